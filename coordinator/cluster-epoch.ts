@@ -1,0 +1,292 @@
+/**
+ * The clustering of an epoch, in the order of the paper, spread over the workers: features, moments, PCA whitening, k-means,
+ * assignment. Features never leave the workers; what comes here is sums per data shard, folded in shard order.
+ * Source: Caron et al. 2018, spec of DeepCluster, sections 4 and 5.
+ * Shapes: N readable images, D feature dimensions, d whitened dimensions, K centroids.
+ */
+import { arrayOf } from '../src/checkpoint/bundle.ts';
+import type { NamedArrays } from '../src/checkpoint/safetensors.ts';
+import { mergeShardSums, nextCentroids, type ShardSums } from '../src/clustering/kmeans-reducer.ts';
+import { clusterSeed, initialCentroidIds } from '../src/clustering/kmeans.ts';
+import { mergeMoments, type ShardMoments } from '../src/clustering/moments.ts';
+import type { RunConfig } from '../src/config/schema.ts';
+import type { DataShard } from '../src/data/shard-plan.ts';
+import { configInvalid, dataUnreadable } from '../src/errors.ts';
+import type { Progress } from '../src/telemetry/notice.ts';
+import type { Artifacts } from './artifacts.ts';
+import type { Dispatcher } from './dispatcher.ts';
+import type { OrderContext } from './order-composer.ts';
+import { OrderedFold } from './ordered-fold.ts';
+import type { ResultPayload } from './service.ts';
+import type { Phase } from './state.ts';
+import type { Work } from './work.ts';
+
+export interface ClusteringDeps {
+  readonly config: RunConfig;
+  readonly imageCount: number;
+  readonly dispatcher: Dispatcher;
+  readonly context: OrderContext;
+  readonly artifacts: Artifacts;
+  readonly noteUnreadable: (payload: ResultPayload) => void;
+  readonly progress: (progress: Progress) => void;
+  readonly enterPhase: (phase: Phase) => void;
+}
+
+/** What an epoch's clustering gives. */
+export interface Clustering {
+  /** [N images] cluster of every image, -1 where it could not be read. */
+  readonly pseudoLabels: Int32Array;
+  /** Sum of squared distances to the own centroid, at the final assignment. */
+  readonly inertia: number;
+  /** Empty clusters that were refilled, over all iterations. */
+  readonly refilled: number;
+  /** [K, d], with the whitening they live in. */
+  readonly centroids: Float32Array;
+  readonly whitening: NamedArrays;
+}
+
+export async function clusterEpoch(
+  epoch: number,
+  parameterVersion: number,
+  deps: ClusteringDeps,
+): Promise<Clustering> {
+  const round = new ClusteringRound(epoch, parameterVersion, deps);
+  await round.extract();
+  await round.whiten();
+  await round.drawCentroids();
+  await round.iterate();
+  return round.assign();
+}
+
+class ClusteringRound {
+  readonly #epoch: number;
+  readonly #parameterVersion: number;
+  readonly #deps: ClusteringDeps;
+  readonly #shards: readonly DataShard[];
+  /** Readable images by data shard. */
+  readonly #rows: number[];
+  #whitening: NamedArrays = {};
+  #centroids = new Float32Array(0);
+  #refilled = 0;
+
+  constructor(epoch: number, parameterVersion: number, deps: ClusteringDeps) {
+    this.#epoch = epoch;
+    this.#parameterVersion = parameterVersion;
+    this.#deps = deps;
+    this.#shards = deps.context.shards;
+    this.#rows = this.#shards.map(() => 0);
+    Object.assign(deps.context, {
+      epoch,
+      parameterVersion,
+      momentsArtifact: '',
+      whiteningArtifact: '',
+      centroidsArtifact: '',
+      plan: null,
+    });
+    deps.artifacts.clear();
+  }
+
+  async extract(): Promise<void> {
+    let images = 0;
+    await this.#run('extract', this.#perShard('extract'), (shard, payload) => {
+      const rows = payload.header.samples;
+      this.#rows[shard] = rows;
+      images += this.#shardLength(shard);
+      this.#deps.noteUnreadable(payload);
+      this.#progress('extract', images, this.#deps.imageCount, 'images');
+    });
+    this.#requireReadable();
+  }
+
+  /** Moments of every shard, then the PCA solved by one worker, then every shard projected. */
+  async whiten(): Promise<void> {
+    const { context, artifacts } = this.#deps;
+    const fold = new OrderedFold<ShardMoments>((total, part) => mergeMoments([total, part]));
+    await this.#run('moments', this.#perShard('moments'), (shard, { arrays, header }) => {
+      fold.add(shard, {
+        count: header.samples,
+        sum: arrayOf(arrays, 'sum', Float64Array),
+        outer: arrayOf(arrays, 'outer', Float64Array),
+      });
+    });
+    const { count, sum, outer } = fold.finish(this.#shards.length);
+    context.momentsArtifact = artifacts.publish(`moments-${this.#epoch}`, {
+      count: { data: Float64Array.of(count), shape: [1] },
+      sum: { data: sum, shape: [sum.length] },
+      outer: { data: outer, shape: [outer.length] },
+    });
+    await this.#run('pca', [{ kind: 'solvePca' }], (_shard, { arrays }) => {
+      this.#whitening = arrays;
+    });
+    artifacts.withdraw(context.momentsArtifact);
+    context.whiteningArtifact = artifacts.publish(`whitening-${this.#epoch}`, this.#whitening);
+    let done = 0;
+    await this.#run('project', this.#perShard('project'), () => {
+      done += 1;
+      this.#progress('pca', done, this.#shards.length, 'shards');
+    });
+  }
+
+  /** Fetches the K rows that the run's seed picks; row p of the permutation lies in the shard that covers it. */
+  async drawCentroids(): Promise<void> {
+    const { config, context } = this.#deps;
+    const { k, freshSeed } = config.clustering;
+    const total = this.#readable();
+    const seed = clusterSeed(config.seed, this.#epoch, freshSeed);
+    const picked = [...initialCentroidIds(total, k, seed)];
+    const begins = prefixSums(this.#rows);
+    const byShard = new Map<number, { row: number; centroid: number }[]>();
+    picked.forEach((position, centroid) => {
+      const shard = begins.findLastIndex((begin) => begin <= position);
+      const rows = byShard.get(shard) ?? [];
+      rows.push({ row: position - begins[shard]!, centroid });
+      byShard.set(shard, rows);
+    });
+    context.rowsByShard = new Map(
+      [...byShard].map(([shard, rows]) => [shard, rows.map(({ row }) => row)]),
+    );
+    const work = [...byShard.keys()].map((shard): Work => ({ kind: 'sampleRows', shard }));
+    await this.#run('sampleRows', work, (shard, { arrays }) => {
+      const rows = arrayOf(arrays, 'rows', Float32Array);
+      const asked = byShard.get(shard)!;
+      const dim = rows.length / asked.length;
+      if (this.#centroids.length === 0) this.#centroids = new Float32Array(k * dim);
+      asked.forEach(({ centroid }, i) => {
+        this.#centroids.set(rows.subarray(i * dim, (i + 1) * dim), centroid * dim);
+      });
+    });
+  }
+
+  /** Lloyd's steps: every shard's sums, folded in shard order, then means and the rule for empty clusters. */
+  async iterate(): Promise<void> {
+    const { iterations } = this.#deps.config.clustering;
+    for (let iteration = 0; iteration < iterations; iteration += 1) {
+      this.#publishCentroids(iteration);
+      const total = await this.#sumShards(iteration);
+      const { centroids, refilled } = nextCentroids(total, this.#centroids);
+      this.#centroids = centroids;
+      this.#refilled += refilled.length;
+      this.#progress(
+        'kmeans',
+        iteration + 1,
+        iterations,
+        'iterations',
+        `inertia ${total.inertia.toPrecision(5)}`,
+      );
+    }
+  }
+
+  async assign(): Promise<Clustering> {
+    this.#publishCentroids(this.#deps.config.clustering.iterations);
+    const pseudoLabels = new Int32Array(this.#deps.imageCount).fill(-1);
+    const inertias = new OrderedFold<number>((total, part) => total + part);
+    await this.#run('assign', this.#perShard('assign'), (shard, { arrays }) => {
+      const ids = arrayOf(arrays, 'ids', Int32Array);
+      const labels = arrayOf(arrays, 'labels', Int32Array);
+      ids.forEach((id, i) => {
+        pseudoLabels[id] = labels[i]!;
+      });
+      inertias.add(shard, arrayOf(arrays, 'inertia', Float64Array)[0]!);
+    });
+    return {
+      pseudoLabels,
+      inertia: inertias.finish(this.#shards.length),
+      refilled: this.#refilled,
+      centroids: this.#centroids,
+      whitening: this.#whitening,
+    };
+  }
+
+  async #sumShards(iteration: number): Promise<ShardSums> {
+    const fold = new OrderedFold<ShardSums>((total, part) => mergeShardSums([total, part]));
+    const work = this.#shards.map(({ index }): Work => ({
+      kind: 'kmeansStep',
+      shard: index,
+      iteration,
+    }));
+    await this.#run('kmeans', work, (shard, { arrays }) => {
+      fold.add(shard, {
+        shard,
+        sums: arrayOf(arrays, 'sums', Float64Array),
+        counts: arrayOf(arrays, 'counts', Uint32Array),
+        inertia: arrayOf(arrays, 'inertia', Float64Array)[0]!,
+      });
+    });
+    return fold.finish(this.#shards.length);
+  }
+
+  #publishCentroids(iteration: number): void {
+    const { artifacts, context, config } = this.#deps;
+    artifacts.withdraw(context.centroidsArtifact);
+    const { k } = config.clustering;
+    context.centroidsArtifact = artifacts.publish(`centroids-${this.#epoch}-${iteration}`, {
+      centroids: { data: this.#centroids, shape: [k, this.#centroids.length / k] },
+    });
+  }
+
+  #run(
+    phase: Phase,
+    work: readonly Work[],
+    take: (shard: number, payload: ResultPayload) => void,
+  ): Promise<void> {
+    this.#deps.enterPhase(phase);
+    return this.#deps.dispatcher.runPhase({
+      phase,
+      epoch: this.#epoch,
+      parameterVersion: this.#parameterVersion,
+      work,
+      take: (done, payload) => {
+        take('shard' in done ? done.shard : 0, payload);
+      },
+    });
+  }
+
+  #perShard(kind: 'extract' | 'moments' | 'project' | 'assign'): Work[] {
+    return this.#shards.map(({ index }) => ({ kind, shard: index }));
+  }
+
+  #progress(phase: string, done: number, total: number, unit: string, note?: string): void {
+    const { epochs } = this.#deps.config;
+    const progress = { epoch: this.#epoch, epochs, phase, done, total, unit };
+    this.#deps.progress(note === undefined ? progress : { ...progress, note });
+  }
+
+  #shardLength(shard: number): number {
+    const { begin, end } = this.#shards[shard]!;
+    return end - begin;
+  }
+
+  #readable(): number {
+    return this.#rows.reduce((total, rows) => total + rows, 0);
+  }
+
+  #requireReadable(): void {
+    const { config, imageCount } = this.#deps;
+    const readable = this.#readable();
+    const unreadable = imageCount - readable;
+    if (unreadable > config.data.maxUnreadableFraction * imageCount) {
+      throw dataUnreadable(
+        config.data.source ?? '',
+        `${unreadable} of ${imageCount} images cannot be read, more than data.maxUnreadableFraction (${config.data.maxUnreadableFraction}) allows`,
+        'see unreadable.csv in the run folder',
+      );
+    }
+    if (readable < config.clustering.k) {
+      throw configInvalid(
+        'clustering.k',
+        `must not exceed the number of readable images (${readable})`,
+        config.clustering.k,
+      );
+    }
+  }
+}
+
+/** Begin of each shard's rows among all rows. */
+function prefixSums(counts: readonly number[]): number[] {
+  let begin = 0;
+  return counts.map((count) => {
+    const own = begin;
+    begin += count;
+    return own;
+  });
+}

@@ -1,0 +1,183 @@
+/**
+ * The shell around the pure state machine: feeds it events, carries out its actions, and lets a procedure wait for a phase
+ * as for a promise. It owns the clock and the payloads of results; decisions are all in state.ts.
+ */
+import { TrainerError, messageOf, unavailable, type ErrorCode } from '../src/errors.ts';
+import type { Order } from '../src/rpc/generated/deepcluster/v1/Order.ts';
+import type { ResultPayload } from './service.ts';
+import {
+  initialState,
+  transition,
+  type Action,
+  type CoordinatorState,
+  type Event,
+  type Lease,
+  type Phase,
+  type StateSettings,
+  type Verdict,
+} from './state.ts';
+import type { Work } from './work.ts';
+
+export interface DispatcherDeps {
+  readonly now: () => number;
+  readonly sendOrder: (workerId: string, incarnation: string, order: Order) => void;
+  readonly dropWorker: (workerId: string, incarnation: string) => void;
+  readonly composeOrder: (lease: Lease) => Order;
+  /** A transition for events.jsonl. */
+  readonly record: (event: string, reason: string, fields: object) => void;
+}
+
+export interface PhaseRequest {
+  readonly phase: Phase;
+  readonly epoch: number;
+  readonly parameterVersion: number;
+  readonly work: readonly Work[];
+  /** Called once for each task, when its result is accepted; throwing fails the run. */
+  readonly take: (work: Work, payload: ResultPayload) => void;
+}
+
+/** Failures of a worker's order that another worker would meet as well. */
+const LASTING: ReadonlySet<string> = new Set<ErrorCode>([
+  'CONFIG_INVALID',
+  'SHAPE_MISMATCH',
+  'NON_FINITE',
+  'PROTOCOL_VIOLATION',
+  'DATA_UNREADABLE',
+]);
+
+/** Other failures of orders in a row, over all workers, after which the run gives up. */
+const MAX_FAILURES = 20;
+
+interface PendingPhase {
+  readonly request: PhaseRequest;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export class Dispatcher {
+  readonly #deps: DispatcherDeps;
+  #state: CoordinatorState;
+  /** The phase that a procedure waits for; null between phases. */
+  #pending: PendingPhase | null = null;
+  /** Set once the run cannot go on; every later phase fails with it. */
+  #failure: unknown = null;
+  /** Failed orders since the last accepted result. */
+  #failuresInRow = 0;
+
+  constructor(settings: StateSettings, deps: DispatcherDeps) {
+    this.#deps = deps;
+    this.#state = initialState(settings);
+  }
+
+  get state(): CoordinatorState {
+    return this.#state;
+  }
+
+  /** Gives the work out and resolves when all of it is done. @throws whatever fails the run */
+  runPhase(request: PhaseRequest): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#failure !== null) {
+        reject(toError(this.#failure));
+        return;
+      }
+      if (request.work.length === 0) {
+        resolve();
+        return;
+      }
+      this.#pending = { request, resolve, reject };
+      this.dispatch({ type: 'phaseEntered', ...request });
+    });
+  }
+
+  /** Fails the phase under way and every later one. */
+  fail(error: unknown): void {
+    this.#failure ??= error;
+    const pending = this.#pending;
+    this.#pending = null;
+    pending?.reject(toError(this.#failure));
+  }
+
+  dispatch(event: Event): readonly Action[] {
+    const { state, actions } = transition(this.#state, event, this.#deps.now());
+    this.#state = state;
+    for (const action of actions) this.#carryOut(action);
+    return actions;
+  }
+
+  /** A result from a worker: decides, keeps the payload where it counts, and answers. */
+  takeResult(payload: ResultPayload): Verdict {
+    const { leaseId, generation, incarnation, failure } = payload.header;
+    const request = this.#pending?.request;
+    const { state, actions } = transition(
+      this.#state,
+      {
+        type: 'resultArrived',
+        leaseId,
+        generation,
+        incarnation,
+        isFailure: failure !== null && failure !== undefined,
+      },
+      this.#deps.now(),
+    );
+    this.#state = state;
+    const answer = actions.find((action) => action.type === 'answerResult');
+    const lease = answer?.lease ?? null;
+    if (lease !== null && failure) this.#noteFailure(lease, failure.code, failure.message);
+    if (lease !== null && !failure) this.#failuresInRow = 0;
+    if (lease !== null && answer?.completesTask === true && !failure) {
+      this.#give(request, lease.work, payload);
+    }
+    for (const action of actions) this.#carryOut(action);
+    return answer?.verdict ?? 'fenced';
+  }
+
+  #give(request: PhaseRequest | undefined, work: Work, payload: ResultPayload): void {
+    try {
+      request?.take(work, payload);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  #noteFailure(lease: Lease, code: string, message: string): void {
+    this.#failuresInRow += 1;
+    const reason = `${lease.workerId}: ${message}`;
+    this.#deps.record('order.failed', reason, { leaseId: lease.id, code });
+    if (LASTING.has(code)) this.fail(new TrainerError(code as ErrorCode, message));
+    else if (this.#failuresInRow >= MAX_FAILURES) {
+      this.fail(
+        unavailable('workers', `${MAX_FAILURES} orders failed in a row, the last: ${reason}`),
+      );
+    }
+  }
+
+  #carryOut(action: Action): void {
+    switch (action.type) {
+      case 'sendOrder':
+        this.#deps.sendOrder(
+          action.lease.workerId,
+          action.lease.incarnation,
+          this.#deps.composeOrder(action.lease),
+        );
+        return;
+      case 'dropWorker':
+        this.#deps.dropWorker(action.workerId, action.incarnation);
+        return;
+      case 'phaseDone': {
+        const pending = this.#pending;
+        this.#pending = null;
+        pending?.resolve();
+        return;
+      }
+      case 'record':
+        this.#deps.record(action.event, action.reason, action.fields);
+        return;
+      case 'answerResult':
+        return;
+    }
+  }
+}
+
+function toError(failure: unknown): Error {
+  return failure instanceof Error ? failure : new Error(messageOf(failure));
+}

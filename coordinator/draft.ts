@@ -1,0 +1,374 @@
+/**
+ * One transition of the coordinator's state under way: copies of what may change, and the actions so far.
+ * The rules of membership, leases and features are its methods; state.ts says which event calls which.
+ */
+import { commitDraws, openEpoch, type Ledger } from './ledger.ts';
+import type {
+  Action,
+  CoordinatorState,
+  Event,
+  Holding,
+  Lease,
+  Member,
+  OfferedHolding,
+  Phase,
+  Task,
+  Verdict,
+} from './state.ts';
+import { shardOf, stageNeeded, taskKey, type Work } from './work.ts';
+
+/** Work on resident features is short and needs no decoding: deeper queues hide the round trip. */
+const ORDERS_IN_FLIGHT_RESIDENT = 8;
+
+export class Draft {
+  readonly actions: Action[] = [];
+  readonly #base: CoordinatorState;
+  readonly #nowMs: number;
+  readonly #members: Map<string, Member>;
+  #tasks: Map<string, Task>;
+  #earlierTasks: ReadonlyMap<string, Task>;
+  readonly #leases: Map<string, Lease>;
+  readonly #holdings: Map<number, Holding>;
+  #phase: Phase;
+  #epoch: number;
+  #parameterVersion: number;
+  #open: number;
+  #leaseCount: number;
+  #fenced: number;
+  #ledger: Ledger;
+
+  constructor(state: CoordinatorState, nowMs: number) {
+    this.#base = state;
+    this.#nowMs = nowMs;
+    this.#members = new Map(state.members);
+    this.#tasks = new Map(state.tasks);
+    this.#earlierTasks = state.earlierTasks;
+    this.#leases = new Map(state.leases);
+    this.#holdings = new Map(state.holdings);
+    this.#phase = state.phase;
+    this.#epoch = state.epoch;
+    this.#parameterVersion = state.parameterVersion;
+    this.#open = state.open;
+    this.#leaseCount = state.leaseCount;
+    this.#fenced = state.fenced;
+    this.#ledger = state.ledger;
+  }
+
+  finish(): CoordinatorState {
+    return {
+      settings: this.#base.settings,
+      phase: this.#phase,
+      epoch: this.#epoch,
+      parameterVersion: this.#parameterVersion,
+      members: this.#members,
+      tasks: this.#tasks,
+      earlierTasks: this.#earlierTasks,
+      open: this.#open,
+      leases: this.#leases,
+      holdings: this.#holdings,
+      leaseCount: this.#leaseCount,
+      ledger: this.#ledger,
+      fenced: this.#fenced,
+    };
+  }
+
+  join(event: Extract<Event, { type: 'workerJoined' }>): string {
+    const { workerId, incarnation } = event;
+    const earlier = this.#members.get(workerId);
+    if (earlier !== undefined) {
+      const isSame = earlier.incarnation === incarnation;
+      this.lose(
+        workerId,
+        earlier.incarnation,
+        isSame ? 'it connected again' : 'a new process took its place',
+      );
+      if (!isSame)
+        this.actions.push({ type: 'dropWorker', workerId, incarnation: earlier.incarnation });
+    }
+    this.#members.set(workerId, {
+      workerId,
+      incarnation,
+      lastSeenMs: this.#nowMs,
+      progress: 0,
+      isStuck: false,
+    });
+    const kept = event.holdings.filter((offered) => this.#takeHolding(workerId, offered)).length;
+    const reason = `${workerId} is ready; ${kept} of ${event.holdings.length} data shards it holds are of use`;
+    this.#record('worker.joined', reason, { workerId, incarnation });
+    return reason;
+  }
+
+  #takeHolding(workerId: string, offered: OfferedHolding): boolean {
+    const isCurrent =
+      offered.epoch === this.#epoch && offered.parameterVersion === this.#parameterVersion;
+    if (!isCurrent || this.#holdings.has(offered.shard)) return false;
+    this.#holdings.set(offered.shard, { workerId, stage: offered.stage });
+    return true;
+  }
+
+  lose(workerId: string, incarnation: string, why: string): string {
+    const member = this.#members.get(workerId);
+    if (member?.incarnation !== incarnation) return `${workerId} was gone already`;
+    this.#members.delete(workerId);
+    for (const [shard, holding] of this.#holdings) {
+      if (holding.workerId === workerId) this.#holdings.delete(shard);
+    }
+    for (const lease of this.#leases.values()) {
+      if (lease.workerId === workerId) this.#giveBack(lease);
+    }
+    const reason = `${workerId}: ${why}`;
+    this.#record('worker.lost', reason, { workerId, incarnation });
+    return reason;
+  }
+
+  beat(workerId: string, incarnation: string, progress: number): string {
+    const member = this.#members.get(workerId);
+    if (member?.incarnation !== incarnation) return `${workerId} is not a member`;
+    const hasMoved = progress !== member.progress;
+    this.#members.set(workerId, {
+      ...member,
+      lastSeenMs: this.#nowMs,
+      progress,
+      isStuck: member.isStuck && !hasMoved,
+    });
+    if (!hasMoved) return `${workerId} lives`;
+    const deadlineMs = this.#nowMs + this.#base.settings.leaseTtlMs;
+    for (const [id, lease] of this.#leases) {
+      if (lease.workerId === workerId) this.#leases.set(id, { ...lease, deadlineMs });
+    }
+    return `${workerId} makes progress`;
+  }
+
+  takeResult(event: Extract<Event, { type: 'resultArrived' }>): string {
+    const lease = this.#leases.get(event.leaseId);
+    if (
+      lease === undefined ||
+      lease.generation !== event.generation ||
+      lease.incarnation !== event.incarnation
+    ) {
+      return this.#refuseResult(event.leaseId);
+    }
+    this.#leases.delete(lease.id);
+    this.#noteAnswer(lease);
+    this.#touch(lease.workerId);
+    if (event.isFailure) {
+      this.#reopen(lease.task);
+      this.#answer('accepted', lease, false);
+      return `${lease.workerId} could not do ${lease.task}; it goes to another`;
+    }
+    this.#noteHolding(lease);
+    const completesTask = taskKey(lease.work) === lease.task;
+    this.#answer('accepted', lease, completesTask);
+    if (completesTask) this.#complete(lease.task);
+    else this.#reopen(lease.task);
+    return `${lease.workerId} did ${taskKey(lease.work)}`;
+  }
+
+  #refuseResult(leaseId: string): string {
+    const isDuplicate = [...this.#tasks.values(), ...this.#earlierTasks.values()].some((task) =>
+      task.answered.includes(leaseId),
+    );
+    if (isDuplicate) {
+      this.countDuplicate();
+      this.#record('push.duplicate', `lease ${leaseId} was answered before`, { leaseId });
+    } else {
+      this.#fenced += 1;
+      this.#record('push.fenced', `lease ${leaseId} is not held any more`, { leaseId });
+    }
+    this.#answer(isDuplicate ? 'duplicate' : 'fenced', null, false);
+    return `a result for lease ${leaseId} was refused`;
+  }
+
+  enterPhase(event: Extract<Event, { type: 'phaseEntered' }>): string {
+    const isNewClustering = event.phase === 'extract';
+    if (isNewClustering || event.parameterVersion !== this.#parameterVersion)
+      this.#holdings.clear();
+    this.#phase = event.phase;
+    this.#epoch = event.epoch;
+    this.#parameterVersion = event.parameterVersion;
+    this.#leases.clear();
+    this.#earlierTasks = this.#tasks;
+    this.#tasks = new Map();
+    for (const work of event.work) {
+      this.#tasks.set(taskKey(work), { work, status: 'todo', generation: 0, answered: [] });
+    }
+    this.#open = this.#tasks.size;
+    return `epoch ${event.epoch}: ${event.phase} with ${this.#open} tasks`;
+  }
+
+  restoreLedger(ledger: Ledger): string {
+    this.#ledger = ledger;
+    return `the ledger of epoch ${ledger.epoch} stands at ${ledger.committed} of ${ledger.length} draws`;
+  }
+
+  openEpoch(epoch: number, draws: number): string {
+    this.#ledger = openEpoch(this.#ledger, epoch, draws);
+    return `epoch ${epoch} trains on ${draws} draws`;
+  }
+
+  commitDraws(begin: number, end: number): string {
+    this.#ledger = commitDraws(this.#ledger, begin, end);
+    return `draws ${begin} to ${end} took effect`;
+  }
+
+  countDuplicate(): string {
+    this.#ledger = { ...this.#ledger, duplicates: this.#ledger.duplicates + 1 };
+    return 'a push or result had come before';
+  }
+
+  expire(): string {
+    let expired = 0;
+    for (const member of this.#members.values()) {
+      const silentMs = this.#nowMs - member.lastSeenMs;
+      if (silentMs <= this.#base.settings.heartbeatTimeoutMs) continue;
+      this.lose(member.workerId, member.incarnation, `no heartbeat for ${silentMs} ms`);
+      this.actions.push({
+        type: 'dropWorker',
+        workerId: member.workerId,
+        incarnation: member.incarnation,
+      });
+    }
+    for (const lease of this.#leases.values()) {
+      if (lease.deadlineMs > this.#nowMs) continue;
+      expired += 1;
+      this.#giveBack(lease);
+      const member = this.#members.get(lease.workerId);
+      if (member !== undefined) this.#members.set(lease.workerId, { ...member, isStuck: true });
+      this.#record('lease.expired', `${lease.workerId} made no progress on ${lease.task}`, {
+        leaseId: lease.id,
+        workerId: lease.workerId,
+      });
+    }
+    return expired === 0 ? 'nothing expired' : `${expired} leases expired`;
+  }
+
+  /** Gives every task that can be given: shard tasks to their holders, the rest to whoever has least to do. */
+  giveOutWork(): void {
+    if (this.#open === 0 || this.#members.size < this.#base.settings.minWorkers) return;
+    const load = new Map<string, number>();
+    for (const member of this.#members.values()) {
+      if (!member.isStuck) load.set(member.workerId, 0);
+    }
+    for (const lease of this.#leases.values()) {
+      const count = load.get(lease.workerId);
+      if (count !== undefined) load.set(lease.workerId, count + 1);
+    }
+    for (const [key, task] of this.#tasks) {
+      if (task.status !== 'todo') continue;
+      const work = this.#nextWork(task.work);
+      const workerId = this.#pickWorker(work, load);
+      if (workerId === null) continue;
+      load.set(workerId, (load.get(workerId) ?? 0) + 1);
+      this.#lease(key, task, work, workerId);
+    }
+  }
+
+  /** The task's own work, or what must be made of its shard first. */
+  #nextWork(work: Work): Work {
+    const shard = shardOf(work);
+    const needed = stageNeeded(work);
+    if (shard === null || needed === 'none') return work;
+    const holding = this.#holdings.get(shard);
+    if (holding === undefined) return { kind: 'extract', shard };
+    if (needed === 'projected' && holding.stage === 'extracted') return { kind: 'project', shard };
+    return work;
+  }
+
+  #pickWorker(work: Work, load: ReadonlyMap<string, number>): string | null {
+    const decodes =
+      work.kind === 'extract' || work.kind === 'trainSlice' || work.kind === 'evaluate';
+    const limit = decodes ? this.#base.settings.ordersInFlight : ORDERS_IN_FLIGHT_RESIDENT;
+    const shard = shardOf(work);
+    const holder =
+      work.kind === 'extract' || shard === null ? undefined : this.#holdings.get(shard);
+    if (holder !== undefined) {
+      const count = load.get(holder.workerId);
+      return count !== undefined && count < limit ? holder.workerId : null;
+    }
+    let best: string | null = null;
+    let bestLoad = limit;
+    for (const [workerId, count] of load) {
+      const weight = work.kind === 'extract' ? count + this.#shardsHeld(workerId) : count;
+      if (count < limit && (best === null || weight < bestLoad)) {
+        best = workerId;
+        bestLoad = weight;
+      }
+    }
+    return best;
+  }
+
+  #shardsHeld(workerId: string): number {
+    let held = 0;
+    for (const holding of this.#holdings.values()) if (holding.workerId === workerId) held += 1;
+    return held;
+  }
+
+  #lease(key: string, task: Task, work: Work, workerId: string): void {
+    const member = this.#members.get(workerId);
+    if (member === undefined) return;
+    this.#leaseCount += 1;
+    const lease: Lease = {
+      id: `${this.#base.settings.leasePrefix}${this.#leaseCount}:${taskKey(work)}`,
+      task: key,
+      work,
+      generation: task.generation + 1,
+      workerId,
+      incarnation: member.incarnation,
+      deadlineMs: this.#nowMs + this.#base.settings.leaseTtlMs,
+    };
+    this.#leases.set(lease.id, lease);
+    this.#tasks.set(key, { ...task, status: 'leased', generation: lease.generation });
+    this.actions.push({ type: 'sendOrder', lease });
+  }
+
+  #giveBack(lease: Lease): void {
+    this.#leases.delete(lease.id);
+    this.#reopen(lease.task);
+    this.#ledger = { ...this.#ledger, returned: this.#ledger.returned + 1 };
+  }
+
+  #reopen(key: string): void {
+    const task = this.#tasks.get(key);
+    if (task?.status === 'leased') this.#tasks.set(key, { ...task, status: 'todo' });
+  }
+
+  #complete(key: string): void {
+    const task = this.#tasks.get(key);
+    if (task === undefined || task.status === 'done') return;
+    this.#tasks.set(key, { ...task, status: 'done' });
+    this.#open -= 1;
+    if (this.#open === 0) {
+      this.actions.push({ type: 'phaseDone', phase: this.#phase, epoch: this.#epoch });
+    }
+  }
+
+  #noteAnswer(lease: Lease): void {
+    const task = this.#tasks.get(lease.task);
+    if (task === undefined) return;
+    this.#tasks.set(lease.task, { ...task, answered: [...task.answered, lease.id] });
+  }
+
+  #noteHolding(lease: Lease): void {
+    const shard = shardOf(lease.work);
+    if (shard === null) return;
+    if (lease.work.kind === 'extract') {
+      this.#holdings.set(shard, { workerId: lease.workerId, stage: 'extracted' });
+    } else if (lease.work.kind === 'project') {
+      this.#holdings.set(shard, { workerId: lease.workerId, stage: 'projected' });
+    }
+  }
+
+  #touch(workerId: string): void {
+    const member = this.#members.get(workerId);
+    if (member === undefined) return;
+    this.#members.set(workerId, { ...member, lastSeenMs: this.#nowMs, isStuck: false });
+  }
+
+  #answer(verdict: Verdict, lease: Lease | null, completesTask: boolean): void {
+    this.actions.push({ type: 'answerResult', verdict, lease, completesTask });
+  }
+
+  #record(event: string, reason: string, fields: object): void {
+    this.actions.push({ type: 'record', event, reason, fields });
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * The plan of an epoch's training: which images are drawn in which order, and how steps and slices cut the draws.
+ * Derived from the pseudo-labels and the run's seed alone, so that a resumed run draws the same.
+ */
+import type { ClusteringConfig } from '../src/clustering/config.ts';
+import { drawEpochSamples } from '../src/clustering/sampler.ts';
+import { seededRng } from '../src/math/rng.ts';
+import type { TrainingConfig } from '../src/ps/config.ts';
+import type { Samples } from '../src/rpc/generated/deepcluster/v1/Samples.ts';
+
+export interface EpochPlan {
+  readonly epoch: number;
+  /** [draws] image ids. */
+  readonly ids: Int32Array;
+  /** [draws] how often the same image was drawn before in this epoch: each draw has a view of its own. */
+  readonly occurrences: Int32Array;
+  /** [N] pseudo-label of every image; -1 for images that could not be read. */
+  readonly pseudoLabels: Int32Array;
+}
+
+/** Draws [begin, end) of the plan. */
+export interface DrawRange {
+  readonly begin: number;
+  readonly end: number;
+}
+
+export function planEpoch(
+  pseudoLabels: Int32Array,
+  epoch: number,
+  seed: number,
+  clustering: ClusteringConfig,
+): EpochPlan {
+  const readable = pseudoLabels.reduce((count, label) => count + (label >= 0 ? 1 : 0), 0);
+  const ids = drawEpochSamples({
+    labels: pseudoLabels,
+    k: clustering.k,
+    length: Math.max(1, Math.floor(clustering.reassign * readable)),
+    rng: seededRng(seed, 'sampler', epoch),
+    mode: clustering.sampler,
+  });
+  const drawn = new Int32Array(pseudoLabels.length);
+  const occurrences = Int32Array.from(ids, (id) => {
+    const earlier = drawn[id] ?? 0;
+    drawn[id] = earlier + 1;
+    return earlier;
+  });
+  return { epoch, ids, occurrences, pseudoLabels };
+}
+
+/** Optimizer steps of the epoch; the last one may be smaller. */
+export function stepCount(plan: EpochPlan, { batchSize }: TrainingConfig): number {
+  return Math.ceil(plan.ids.length / batchSize);
+}
+
+/** Draws of the epoch's step number `index`. */
+export function stepDraws(
+  plan: EpochPlan,
+  index: number,
+  { batchSize }: TrainingConfig,
+): DrawRange {
+  const begin = index * batchSize;
+  return { begin, end: Math.min(begin + batchSize, plan.ids.length) };
+}
+
+/** The slices of a step, in slice order. */
+export function sliceDraws(draws: DrawRange, { sliceSize }: TrainingConfig): DrawRange[] {
+  const slices: DrawRange[] = [];
+  for (let begin = draws.begin; begin < draws.end; begin += sliceSize) {
+    slices.push({ begin, end: Math.min(begin + sliceSize, draws.end) });
+  }
+  return slices;
+}
+
+/** The draws as they travel in an order. */
+export function samplesOf(plan: EpochPlan, { begin, end }: DrawRange): Samples {
+  const ids = [...plan.ids.subarray(begin, end)];
+  return {
+    ids,
+    occurrences: [...plan.occurrences.subarray(begin, end)],
+    pseudoLabels: ids.map((id) => plan.pseudoLabels[id] ?? -1),
+  };
+}

@@ -1,0 +1,74 @@
+/**
+ * The evaluation at the end of a run: one worker classifies held-out images by the trained network's features, another (or
+ * the same) by those of the network as it was initialised. The only place where class folders are used.
+ */
+import { arrayOf } from '../src/checkpoint/bundle.ts';
+import type { RunConfig } from '../src/config/schema.ts';
+import type { ImageSource } from '../src/data/source.ts';
+import type { Notice } from '../src/telemetry/notice.ts';
+import type { Dispatcher } from './dispatcher.ts';
+import type { OrderContext } from './order-composer.ts';
+import type { RunRecord } from './run-record.ts';
+import type { Phase } from './state.ts';
+import type { Network, Work } from './work.ts';
+
+export interface EvaluationDeps {
+  readonly config: RunConfig;
+  readonly source: ImageSource;
+  readonly dispatcher: Dispatcher;
+  readonly context: OrderContext;
+  readonly record: RunRecord;
+  readonly parameterVersion: number;
+  readonly enterPhase: (phase: Phase) => void;
+  readonly notify: (notice: Notice) => void;
+  /** Name of the layer whose output is the feature. */
+  readonly featureName: string;
+}
+
+interface NetworkScores {
+  readonly knnTop1: number;
+  readonly linearTop1: number;
+  readonly trainImages: number;
+  readonly testImages: number;
+}
+
+const NETWORKS: readonly Network[] = ['trained', 'random'];
+
+/** Leaves the scores in the record; does nothing where there is no truth, or evaluation is off. */
+export async function evaluateRun(deps: EvaluationDeps): Promise<void> {
+  const { config, source, dispatcher, context, record, notify } = deps;
+  if (!config.evaluation.enabled || source.truth === null || record.evaluation !== null) return;
+  const scores = new Map<Network, NetworkScores>();
+  const epoch = config.epochs - 1;
+  Object.assign(context, { epoch, parameterVersion: deps.parameterVersion });
+  deps.enterPhase('evaluate');
+  await dispatcher.runPhase({
+    phase: 'evaluate',
+    epoch,
+    parameterVersion: deps.parameterVersion,
+    work: NETWORKS.map((network): Work => ({ kind: 'evaluate', network })),
+    take: (work, { arrays }) => {
+      if (work.kind !== 'evaluate') return;
+      const [knnTop1, linearTop1, trainImages, testImages] = arrayOf(
+        arrays,
+        'scores',
+        Float64Array,
+      ) as unknown as [number, number, number, number];
+      scores.set(work.network, { knnTop1, linearTop1, trainImages, testImages });
+      const progress = { epoch, epochs: config.epochs, phase: 'evaluate', unit: 'networks' };
+      notify({ type: 'progress', ...progress, done: scores.size, total: NETWORKS.length });
+    },
+  });
+  const trained = scores.get('trained')!;
+  const random = scores.get('random')!;
+  record.evaluation = {
+    feature: deps.featureName,
+    trainImages: trained.trainImages,
+    testImages: trained.testImages,
+    classes: source.truth.names.length,
+    knnTop1: trained.knnTop1,
+    linearTop1: trained.linearTop1,
+    randomKnnTop1: random.knnTop1,
+    randomLinearTop1: random.linearTop1,
+  };
+}

@@ -1,0 +1,200 @@
+/**
+ * What a run's checkpoint holds, and how the run is put together again from it: parameters, momentum, statistics, clustering,
+ * plan position, ledger, record. Everything that decides the future is in it; the rest follows from the configuration.
+ */
+import { z } from 'zod';
+import { arrayOf } from '../src/checkpoint/bundle.ts';
+import type { Checkpoint, CheckpointContent } from '../src/checkpoint/checkpoint.ts';
+import type { NamedArrays } from '../src/checkpoint/safetensors.ts';
+import type { RunConfig } from '../src/config/schema.ts';
+import { checkpointCorrupt, configInvalid, protocolViolation } from '../src/errors.ts';
+import type { ParameterLayout } from '../src/ps/layout.ts';
+import { vectorOf, type NamedVectors } from '../src/rpc/parameters-client.ts';
+import type { Ledger } from './ledger.ts';
+import type { RecordState } from './run-record.ts';
+
+/** Where the run stands: before the clustering of `epoch`, or in its training at step `index`. */
+export interface RunPosition {
+  readonly epoch: number;
+  readonly stage: 'cluster' | 'train';
+  /** Step within the epoch that comes next. */
+  readonly index: number;
+  /** Global number of the epoch's first step; of the next step, before the clustering. */
+  readonly firstStep: number;
+}
+
+export interface RunSnapshot {
+  readonly runId: string;
+  readonly config: RunConfig;
+  readonly dataDigest: string;
+  readonly layout: ParameterLayout;
+  readonly position: RunPosition;
+  readonly ledger: Ledger;
+  readonly record: RecordState;
+  readonly recordArrays: NamedArrays;
+  readonly parameters: NamedVectors;
+  /** [images]; empty before the first clustering. */
+  readonly pseudoLabels: Int32Array;
+  /** Centroids and whitening of the newest clustering. */
+  readonly clustering: NamedArrays;
+}
+
+/** The form of a checkpoint's `state`; what is plain numbers of our own making is taken as it is. */
+const stateSchema = z.object({
+  runId: z.string().min(1),
+  config: z.unknown(),
+  dataDigest: z.string(),
+  layout: z.unknown(),
+  position: z.object({
+    epoch: z.int().min(0),
+    stage: z.enum(['cluster', 'train']),
+    index: z.int().min(0),
+    firstStep: z.int().min(0),
+  }),
+  parameters: z.object({ version: z.int().min(0), headEpoch: z.int().min(-1) }),
+  ledger: z.unknown(),
+  record: z.unknown(),
+});
+
+/** A snapshot as the checkpoint's state and files. */
+export function toCheckpoint(snapshot: RunSnapshot): CheckpointContent {
+  const { parameters, pseudoLabels, clustering, recordArrays, ...state } = snapshot;
+  const named: NamedArrays = variablesOf(snapshot.layout, parameters);
+  return {
+    state: {
+      ...state,
+      parameters: { version: parameters.version, headEpoch: parameters.headEpoch },
+    },
+    files: {
+      parameters: named,
+      momentum: flat('momentum', vectorOf(parameters, 'momentum')),
+      clustering: {
+        ...clustering,
+        'pseudo-labels': { data: pseudoLabels, shape: [pseudoLabels.length] },
+      },
+      record: recordArrays,
+    },
+  };
+}
+
+/** @throws TrainerError CHECKPOINT_CORRUPT for a state of another form */
+export function fromCheckpoint(checkpoint: Checkpoint): RunSnapshot {
+  const parsed = stateSchema.safeParse(checkpoint.state);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    throw checkpointCorrupt(
+      checkpoint.name,
+      `its state at ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'unknown form'}`,
+    );
+  }
+  const state = parsed.data;
+  const layout = state.layout as ParameterLayout;
+  const file = (name: string): NamedArrays => {
+    const arrays = checkpoint.files[name];
+    if (arrays === undefined) throw checkpointCorrupt(checkpoint.name, `no file ${name}`);
+    return arrays;
+  };
+  const { 'pseudo-labels': _labels, ...clustering } = file('clustering');
+  return {
+    ...state,
+    config: state.config as RunConfig,
+    layout,
+    ledger: state.ledger as Ledger,
+    record: state.record as RecordState,
+    recordArrays: file('record'),
+    pseudoLabels: arrayOf(file('clustering'), 'pseudo-labels', Int32Array),
+    clustering,
+    parameters: {
+      ...state.parameters,
+      vectors: new Map([
+        ['parameters', gather(file('parameters'), layout.variables, layout.parameterCount)],
+        ['statistics', gather(file('parameters'), layout.statistics, layout.statisticCount)],
+        ['momentum', arrayOf(file('momentum'), 'momentum', Float32Array)],
+      ]),
+    },
+  };
+}
+
+/** Settings that a resumed run may change: they move no number of the result. */
+const FREE_SETTINGS: ReadonlySet<string> = new Set([
+  'epochs',
+  'cluster',
+  'evaluation',
+  'checkpoint',
+  'data.source',
+  'data.cacheBytes',
+  'data.maxUnreadableFraction',
+]);
+
+/** @throws TrainerError CONFIG_INVALID naming the first setting that a resumed run may not change */
+export function assertResumable(saved: RunConfig, current: RunConfig): void {
+  const difference = firstDifference(saved, current, '');
+  if (difference === null) return;
+  throw configInvalid(
+    difference.key,
+    `must stay ${JSON.stringify(difference.saved)} when the run is resumed`,
+    difference.current,
+  );
+}
+
+/** @throws TrainerError PROTOCOL_VIOLATION when the images are not those the run began with */
+export function assertSameData(savedDigest: string, digest: string): void {
+  if (savedDigest === digest) return;
+  throw protocolViolation(
+    'data digest',
+    savedDigest.slice(0, 12),
+    digest.slice(0, 12),
+    'resume with the images that the run began with',
+  );
+}
+
+function firstDifference(
+  saved: unknown,
+  current: unknown,
+  key: string,
+): { key: string; saved: unknown; current: unknown } | null {
+  if (FREE_SETTINGS.has(key)) return null;
+  if (!isRecord(saved) || !isRecord(current)) {
+    return JSON.stringify(saved) === JSON.stringify(current) ? null : { key, saved, current };
+  }
+  for (const name of Object.keys({ ...saved, ...current })) {
+    const inner = key === '' ? name : `${key}.${name}`;
+    const found = firstDifference(saved[name], current[name], inner);
+    if (found !== null) return found;
+  }
+  return null;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The flat vectors as named variables, so that other tools can read the file. */
+function variablesOf(layout: ParameterLayout, vectors: NamedVectors): NamedArrays {
+  const named: Record<string, NamedArrays[string]> = {};
+  for (const [name, specs] of [
+    ['parameters', layout.variables],
+    ['statistics', layout.statistics],
+  ] as const) {
+    const values = vectorOf(vectors, name);
+    for (const spec of specs) {
+      const data = values.subarray(spec.offset, spec.offset + spec.size);
+      named[spec.name] = { data, shape: spec.shape };
+    }
+  }
+  return named;
+}
+
+function gather(
+  arrays: NamedArrays,
+  specs: ParameterLayout['statistics'],
+  count: number,
+): Float32Array {
+  const values = new Float32Array(count);
+  for (const { name, offset } of specs) values.set(arrayOf(arrays, name, Float32Array), offset);
+  return values;
+}
+
+function flat(name: string, data: Float32Array): NamedArrays {
+  return { [name]: { data, shape: [data.length] } };
+}

@@ -1,0 +1,99 @@
+/** The run's folder: config.json, events.jsonl, metrics.jsonl, loss-by-step.txt, unreadable.csv, summary.json, report.html. */
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { RunConfig } from '../src/config/schema.ts';
+import { TrainerError } from '../src/errors.ts';
+import { openJsonLines, type JsonLines } from '../src/telemetry/json-lines.ts';
+import type { RunSummary } from '../src/report/summary.ts';
+import type { UnreadableImage } from './run-record.ts';
+
+export const LOSS_FILE = 'loss-by-step.txt';
+
+export class RunFolder {
+  readonly path: string;
+  readonly checkpoints: string;
+  readonly #events: JsonLines;
+  readonly #metrics: JsonLines;
+  readonly #nowMs: () => number;
+
+  /** @throws TrainerError CONFIG_INVALID when the folder holds a run and should not, or should and does not */
+  constructor(path: string, isResumed: boolean, nowMs: () => number) {
+    const holdsRun = existsSync(join(path, 'config.json'));
+    if (holdsRun && !isResumed) {
+      throw folderError(
+        path,
+        'already holds a run; add --resume to go on with it, or name another folder with --out',
+      );
+    }
+    if (!holdsRun && isResumed) {
+      throw folderError(path, 'holds no run to resume; leave --resume out to begin one');
+    }
+    mkdirSync(path, { recursive: true });
+    this.path = path;
+    this.checkpoints = join(path, 'checkpoints');
+    this.#events = openJsonLines(join(path, 'events.jsonl'));
+    this.#metrics = openJsonLines(join(path, 'metrics.jsonl'));
+    this.#nowMs = nowMs;
+  }
+
+  event(event: string, reason: string, fields: object = {}): void {
+    this.#events.append({ ts: this.#timestamp(), event, reason, ...fields });
+  }
+
+  metrics(fields: object): void {
+    this.#metrics.append({ ts: this.#timestamp(), ...fields });
+  }
+
+  writeConfig(runId: string, config: RunConfig, origins: Readonly<Record<string, string>>): void {
+    this.#replace('config.json', `${JSON.stringify({ runId, config, origins }, null, 2)}\n`);
+  }
+
+  /** @returns the run's id, as config.json has it */
+  readRunId(): string {
+    const saved = JSON.parse(readFileSync(join(this.path, 'config.json'), 'utf8')) as {
+      runId: string;
+    };
+    return saved.runId;
+  }
+
+  writeUnreadable(images: readonly UnreadableImage[]): void {
+    const rows = images.map(({ id, path, reason }) => `${id},${quote(path)},${quote(reason)}`);
+    this.#replace('unreadable.csv', ['id,path,reason', ...rows, ''].join('\n'));
+  }
+
+  writeLosses(losses: readonly number[]): void {
+    this.#replace(LOSS_FILE, losses.map((loss) => `${JSON.stringify(loss)}\n`).join(''));
+  }
+
+  writeSummary(summary: RunSummary): void {
+    this.#replace('summary.json', `${JSON.stringify(summary, null, 2)}\n`);
+  }
+
+  writeReport(html: string): void {
+    this.#replace('report.html', html);
+  }
+
+  close(): void {
+    this.#events.close();
+    this.#metrics.close();
+  }
+
+  #replace(name: string, content: string): void {
+    const target = join(this.path, name);
+    writeFileSync(`${target}.partial`, content);
+    renameSync(`${target}.partial`, target);
+  }
+
+  #timestamp(): string {
+    return new Date(this.#nowMs()).toISOString();
+  }
+}
+
+function folderError(path: string, problem: string): TrainerError {
+  return new TrainerError('CONFIG_INVALID', `run folder ${path}: ${problem}`, { path });
+}
+
+/** A field of a CSV line (RFC 4180). */
+function quote(text: string): string {
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}

@@ -1,0 +1,197 @@
+/**
+ * The record of a run: what events.jsonl, metrics.jsonl, unreadable.csv and the summary are made of, and what of it must
+ * survive a restart. It decides nothing.
+ */
+import type { NamedArrays } from '../src/checkpoint/safetensors.ts';
+import { arrayOf } from '../src/checkpoint/bundle.ts';
+import type { RunEvaluation } from '../src/report/summary.ts';
+import type { ResultPayload } from './service.ts';
+import type { Phase } from './state.ts';
+import type { CommittedStep } from './train-epoch.ts';
+
+/** Phases as the summary counts their time. */
+export type TimedPhase = 'extract' | 'pca' | 'kmeans' | 'train';
+
+const TIMED: Partial<Record<Phase, TimedPhase>> = {
+  extract: 'extract',
+  moments: 'pca',
+  pca: 'pca',
+  project: 'pca',
+  sampleRows: 'kmeans',
+  kmeans: 'kmeans',
+  assign: 'kmeans',
+  train: 'train',
+};
+
+export interface EpochRecord {
+  readonly epoch: number;
+  /** Global number of its first step. */
+  readonly firstStep: number;
+  /** Mean over the epoch's samples; null until it has trained. */
+  meanLoss: number | null;
+  readonly nmiToPrevious: number | null;
+  readonly nmiToTruth: number | null;
+  readonly emptyClusters: number;
+  /** Of the cluster sizes, as a share of ln k. */
+  readonly entropy: number;
+  readonly inertia: number;
+  readonly refilled: number;
+  seconds: Record<TimedPhase, number>;
+}
+
+export interface UnreadableImage {
+  readonly id: number;
+  readonly path: string;
+  readonly reason: string;
+}
+
+/** The part that a checkpoint keeps as JSON; losses are kept as an array beside it. */
+export interface RecordState {
+  readonly epochs: readonly EpochRecord[];
+  readonly seconds: Record<TimedPhase, number>;
+  /** Wall time of the run so far [s]. */
+  readonly wallSeconds: number;
+  readonly images: { readonly extracted: number; readonly trained: number };
+  readonly unreadable: readonly UnreadableImage[];
+  readonly joins: Readonly<Record<string, number>>;
+}
+
+export class RunRecord {
+  readonly #nowMs: () => number;
+  readonly #startedMs: number;
+  /** By step over the whole run: mean loss of its samples. */
+  readonly #losses: number[] = [];
+  readonly #samples: number[] = [];
+  readonly #epochs: EpochRecord[] = [];
+  /** By image id. */
+  readonly #unreadable = new Map<number, UnreadableImage>();
+  /** Times a worker became ready, by worker id. */
+  readonly #joins = new Map<string, number>();
+  readonly #seconds: Record<TimedPhase, number> = { extract: 0, pca: 0, kmeans: 0, train: 0 };
+  /** Of the epoch under way. */
+  #epochSeconds: Record<TimedPhase, number> = { extract: 0, pca: 0, kmeans: 0, train: 0 };
+  readonly #images = { extracted: 0, trained: 0 };
+  #earlierWallSeconds = 0;
+  #phase: { timed: TimedPhase | null; sinceMs: number };
+  evaluation: RunEvaluation | null = null;
+
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs;
+    this.#startedMs = nowMs();
+    this.#phase = { timed: null, sinceMs: this.#startedMs };
+  }
+
+  get losses(): readonly number[] {
+    return this.#losses;
+  }
+
+  get epochs(): readonly EpochRecord[] {
+    return this.#epochs;
+  }
+
+  get unreadable(): readonly UnreadableImage[] {
+    return [...this.#unreadable.values()].sort((a, b) => a.id - b.id);
+  }
+
+  get seconds(): Readonly<Record<TimedPhase, number>> {
+    return this.#seconds;
+  }
+
+  get images(): { readonly extracted: number; readonly trained: number } {
+    return this.#images;
+  }
+
+  get wallSeconds(): number {
+    return this.#earlierWallSeconds + (this.#nowMs() - this.#startedMs) / 1000;
+  }
+
+  /** Joins of workers after their first. */
+  get restarts(): number {
+    return [...this.#joins.values()].reduce((total, joins) => total + joins - 1, 0);
+  }
+
+  /** Ends the time of the phase before and begins this one's. */
+  enterPhase(phase: Phase): void {
+    const nowMs = this.#nowMs();
+    const { timed, sinceMs } = this.#phase;
+    if (timed !== null) {
+      this.#seconds[timed] += (nowMs - sinceMs) / 1000;
+      this.#epochSeconds[timed] += (nowMs - sinceMs) / 1000;
+    }
+    this.#phase = { timed: TIMED[phase] ?? null, sinceMs: nowMs };
+  }
+
+  noteJoin(workerId: string): void {
+    this.#joins.set(workerId, (this.#joins.get(workerId) ?? 0) + 1);
+  }
+
+  /** @returns the images that had not been known as unreadable */
+  noteUnreadable({ header }: ResultPayload): UnreadableImage[] {
+    const fresh = header.unreadable.filter(({ id }) => !this.#unreadable.has(id));
+    for (const image of fresh) this.#unreadable.set(image.id, { ...image });
+    return fresh;
+  }
+
+  noteExtracted(images: number): void {
+    this.#images.extracted += images;
+  }
+
+  openEpoch(epoch: Omit<EpochRecord, 'meanLoss' | 'seconds'>): void {
+    this.#epochs.push({ ...epoch, meanLoss: null, seconds: this.#epochSeconds });
+  }
+
+  noteStep({ loss, samples }: CommittedStep): void {
+    this.#losses.push(loss);
+    this.#samples.push(samples);
+    this.#images.trained += samples;
+  }
+
+  /** Mean loss over the samples of the epoch that has just trained. */
+  closeEpoch(): EpochRecord {
+    const epoch = this.#epochs.at(-1)!;
+    let lossSum = 0;
+    let samples = 0;
+    for (let step = epoch.firstStep; step < this.#losses.length; step += 1) {
+      lossSum += this.#losses[step]! * this.#samples[step]!;
+      samples += this.#samples[step]!;
+    }
+    epoch.meanLoss = lossSum / samples;
+    this.enterPhase('gathering');
+    epoch.seconds = this.#epochSeconds;
+    this.#epochSeconds = { extract: 0, pca: 0, kmeans: 0, train: 0 };
+    return epoch;
+  }
+
+  state(): RecordState {
+    return {
+      epochs: this.#epochs.map((epoch) => ({ ...epoch, seconds: { ...epoch.seconds } })),
+      seconds: { ...this.#seconds },
+      wallSeconds: this.wallSeconds,
+      images: { ...this.#images },
+      unreadable: this.unreadable,
+      joins: Object.fromEntries(this.#joins),
+    };
+  }
+
+  arrays(): NamedArrays {
+    return {
+      'loss-by-step': { data: Float64Array.from(this.#losses), shape: [this.#losses.length] },
+      'samples-by-step': { data: Uint32Array.from(this.#samples), shape: [this.#samples.length] },
+    };
+  }
+
+  /** Goes on from a checkpoint; only on a record that is still empty. */
+  restore(state: RecordState, arrays: NamedArrays): void {
+    for (const loss of arrayOf(arrays, 'loss-by-step', Float64Array)) this.#losses.push(loss);
+    for (const samples of arrayOf(arrays, 'samples-by-step', Uint32Array))
+      this.#samples.push(samples);
+    for (const epoch of state.epochs) this.#epochs.push({ ...epoch });
+    Object.assign(this.#seconds, state.seconds);
+    Object.assign(this.#images, state.images);
+    this.#earlierWallSeconds = state.wallSeconds;
+    for (const image of state.unreadable) this.#unreadable.set(image.id, image);
+    for (const [workerId, joins] of Object.entries(state.joins)) this.#joins.set(workerId, joins);
+    const open = this.#epochs.at(-1);
+    if (open?.meanLoss === null) this.#epochSeconds = open.seconds;
+  }
+}

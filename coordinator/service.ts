@@ -1,0 +1,217 @@
+/**
+ * The coordinator's gRPC shell: sessions of workers, heartbeats, artifacts, results, status. It translates and checks what
+ * arrives; what it means is decided elsewhere (`ServiceEvents`).
+ */
+import type * as grpc from '@grpc/grpc-js';
+import { decodeSafetensors, type NamedArrays } from '../src/checkpoint/safetensors.ts';
+import { EXIT, TrainerError, protocolViolation } from '../src/errors.ts';
+import { sendAll } from '../src/rpc/calls.ts';
+import { ChunkAssembler, chunkBytes } from '../src/rpc/chunks.ts';
+import { PROTOCOL_VERSION, wire } from '../src/rpc/definitions.ts';
+import type { CoordinatorHandlers } from '../src/rpc/generated/deepcluster/v1/Coordinator.ts';
+import type { CoordinatorMessage } from '../src/rpc/generated/deepcluster/v1/CoordinatorMessage.ts';
+import type { Hello__Output } from '../src/rpc/generated/deepcluster/v1/Hello.ts';
+import type { Order } from '../src/rpc/generated/deepcluster/v1/Order.ts';
+import type { Ready__Output } from '../src/rpc/generated/deepcluster/v1/Ready.ts';
+import type { ResultHeader__Output } from '../src/rpc/generated/deepcluster/v1/ResultHeader.ts';
+import type { ResultMessage__Output } from '../src/rpc/generated/deepcluster/v1/ResultMessage.ts';
+import type { ResultReply } from '../src/rpc/generated/deepcluster/v1/ResultReply.ts';
+import type { StatusReply } from '../src/rpc/generated/deepcluster/v1/StatusReply.ts';
+import type { WorkerMessage__Output } from '../src/rpc/generated/deepcluster/v1/WorkerMessage.ts';
+import { toServiceError } from '../src/rpc/status.ts';
+import type { Verdict } from './state.ts';
+
+type SessionCall = grpc.ServerDuplexStream<WorkerMessage__Output, CoordinatorMessage>;
+
+/** What a worker sent for an order. */
+export interface ResultPayload {
+  readonly header: ResultHeader__Output;
+  readonly arrays: NamedArrays;
+}
+
+/** A worker that has said hello; ready once its data and layout have been found to fit. */
+export interface WorkerIdentity {
+  readonly workerId: string;
+  readonly incarnation: string;
+  readonly pid: number;
+}
+
+export interface ServiceEvents {
+  /** What a worker is welcomed with. */
+  welcome(): { runId: string; configJson: string; parameterServer: string; heartbeatMs: number };
+  /** @throws TrainerError when the worker does not fit this run; it is refused with the message */
+  workerReady(worker: WorkerIdentity, ready: Ready__Output): void;
+  workerGone(worker: WorkerIdentity, reason: string): void;
+  /** Whether the worker is still a member. */
+  heartbeat(workerId: string, incarnation: string, progress: number): boolean;
+  result(payload: ResultPayload): Verdict;
+  /** Bytes of an artifact. @throws TrainerError LEASE_LOST when there is none of that name any more */
+  artifact(name: string): Uint8Array;
+  status(): StatusReply;
+}
+
+/** One worker's open stream. */
+interface Session {
+  readonly worker: WorkerIdentity;
+  readonly call: SessionCall;
+}
+
+const VERDICTS: Readonly<Record<Verdict, ResultReply['outcome'] & string>> = {
+  accepted: 'ACCEPTED',
+  duplicate: 'DUPLICATE',
+  fenced: 'FENCED',
+};
+
+export class CoordinatorService {
+  readonly #events: ServiceEvents;
+  /** By worker id: the stream of its newest incarnation. */
+  readonly #sessions = new Map<string, Session>();
+
+  constructor(events: ServiceEvents) {
+    this.#events = events;
+  }
+
+  addTo(server: grpc.Server): void {
+    const handlers: CoordinatorHandlers = {
+      Session: (call) => {
+        this.#openSession(call);
+      },
+      Heartbeat: (call, callback) => {
+        const { workerId, incarnation, progress } = call.request;
+        callback(null, { known: this.#events.heartbeat(workerId, incarnation, progress) });
+      },
+      FetchArtifact: (call) => {
+        void this.#sendArtifact(call);
+      },
+      SubmitResult: (call, callback) => {
+        this.#receiveResult(call, callback);
+      },
+      Status: (_call, callback) => {
+        callback(null, this.#events.status());
+      },
+    };
+    server.addService(wire.Coordinator.service, handlers);
+  }
+
+  /** Sends an order; one to a worker whose stream has ended goes nowhere, and its lease returns with the worker's loss. */
+  sendOrder(workerId: string, incarnation: string, order: Order): void {
+    const session = this.#sessions.get(workerId);
+    if (session?.worker.incarnation === incarnation) session.call.write({ order });
+  }
+
+  /** Ends a worker's stream: it has been lost, or another process took its place. */
+  drop(workerId: string, incarnation: string): void {
+    const session = this.#sessions.get(workerId);
+    if (session?.worker.incarnation !== incarnation) return;
+    this.#sessions.delete(workerId);
+    session.call.end();
+  }
+
+  /** Tells every worker to end with this exit code. */
+  stopAll(reason: string, exitCode: number): void {
+    for (const { call } of this.#sessions.values()) {
+      call.write({ stop: { reason, exitCode } });
+      call.end();
+    }
+    this.#sessions.clear();
+  }
+
+  #openSession(call: SessionCall): void {
+    let worker: WorkerIdentity | null = null;
+    let isReady = false;
+    const leave = (reason: string): void => {
+      const session = worker === null ? undefined : this.#sessions.get(worker.workerId);
+      if (worker === null || session?.call !== call) return;
+      this.#sessions.delete(worker.workerId);
+      if (isReady) this.#events.workerGone(worker, reason);
+    };
+    call.on('data', (message: WorkerMessage__Output) => {
+      try {
+        if (message.hello) worker = this.#greet(call, message.hello);
+        else if (message.ready && worker !== null) {
+          this.#events.workerReady(worker, message.ready);
+          isReady = true;
+        }
+      } catch (error) {
+        refuse(call, error);
+      }
+    });
+    call.on('error', () => {
+      leave('its connection broke');
+    });
+    call.on('cancelled', () => {
+      leave('its connection broke');
+    });
+    call.on('end', () => {
+      leave('it ended its session');
+      call.end();
+    });
+  }
+
+  #greet(call: SessionCall, hello: Hello__Output): WorkerIdentity {
+    if (hello.protocolVersion !== PROTOCOL_VERSION) {
+      throw protocolViolation(
+        `worker ${hello.workerId}: protocol version`,
+        PROTOCOL_VERSION,
+        hello.protocolVersion,
+        'run the same release on every process',
+      );
+    }
+    const worker = { workerId: hello.workerId, incarnation: hello.incarnation, pid: hello.pid };
+    this.#sessions.get(worker.workerId)?.call.end();
+    this.#sessions.set(worker.workerId, { worker, call });
+    call.write({ welcome: this.#events.welcome() });
+    return worker;
+  }
+
+  async #sendArtifact(call: Parameters<CoordinatorHandlers['FetchArtifact']>[0]): Promise<void> {
+    try {
+      await sendAll(call, chunkBytes(this.#events.artifact(call.request.name)));
+    } catch (error) {
+      call.destroy(Object.assign(new Error(), toServiceError(error)));
+    }
+  }
+
+  #receiveResult(
+    call: Parameters<CoordinatorHandlers['SubmitResult']>[0],
+    callback: Parameters<CoordinatorHandlers['SubmitResult']>[1],
+  ): void {
+    let header: ResultHeader__Output | null = null;
+    const arrays = new ChunkAssembler('result');
+    let failure: unknown = null;
+    call.on('data', (message: ResultMessage__Output) => {
+      try {
+        if (message.header) header = message.header;
+        else if (message.chunk) arrays.add(message.chunk);
+      } catch (error) {
+        failure ??= error;
+      }
+    });
+    call.on('error', () => undefined);
+    call.on('end', () => {
+      try {
+        if (failure !== null) throw failure;
+        if (header === null) {
+          throw protocolViolation('result', 'a header', 'none', 'the peer sends out of turn');
+        }
+        const payload = { header, arrays: decodeResult(header, arrays.finish()) };
+        callback(null, { outcome: VERDICTS[this.#events.result(payload)] });
+      } catch (error) {
+        callback(toServiceError(error));
+      }
+    });
+  }
+}
+
+function decodeResult(header: ResultHeader__Output, bytes: Uint8Array | null): NamedArrays {
+  if (bytes === null) return {};
+  const what = `result for lease ${header.leaseId}`;
+  return decodeSafetensors(bytes, { what, code: 'PROTOCOL_VIOLATION' }).arrays;
+}
+
+function refuse(call: SessionCall, error: unknown): void {
+  const isKnown = error instanceof TrainerError;
+  const reason = isKnown ? error.message : 'the coordinator failed; see its log';
+  call.write({ refused: { reason, exitCode: isKnown ? EXIT.invalid : EXIT.failed } });
+  call.end();
+}

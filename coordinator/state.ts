@@ -1,0 +1,221 @@
+/**
+ * The coordinator's decisions as one pure state machine: membership, leases with generations, who holds which features,
+ * phases, steps, the ledger. Nothing here knows of clocks, networks or arrays: `transition(state, event, nowMs)` answers
+ * with the next state, the actions its shell must take, and the reason for a person.
+ *
+ * A phase is a set of tasks. Each task is leased to one worker at a time; a lease that expires, or whose worker is lost,
+ * goes back and is given out under the next generation, so that a late result of the earlier holder is fenced. A task on a
+ * data shard goes to the worker that holds the shard's features; where none does, the features are made again first
+ * (recomputation from lineage: same parameters, same images, same numbers).
+ */
+import { Draft } from './draft.ts';
+import { EMPTY_LEDGER, type Ledger } from './ledger.ts';
+import type { Stage, Work } from './work.ts';
+
+export type Phase =
+  | 'gathering'
+  | 'extract'
+  | 'moments'
+  | 'pca'
+  | 'project'
+  | 'sampleRows'
+  | 'kmeans'
+  | 'assign'
+  | 'train'
+  | 'evaluate'
+  | 'finished';
+
+export interface StateSettings {
+  readonly minWorkers: number;
+  readonly leaseTtlMs: number;
+  readonly heartbeatTimeoutMs: number;
+  /** Orders a worker may hold at a time in the phases that decode images. */
+  readonly ordersInFlight: number;
+  /** Begins every lease id: told apart from those of an earlier coordinator of this run. */
+  readonly leasePrefix: string;
+}
+
+export interface Task {
+  readonly work: Work;
+  readonly status: 'todo' | 'leased' | 'done';
+  /** Leases given for this task so far. */
+  readonly generation: number;
+  /** Leases whose result was taken: the same result again is a repeat, harmless. */
+  readonly answered: readonly string[];
+}
+
+export interface Lease {
+  readonly id: string;
+  readonly task: string;
+  /** What was ordered: the task's own work, or the features it needs first. */
+  readonly work: Work;
+  readonly generation: number;
+  readonly workerId: string;
+  readonly incarnation: string;
+  readonly deadlineMs: number;
+}
+
+export interface Member {
+  readonly workerId: string;
+  readonly incarnation: string;
+  readonly lastSeenMs: number;
+  readonly progress: number;
+  /** A lease of it expired and it has made no progress since: it gets no orders until it does. */
+  readonly isStuck: boolean;
+}
+
+export interface Holding {
+  readonly workerId: string;
+  readonly stage: Exclude<Stage, 'none'>;
+}
+
+/** Features a worker says it still holds when it joins again. */
+export interface OfferedHolding extends Omit<Holding, 'workerId'> {
+  readonly shard: number;
+  readonly epoch: number;
+  readonly parameterVersion: number;
+}
+
+export interface CoordinatorState {
+  readonly settings: StateSettings;
+  readonly phase: Phase;
+  readonly epoch: number;
+  /** The version of parameters that the phase's work is based on. */
+  readonly parameterVersion: number;
+  readonly members: ReadonlyMap<string, Member>;
+  /** Tasks of the phase by key, in the order in which they are given out. */
+  readonly tasks: ReadonlyMap<string, Task>;
+  /** Those of the phase before, for results that are repeated because their answer was lost. */
+  readonly earlierTasks: ReadonlyMap<string, Task>;
+  /** Tasks that are not done; the phase ends when it reaches zero, and then exactly once. */
+  readonly open: number;
+  readonly leases: ReadonlyMap<string, Lease>;
+  /** By data shard: at most one worker holds its features of this epoch. */
+  readonly holdings: ReadonlyMap<number, Holding>;
+  /** Leases ever given; makes the next lease id. */
+  readonly leaseCount: number;
+  readonly ledger: Ledger;
+  /** Results that came for a lease that was gone. */
+  readonly fenced: number;
+}
+
+export type Event =
+  | {
+      readonly type: 'workerJoined';
+      readonly workerId: string;
+      readonly incarnation: string;
+      readonly holdings: readonly OfferedHolding[];
+    }
+  | {
+      readonly type: 'workerLost';
+      readonly workerId: string;
+      readonly incarnation: string;
+      readonly reason: string;
+    }
+  | {
+      readonly type: 'heartbeat';
+      readonly workerId: string;
+      readonly incarnation: string;
+      readonly progress: number;
+    }
+  | {
+      readonly type: 'resultArrived';
+      readonly leaseId: string;
+      readonly generation: number;
+      readonly incarnation: string;
+      /** The worker could not do it, but another may. */
+      readonly isFailure: boolean;
+    }
+  | {
+      readonly type: 'phaseEntered';
+      readonly phase: Phase;
+      readonly epoch: number;
+      readonly parameterVersion: number;
+      readonly work: readonly Work[];
+    }
+  /** The run goes on from a checkpoint. */
+  | { readonly type: 'ledgerRestored'; readonly ledger: Ledger }
+  | { readonly type: 'epochOpened'; readonly epoch: number; readonly draws: number }
+  | { readonly type: 'stepCommitted'; readonly begin: number; readonly end: number }
+  | { readonly type: 'pushDuplicated' }
+  | { readonly type: 'tick' };
+
+/** What becomes of a result. */
+export type Verdict = 'accepted' | 'duplicate' | 'fenced';
+
+export type Action =
+  | { readonly type: 'sendOrder'; readonly lease: Lease }
+  /** The answer to a result; accepted payloads belong to `task` when `work` is its own. */
+  | {
+      readonly type: 'answerResult';
+      readonly verdict: Verdict;
+      readonly lease: Lease | null;
+      readonly completesTask: boolean;
+    }
+  | { readonly type: 'dropWorker'; readonly workerId: string; readonly incarnation: string }
+  | { readonly type: 'phaseDone'; readonly phase: Phase; readonly epoch: number }
+  /** A transition for events.jsonl. */
+  | {
+      readonly type: 'record';
+      readonly event: string;
+      readonly reason: string;
+      readonly fields: object;
+    };
+
+export interface Transition {
+  readonly state: CoordinatorState;
+  readonly actions: readonly Action[];
+  readonly reason: string;
+}
+
+/** The state before the first worker. */
+export function initialState(settings: StateSettings): CoordinatorState {
+  return {
+    settings,
+    phase: 'gathering',
+    epoch: 0,
+    parameterVersion: 0,
+    members: new Map(),
+    tasks: new Map(),
+    earlierTasks: new Map(),
+    open: 0,
+    leases: new Map(),
+    holdings: new Map(),
+    leaseCount: 0,
+    ledger: EMPTY_LEDGER,
+    fenced: 0,
+  };
+}
+
+/** Decides. Pure: the given state is not changed. */
+export function transition(state: CoordinatorState, event: Event, nowMs: number): Transition {
+  const draft = new Draft(state, nowMs);
+  const reason = decide(draft, event);
+  draft.giveOutWork();
+  return { state: draft.finish(), actions: draft.actions, reason };
+}
+
+function decide(draft: Draft, event: Event): string {
+  switch (event.type) {
+    case 'workerJoined':
+      return draft.join(event);
+    case 'workerLost':
+      return draft.lose(event.workerId, event.incarnation, event.reason);
+    case 'heartbeat':
+      return draft.beat(event.workerId, event.incarnation, event.progress);
+    case 'resultArrived':
+      return draft.takeResult(event);
+    case 'phaseEntered':
+      return draft.enterPhase(event);
+    case 'ledgerRestored':
+      return draft.restoreLedger(event.ledger);
+    case 'epochOpened':
+      return draft.openEpoch(event.epoch, event.draws);
+    case 'stepCommitted':
+      return draft.commitDraws(event.begin, event.end);
+    case 'pushDuplicated':
+      return draft.countDuplicate();
+    case 'tick':
+      return draft.expire();
+  }
+}

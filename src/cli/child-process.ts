@@ -1,0 +1,105 @@
+/** One process of the run as the launcher sees it: its notices, its output kept in a file, how it ended. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { messageOf } from '../errors.ts';
+import type { Notice } from '../telemetry/notice.ts';
+
+export interface ProcessSpec {
+  /** Also the name of its log file: `coordinator`, `worker-0`. */
+  readonly id: string;
+  /** Program and arguments. */
+  readonly command: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+export interface ProcessHooks {
+  readonly onNotice: (id: string, notice: Notice) => void;
+  /** Each line of its stdout and stderr. */
+  readonly onLine: (id: string, line: string) => void;
+}
+
+export interface ProcessExit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** What it said itself, by a `failed` notice; else the last line of its output; else null. */
+  readonly message: string | null;
+}
+
+export interface RunningProcess {
+  readonly id: string;
+  /** Resolves after its last line and notice have been handed on; never rejects. */
+  readonly exited: Promise<ProcessExit>;
+  /** Does nothing once it has ended. */
+  kill(signal: NodeJS.Signals): void;
+}
+
+/** Time for the last lines and notices of a process to arrive after its end [ms]. */
+const DRAIN_MS = 2_000;
+
+/** Starts a process whose output goes to `<logs>/<id>.log`, after what earlier processes of that id left there. */
+export function startProcess(spec: ProcessSpec, logs: string, hooks: ProcessHooks): RunningProcess {
+  const { id, command, env } = spec;
+  const [program = '', ...args] = command;
+  const log = createWriteStream(join(logs, `${id}.log`), { flags: 'a' });
+  let lastLine: string | null = null;
+  let failure: string | null = null;
+  const takeLine = (line: string): void => {
+    log.write(`${line}\n`);
+    lastLine = line;
+    hooks.onLine(id, line);
+  };
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], env });
+  child.on('message', (message) => {
+    const notice = message as Notice;
+    if (notice.type === 'failed') failure = notice.message;
+    hooks.onNotice(id, notice);
+  });
+  for (const stream of [child.stdout, child.stderr] as (Readable | null)[]) {
+    if (stream) createInterface({ input: stream }).on('line', takeLine);
+  }
+  const exited = endOf(child).then(({ code, signal, error }) => {
+    log.end();
+    return { code, signal, message: failure ?? error ?? lastLine };
+  });
+  return {
+    id,
+    exited,
+    kill: (signal) => {
+      child.kill(signal);
+    },
+  };
+}
+
+interface End {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly error: string | null;
+}
+
+function endOf(child: ChildProcess): Promise<End> {
+  return new Promise((resolve) => {
+    child.once('error', (error) => {
+      // After a successful start this is a failed kill or send, and its exit still comes.
+      if (child.pid === undefined) resolve({ code: 1, signal: null, error: messageOf(error) });
+    });
+    child.once('exit', (code, signal) => {
+      const drained = [once(child, 'close'), child.connected ? once(child, 'disconnect') : null];
+      const timeout = setTimeout(() => {
+        resolve({ code, signal, error: null });
+      }, DRAIN_MS);
+      void Promise.all(drained).then(() => {
+        clearTimeout(timeout);
+        resolve({ code, signal, error: null });
+      });
+    });
+  });
+}
+
+/** `exit code 1`, `signal SIGKILL` */
+export function describeExit({ code, signal }: ProcessExit): string {
+  return signal === null ? `exit code ${code ?? 'unknown'}` : `signal ${signal}`;
+}

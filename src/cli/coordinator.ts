@@ -1,0 +1,56 @@
+/** `deepcluster coordinator`: the control process of a run; `launch` starts it on one machine, Kubernetes on many. */
+import type { Command } from 'commander';
+import { loadRunConfig } from '../config/load.ts';
+import { createLogger, type LogLevel } from '../telemetry/logger.ts';
+import { withLifetime } from './lifetime.ts';
+import {
+  addConfigOptions,
+  configSourcesOf,
+  logLevelOption,
+  type ConfigOptions,
+} from './options.ts';
+import type { Terminal } from './terminal.ts';
+
+interface CoordinatorOptions extends ConfigOptions {
+  readonly listen: string;
+  readonly out: string;
+  readonly resume?: boolean;
+  readonly logLevel?: LogLevel;
+}
+
+export function addCoordinatorCommand(program: Command, terminal: Terminal): void {
+  addConfigOptions(program.command('coordinator'))
+    .description('run the control process: phases, leases, pseudo-labels, checkpoints')
+    .requiredOption('--listen <host:port>', 'address to serve on; port 0 takes a free one')
+    .requiredOption('--out <dir>', 'folder of the run')
+    .option('--resume', 'go on with the run in --out')
+    .addOption(logLevelOption().default('info'))
+    .action((options: CoordinatorOptions) => runCoordinatorCommand(options, terminal));
+}
+
+async function runCoordinatorCommand(
+  options: CoordinatorOptions,
+  terminal: Terminal,
+): Promise<void> {
+  await withLifetime('coordinator', async ({ signal, notify }) => {
+    const { listen, out, resume = false, logLevel: level = 'info' } = options;
+    const sources = withSavedConfig(configSourcesOf(options), out, resume);
+    const loaded = loadRunConfig({ ...sources, env: terminal.env });
+    const logger = createLogger({ component: 'coordinator', level });
+    try {
+      const { runCoordinator } = await import('../../coordinator/main.ts');
+      const summary = await runCoordinator({
+        ...loaded,
+        listen,
+        out,
+        resume,
+        logger,
+        signal,
+        notify,
+      });
+      notify({ type: 'finished', summary });
+    } finally {
+      await logger.close();
+    }
+  });
+}

@@ -1,0 +1,159 @@
+/** `deepcluster launch`: a whole run on one machine; the processes are kept by src/cli/launcher.ts. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { loadRunConfig, type ConfigSources, type LoadedConfig } from '../config/load.ts';
+import { packageRoot } from '../config/package-root.ts';
+import { defaultRunFolder, requireRunFolder, withSavedConfig } from '../config/run-folder.ts';
+import { configInvalid } from '../errors.ts';
+import type { RunSummary } from '../report/summary.ts';
+import type { LogLevel } from '../telemetry/logger.ts';
+import { createProgressView, type ProgressView } from '../telemetry/progress-view.ts';
+import { shownLine } from './child-log.ts';
+import { superviseRun, type LaunchHooks, type LaunchPlan } from './launcher.ts';
+import { detectMachine, workerShare } from './machine.ts';
+import {
+  addConfigOptions,
+  addQuietLogOptions,
+  configSourcesOf,
+  shownLogLevel,
+  type ConfigOptions,
+  type QuietLogOptions,
+} from './options.ts';
+import { takeStopSignals } from './stop-signals.ts';
+import { summaryLines } from './summary-table.ts';
+import { printJson, printLines, type Terminal } from './terminal.ts';
+
+interface LaunchOptions extends ConfigOptions, QuietLogOptions {
+  readonly out?: string;
+  readonly resume?: boolean;
+  readonly json?: boolean;
+}
+
+export function addLaunchCommand(program: Command, terminal: Terminal): void {
+  addQuietLogOptions(addConfigOptions(program.command('launch')))
+    .description('run a coordinator and its workers on this machine, and keep them running')
+    .option('--out <dir>', 'folder of the run; runs/<algorithm>-<time> by default')
+    .option('--resume', 'go on with the run in --out, by its own configuration if none is given')
+    .option('--json', 'print the summary as one JSON object')
+    .action(async (options: LaunchOptions) => {
+      await launchRun(
+        {
+          sources: configSourcesOf(options),
+          out: options.out ?? null,
+          isResumed: options.resume === true,
+          isJson: options.json === true,
+          shownLevel: shownLogLevel(options),
+        },
+        terminal,
+      );
+    });
+}
+
+export interface LaunchRequest {
+  readonly sources: Omit<ConfigSources, 'env'>;
+  /** Folder of the run, or null for a new one under `runs/`. */
+  readonly out: string | null;
+  readonly isResumed: boolean;
+  readonly isJson: boolean;
+  /** Level from which on the processes' logs are shown; null for warnings and errors in short. */
+  readonly shownLevel: LogLevel | null;
+}
+
+/** Runs a run to its end and prints its summary. */
+export async function launchRun(request: LaunchRequest, terminal: Terminal): Promise<void> {
+  const { isResumed } = request;
+  if (isResumed && request.out === null) {
+    throw configInvalid('--out', 'must name the folder of the run to resume', null);
+  }
+  if (request.out !== null) requireRunFolder(request.out, isResumed);
+  const sources = withSavedConfig(request.sources, request.out ?? '', isResumed);
+  const loaded = loadRunConfig({ ...sources, env: terminal.env });
+  if (loaded.config.data.source === null) {
+    throw configInvalid('data.source', 'must name the images (give --data)', null, 'the default');
+  }
+  const out = request.out ?? defaultRunFolder(loaded.config.algorithm, Date.now());
+  const plan = planLaunch({ ...request, sources, out }, loaded, terminal);
+  const view = createProgressView({ stream: terminal.stderr, nowMs: () => performance.now() });
+  const signals = takeStopSignals(() => {
+    view.remark('stopping: the coordinator takes a checkpoint; press Ctrl-C again to kill');
+  });
+  try {
+    view.remark(`run folder ${out}`);
+    const hooks = hooksOf(view, request.shownLevel);
+    const summary = (await superviseRun(plan, hooks, signals)) as RunSummary;
+    view.close();
+    if (request.isJson) printJson(terminal, summary);
+    else printLines(terminal, summaryLines(summary, join(out, 'report.html')));
+  } finally {
+    view.close();
+    signals.release();
+  }
+}
+
+function hooksOf(view: ProgressView, shownLevel: LogLevel | null): LaunchHooks {
+  return {
+    onNotice(_id, notice) {
+      if (notice.type === 'progress') view.show(notice);
+      if (notice.type === 'remark') view.remark(notice.text);
+    },
+    onLine(id, line) {
+      const shown = shownLine(id, line, shownLevel);
+      if (shown !== null) view.remark(shown);
+    },
+    onRemark(text) {
+      view.remark(text);
+    },
+  };
+}
+
+function planLaunch(
+  request: LaunchRequest & { readonly out: string },
+  { config, origins }: LoadedConfig,
+  { env }: Terminal,
+): LaunchPlan {
+  const { sources, out, isResumed } = request;
+  const program = [process.execPath, join(packageRoot(), 'bin', 'deepcluster.mjs')];
+  const logFlags = ['--log-level', request.shownLevel === 'debug' ? 'debug' : 'info'];
+  const machine = detectMachine(env);
+  const usable = config.cluster.engine === 'wasm' ? { ...machine, gpus: [] } : machine;
+  // One worker per GPU unless someone has said how many.
+  const isCounted = origins['cluster.workers'] !== undefined || usable.gpus.length === 0;
+  const workers = isCounted ? config.cluster.workers : usable.gpus.length;
+  const logs = join(out, 'logs');
+  mkdirSync(logs, { recursive: true });
+  return {
+    coordinator: {
+      id: 'coordinator',
+      command: [
+        ...[...program, 'coordinator', '--listen', '127.0.0.1:0', '--out', out, ...logFlags],
+        ...(isResumed ? ['--resume'] : []),
+        ...configFlags(sources),
+        ...['--workers', String(workers)],
+      ],
+      env: { ...env, CUDA_VISIBLE_DEVICES: '' },
+    },
+    workers: (address) =>
+      Array.from({ length: workers }, (_, index) => {
+        const id = `worker-${index}`;
+        const flags = ['--coordinator', address, '--worker-id', id, ...logFlags];
+        return {
+          id,
+          command: [...program, 'worker', ...flags],
+          env: { ...env, ...workerShare(index, workers, usable, env) },
+        };
+      }),
+    maxRestarts: config.cluster.maxRestarts,
+    logs,
+    remedy: `deepcluster launch --resume --out ${out}`,
+  };
+}
+
+/** The flags that give another process the same sources; the environment it inherits. */
+function configFlags({ file, preset, settings }: Omit<ConfigSources, 'env'>): string[] {
+  return [
+    ...(file === undefined ? [] : ['--config', file]),
+    ...(preset === undefined ? [] : ['--preset', preset]),
+    ...settings.flatMap(({ key, value }) => ['--set', `${key}=${value}`]),
+  ];
+}

@@ -1,0 +1,85 @@
+/**
+ * How long a process of the run should go on, and its line to the launcher. It stops on SIGTERM, on Ctrl-C when a person
+ * started it, and when the launcher that started it is gone: nothing of a run outlives it.
+ */
+import { EXIT, TrainerError, exitCodeOf, messageOf, unavailable } from '../errors.ts';
+import type { Notice } from '../telemetry/notice.ts';
+
+export interface Lifetime {
+  /** Aborted once the process should stop; the reason is a TrainerError UNAVAILABLE. */
+  readonly signal: AbortSignal;
+  /** Tells the launcher; does nothing where a person started the process. */
+  readonly notify: (notice: Notice) => void;
+}
+
+/** Time a process has to stop in order after its launcher died, before it is ended: an orphan helps nobody [ms]. */
+const ORPHAN_GRACE_MS = 30_000;
+
+/**
+ * Runs the main of a process within its lifetime, and tells the launcher how it ended.
+ * @throws what `run` throws; UNAVAILABLE where it was stopped, so that the exit code says "try again"
+ */
+export async function withLifetime(
+  name: string,
+  run: (lifetime: Lifetime) => Promise<void>,
+): Promise<void> {
+  const isLaunched = process.send !== undefined;
+  const stop = new AbortController();
+  const stopFor = (reason: string): void => {
+    stop.abort(unavailable(name, `stopped by ${reason}`));
+  };
+  const onTerminate = (): void => {
+    if (stop.signal.aborted && !isLaunched) process.exit(EXIT.retry);
+    stopFor('SIGTERM');
+  };
+  const onInterrupt = (): void => {
+    // A Ctrl-C reaches all processes of the terminal; the launcher decides which of its own stop, and when.
+    if (isLaunched) return;
+    if (stop.signal.aborted) process.exit(EXIT.retry);
+    stopFor('Ctrl-C');
+  };
+  const onDisconnect = (): void => {
+    stopFor('the end of its launcher');
+    setTimeout(() => process.exit(EXIT.retry), ORPHAN_GRACE_MS).unref();
+  };
+  const sender = noticeSender();
+  process.on('SIGTERM', onTerminate).on('SIGINT', onInterrupt);
+  if (isLaunched) {
+    process.on('disconnect', onDisconnect);
+    // The reader of this pipe may be gone first; that must not end the process in the middle of its checkpoint.
+    process.stderr.on('error', () => undefined);
+    process.stdout.on('error', () => undefined);
+  }
+  try {
+    await run({ signal: stop.signal, notify: sender.notify });
+    stop.signal.throwIfAborted();
+  } catch (error) {
+    const reason: unknown =
+      stop.signal.aborted && !(error instanceof TrainerError) ? stop.signal.reason : error;
+    sender.notify({ type: 'failed', exitCode: exitCodeOf(reason), message: messageOf(reason) });
+    throw reason;
+  } finally {
+    await sender.drained();
+    process.off('SIGTERM', onTerminate).off('SIGINT', onInterrupt).off('disconnect', onDisconnect);
+  }
+}
+
+/** Sends notices, and knows when the last has left. */
+function noticeSender(): { notify: (notice: Notice) => void; drained: () => Promise<void> } {
+  const sends = new Set<Promise<void>>();
+  return {
+    notify(notice) {
+      if (process.send === undefined || !process.connected) return;
+      const send = new Promise<void>((resolve) => {
+        process.send?.(notice, undefined, undefined, () => {
+          resolve(); // a launcher that is gone needs no news
+        });
+      });
+      sends.add(send);
+      void send.then(() => sends.delete(send));
+    },
+    async drained() {
+      await Promise.all(sends);
+    },
+  };
+}

@@ -1,0 +1,61 @@
+/** What this machine has to share out among workers: processor cores and GPUs. */
+import { execFileSync } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+
+export interface Machine {
+  readonly cores: number;
+  /** GPUs as CUDA_VISIBLE_DEVICES names them: indices, or the names it held already. */
+  readonly gpus: readonly string[];
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+export function detectMachine(env: Environment): Machine {
+  const visible = env['CUDA_VISIBLE_DEVICES'];
+  const found = listGpus(env);
+  const gpus =
+    visible === undefined ? found : found.length > 0 ? visible.split(',').filter(Boolean) : [];
+  return { cores: availableParallelism(), gpus };
+}
+
+/** Indices of the GPUs that the driver's own tool lists; none where there is no such tool. */
+function listGpus(env: Environment): string[] {
+  try {
+    const listing = execFileSync('nvidia-smi', ['-L'], {
+      encoding: 'utf8',
+      env,
+      timeout: 10_000,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    return gpuIndices(listing);
+  } catch {
+    return []; // no driver, no GPU to train on
+  }
+}
+
+/** `GPU 0: NVIDIA H200 (UUID: GPU-…)`, one line a GPU. */
+export function gpuIndices(listing: string): string[] {
+  return [...listing.matchAll(/^GPU (\d+):/gm)].map(([, index]) => index!);
+}
+
+/**
+ * Environment that gives one of several workers its share: one GPU in turn, an equal part of the cores.
+ * What the environment says already is left as it is.
+ */
+export function workerShare(
+  index: number,
+  workers: number,
+  { cores, gpus }: Machine,
+  env: Environment,
+): Record<string, string> {
+  const threads = Math.max(1, Math.floor(cores / workers));
+  const share: Record<string, string> = {
+    OMP_NUM_THREADS: String(threads),
+    TF_NUM_INTRAOP_THREADS: String(threads),
+    // Decoding and file reads run beside the arithmetic, not instead of it; two keep a core busy while one waits.
+    UV_THREADPOOL_SIZE: String(Math.min(16, threads + 1)),
+  };
+  for (const name of Object.keys(share)) share[name] = env[name] ?? share[name]!;
+  if (gpus.length > 0) share['CUDA_VISIBLE_DEVICES'] = gpus[index % gpus.length]!;
+  return share;
+}

@@ -1,0 +1,97 @@
+/** Options that several commands share: where the configuration comes from, what is logged. */
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import type { ConfigSources } from '../config/load.ts';
+import type { TextSetting } from '../config/sources.ts';
+import { LOG_LEVELS, type LogLevel } from '../telemetry/logger.ts';
+
+export interface ConfigOptions {
+  readonly config?: string;
+  readonly preset?: string;
+  readonly data?: string;
+  readonly engine?: string;
+  readonly workers?: number;
+  readonly set: readonly TextSetting[];
+}
+
+/** `--config`, `--preset`, `--set` and the flags that stand for one setting each. */
+export function addConfigOptions(command: Command): Command {
+  return command
+    .option('--config <file>', 'run configuration, YAML or JSON; may build on a preset')
+    .addOption(presetOption())
+    .option('--data <source>', 'images: a folder or a list file (data.source)')
+    .addOption(engineOption('tensor engine (cluster.engine)'))
+    .option('--workers <n>', 'workers to start (cluster.workers)', positiveInteger)
+    .addOption(setOption());
+}
+
+export function presetOption(): Option {
+  return new Option('--preset <name>', 'preset to build on; files and flags go over it');
+}
+
+export function setOption(): Option {
+  return new Option('--set <key=value>', 'one setting, such as training.batchSize=64; repeatable')
+    .argParser(assignment)
+    .default([], 'none');
+}
+
+export function engineOption(description: string): Option {
+  return new Option('--engine <name>', description).choices(['auto', 'tensorflow', 'wasm']);
+}
+
+/** The sources of the configuration, flags with their origin, as src/config/load.ts takes them. */
+export function configSourcesOf(options: ConfigOptions): Omit<ConfigSources, 'env'> {
+  const settings = [...options.set];
+  const add = (key: string, value: string | number | undefined, origin: string): void => {
+    if (value !== undefined) settings.push({ key, value: String(value), origin });
+  };
+  add('data.source', options.data, '--data');
+  add('cluster.engine', options.engine, '--engine');
+  add('cluster.workers', options.workers, '--workers');
+  return {
+    ...(options.config === undefined ? {} : { file: options.config }),
+    ...(options.preset === undefined ? {} : { preset: options.preset }),
+    settings,
+  };
+}
+
+export function logLevelOption(): Option {
+  return new Option('--log-level <level>', 'least level of the JSON log on stderr').choices(
+    LOG_LEVELS,
+  );
+}
+
+export interface QuietLogOptions {
+  readonly verbose?: boolean;
+  readonly logLevel?: LogLevel;
+}
+
+/** For commands that show progress and remarks unless they are asked for the log. */
+export function addQuietLogOptions(command: Command): Command {
+  return command
+    .option('--verbose', 'show the JSON logs of all processes, as --log-level info')
+    .addOption(logLevelOption());
+}
+
+/** Level of the log that is shown, or null for progress and remarks only. */
+export function shownLogLevel(options: QuietLogOptions): LogLevel | null {
+  return options.logLevel ?? (options.verbose === true ? 'info' : null);
+}
+
+export function positiveInteger(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value < 1)
+    throw new InvalidArgumentError('Must be a positive integer.');
+  return value;
+}
+
+export function wholeNumber(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('Must be a whole number.');
+  return Number(text);
+}
+
+function assignment(text: string, earlier: readonly TextSetting[]): TextSetting[] {
+  const split = text.indexOf('=');
+  if (split < 1) throw new InvalidArgumentError('Must be key=value.');
+  const key = text.slice(0, split);
+  return [...earlier, { key, value: text.slice(split + 1), origin: `--set ${key}` }];
+}

@@ -1,0 +1,68 @@
+/** The summary of a run in a few lines for a person. */
+import type { RunSummary } from '../report/summary.ts';
+import { formatSeconds } from '../telemetry/progress-view.ts';
+
+export function summaryLines(summary: RunSummary, report: string): string[] {
+  const rows: [string, string][] = [
+    ['run', `${summary.runId}: ${summary.algorithm}, ${summary.architecture} on ${summary.engine}`],
+    ['size', sizeOf(summary)],
+    ['time', timeOf(summary)],
+    ['loss', `${summary.finalLoss.toFixed(3)} (mean of the last epoch)`],
+    ['NMI', `to previous epoch ${score(summary.nmi.toPrevious)}, to classes ${score(summary.nmi.toTruth)}`],
+    ['clusters', clustersOf(summary)],
+    ...evaluationOf(summary),
+    ['ledger', ledgerOf(summary)],
+    ['report', report],
+  ];
+  return rows.map(([name, text]) => `${name.padEnd(10)} ${text}`);
+}
+
+function sizeOf({ workers, images, epochs, steps }: RunSummary): string {
+  return `${images} images, ${epochs} epochs, ${steps} steps, ${count(workers, 'worker')}`;
+}
+
+function timeOf({ seconds, phaseSeconds, imagesPerSecond }: RunSummary): string {
+  const phases = Object.entries(phaseSeconds).map(([name, s]) => `${name} ${formatSeconds(s)}`);
+  const { extract, train } = imagesPerSecond;
+  const speed = `${extract.toFixed(0)} images/s extracted, ${train.toFixed(0)} trained`;
+  return `${formatSeconds(seconds)} (${phases.join(', ')}); ${speed}`;
+}
+
+/** The last epoch's value. */
+function score(byEpoch: readonly (number | null)[] | null): string {
+  return byEpoch?.at(-1)?.toFixed(3) ?? 'unknown';
+}
+
+function clustersOf({ clusters: { k, empty, entropy } }: RunSummary): string {
+  return `${k}, ${empty} empty, entropy ${entropy.toFixed(3)}`;
+}
+
+function evaluationOf({ evaluation }: RunSummary): [string, string][] {
+  if (!evaluation) return [['accuracy', 'not evaluated: no class sub-folders, or evaluation.enabled is false']];
+  const { knnTop1, linearTop1, randomKnnTop1, randomLinearTop1, classes, testImages } = evaluation;
+  const versus = (trained: number, random: number): string =>
+    `${percent(trained)} top-1, as initialised ${percent(random)}`;
+  return [
+    ['kNN', `${versus(knnTop1, randomKnnTop1)} (${classes} classes, ${testImages} test images)`],
+    ['linear', versus(linearTop1, randomLinearTop1)],
+  ];
+}
+
+function percent(fraction: number): string {
+  return `${(100 * fraction).toFixed(1)} %`;
+}
+
+function ledgerOf({ ledger, unreadable, restarts }: RunSummary): string {
+  const { committed, duplicates, returned } = ledger;
+  const counts = [count(duplicates, 'duplicate'), `${count(returned, 'lease')} returned`];
+  return [
+    `${committed} samples committed`,
+    ...counts,
+    count(unreadable, 'unreadable image'),
+    count(restarts, 'restart'),
+  ].join(', ');
+}
+
+function count(n: number, noun: string): string {
+  return `${n} ${noun}${n === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,29 @@
+/** The name someone most likely meant, for error messages. */
+
+/** The nearest of `names` to a mistyped one, or undefined if none is near. */
+export function nearestName(mistyped: string, names: Iterable<string>): string | undefined {
+  const lastPart = (name: string): string => name.slice(name.lastIndexOf('.') + 1);
+  let nearest: string | undefined;
+  let least = Math.max(2, Math.floor(mistyped.length / 4)) + 1;
+  const sameLastPart: string[] = [];
+  for (const name of names) {
+    const distance = editDistance(mistyped.toLowerCase(), name.toLowerCase());
+    if (distance < least) [nearest, least] = [name, distance];
+    if (lastPart(name) === lastPart(mistyped)) sameLastPart.push(name);
+  }
+  return nearest ?? (sameLastPart.length === 1 ? sameLastPart[0] : undefined);
+}
+
+/** Levenshtein: fewest insertions, deletions and replacements of characters that turn `a` into `b`. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(replaced, row[j]! + 1, next[j - 1]! + 1));
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}

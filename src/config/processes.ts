@@ -1,0 +1,23 @@
+/** Settings of the two processes and of what runs between them: workers, leases, heartbeats, engine. */
+import { z } from 'zod';
+
+export const clusterConfigSchema = z.strictObject({
+  /** Workers that `launch` starts. */
+  workers: z.int().min(1).max(1024).default(1),
+  /** Workers that must be ready before the run begins or goes on. */
+  minWorkers: z.int().min(1).max(1024).default(1),
+  /** `auto` takes the fastest engine that loads and says which; a named one that cannot load is an error. */
+  engine: z.enum(['auto', 'tensorflow', 'wasm']).default('auto'),
+  /** A lease without progress of its worker for this long goes back to be given to another [ms]. */
+  leaseTtlMs: z.int().min(100).default(120_000),
+  /** Time between two heartbeats of a worker [ms]. */
+  heartbeatMs: z.int().min(10).default(1_000),
+  /** A worker silent for this long is lost [ms]. */
+  heartbeatTimeoutMs: z.int().min(100).default(10_000),
+  /** Orders a worker may hold at a time in the training and extraction phases: hides decoding behind compute. */
+  ordersInFlight: z.int().min(1).max(64).default(2),
+  /** Times `launch` restarts one worker before the run fails. */
+  maxRestarts: z.int().min(0).default(10),
+});
+
+export type ClusterConfig = z.infer<typeof clusterConfigSchema>;

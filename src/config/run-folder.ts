@@ -1,0 +1,42 @@
+/** The folder of a run, as a command is given it: a new run needs one without a run, `--resume` one with a run. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { TrainerError } from '../errors.ts';
+import type { ConfigSources } from './load.ts';
+
+/** The run's id and effective configuration, the first file a coordinator writes: where it is, there is a run. */
+export function configFileOf(folder: string): string {
+  return join(folder, 'config.json');
+}
+
+/** @throws TrainerError CONFIG_INVALID for a folder that holds a run already, or holds none to resume */
+export function requireRunFolder(folder: string, isResumed: boolean): void {
+  const holdsRun = existsSync(configFileOf(folder));
+  if (holdsRun && !isResumed) {
+    const remedy = 'add --resume to go on with it, or name another folder with --out';
+    throw folderInvalid(folder, `already holds a run; ${remedy}`);
+  }
+  if (!holdsRun && isResumed) {
+    throw folderInvalid(folder, 'holds no run to resume; leave --resume out to begin one');
+  }
+}
+
+function folderInvalid(folder: string, problem: string): TrainerError {
+  return new TrainerError('CONFIG_INVALID', `run folder ${folder}: ${problem}`, { folder });
+}
+
+/** A resumed run that is given no configuration goes on with the one it was started with. */
+export function withSavedConfig(
+  sources: Omit<ConfigSources, 'env'>,
+  folder: string,
+  isResumed: boolean,
+): Omit<ConfigSources, 'env'> {
+  const isGiven = sources.file !== undefined || sources.preset !== undefined;
+  return isResumed && !isGiven ? { ...sources, file: configFileOf(folder) } : sources;
+}
+
+/** `runs/demo-20260131-235959`, in UTC. */
+export function defaultRunFolder(name: string, nowMs: number): string {
+  const stamp = new Date(nowMs).toISOString().replaceAll(/[-:]|\..*$/g, '');
+  return join('runs', `${name}-${stamp.replace('T', '-')}`);
+}

@@ -1,0 +1,61 @@
+/** The whole configuration: one schema per component, composed, with the rules that cross them. */
+import { z } from 'zod';
+import { checkpointConfigSchema } from '../checkpoint/config.ts';
+import { clusteringConfigSchema } from '../clustering/config.ts';
+import { dataConfigSchema } from '../data/config.ts';
+import { evaluationConfigSchema } from '../evaluation/config.ts';
+import { modelConfigSchema } from '../nn/config.ts';
+import { trainingConfigSchema } from '../ps/config.ts';
+import { clusterConfigSchema } from './processes.ts';
+
+export const runConfigSchema = z
+  .strictObject({
+    /** The method. */
+    algorithm: z.literal('deepcluster').default('deepcluster'),
+    /** Seed of everything random in the run. */
+    seed: z.int().min(0).max(0xffff_ffff).default(31),
+    /** Epochs; each clusters, then trains. */
+    epochs: z.int().min(1).default(200),
+    data: dataConfigSchema.prefault({}),
+    model: modelConfigSchema.prefault({}),
+    clustering: clusteringConfigSchema.prefault({}),
+    training: trainingConfigSchema.prefault({}),
+    evaluation: evaluationConfigSchema.prefault({}),
+    checkpoint: checkpointConfigSchema.prefault({}),
+    cluster: clusterConfigSchema.prefault({}),
+  })
+  .superRefine((config, context) => {
+    const rule = (path: (string | number)[], message: string, input: unknown): void => {
+      context.addIssue({ code: 'custom', path, message, input });
+    };
+    const { training, data, cluster, model } = config;
+    if (training.sliceSize > training.batchSize) {
+      rule(
+        ['training', 'sliceSize'],
+        `must not exceed training.batchSize (${training.batchSize})`,
+        training.sliceSize,
+      );
+    }
+    for (const key of ['cropArea', 'cropAspect'] as const) {
+      if (data[key][0] > data[key][1]) {
+        rule(['data', key], 'must be [low, high] with low <= high', data[key]);
+      }
+    }
+    if (cluster.heartbeatTimeoutMs < 2 * cluster.heartbeatMs) {
+      rule(
+        ['cluster', 'heartbeatTimeoutMs'],
+        `must be at least twice cluster.heartbeatMs (${cluster.heartbeatMs})`,
+        cluster.heartbeatTimeoutMs,
+      );
+    }
+    if (model.architecture === 'alexnet-bn' && data.imageSize < 63) {
+      rule(
+        ['data', 'imageSize'],
+        'must be at least 63 for model.architecture alexnet-bn',
+        data.imageSize,
+      );
+    }
+  });
+
+/** The effective configuration of a run, every default filled in; frozen once loaded. */
+export type RunConfig = z.infer<typeof runConfigSchema>;

@@ -1,0 +1,160 @@
+/**
+ * Where settings come from: a preset, a YAML or JSON file, the environment, flags. Each source becomes a list of
+ * (key, value, origin), checked for unknown keys; src/config/load.ts lays one over the other.
+ */
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { LineCounter, isMap, isScalar, parse, parseDocument } from 'yaml';
+import { TrainerError, configInvalid, messageOf } from '../errors.ts';
+import { CONFIG_KEYS, ENVIRONMENT_PREFIX, type ConfigKey } from './keys.ts';
+import { nearestName } from './nearest-name.ts';
+import { packageRoot } from './package-root.ts';
+
+/** One value and where it was written. */
+export interface Setting {
+  /** Dotted: `training.batchSize`. */
+  readonly key: string;
+  readonly value: unknown;
+  /** For people: `run.yaml:12`, `DC_SEED`, `--set seed`. */
+  readonly origin: string;
+}
+
+/** A setting given as text, as on a command line. */
+export interface TextSetting extends Setting {
+  readonly value: string;
+}
+
+export interface FileSettings {
+  /** The preset the file builds on, if it names one. */
+  readonly preset: TextSetting | null;
+  readonly settings: readonly Setting[];
+}
+
+/** Names of the presets that come with the package. */
+export function presetNames(): string[] {
+  return readdirSync(join(packageRoot(), 'presets'))
+    .filter((file) => file.endsWith('.yaml'))
+    .map((file) => file.slice(0, -'.yaml'.length))
+    .sort();
+}
+
+/** @throws TrainerError CONFIG_INVALID for a name that no preset has */
+export function settingsOfPreset(name: string, origin: string): readonly Setting[] {
+  const names = presetNames();
+  if (!names.includes(name)) {
+    throw configInvalid('preset', `must be one of ${names.join(', ')}`, name, origin);
+  }
+  const path = join(packageRoot(), 'presets', `${name}.yaml`);
+  return settingsOfFile(path, `preset ${name}`).settings;
+}
+
+/**
+ * Reads a config file; YAML, of which JSON is a part. The `config.json` of a run is one, too: its `config` is read.
+ * @param label how origins name the file
+ * @throws TrainerError CONFIG_INVALID for a file that cannot be read or parsed, and for an unknown key
+ */
+export function settingsOfFile(path: string, label: string = path): FileSettings {
+  const lines = new LineCounter();
+  const document = parseDocument(readConfigText(path), { lineCounter: lines, prettyErrors: false });
+  const [error] = document.errors;
+  if (error) throw fileInvalid(`${label}:${lines.linePos(error.pos[0]).line}`, messageOf(error));
+  const found: Setting[] = [];
+  const originAt = (node: unknown): string => {
+    const start = (node as { range?: readonly number[] | null }).range?.[0];
+    return start === undefined ? label : `${label}:${lines.linePos(start).line}`;
+  };
+  const visit = (node: unknown, prefix: string, origin: string): void => {
+    if (isMap(node)) {
+      for (const { key, value } of node.items) {
+        const name = String(isScalar(key) ? key.value : key);
+        visit(value, prefix === '' ? name : `${prefix}.${name}`, originAt(key));
+      }
+      return;
+    }
+    const value = (node as { toJS?: (of: unknown) => unknown } | null)?.toJS?.(document) ?? null;
+    const isEmptySection = value === null && (prefix === '' || isSection(prefix));
+    if (!isEmptySection) found.push({ key: prefix, value, origin });
+  };
+  visit(document.has('runId') ? document.get('config') : document.contents, '', label);
+  const preset = found.find(({ key }) => key === 'preset');
+  const settings = found.filter((setting) => setting !== preset);
+  for (const setting of settings) requireKnown(setting, setting.value);
+  return { preset: preset ? presetOf(preset) : null, settings };
+}
+
+function readConfigText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw fileInvalid(path, `cannot be read (${messageOf(error)})`);
+  }
+}
+
+function fileInvalid(where: string, problem: string): TrainerError {
+  return new TrainerError('CONFIG_INVALID', `config file ${where}: ${problem}`, { where, problem });
+}
+
+function presetOf({ key, value, origin }: Setting): TextSetting {
+  if (typeof value === 'string') return { key, value, origin };
+  throw configInvalid(key, `must be one of ${presetNames().join(', ')}`, value, origin);
+}
+
+/** @throws TrainerError CONFIG_INVALID for a `DC_` variable that names no setting: most likely a slip of the pen */
+export function settingsOfEnvironment(
+  env: Readonly<Record<string, string | undefined>>,
+): readonly Setting[] {
+  const keyOf = new Map([...CONFIG_KEYS.values()].map((key) => [key.environmentName, key]));
+  return Object.entries(env)
+    .filter(([name, value]) => name.startsWith(ENVIRONMENT_PREFIX) && value !== undefined)
+    .map(([name, text = '']) => {
+      const key = keyOf.get(name);
+      if (!key) throw unknownName(`environment ${name}`, nearestName(name, keyOf.keys()), text);
+      return { key: key.key, value: valueOf(key, text), origin: name };
+    });
+}
+
+/** @throws TrainerError CONFIG_INVALID for an unknown key */
+export function settingsOfText(settings: readonly TextSetting[]): readonly Setting[] {
+  return settings.map((setting) => ({
+    ...setting,
+    value: valueOf(requireKnown(setting, setting.value), setting.value),
+  }));
+}
+
+/** Reads text as the setting takes it; what does not parse stays text, for the schema to refuse. */
+function valueOf(key: ConfigKey, text: string): unknown {
+  if (key.isText && text !== 'null') return text;
+  try {
+    return parse(text);
+  } catch {
+    return text;
+  }
+}
+
+function requireKnown({ key, origin }: Setting, value: unknown): ConfigKey {
+  const known = CONFIG_KEYS.get(key);
+  if (known) return known;
+  if (isSection(key)) {
+    throw configInvalid(key, `must be a section, as in ${key}.${firstOf(key)}`, value, origin);
+  }
+  throw unknownName(key, nearestName(key, CONFIG_KEYS.keys()), value, origin);
+}
+
+function isSection(key: string): boolean {
+  return [...CONFIG_KEYS.keys()].some((known) => known.startsWith(`${key}.`));
+}
+
+function firstOf(section: string): string {
+  const first = [...CONFIG_KEYS.keys()].find((known) => known.startsWith(`${section}.`));
+  return first?.slice(section.length + 1) ?? '';
+}
+
+function unknownName(
+  name: string,
+  nearest: string | undefined,
+  value: unknown,
+  origin?: string,
+): TrainerError {
+  const hint = nearest === undefined ? '' : ` (did you mean ${nearest}?)`;
+  return configInvalid(name, `must name a known setting${hint}`, value, origin);
+}

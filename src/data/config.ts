@@ -1,0 +1,32 @@
+/** Settings of the image data: where it lies, how it is cut into data shards, how the two views are made. */
+import { z } from 'zod';
+
+export const dataConfigSchema = z.strictObject({
+  /** Folder (nested or flat) or list file (.txt, .csv, .ndjson) of images; relative to the working directory. */
+  source: z.string().min(1).nullable().default(null),
+  /** Side of both views [px]; the network sees [imageSize, imageSize, 3]. */
+  imageSize: z.int().min(16).max(1024).default(224),
+  /** Shorter side before the centre crop, as a multiple of imageSize: 256 / 224 in the paper. */
+  resizeRatio: z
+    .number()
+    .min(1)
+    .max(2)
+    .default(256 / 224),
+  /** Area of a random crop as a fraction of the image, [low, high]. */
+  cropArea: z.tuple([z.number().gt(0).max(1), z.number().gt(0).max(1)]).default([0.08, 1]),
+  /** Aspect ratio of a random crop, [low, high], drawn log-uniformly. */
+  cropAspect: z.tuple([z.number().gt(0), z.number().gt(0)]).default([3 / 4, 4 / 3]),
+  /** Probability of a horizontal flip in the random view. */
+  flipProbability: z.number().min(0).max(1).default(0.5),
+  /** Images a data shard holds; all reductions run in data-shard order, so a change moves rounding. */
+  shardSize: z.int().min(1).max(1_048_576).default(4096),
+  /** Fraction of images that may be unreadable before the run stops with an error. */
+  maxUnreadableFraction: z.number().min(0).max(1).default(0.05),
+  /** Bytes of decoded images that each worker keeps in memory; 0 decodes every time. */
+  cacheBytes: z
+    .int()
+    .min(0)
+    .default(256 * 1024 * 1024),
+});
+
+export type DataConfig = z.infer<typeof dataConfigSchema>;

@@ -1,0 +1,160 @@
+/**
+ * TrainerError: the one error class of the project, its closed set of codes, and the factories that word each message once.
+ * A message says what, expected, got, where, and the remedy if there is one.
+ */
+
+export type ErrorCode =
+  | 'CONFIG_INVALID'
+  | 'SHAPE_MISMATCH'
+  | 'NON_FINITE'
+  | 'LEASE_LOST'
+  | 'GENERATION_FENCED'
+  | 'PROTOCOL_VIOLATION'
+  | 'CHECKPOINT_CORRUPT'
+  | 'DATA_UNREADABLE'
+  | 'ENGINE_UNAVAILABLE'
+  | 'UNAVAILABLE';
+
+export type ErrorDetails = Readonly<Record<string, unknown>>;
+
+export class TrainerError extends Error {
+  override readonly name = 'TrainerError';
+  readonly code: ErrorCode;
+  readonly details: ErrorDetails;
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    details: ErrorDetails = {},
+    options?: { cause?: unknown },
+  ) {
+    super(message, options);
+    this.code = code;
+    this.details = details;
+  }
+}
+
+/** Exit codes of every command (docs/design.md): whether a retry helps is part of the contract. */
+export const EXIT = { done: 0, failed: 1, usage: 2, invalid: 42, retry: 75 } as const;
+
+/** Codes that no retry will mend: the configuration, the data or the program must change first. */
+const INVALID: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'CONFIG_INVALID',
+  'SHAPE_MISMATCH',
+  'PROTOCOL_VIOLATION',
+  'CHECKPOINT_CORRUPT',
+  'DATA_UNREADABLE',
+  'ENGINE_UNAVAILABLE',
+]);
+
+/** Exit code for an error that ends a process. */
+export function exitCodeOf(error: unknown): number {
+  if (!(error instanceof TrainerError)) return EXIT.failed;
+  if (error.code === 'UNAVAILABLE') return EXIT.retry;
+  return INVALID.has(error.code) ? EXIT.invalid : EXIT.failed;
+}
+
+/** The message of anything thrown, on one line. */
+export function messageOf(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).replaceAll(/\s*\n\s*/g, ' ');
+}
+
+/** `pushed gradient: expected shape [4096], got [4095]` */
+export function shapeMismatch(
+  what: string,
+  expected: readonly (number | string)[],
+  got: readonly (number | string)[],
+): TrainerError {
+  return new TrainerError(
+    'SHAPE_MISMATCH',
+    `${what}: expected shape [${expected.join(', ')}], got [${got.join(', ')}]`,
+    { what, expected, got },
+  );
+}
+
+/** `config training.batchSize: must be a positive integer, got 0 (from --training.batch-size)` */
+export function configInvalid(
+  key: string,
+  rule: string,
+  got: unknown,
+  origin?: string,
+): TrainerError {
+  const from = origin === undefined ? '' : ` (from ${origin})`;
+  return new TrainerError(
+    'CONFIG_INVALID',
+    `config ${key}: ${rule}, got ${JSON.stringify(got) ?? 'undefined'}${from}`,
+    { key, rule, got, origin },
+  );
+}
+
+/** `loss of step 12, slice 1: expected finite numbers, got NaN; remedy` */
+export function nonFinite(what: string, got: number, remedy: string): TrainerError {
+  return new TrainerError('NON_FINITE', `${what}: expected finite numbers, got ${got}; ${remedy}`, {
+    what,
+    got,
+  });
+}
+
+/** `data runs/pets: expected at least one image, found none; remedy` */
+export function dataUnreadable(
+  where: string,
+  problem: string,
+  remedy: string,
+  cause?: unknown,
+): TrainerError {
+  return new TrainerError(
+    'DATA_UNREADABLE',
+    `data ${where}: ${problem}; ${remedy}`,
+    { where, problem },
+    cause === undefined ? undefined : { cause },
+  );
+}
+
+/** `checkpoint checkpoints/step-40: parameters.safetensors has sha256 ab…, the manifest says cd…` */
+export function checkpointCorrupt(where: string, problem: string, cause?: unknown): TrainerError {
+  return new TrainerError(
+    'CHECKPOINT_CORRUPT',
+    `checkpoint ${where}: ${problem}`,
+    { where, problem },
+    cause === undefined ? undefined : { cause },
+  );
+}
+
+/** A peer that speaks another protocol, another layout, or out of turn. */
+export function protocolViolation(
+  what: string,
+  expected: unknown,
+  got: unknown,
+  remedy: string,
+): TrainerError {
+  return new TrainerError(
+    'PROTOCOL_VIOLATION',
+    `${what}: expected ${String(expected)}, got ${String(got)}; ${remedy}`,
+    { what, expected, got },
+  );
+}
+
+/** A peer that is gone or not there yet; trying again later may help. */
+export function unavailable(what: string, problem: string, cause?: unknown): TrainerError {
+  return new TrainerError(
+    'UNAVAILABLE',
+    `${what}: ${problem}`,
+    { what },
+    cause === undefined ? undefined : { cause },
+  );
+}
+
+/** An engine that was asked for and cannot run here; never answered by a slower one in silence. */
+export function engineUnavailable(
+  engine: string,
+  problem: string,
+  remedy: string,
+  cause?: unknown,
+): TrainerError {
+  return new TrainerError(
+    'ENGINE_UNAVAILABLE',
+    `engine ${engine}: ${problem}; ${remedy}`,
+    { engine },
+    cause === undefined ? undefined : { cause },
+  );
+}

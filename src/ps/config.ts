@@ -1,0 +1,21 @@
+/** Settings of the training step and of the optimizer on the parameter server. Source: spec of DeepCluster, section 7. */
+import { z } from 'zod';
+
+export const trainingConfigSchema = z.strictObject({
+  /** Images per optimizer step over all workers. */
+  batchSize: z.int().min(1).default(256),
+  /** Images per slice of a step; batch norm normalises within a slice, so this is part of the algorithm, not of the layout. */
+  sliceSize: z.int().min(1).default(256),
+  /** Learning rate of the body, constant for the whole run. */
+  learningRate: z.number().gt(0).default(0.05),
+  /** Momentum of the body. */
+  momentum: z.number().min(0).lt(1).default(0.9),
+  /** Coupled L2 weight decay of body and head. */
+  weightDecay: z.number().min(0).default(1e-5),
+  /** Learning rate of the head, which has no momentum. */
+  headLearningRate: z.number().gt(0).default(0.05),
+  /** Weight of the newest batch in batch norm's running statistics. */
+  batchNormMomentum: z.number().gt(0).max(1).default(0.1),
+});
+
+export type TrainingConfig = z.infer<typeof trainingConfigSchema>;

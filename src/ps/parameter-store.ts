@@ -1,0 +1,389 @@
+/**
+ * The parameter store: the values of a run and the one place where a step takes effect.
+ * Pushes of a step's slices are staged; the commit names the slices that count, and applies exactly these, once.
+ * Pure: transport is in src/rpc. Shapes: P parameters (body, then head), S batch-norm statistics.
+ */
+import { nonFinite, protocolViolation, shapeMismatch } from '../errors.ts';
+import type { TrainingConfig } from './config.ts';
+import { initialHead, initialParameters, initialStatistics } from './initial-values.ts';
+import { bodyCount } from './layout.ts';
+import type { ParameterLayout } from './layout.ts';
+import { LentVector } from './lent-vector.ts';
+import { stepPlain, stepWithMomentum } from './sgd.ts';
+import { BLOCK_ELEMENTS, SliceReducer } from './slice-reducer.ts';
+
+/** All that a store is made of. Staged pushes are not: after a restore their slices are simply computed again. */
+export interface StoreState {
+  /** Count of applied steps. */
+  readonly version: number;
+  /** The step that is collected next, counted from 0 over the whole run. */
+  readonly step: number;
+  /** Epoch whose clustering the head belongs to; -1 before the first. */
+  readonly headEpoch: number;
+  /** [P] */
+  readonly parameters: Float32Array;
+  /** [S] */
+  readonly statistics: Float32Array;
+  /** [body] */
+  readonly momentum: Float32Array;
+}
+
+/** Values to read, not to write; they stay as they are however many steps follow. */
+export interface PulledParameters extends Pick<
+  StoreState,
+  'version' | 'headEpoch' | 'parameters' | 'statistics'
+> {
+  /** To be called after the last read: the memory is used again. Without it the next step takes fresh memory. */
+  readonly release: () => void;
+}
+
+/** What a worker computed for one slice of a step. The store keeps both arrays: write to them no more. */
+export interface SlicePush {
+  readonly step: number;
+  readonly slice: number;
+  /** Of the lease on the slice; a later one fences out an earlier one. */
+  readonly generation: number;
+  /** Version of the parameters that the gradient was computed on. */
+  readonly basedOn: number;
+  /** Samples that the slice really used; 0 when none could be read. */
+  readonly samples: number;
+  /** [P], sum over the slice's samples. */
+  readonly gradient: Float32Array;
+  /** [S], the slice's batch means and unbiased variances. */
+  readonly statistics: Float32Array;
+}
+
+export type PushOutcome =
+  | { readonly kind: 'staged' }
+  /** This push was staged or committed before: a retry, harmless. */
+  | { readonly kind: 'duplicate' }
+  /** The slice was leased again; only this generation and later ones are taken. */
+  | { readonly kind: 'fenced'; readonly currentGeneration: number }
+  /** Not the step being collected, or computed on other parameters than the current ones. */
+  | { readonly kind: 'stale'; readonly version: number };
+
+export interface CommittedSlice {
+  readonly slice: number;
+  readonly generation: number;
+}
+
+export type CommitOutcome =
+  | { readonly kind: 'applied' | 'duplicate'; readonly version: number }
+  /** These are not staged in this generation; nothing was applied. */
+  | { readonly kind: 'missing'; readonly slices: readonly number[] };
+
+export interface ResetOutcome {
+  readonly kind: 'applied' | 'duplicate';
+  readonly version: number;
+}
+
+/** The state that a run begins with. */
+export function initialState(layout: ParameterLayout, seed: number): StoreState {
+  return {
+    version: 0,
+    step: 0,
+    headEpoch: -1,
+    parameters: initialParameters(layout, seed),
+    statistics: initialStatistics(layout),
+    momentum: new Float32Array(bodyCount(layout)),
+  };
+}
+
+export class ParameterStore {
+  readonly #layout: ParameterLayout;
+  readonly #training: TrainingConfig;
+  readonly #seed: number;
+  /** Elements of the body. */
+  readonly #body: number;
+  /** Slices a step is cut into at most: bounds what can be staged. */
+  readonly #sliceLimit: number;
+  /** Rises by one with every applied step. */
+  #version = 0;
+  /** The only step whose pushes are staged; every step before it has been applied. */
+  #step = 0;
+  /** Never falls, except by a restore. */
+  #headEpoch = -1;
+  /** [P] */
+  #parameters = new LentVector(new Float32Array(0));
+  /** [body] */
+  #momentum = new LentVector(new Float32Array(0));
+  /** [S], replaced, never written. */
+  #statistics: Float32Array = new Float32Array(0);
+  /** By slice: the one push that a commit may use. All are based on #version, of #step, and finite. */
+  readonly #staged = new Map<number, SlicePush>();
+  /** By slice of #step: the lowest generation that is not fenced; at least that of the staged push. */
+  readonly #fence = new Map<number, number>();
+  /** Generation by slice of step #step - 1, to know a late retry; empty after a restore. */
+  #committed: ReadonlyMap<number, number> = new Map();
+
+  /**
+   * @param seed the run's, from which each epoch's head is drawn
+   * @throws TrainerError SHAPE_MISMATCH, PROTOCOL_VIOLATION, NON_FINITE, as {@link restore}
+   */
+  constructor(
+    layout: ParameterLayout,
+    training: TrainingConfig,
+    seed: number,
+    initial: StoreState,
+  ) {
+    this.#layout = layout;
+    this.#training = training;
+    this.#seed = seed;
+    this.#body = bodyCount(layout);
+    this.#sliceLimit = Math.ceil(training.batchSize / training.sliceSize);
+    this.restore(initial);
+  }
+
+  get version(): number {
+    return this.#version;
+  }
+
+  /** The current values, without a copy. */
+  pull(): PulledParameters {
+    const { values, giveBack } = this.#parameters.lend();
+    return {
+      version: this.#version,
+      headEpoch: this.#headEpoch,
+      parameters: values,
+      statistics: this.#statistics,
+      release: giveBack,
+    };
+  }
+
+  /**
+   * Keeps a push until the step is committed. A later generation of the slice replaces an earlier one.
+   * @throws TrainerError SHAPE_MISMATCH, NON_FINITE, PROTOCOL_VIOLATION; the state is then unchanged
+   */
+  stage(push: SlicePush): PushOutcome {
+    this.#requireForm(push);
+    const { step, slice, generation } = push;
+    const isCommitted = step === this.#step - 1 && this.#committed.get(slice) === generation;
+    if (isCommitted) return { kind: 'duplicate' };
+    if (step !== this.#step) return { kind: 'stale', version: this.#version };
+    if (this.#staged.get(slice)?.generation === generation) return { kind: 'duplicate' };
+    const currentGeneration = this.#fence.get(slice) ?? 0;
+    if (generation < currentGeneration) return { kind: 'fenced', currentGeneration };
+    if (push.basedOn !== this.#version) return { kind: 'stale', version: this.#version };
+    this.#requireFinite(push);
+    this.#staged.set(slice, push);
+    this.#fence.set(slice, generation);
+    return { kind: 'staged' };
+  }
+
+  /**
+   * Applies exactly these slices as one step, in slice order; other pushes of the step are dropped.
+   * A step whose slices used no sample at all counts, and moves no value.
+   * @throws TrainerError PROTOCOL_VIOLATION for a step not yet due, or other slices than a step was committed with
+   */
+  commit(step: number, slices: readonly CommittedSlice[]): CommitOutcome {
+    const generations = generationsBySlice(step, slices);
+    if (step < this.#step) return this.#repeatedCommit(step, generations);
+    if (step > this.#step) {
+      throw protocolViolation(
+        'commit',
+        `step ${this.#step}`,
+        `step ${step}`,
+        'restore the parameter server from the checkpoint that the run resumes from',
+      );
+    }
+    const missing = [...generations].filter(
+      ([slice, generation]) => this.#staged.get(slice)?.generation !== generation,
+    );
+    if (missing.length > 0) return { kind: 'missing', slices: missing.map(([slice]) => slice) };
+    const pushes = [...generations.keys()].map((slice) => this.#staged.get(slice)!);
+    this.#apply(pushes.filter(({ samples }) => samples > 0));
+    this.#step += 1;
+    this.#version += 1;
+    this.#committed = generations;
+    this.#staged.clear();
+    this.#fence.clear();
+    return { kind: 'applied', version: this.#version };
+  }
+
+  /**
+   * Gives a new clustering its new head, once per epoch. Pushes staged before were computed on the old one: they are
+   * dropped, and their generations fenced.
+   */
+  resetHead(epoch: number): ResetOutcome {
+    requireCount('epoch of the head', epoch);
+    if (epoch <= this.#headEpoch) return { kind: 'duplicate', version: this.#version };
+    const { from, to } = this.#parameters.beginWrite();
+    if (to !== from) to.set(from.subarray(0, this.#body));
+    to.set(initialHead(this.#layout, this.#seed, epoch), this.#body);
+    this.#headEpoch = epoch;
+    for (const { slice, generation } of this.#staged.values()) {
+      this.#fence.set(slice, generation + 1);
+    }
+    this.#staged.clear();
+    return { kind: 'applied', version: this.#version };
+  }
+
+  /** Everything that decides the future, without a copy: to read, not to write; it stays as it is. */
+  snapshot(): StoreState {
+    return {
+      version: this.#version,
+      step: this.#step,
+      headEpoch: this.#headEpoch,
+      parameters: this.#parameters.lend().values,
+      statistics: this.#statistics,
+      momentum: this.#momentum.lend().values,
+    };
+  }
+
+  /**
+   * Puts the store where a snapshot was taken; staged pushes are dropped. The arrays are read, never written.
+   * @throws TrainerError SHAPE_MISMATCH, PROTOCOL_VIOLATION, NON_FINITE; the store is then unchanged
+   */
+  restore(state: StoreState): void {
+    const { parameters, statistics, momentum } = state;
+    requireLength('parameters', parameters, this.#layout.parameterCount);
+    requireLength('statistics', statistics, this.#layout.statisticCount);
+    requireLength('momentum', momentum, this.#body);
+    requireCount('version', state.version);
+    requireCount('step', state.step);
+    requireCount('head epoch + 1', state.headEpoch + 1);
+    for (const [name, values] of Object.entries({ parameters, statistics, momentum })) {
+      const i = firstNonFinite(values);
+      if (i >= 0) throw nonFinite(`restored ${name}[${i}]`, values[i]!, 'use another checkpoint');
+    }
+    this.#parameters = new LentVector(parameters);
+    this.#statistics = statistics;
+    this.#momentum = new LentVector(momentum);
+    this.#version = state.version;
+    this.#step = state.step;
+    this.#headEpoch = state.headEpoch;
+    this.#staged.clear();
+    this.#fence.clear();
+    this.#committed = new Map();
+  }
+
+  /** An applied step stays as it was applied; which slices the steps before the last one had is forgotten. */
+  #repeatedCommit(step: number, generations: ReadonlyMap<number, number>): CommitOutcome {
+    const isKnown = step === this.#step - 1 && this.#committed.size > 0;
+    if (isKnown && !isSameMap(generations, this.#committed)) {
+      throw protocolViolation(
+        `repeated commit of step ${step}`,
+        `the slices it was applied with (${describeSlices(this.#committed)})`,
+        describeSlices(generations),
+        'one coordinator only may commit the steps of a run',
+      );
+    }
+    return { kind: 'duplicate', version: this.#version };
+  }
+
+  /** @param pushes in slice order, each with at least one sample */
+  #apply(pushes: readonly SlicePush[]): void {
+    if (pushes.length === 0) return;
+    const training = this.#training;
+    const headRule = {
+      learningRate: training.headLearningRate,
+      weightDecay: training.weightDecay,
+    };
+    const parameters = this.#parameters.beginWrite();
+    const momentum = this.#momentum.beginWrite();
+    const reducer = new SliceReducer(pushes);
+    for (const [begin, end] of blocks(0, this.#body)) {
+      const values = blockToWrite(parameters, begin, end);
+      const velocity = blockToWrite(momentum, begin, end);
+      stepWithMomentum(values, velocity, reducer.meanGradient(begin, end), training);
+    }
+    for (const [begin, end] of blocks(this.#body, parameters.to.length)) {
+      const values = blockToWrite(parameters, begin, end);
+      stepPlain(values, reducer.meanGradient(begin, end), headRule);
+    }
+    this.#statistics = reducer.mixStatistics(this.#statistics, training.batchNormMomentum);
+  }
+
+  #requireForm(push: SlicePush): void {
+    const { slice, samples, gradient, statistics } = push;
+    requireLength('pushed gradient', gradient, this.#layout.parameterCount);
+    requireLength('pushed statistics', statistics, this.#layout.statisticCount);
+    requireCount('step of a push', push.step);
+    requireCount('generation of a push', push.generation);
+    requireCount('version that a push is based on', push.basedOn);
+    requireCount('slice of a push', slice, this.#sliceLimit - 1);
+    requireCount('samples of a push', samples, this.#training.sliceSize);
+  }
+
+  #requireFinite({ step, slice, gradient, statistics }: SlicePush): void {
+    const remedy = 'the push was refused; lower the learning rate, or look for damaged images';
+    const pairs = [
+      ['gradient', gradient, this.#layout.variables],
+      ['statistics', statistics, this.#layout.statistics],
+    ] as const;
+    for (const [what, values, specs] of pairs) {
+      const i = firstNonFinite(values);
+      if (i < 0) continue;
+      const name = specs.find(({ offset, size }) => i < offset + size)?.name ?? '';
+      throw nonFinite(
+        `${what} of step ${step}, slice ${slice}, at ${name}[${i}]`,
+        values[i]!,
+        remedy,
+      );
+    }
+  }
+}
+
+/** In slice order. */
+function generationsBySlice(
+  step: number,
+  slices: readonly CommittedSlice[],
+): ReadonlyMap<number, number> {
+  const inOrder = slices.toSorted((a, b) => a.slice - b.slice);
+  const generations = new Map(inOrder.map(({ slice, generation }) => [slice, generation]));
+  if (generations.size !== slices.length || slices.length === 0) {
+    const got = slices.map(({ slice }) => slice).join(', ');
+    throw protocolViolation(
+      `commit of step ${step}`,
+      'slices, each once',
+      `slices [${got}]`,
+      'run the same release on every process',
+    );
+  }
+  return generations;
+}
+
+function* blocks(begin: number, end: number): Generator<[number, number]> {
+  for (let at = begin; at < end; at += BLOCK_ELEMENTS) {
+    yield [at, Math.min(at + BLOCK_ELEMENTS, end)];
+  }
+}
+
+/** The block of the buffer being written, holding the current values: still in the cache when the step reads them. */
+function blockToWrite(
+  { from, to }: { from: Float32Array; to: Float32Array },
+  begin: number,
+  end: number,
+): Float32Array {
+  const block = to.subarray(begin, end);
+  if (to !== from) block.set(from.subarray(begin, end));
+  return block;
+}
+
+function isSameMap(a: ReadonlyMap<number, number>, b: ReadonlyMap<number, number>): boolean {
+  return a.size === b.size && [...a].every(([key, value]) => b.get(key) === value);
+}
+
+function describeSlices(generations: ReadonlyMap<number, number>): string {
+  return [...generations].map(([slice, generation]) => `${slice}g${generation}`).join(', ');
+}
+
+/** Index of the first NaN or infinity, or -1. */
+function firstNonFinite(values: Float32Array): number {
+  for (let i = 0; i < values.length; i += 1) if (!Number.isFinite(values[i]!)) return i;
+  return -1;
+}
+
+function requireLength(what: string, values: Float32Array, expected: number): void {
+  if (values.length !== expected) throw shapeMismatch(what, [expected], [values.length]);
+}
+
+function requireCount(what: string, got: number, limit: number = Number.MAX_SAFE_INTEGER): void {
+  if (Number.isSafeInteger(got) && got >= 0 && got <= limit) return;
+  throw protocolViolation(
+    what,
+    `an integer from 0 to ${limit}`,
+    got,
+    'run the same release and the same configuration on every process',
+  );
+}

@@ -1,0 +1,63 @@
+/** The summary of a run: what `summary.json` holds and what `launch --json` and `demo --json` print. */
+
+export interface RunSummary {
+  readonly runId: string;
+  readonly algorithm: string;
+  readonly architecture: string;
+  readonly engine: string;
+  /** Workers that were ready at the end of the run. */
+  readonly workers: number;
+  readonly epochs: number;
+  /** Committed optimizer steps. */
+  readonly steps: number;
+  readonly images: number;
+  /** Wall time of the run, resumed parts added up [s]. */
+  readonly seconds: number;
+  readonly phaseSeconds: {
+    readonly extract: number;
+    readonly pca: number;
+    readonly kmeans: number;
+    readonly train: number;
+  };
+  readonly imagesPerSecond: { readonly extract: number; readonly train: number };
+  /** Mean loss of the last epoch's samples. */
+  readonly finalLoss: number;
+  /** File name, beside the summary: one JSON number a line, one line a step. */
+  readonly lossByStep: string;
+  readonly nmi: {
+    /** By epoch; the first epoch has no previous assignment and holds null. */
+    readonly toPrevious: readonly (number | null)[];
+    /** By epoch; null where folders give no truth. */
+    readonly toTruth: readonly number[] | null;
+  };
+  readonly clusters: { readonly k: number; readonly empty: number; readonly entropy: number };
+  /** Null where there is no truth to evaluate against, or evaluation is off. */
+  readonly evaluation: RunEvaluation | null;
+  readonly ledger: LedgerCounts;
+  /** Images that could not be read. */
+  readonly unreadable: number;
+  /** Workers that joined again after the first time. */
+  readonly restarts: number;
+}
+
+export interface RunEvaluation {
+  /** Which layer is the feature, for instance `fc (256)`. */
+  readonly feature: string;
+  readonly trainImages: number;
+  readonly testImages: number;
+  readonly classes: number;
+  readonly knnTop1: number;
+  readonly linearTop1: number;
+  /** The same for the network as it was initialised. */
+  readonly randomKnnTop1: number;
+  readonly randomLinearTop1: number;
+}
+
+export interface LedgerCounts {
+  /** Samples whose gradient took effect: exactly the samples of every epoch's plan. */
+  readonly committed: number;
+  /** Pushes and results that had come before. */
+  readonly duplicates: number;
+  /** Leases that went back because their worker was lost or made no progress. */
+  readonly returned: number;
+}

@@ -1,0 +1,186 @@
+/**
+ * gRPC calls as promises: each with a deadline and an AbortSignal, streams with backpressure, failures as TrainerErrors.
+ */
+import { once } from 'node:events';
+import * as grpc from '@grpc/grpc-js';
+import { fromServiceError, isRetryable } from './status.ts';
+
+export interface CallLimits {
+  /** What is called, for messages: `push of step 3, slice 1`. */
+  readonly what: string;
+  readonly deadlineMs: number;
+  readonly signal: AbortSignal;
+}
+
+type Callback<Response> = (error: grpc.ServiceError | null, response?: Response) => void;
+
+function callOptions(limits: CallLimits): grpc.CallOptions {
+  return { deadline: Date.now() + limits.deadlineMs };
+}
+
+/** Ties a call to a signal: aborting cancels it; settles once. */
+function settle<Response>(
+  limits: CallLimits,
+  start: (callback: Callback<Response>) => { cancel(): void },
+): Promise<Response> {
+  return new Promise((resolve, reject) => {
+    if (limits.signal.aborted) {
+      reject(fromServiceError(limits.what, aborted()));
+      return;
+    }
+    const call = start((error, response) => {
+      limits.signal.removeEventListener('abort', cancel);
+      if (error !== null) reject(fromServiceError(limits.what, error));
+      else resolve(response as Response);
+    });
+    const cancel = (): void => {
+      call.cancel();
+    };
+    limits.signal.addEventListener('abort', cancel, { once: true });
+  });
+}
+
+function aborted(): Partial<grpc.ServiceError> {
+  return { code: grpc.status.CANCELLED, details: 'stopped before the call was made' };
+}
+
+/** One request, one response. */
+export function callUnary<Request, Response>(
+  invoke: (
+    request: Request,
+    metadata: grpc.Metadata,
+    options: grpc.CallOptions,
+    callback: Callback<Response>,
+  ) => grpc.ClientUnaryCall,
+  request: Request,
+  limits: CallLimits,
+): Promise<Response> {
+  return settle(limits, (callback) =>
+    invoke(request, new grpc.Metadata(), callOptions(limits), callback),
+  );
+}
+
+/** A stream of requests, one response; waits for the window before each further message. */
+export function callUpload<Request, Response>(
+  invoke: (
+    metadata: grpc.Metadata,
+    options: grpc.CallOptions,
+    callback: Callback<Response>,
+  ) => grpc.ClientWritableStream<Request>,
+  messages: Iterable<Request>,
+  limits: CallLimits,
+): Promise<Response> {
+  return settle(limits, (callback) => {
+    const ended = new AbortController();
+    const call = invoke(new grpc.Metadata(), callOptions(limits), (error, response) => {
+      ended.abort();
+      callback(error, response);
+    });
+    // The callback tells how the call ended; a stream error without a listener would end the process.
+    call.on('error', () => undefined);
+    void pump(call, messages, ended.signal);
+    return call;
+  });
+}
+
+async function pump<Request>(
+  call: grpc.ClientWritableStream<Request>,
+  messages: Iterable<Request>,
+  ended: AbortSignal,
+): Promise<void> {
+  try {
+    for (const message of messages) {
+      if (ended.aborted) return;
+      if (!call.write(message)) await once(call, 'drain', { signal: ended });
+    }
+    call.end();
+  } catch {
+    // The server answered early, or the call broke: its callback has the reason.
+  }
+}
+
+/** One request, a stream of responses, each given to `receive` in order. */
+export async function callDownload<Request, Response>(
+  invoke: (
+    request: Request,
+    metadata: grpc.Metadata,
+    options: grpc.CallOptions,
+  ) => grpc.ClientReadableStream<Response>,
+  request: Request,
+  receive: (message: Response) => void,
+  limits: CallLimits,
+): Promise<void> {
+  await settle<undefined>(limits, (callback) => {
+    const call = invoke(request, new grpc.Metadata(), callOptions(limits));
+    let failure: unknown;
+    call.on('data', (message: Response) => {
+      if (failure !== undefined) return;
+      try {
+        receive(message);
+      } catch (error) {
+        failure = error;
+        call.cancel();
+      }
+    });
+    call.on('error', (error: grpc.ServiceError) => {
+      callback((failure ?? error) as grpc.ServiceError);
+    });
+    call.on('end', () => {
+      if (failure === undefined) callback(null, undefined);
+    });
+    return call;
+  });
+}
+
+/** Sends a server stream's messages with backpressure; ends early when the client went away. */
+export async function sendAll<Response>(
+  call: grpc.ServerWritableStream<unknown, Response>,
+  messages: Iterable<Response>,
+): Promise<void> {
+  const gone = new AbortController();
+  const leave = (): void => {
+    gone.abort();
+  };
+  call.once('cancelled', leave);
+  try {
+    for (const message of messages) {
+      if (call.cancelled) return;
+      if (!call.write(message)) await once(call, 'drain', { signal: gone.signal });
+    }
+    call.end();
+  } catch (error) {
+    if (!gone.signal.aborted) throw error;
+  } finally {
+    call.removeListener('cancelled', leave);
+  }
+}
+
+/** Repeats a call while its failure is transient, with growing pauses, until `forMs` have passed. */
+export async function retryTransient<Result>(
+  attempt: () => Promise<Result>,
+  limits: { readonly forMs: number; readonly signal: AbortSignal },
+): Promise<Result> {
+  const endMs = Date.now() + limits.forMs;
+  for (let pauseMs = 50; ; pauseMs = Math.min(2 * pauseMs, 1000)) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (limits.signal.aborted || !isRetryable(error) || Date.now() + pauseMs > endMs) throw error;
+      await pause(pauseMs, limits.signal);
+    }
+  }
+}
+
+/** Waits, or returns early when the signal is given. */
+export function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const finish = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', finish);
+      resolve();
+    };
+    const timer = setTimeout(finish, ms);
+    signal.addEventListener('abort', finish, { once: true });
+    if (signal.aborted) finish();
+  });
+}

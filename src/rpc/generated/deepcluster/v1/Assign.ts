@@ -1,0 +1,12 @@
+// Original file: proto/coordinator.proto
+
+
+export interface Assign {
+  'shard'?: (number);
+  'centroidsArtifact'?: (string);
+}
+
+export interface Assign__Output {
+  'shard': (number);
+  'centroidsArtifact': (string);
+}

@@ -1,0 +1,15 @@
+// Original file: proto/parameters.proto
+
+import type { CommitSlice as _deepcluster_v1_CommitSlice, CommitSlice__Output as _deepcluster_v1_CommitSlice__Output } from '../../deepcluster/v1/CommitSlice.ts';
+
+export interface CommitRequest {
+  'layoutHash'?: (string);
+  'step'?: (number);
+  'slices'?: (_deepcluster_v1_CommitSlice)[];
+}
+
+export interface CommitRequest__Output {
+  'layoutHash': (string);
+  'step': (number);
+  'slices': (_deepcluster_v1_CommitSlice__Output)[];
+}

@@ -1,0 +1,14 @@
+// Original file: proto/coordinator.proto
+
+
+export interface Extract {
+  'shard'?: (number);
+  'begin'?: (number);
+  'end'?: (number);
+}
+
+export interface Extract__Output {
+  'shard': (number);
+  'begin': (number);
+  'end': (number);
+}

@@ -1,0 +1,16 @@
+// Original file: proto/coordinator.proto
+
+
+export interface Holding {
+  'shard'?: (number);
+  'epoch'?: (number);
+  'parameterVersion'?: (number);
+  'projected'?: (boolean);
+}
+
+export interface Holding__Output {
+  'shard': (number);
+  'epoch': (number);
+  'parameterVersion': (number);
+  'projected': (boolean);
+}

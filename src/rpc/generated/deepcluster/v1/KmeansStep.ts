@@ -1,0 +1,12 @@
+// Original file: proto/coordinator.proto
+
+
+export interface KmeansStep {
+  'shard'?: (number);
+  'centroidsArtifact'?: (string);
+}
+
+export interface KmeansStep__Output {
+  'shard': (number);
+  'centroidsArtifact': (string);
+}

@@ -1,0 +1,10 @@
+// Original file: proto/coordinator.proto
+
+
+export interface Moments {
+  'shard'?: (number);
+}
+
+export interface Moments__Output {
+  'shard': (number);
+}

@@ -1,0 +1,12 @@
+// Original file: proto/coordinator.proto
+
+
+export interface Project {
+  'shard'?: (number);
+  'whiteningArtifact'?: (string);
+}
+
+export interface Project__Output {
+  'shard': (number);
+  'whiteningArtifact': (string);
+}

@@ -1,0 +1,10 @@
+// Original file: proto/parameters.proto
+
+
+export interface ResetHeadReply {
+  'version'?: (number);
+}
+
+export interface ResetHeadReply__Output {
+  'version': (number);
+}

@@ -1,0 +1,32 @@
+// Original file: proto/coordinator.proto
+
+import type { Unreadable as _deepcluster_v1_Unreadable, Unreadable__Output as _deepcluster_v1_Unreadable__Output } from '../../deepcluster/v1/Unreadable.ts';
+import type { Failure as _deepcluster_v1_Failure, Failure__Output as _deepcluster_v1_Failure__Output } from '../../deepcluster/v1/Failure.ts';
+
+export interface ResultHeader {
+  'leaseId'?: (string);
+  'generation'?: (number);
+  'workerId'?: (string);
+  'incarnation'?: (string);
+  'unreadable'?: (_deepcluster_v1_Unreadable)[];
+  'failure'?: (_deepcluster_v1_Failure | null);
+  'seconds'?: (number | string);
+  'lossSum'?: (number | string);
+  'samples'?: (number);
+  'residentRows'?: (number);
+  'repeatedPush'?: (boolean);
+}
+
+export interface ResultHeader__Output {
+  'leaseId': (string);
+  'generation': (number);
+  'workerId': (string);
+  'incarnation': (string);
+  'unreadable': (_deepcluster_v1_Unreadable__Output)[];
+  'failure': (_deepcluster_v1_Failure__Output | null);
+  'seconds': (number);
+  'lossSum': (number);
+  'samples': (number);
+  'residentRows': (number);
+  'repeatedPush': (boolean);
+}

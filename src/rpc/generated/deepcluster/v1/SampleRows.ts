@@ -1,0 +1,12 @@
+// Original file: proto/coordinator.proto
+
+
+export interface SampleRows {
+  'shard'?: (number);
+  'rows'?: (number)[];
+}
+
+export interface SampleRows__Output {
+  'shard': (number);
+  'rows': (number)[];
+}

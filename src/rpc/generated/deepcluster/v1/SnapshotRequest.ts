@@ -1,0 +1,10 @@
+// Original file: proto/parameters.proto
+
+
+export interface SnapshotRequest {
+  'layoutHash'?: (string);
+}
+
+export interface SnapshotRequest__Output {
+  'layoutHash': (string);
+}

@@ -1,0 +1,16 @@
+// Original file: proto/coordinator.proto
+
+
+export interface WorkerStatus {
+  'workerId'?: (string);
+  'ordersInFlight'?: (number);
+  'shardsHeld'?: (number);
+  'residentRows'?: (number);
+}
+
+export interface WorkerStatus__Output {
+  'workerId': (string);
+  'ordersInFlight': (number);
+  'shardsHeld': (number);
+  'residentRows': (number);
+}

@@ -1,0 +1,49 @@
+import type * as grpc from '@grpc/grpc-js';
+import type { MessageTypeDefinition } from '@grpc/proto-loader';
+
+import type { CommitReply as _deepcluster_v1_CommitReply, CommitReply__Output as _deepcluster_v1_CommitReply__Output } from './deepcluster/v1/CommitReply.ts';
+import type { CommitRequest as _deepcluster_v1_CommitRequest, CommitRequest__Output as _deepcluster_v1_CommitRequest__Output } from './deepcluster/v1/CommitRequest.ts';
+import type { CommitSlice as _deepcluster_v1_CommitSlice, CommitSlice__Output as _deepcluster_v1_CommitSlice__Output } from './deepcluster/v1/CommitSlice.ts';
+import type { ParametersClient as _deepcluster_v1_ParametersClient, ParametersDefinition as _deepcluster_v1_ParametersDefinition } from './deepcluster/v1/Parameters.ts';
+import type { PullRequest as _deepcluster_v1_PullRequest, PullRequest__Output as _deepcluster_v1_PullRequest__Output } from './deepcluster/v1/PullRequest.ts';
+import type { PushHeader as _deepcluster_v1_PushHeader, PushHeader__Output as _deepcluster_v1_PushHeader__Output } from './deepcluster/v1/PushHeader.ts';
+import type { PushMessage as _deepcluster_v1_PushMessage, PushMessage__Output as _deepcluster_v1_PushMessage__Output } from './deepcluster/v1/PushMessage.ts';
+import type { PushReply as _deepcluster_v1_PushReply, PushReply__Output as _deepcluster_v1_PushReply__Output } from './deepcluster/v1/PushReply.ts';
+import type { ResetHeadReply as _deepcluster_v1_ResetHeadReply, ResetHeadReply__Output as _deepcluster_v1_ResetHeadReply__Output } from './deepcluster/v1/ResetHeadReply.ts';
+import type { ResetHeadRequest as _deepcluster_v1_ResetHeadRequest, ResetHeadRequest__Output as _deepcluster_v1_ResetHeadRequest__Output } from './deepcluster/v1/ResetHeadRequest.ts';
+import type { RestoreHeader as _deepcluster_v1_RestoreHeader, RestoreHeader__Output as _deepcluster_v1_RestoreHeader__Output } from './deepcluster/v1/RestoreHeader.ts';
+import type { RestoreMessage as _deepcluster_v1_RestoreMessage, RestoreMessage__Output as _deepcluster_v1_RestoreMessage__Output } from './deepcluster/v1/RestoreMessage.ts';
+import type { RestoreReply as _deepcluster_v1_RestoreReply, RestoreReply__Output as _deepcluster_v1_RestoreReply__Output } from './deepcluster/v1/RestoreReply.ts';
+import type { SnapshotRequest as _deepcluster_v1_SnapshotRequest, SnapshotRequest__Output as _deepcluster_v1_SnapshotRequest__Output } from './deepcluster/v1/SnapshotRequest.ts';
+import type { VectorChunk as _deepcluster_v1_VectorChunk, VectorChunk__Output as _deepcluster_v1_VectorChunk__Output } from './deepcluster/v1/VectorChunk.ts';
+import type { VectorHeader as _deepcluster_v1_VectorHeader, VectorHeader__Output as _deepcluster_v1_VectorHeader__Output } from './deepcluster/v1/VectorHeader.ts';
+import type { VectorMessage as _deepcluster_v1_VectorMessage, VectorMessage__Output as _deepcluster_v1_VectorMessage__Output } from './deepcluster/v1/VectorMessage.ts';
+
+type SubtypeConstructor<Constructor extends new (...args: any) => any, Subtype> = {
+  new(...args: ConstructorParameters<Constructor>): Subtype;
+};
+
+export interface ProtoGrpcType {
+  deepcluster: {
+    v1: {
+      CommitReply: MessageTypeDefinition<_deepcluster_v1_CommitReply, _deepcluster_v1_CommitReply__Output>
+      CommitRequest: MessageTypeDefinition<_deepcluster_v1_CommitRequest, _deepcluster_v1_CommitRequest__Output>
+      CommitSlice: MessageTypeDefinition<_deepcluster_v1_CommitSlice, _deepcluster_v1_CommitSlice__Output>
+      Parameters: SubtypeConstructor<typeof grpc.Client, _deepcluster_v1_ParametersClient> & { service: _deepcluster_v1_ParametersDefinition }
+      PullRequest: MessageTypeDefinition<_deepcluster_v1_PullRequest, _deepcluster_v1_PullRequest__Output>
+      PushHeader: MessageTypeDefinition<_deepcluster_v1_PushHeader, _deepcluster_v1_PushHeader__Output>
+      PushMessage: MessageTypeDefinition<_deepcluster_v1_PushMessage, _deepcluster_v1_PushMessage__Output>
+      PushReply: MessageTypeDefinition<_deepcluster_v1_PushReply, _deepcluster_v1_PushReply__Output>
+      ResetHeadReply: MessageTypeDefinition<_deepcluster_v1_ResetHeadReply, _deepcluster_v1_ResetHeadReply__Output>
+      ResetHeadRequest: MessageTypeDefinition<_deepcluster_v1_ResetHeadRequest, _deepcluster_v1_ResetHeadRequest__Output>
+      RestoreHeader: MessageTypeDefinition<_deepcluster_v1_RestoreHeader, _deepcluster_v1_RestoreHeader__Output>
+      RestoreMessage: MessageTypeDefinition<_deepcluster_v1_RestoreMessage, _deepcluster_v1_RestoreMessage__Output>
+      RestoreReply: MessageTypeDefinition<_deepcluster_v1_RestoreReply, _deepcluster_v1_RestoreReply__Output>
+      SnapshotRequest: MessageTypeDefinition<_deepcluster_v1_SnapshotRequest, _deepcluster_v1_SnapshotRequest__Output>
+      VectorChunk: MessageTypeDefinition<_deepcluster_v1_VectorChunk, _deepcluster_v1_VectorChunk__Output>
+      VectorHeader: MessageTypeDefinition<_deepcluster_v1_VectorHeader, _deepcluster_v1_VectorHeader__Output>
+      VectorMessage: MessageTypeDefinition<_deepcluster_v1_VectorMessage, _deepcluster_v1_VectorMessage__Output>
+    }
+  }
+}
+

@@ -1,0 +1,25 @@
+/**
+ * What a process of the run tells the one that started it, over Node's IPC channel: where it listens, how far it is,
+ * how it ended. A process started by hand has no such channel and tells nobody; its logs say the same.
+ */
+
+/** How far a phase is; `total` counts what `unit` names. */
+export interface Progress {
+  readonly epoch: number;
+  readonly epochs: number;
+  readonly phase: string;
+  readonly done: number;
+  readonly total: number;
+  /** What is counted: images, iterations, steps. */
+  readonly unit: string;
+  /** A short remark for a person: the loss, the inertia. */
+  readonly note?: string;
+}
+
+export type Notice =
+  | { readonly type: 'listening'; readonly address: string }
+  | ({ readonly type: 'progress' } & Progress)
+  /** A line for a person, such as "epoch 3: NMI to previous 0.61, loss 2.9". */
+  | { readonly type: 'remark'; readonly text: string }
+  | { readonly type: 'finished'; readonly summary: unknown }
+  | { readonly type: 'failed'; readonly exitCode: number; readonly message: string };

@@ -1,0 +1,144 @@
+/**
+ * Shows a person how far a run is: on a terminal one live bar with the time left in the phase, elsewhere plain lines,
+ * one at a phase's start and end and one every few seconds in between. Remarks are permanent lines on both.
+ */
+import cliProgress from 'cli-progress';
+import type { Progress } from './notice.ts';
+
+export interface ProgressView {
+  show(progress: Progress): void;
+  /** A line that stays. */
+  remark(text: string): void;
+  /** Removes the bar; what is shown later starts anew. */
+  close(): void;
+}
+
+/** Where it is shown: stderr, or a stand-in. */
+export type ProgressStream = NodeJS.WritableStream & { readonly isTTY?: boolean };
+
+export interface ProgressViewOptions {
+  readonly stream: ProgressStream;
+  readonly nowMs: () => number;
+  /** Least time between two plain lines of one phase [ms]. */
+  readonly lineEveryMs?: number;
+}
+
+export function createProgressView(options: ProgressViewOptions): ProgressView {
+  return options.stream.isTTY === true ? barView(options) : lineView(options);
+}
+
+/** The phase shown, and what was done at its first notice: the speed is measured from there. */
+interface PhaseStart {
+  readonly epoch: number;
+  readonly phase: string;
+  readonly atMs: number;
+  readonly done: number;
+}
+
+function isSamePhase(start: PhaseStart | null, progress: Progress): start is PhaseStart {
+  return start?.phase === progress.phase && start.epoch === progress.epoch;
+}
+
+function startOf(progress: Progress, nowMs: number): PhaseStart {
+  return { epoch: progress.epoch, phase: progress.phase, atMs: nowMs, done: progress.done };
+}
+
+function barView({ stream, nowMs }: ProgressViewOptions): ProgressView {
+  let start: PhaseStart | null = null;
+  let bar: cliProgress.SingleBar | null = null;
+  const close = (): void => {
+    bar?.stop();
+    bar = null;
+    start = null;
+  };
+  return {
+    show(progress) {
+      if (!isSamePhase(start, progress)) {
+        close();
+        start = startOf(progress, nowMs());
+      }
+      const facts = factsOf(progress, start, nowMs()).join(', ');
+      const payload = { title: titleOf(progress), facts };
+      if (bar) {
+        bar.setTotal(progress.total);
+        bar.update(progress.done, payload);
+      } else {
+        bar = new cliProgress.SingleBar(
+          {
+            stream,
+            format: (params, state, shown: typeof payload) =>
+              `${shown.title} ${cliProgress.Format.BarFormat(state.progress, params)} ${shown.facts}`,
+            barsize: 24,
+            clearOnComplete: true,
+            gracefulExit: false, // signals are the launcher's
+          },
+          cliProgress.Presets.shades_classic,
+        );
+        bar.start(progress.total, progress.done, payload);
+      }
+    },
+    remark(text) {
+      // The next notice draws the bar again, below the line.
+      bar?.stop();
+      bar = null;
+      stream.write(`${text}\n`);
+    },
+    close,
+  };
+}
+
+function lineView({ stream, nowMs, lineEveryMs = 5_000 }: ProgressViewOptions): ProgressView {
+  let start: PhaseStart | null = null;
+  let lastMs = -Infinity;
+  let isEnded = false;
+  return {
+    show(progress) {
+      const now = nowMs();
+      const isEnd = progress.done >= progress.total;
+      if (!isSamePhase(start, progress)) {
+        start = startOf(progress, now);
+      } else if (isEnded || (!isEnd && now - lastMs < lineEveryMs)) {
+        return;
+      }
+      isEnded = isEnd;
+      lastMs = now;
+      stream.write(`${titleOf(progress)} ${factsOf(progress, start, now).join(', ')}\n`);
+    },
+    remark(text) {
+      stream.write(`${text}\n`);
+    },
+    close() {
+      start = null;
+    },
+  };
+}
+
+function titleOf({ epoch, epochs, phase }: Progress): string {
+  return `epoch ${epoch}/${epochs} ${phase}`;
+}
+
+/** `600/1200 images`, `240/s`, `3 s left`, `loss 2.9` */
+function factsOf(progress: Progress, start: PhaseStart, nowMs: number): string[] {
+  const { done, total, unit, note } = progress;
+  const facts = [`${done}/${total} ${unit}`];
+  const perSecond = (1000 * (done - start.done)) / (nowMs - start.atMs);
+  if (Number.isFinite(perSecond) && perSecond > 0) {
+    facts.push(`${formatRate(perSecond)}/s`);
+    if (done < total) facts.push(`${formatSeconds((total - done) / perSecond)} left`);
+  }
+  if (note !== undefined) facts.push(note);
+  return facts;
+}
+
+function formatRate(perSecond: number): string {
+  return perSecond >= 10 ? perSecond.toFixed(0) : perSecond.toPrecision(2);
+}
+
+/** `12 s`, `3 min 05 s`, `2 h 07 min`; anything above zero is at least a second. */
+export function formatSeconds(seconds: number): string {
+  const whole = Math.ceil(seconds);
+  if (whole < 60) return `${whole} s`;
+  const two = (n: number): string => String(n).padStart(2, '0');
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${two(whole % 60)} s`;
+  return `${Math.floor(whole / 3600)} h ${two(Math.floor((whole % 3600) / 60))} min`;
+}
