@@ -66,7 +66,7 @@ class ClusteringRound {
   /** Readable images by data shard. */
   readonly #rows: number[];
   #whitening: NamedArrays = {};
-  #centroids = new Float32Array(0);
+  #centroids: Float32Array = new Float32Array(0);
   #refilled = 0;
 
   constructor(epoch: number, parameterVersion: number, deps: ClusteringDeps) {

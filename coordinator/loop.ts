@@ -61,7 +61,7 @@ export class RunLoop {
   /** Parameter version now; also the count of committed steps. */
   #version = 0;
   /** [images] of the newest clustering; empty before the first. */
-  #pseudoLabels = new Int32Array(0);
+  #pseudoLabels: Int32Array = new Int32Array(0);
   /** Centroids and whitening of the newest clustering. */
   #clustering: NamedArrays = {};
   /** Where the newest checkpoint was taken, so that none is taken twice. */

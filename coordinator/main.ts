@@ -136,7 +136,18 @@ export async function runCoordinator(options: CoordinatorOptions): Promise<RunSu
   try {
     const network = await Promise.race([membership.network, rejectOnAbort(options.signal)]);
     const parameters = new ParametersClient(parameterThread.address, layoutHash(network.layout));
-    const loop = new RunLoop({ ...options, runId, source, ...network, dispatcher, context, artifacts, parameters, record, folder });
+    const loop = new RunLoop({
+      ...options,
+      runId,
+      source,
+      ...network,
+      dispatcher,
+      context,
+      artifacts,
+      parameters,
+      record,
+      folder,
+    });
     try {
       const checkpoint = options.resume
         ? await readLatestCheckpoint(folder.checkpoints, (name, reason) => {
@@ -160,7 +171,15 @@ export async function runCoordinator(options: CoordinatorOptions): Promise<RunSu
       });
       folder.writeLosses(record.losses);
       folder.writeSummary(summary);
-      await writeRunReport({ folder, summary, record, source, config, origins: options.origins, pseudoLabels: loop.pseudoLabels });
+      await writeRunReport({
+        folder,
+        summary,
+        record,
+        source,
+        config,
+        origins: options.origins,
+        pseudoLabels: loop.pseudoLabels,
+      });
       folder.event('run.finished', 'all epochs are done', { steps: summary.steps });
       notify({ type: 'finished', summary });
       service.stopAll('the run is finished', 0);

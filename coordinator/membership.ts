@@ -96,7 +96,11 @@ export class Membership {
     this.#residentRows.set(workerId, residentRows);
     if (residentRows > (this.#mostRows.get(workerId) ?? 0)) {
       this.#mostRows.set(workerId, residentRows);
-      this.#deps.folder.metrics({ metric: 'dc_resident_feature_rows', workerId, rows: residentRows });
+      this.#deps.folder.metrics({
+        metric: 'dc_resident_feature_rows',
+        workerId,
+        rows: residentRows,
+      });
     }
     return verdict;
   }

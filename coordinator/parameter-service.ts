@@ -10,6 +10,7 @@ import { ParameterStore, initialState, type StoreState } from '../src/ps/paramet
 import { sendAll } from '../src/rpc/calls.ts';
 import { VectorAssembler } from '../src/rpc/chunks.ts';
 import { wire } from '../src/rpc/definitions.ts';
+import type { CommitReply } from '../src/rpc/generated/deepcluster/v1/CommitReply.ts';
 import type { ParametersHandlers } from '../src/rpc/generated/deepcluster/v1/Parameters.ts';
 import type { PushHeader__Output } from '../src/rpc/generated/deepcluster/v1/PushHeader.ts';
 import type { PushMessage__Output } from '../src/rpc/generated/deepcluster/v1/PushMessage.ts';
@@ -60,7 +61,7 @@ class ParametersService {
         receive(call, new PushReceiver((hash) => this.#require(hash)), callback);
       },
       Commit: (call, callback) => {
-        answer(callback, () => {
+        answer<CommitReply>(callback, () => {
           const { step, slices } = call.request;
           const outcome = this.#require(call.request.layoutHash).store.commit(step, slices);
           switch (outcome.kind) {

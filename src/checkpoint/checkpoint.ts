@@ -69,7 +69,11 @@ export async function writeCheckpoint(
   } catch (cause) {
     // Gives back the space, which may be what there was too little of.
     await fs.rm(partial, { recursive: true, force: true }).catch(() => undefined);
-    throw unavailable(`checkpoint ${join(root, name)}`, `writing it failed: ${messageOf(cause)}`, cause);
+    throw unavailable(
+      `checkpoint ${join(root, name)}`,
+      `writing it failed: ${messageOf(cause)}`,
+      cause,
+    );
   }
 }
 

@@ -6,12 +6,8 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { messageOf, protocolViolation } from '../errors.ts';
 
-export type JsonValue =
-  string | number | boolean | null | readonly JsonValue[] | { readonly [key: string]: JsonValue };
-
-export interface JsonObject {
-  readonly [key: string]: JsonValue;
-}
+/** Plain data that JSON gives back as it was: objects, arrays, strings, finite numbers, booleans, null. */
+export type JsonObject = Readonly<Record<string, unknown>>;
 
 const FORMAT_VERSION = 1;
 
@@ -49,8 +45,8 @@ export function requireManifestable(
     throw protocolViolation('file of a checkpoint', 'letters, digits, _ and -', unfit, 'rename it');
   }
   JSON.stringify(state, (key, value: unknown) => {
-    if (typeof value !== 'number' || Number.isFinite(value)) return value;
-    throw protocolViolation(`${key} in a checkpoint's state`, 'a finite number', value, 'use null');
+    if (isPlain(value)) return value;
+    throw protocolViolation(`${key} in a checkpoint's state`, 'plain JSON', value, 'convert it');
   });
 }
 
@@ -74,7 +70,7 @@ export function decodeManifest(bytes: Uint8Array): Manifest {
   }
   const version = isObject(json) ? json['formatVersion'] : undefined;
   if (version !== FORMAT_VERSION) {
-    const found = JSON.stringify(version) ?? 'none';
+    const found = version === undefined ? 'none' : JSON.stringify(version);
     throw new Error(`has format version ${found}, this release reads ${FORMAT_VERSION}`);
   }
   const parsed = manifestSchema.safeParse(json);
@@ -90,6 +86,14 @@ function digestOf({ step, state, files }: Manifest): string {
   const fields = files.map(({ name, bytes, sha256 }) => [name, bytes, sha256]);
   const json = JSON.stringify([FORMAT_VERSION, step, state, fields]);
   return createHash('sha256').update(json).digest('hex');
+}
+
+/** Not NaN, which would come back as null; no Map and no typed array, which would come back as another thing. */
+function isPlain(value: unknown): boolean {
+  if (typeof value === 'number') return Number.isFinite(value);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return true;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
 }
 
 function isObject(value: unknown): value is JsonObject {

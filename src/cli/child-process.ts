@@ -5,6 +5,7 @@ import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import { messageOf } from '../errors.ts';
 import type { Notice } from '../telemetry/notice.ts';
 
@@ -45,6 +46,10 @@ export function startProcess(spec: ProcessSpec, logs: string, hooks: ProcessHook
   const { id, command, env } = spec;
   const [program = '', ...args] = command;
   const log = createWriteStream(join(logs, `${id}.log`), { flags: 'a' });
+  // A log that cannot be written, on a full disk say, must not end the run that it tells of.
+  log.on('error', (error) => {
+    hooks.onLine(id, `${id}.log: ${messageOf(error)}`);
+  });
   let lastLine: string | null = null;
   let failure: string | null = null;
   const takeLine = (line: string): void => {
@@ -61,8 +66,9 @@ export function startProcess(spec: ProcessSpec, logs: string, hooks: ProcessHook
   for (const stream of [child.stdout, child.stderr] as (Readable | null)[]) {
     if (stream) createInterface({ input: stream }).on('line', takeLine);
   }
-  const exited = endOf(child).then(({ code, signal, error }) => {
+  const exited = endOf(child).then(async ({ code, signal, error }) => {
     log.end();
+    await finished(log).catch(() => undefined);
     return { code, signal, message: failure ?? error ?? lastLine };
   });
   return {
@@ -87,11 +93,12 @@ function endOf(child: ChildProcess): Promise<End> {
       if (child.pid === undefined) resolve({ code: 1, signal: null, error: messageOf(error) });
     });
     child.once('exit', (code, signal) => {
-      const drained = [once(child, 'close'), child.connected ? once(child, 'disconnect') : null];
+      const drained: Promise<unknown>[] = [once(child, 'close')];
+      if (child.connected) drained.push(once(child, 'disconnect'));
       const timeout = setTimeout(() => {
         resolve({ code, signal, error: null });
       }, DRAIN_MS);
-      void Promise.all(drained).then(() => {
+      void Promise.allSettled(drained).then(() => {
         clearTimeout(timeout);
         resolve({ code, signal, error: null });
       });

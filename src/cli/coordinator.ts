@@ -1,6 +1,7 @@
 /** `deepcluster coordinator`: the control process of a run; `launch` starts it on one machine, Kubernetes on many. */
 import type { Command } from 'commander';
 import { loadRunConfig } from '../config/load.ts';
+import { withSavedConfig } from '../config/run-folder.ts';
 import { createLogger, type LogLevel } from '../telemetry/logger.ts';
 import { withLifetime } from './lifetime.ts';
 import {
@@ -13,6 +14,8 @@ import type { Terminal } from './terminal.ts';
 
 interface CoordinatorOptions extends ConfigOptions {
   readonly listen: string;
+  readonly parameterListen?: string;
+  readonly insecure?: boolean;
   readonly out: string;
   readonly resume?: boolean;
   readonly logLevel?: LogLevel;
@@ -22,6 +25,8 @@ export function addCoordinatorCommand(program: Command, terminal: Terminal): voi
   addConfigOptions(program.command('coordinator'))
     .description('run the control process: phases, leases, pseudo-labels, checkpoints')
     .requiredOption('--listen <host:port>', 'address to serve on; port 0 takes a free one')
+    .option('--parameter-listen <host:port>', 'the same for parameters; a free port of that host')
+    .option('--insecure', 'allow addresses beyond this machine, without encryption')
     .requiredOption('--out <dir>', 'folder of the run')
     .option('--resume', 'go on with the run in --out')
     .addOption(logLevelOption().default('info'))
@@ -39,16 +44,17 @@ async function runCoordinatorCommand(
     const logger = createLogger({ component: 'coordinator', level });
     try {
       const { runCoordinator } = await import('../../coordinator/main.ts');
-      const summary = await runCoordinator({
+      await runCoordinator({
         ...loaded,
         listen,
+        parameterListen: options.parameterListen ?? `${listen.slice(0, listen.lastIndexOf(':'))}:0`,
+        isInsecureAllowed: options.insecure === true,
         out,
         resume,
         logger,
         signal,
         notify,
       });
-      notify({ type: 'finished', summary });
     } finally {
       await logger.close();
     }

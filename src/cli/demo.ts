@@ -41,7 +41,9 @@ async function runDemo(options: DemoOptions, terminal: Terminal): Promise<void> 
   const images = resolve(out, 'images');
   const { makeImages } = await import('../data/made-images.ts');
   await makeImages({ ...IMAGES, out: images, seed: options.seed });
-  terminal.stderr.write(`made ${IMAGES.classes * IMAGES.perClass} images in ${join(out, 'images')}\n`);
+  terminal.stderr.write(
+    `made ${IMAGES.classes * IMAGES.perClass} images in ${join(out, 'images')}\n`,
+  );
   const { settings } = configSourcesOf(options);
   await launchRun(
     {

@@ -36,7 +36,10 @@ export function addLaunchCommand(program: Command, terminal: Terminal): void {
     .option('--out <dir>', 'folder of the run; runs/<algorithm>-<time> by default')
     .option('--resume', 'go on with the run in --out, by its own configuration if none is given')
     .option('--json', 'print the summary as one JSON object')
-    .action(async (options: LaunchOptions) => {
+    .action(async (options: LaunchOptions, command: Command) => {
+      if (options.resume === true && options.out === undefined) {
+        command.error("option '--resume' needs '--out <dir>', the folder of the run");
+      }
       await launchRun(
         {
           sources: configSourcesOf(options),
@@ -63,9 +66,6 @@ export interface LaunchRequest {
 /** Runs a run to its end and prints its summary. */
 export async function launchRun(request: LaunchRequest, terminal: Terminal): Promise<void> {
   const { isResumed } = request;
-  if (isResumed && request.out === null) {
-    throw configInvalid('--out', 'must name the folder of the run to resume', null);
-  }
   if (request.out !== null) requireRunFolder(request.out, isResumed);
   const sources = withSavedConfig(request.sources, request.out ?? '', isResumed);
   const loaded = loadRunConfig({ ...sources, env: terminal.env });

@@ -145,10 +145,11 @@ interface KeeperDeps {
 /** Keeps one worker running until the run ends; resolves when its last process has ended. */
 async function keepWorker(spec: ProcessSpec, deps: KeeperDeps): Promise<void> {
   const { maxRestarts } = deps.plan;
-  for (let restarts = 0; !deps.ending.aborted; restarts++) {
+  const isEnding = (): boolean => deps.ending.aborted;
+  for (let restarts = 0; !isEnding(); restarts++) {
     const exit = await deps.start(spec).exited;
     // A worker leaves with 0 when the coordinator told it that the run is over.
-    if (deps.ending.aborted || exit.code === EXIT.done) return;
+    if (isEnding() || exit.code === EXIT.done) return;
     const reason = `${describeExit(exit)}${exit.message === null ? '' : `: ${exit.message}`}`;
     if (exit.code === EXIT.invalid) {
       deps.fail(new ProcessFailure(exit.message ?? `${spec.id} ended by ${reason}`, EXIT.invalid));

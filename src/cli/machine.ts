@@ -12,14 +12,19 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 export function detectMachine(env: Environment): Machine {
   const visible = env['CUDA_VISIBLE_DEVICES'];
-  const found = listGpus(env);
+  const found = listGpus(env).map(({ index }) => index);
   const gpus =
     visible === undefined ? found : found.length > 0 ? visible.split(',').filter(Boolean) : [];
   return { cores: availableParallelism(), gpus };
 }
 
-/** Indices of the GPUs that the driver's own tool lists; none where there is no such tool. */
-function listGpus(env: Environment): string[] {
+export interface Gpu {
+  readonly index: string;
+  readonly name: string;
+}
+
+/** GPUs that the driver's own tool lists; none where there is no such tool. */
+export function listGpus(env: Environment): Gpu[] {
   try {
     const listing = execFileSync('nvidia-smi', ['-L'], {
       encoding: 'utf8',
@@ -27,15 +32,18 @@ function listGpus(env: Environment): string[] {
       timeout: 10_000,
       stdio: ['ignore', 'pipe', 'ignore'],
     });
-    return gpuIndices(listing);
+    return parseGpuList(listing);
   } catch {
     return []; // no driver, no GPU to train on
   }
 }
 
 /** `GPU 0: NVIDIA H200 (UUID: GPU-…)`, one line a GPU. */
-export function gpuIndices(listing: string): string[] {
-  return [...listing.matchAll(/^GPU (\d+):/gm)].map(([, index]) => index!);
+export function parseGpuList(listing: string): Gpu[] {
+  return [...listing.matchAll(/^GPU (\d+): (.*?)(?: \(UUID.*)?$/gm)].map(([, index, name]) => ({
+    index: index!,
+    name: name!,
+  }));
 }
 
 /**

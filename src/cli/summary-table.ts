@@ -8,7 +8,10 @@ export function summaryLines(summary: RunSummary, report: string): string[] {
     ['size', sizeOf(summary)],
     ['time', timeOf(summary)],
     ['loss', `${summary.finalLoss.toFixed(3)} (mean of the last epoch)`],
-    ['NMI', `to previous epoch ${score(summary.nmi.toPrevious)}, to classes ${score(summary.nmi.toTruth)}`],
+    [
+      'NMI',
+      `to previous epoch ${score(summary.nmi.toPrevious)}, to classes ${score(summary.nmi.toTruth)}`,
+    ],
     ['clusters', clustersOf(summary)],
     ...evaluationOf(summary),
     ['ledger', ledgerOf(summary)],
@@ -38,7 +41,8 @@ function clustersOf({ clusters: { k, empty, entropy } }: RunSummary): string {
 }
 
 function evaluationOf({ evaluation }: RunSummary): [string, string][] {
-  if (!evaluation) return [['accuracy', 'not evaluated: no class sub-folders, or evaluation.enabled is false']];
+  if (!evaluation)
+    return [['accuracy', 'not evaluated: no class sub-folders, or evaluation.enabled is false']];
   const { knnTop1, linearTop1, randomKnnTop1, randomLinearTop1, classes, testImages } = evaluation;
   const versus = (trained: number, random: number): string =>
     `${percent(trained)} top-1, as initialised ${percent(random)}`;

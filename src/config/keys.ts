@@ -15,8 +15,9 @@ export interface ConfigKey {
 
 export const ENVIRONMENT_PREFIX = 'DC_';
 
-function leafKeys(schema: z.ZodObject, prefix: readonly string[]): ConfigKey[] {
-  return Object.entries(schema.shape).flatMap(([name, field]) => {
+function leafKeys(schema: z.ZodObject<z.core.$ZodShape>, prefix: readonly string[]): ConfigKey[] {
+  const fields = Object.entries(schema.shape);
+  return fields.flatMap(([name, field]) => {
     const path = [...prefix, name];
     const inner = withoutWrappers(field);
     if (inner instanceof z.ZodObject) return leafKeys(inner, path);

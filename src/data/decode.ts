@@ -2,9 +2,10 @@
  * From the bytes of an image file to 8-bit sRGB pixels, by sharp (libvips).
  * EXIF orientation is applied; CMYK, grey, palette and 16-bit images are converted; profiles of RGB images are ignored, as
  * the reference ignores them. Transparency is laid on mid-grey, so that neither dark nor light drawings vanish. Of an
- * animation the first frame counts. What a file declares itself to be is ignored in favour of what it holds.
+ * animation the first frame counts. The first bytes tell the format, whatever the extension says.
  */
 import sharp from 'sharp';
+import { messageOf } from '../errors.ts';
 import type { RawImage } from './resample.ts';
 
 export interface DecodeOptions {
@@ -20,16 +21,53 @@ export interface DecodeOptions {
 /** Pixels an image may declare, 16384 squared: more is taken for a decompression bomb. */
 const MAX_PIXELS = 2 ** 28;
 
-/** Formats found under the extensions of images; keeps SVG, PDF and the like, which load things, away from the decoder. */
-const LOADERS = ['Jpeg', 'Png', 'Webp', 'Nsgif', 'Tiff'].map((name) => `VipsForeignLoad${name}`);
-sharp.block({ operation: ['VipsForeignLoad'] });
-sharp.unblock({ operation: LOADERS });
 // Each buffer is decoded once: a cache of operations would only hold memory.
 sharp.cache(false);
 
-/** @throws Error of the decoder, where the bytes are not an image it can read. */
+interface Format {
+  readonly name: string;
+  readonly isFormatOf: (bytes: Buffer) => boolean;
+}
+
+/**
+ * Formats found under the extensions of images, told by their first bytes. Nothing else reaches the decoder: libvips also
+ * knows formats that load further files or run programs.
+ */
+const FORMATS: readonly Format[] = [
+  { name: 'JPEG', isFormatOf: (bytes) => bytes.toString('hex', 0, 3) === 'ffd8ff' },
+  { name: 'PNG', isFormatOf: (bytes) => bytes.toString('latin1', 1, 4) === 'PNG' },
+  { name: 'WebP', isFormatOf: (bytes) => bytes.toString('latin1', 8, 12) === 'WEBP' },
+  { name: 'GIF', isFormatOf: (bytes) => bytes.toString('latin1', 0, 4) === 'GIF8' },
+  {
+    name: 'TIFF',
+    isFormatOf: (bytes) => ['49492a00', '4d4d002a'].includes(bytes.toString('hex', 0, 4)),
+  },
+];
+
+/** @throws Error whose message says in one line why the bytes are no readable image */
 export async function decodeImage(bytes: Buffer, options: DecodeOptions = {}): Promise<RawImage> {
   if (bytes.length === 0) throw new Error('the file is empty');
+  const format = FORMATS.find(({ isFormatOf }) => isFormatOf(bytes));
+  if (format === undefined) {
+    throw new Error(
+      `not an image of a known format (${FORMATS.map(({ name }) => name).join(', ')})`,
+    );
+  }
+  try {
+    return await decodeKnown(bytes, options);
+  } catch (cause) {
+    // Not libvips' own words: its threads share one error buffer and mix their messages up.
+    const isTooLarge = messageOf(cause).includes('exceeds pixel limit');
+    throw new Error(
+      isTooLarge
+        ? `a ${format.name} of more than ${MAX_PIXELS} pixels`
+        : `a damaged or truncated ${format.name}`,
+      { cause },
+    );
+  }
+}
+
+async function decodeKnown(bytes: Buffer, options: DecodeOptions): Promise<RawImage> {
   let pipeline = sharp(bytes, {
     failOn: options.strict === true ? 'error' : 'none',
     limitInputPixels: MAX_PIXELS,

@@ -154,7 +154,7 @@ function star(x: number, y: number): number {
   const notchY = notch * Math.sin(turn / 2);
   const fromTipX = radius * Math.cos(angle) - tip;
   const fromTipY = radius * Math.sin(angle);
-  return (notchX * fromTipY - notchY * fromTipX) / -Math.hypot(notchX, notchY);
+  return (notchX * fromTipY - notchY * fromTipX) / Math.hypot(notchX, notchY);
 }
 
 /** Tiling of the plane by triangles, every other one filled. */

@@ -47,6 +47,7 @@ export function createLogger({ component, level, write = writeStderr }: LoggerOp
     level,
     levels: { error: 0, warn: 1, info: 2, debug: 3 },
     format: winston.format.printf(lineOf),
+    // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- winston types its transports as interfaces
     transports: [transport],
   });
   const close = async (): Promise<void> => {

@@ -41,7 +41,9 @@ export function encoder(image: RawImage): Sharp {
 
 /** A plain JPEG of noise whose bytes depend on the seed. */
 export async function noiseJpeg(width: number, height: number, seed = 1): Promise<Buffer> {
-  return encoder(lcgImage(width, height, seed)).jpeg({ quality: 90 }).toBuffer();
+  return encoder(lcgImage(width, height, seed))
+    .jpeg({ quality: 90 })
+    .toBuffer();
 }
 
 /** A folder that goes away with the test. */

@@ -14,6 +14,10 @@ import { lcgImage } from '../support/data-images.ts';
 
 const PAPER = { cropArea: [0.08, 1], cropAspect: [3 / 4, 4 / 3], flipProbability: 0.5 } as const;
 
+// Pillow 13.0.0: crop((5, 3, 25, 23)).resize((16, 16), BILINEAR), then transpose(FLIP_LEFT_RIGHT).
+const PILLOW_20X20 = 'd6a884130f34c26b576a1783c9fac370d78e49610fd5d65831c4dacf1aea0017';
+const PILLOW_20X20_MIRRORED = 'f1310e80c3823960577c51a8a75c34779c5524d010bf6c14d86f8e94a6b4475d';
+
 /** An Rng that gives the listed numbers of [0, 1), integers by scaling them. */
 function scriptedRng(numbers: readonly number[]): Rng {
   let taken = 0;
@@ -66,17 +70,18 @@ test('the random view equals crop, resize and mirror by Pillow to the bit', () =
   assert.equal(view(0.2162, 0.2, 0.17, 0.6), PILLOW_20X20);
   assert.equal(view(0.2162, 0.2, 0.17, 0.4), PILLOW_20X20_MIRRORED);
 });
-// Pillow 13.0.0: crop((5, 3, 25, 23)).resize((16, 16), BILINEAR), then transpose(FLIP_LEFT_RIGHT).
-const PILLOW_20X20 = '@A@';
-const PILLOW_20X20_MIRRORED = '@B@';
 
 test('a crop has the drawn area, aspect and place', () => {
-  const aspect = (3 / 4) * (16 / 9) ** 0.5; // half way between 3/4 and 4/3 in logarithms: 1
-  assert.equal(aspect, 1);
-  const crop = drawCrop(200, 100, scriptedRng([0.5, 0.5, 0.25, 0.75]), PAPER);
-  const side = Math.round(Math.sqrt(200 * 100 * (0.08 + 0.92 * 0.5))); // 104: too high, so it draws again
-  assert.equal(side, 104);
-  assert.fail(`unreachable ${crop.width}`);
+  // area 200 * 100 * (0.08 + 0.92 * 0.25) = 6200, aspect 3/4: sqrt(6200 * 3/4) = 68.2, sqrt(6200 / (3/4)) = 90.9;
+  // top floor(0.99 * (100 - 91 + 1)) = 9, left floor(0.995 * (200 - 68 + 1)) = 132
+  const crop = drawCrop(200, 100, scriptedRng([0.25, 0, 0.99, 0.995]), PAPER);
+  assert.deepEqual(crop, { left: 132, top: 9, width: 68, height: 91 });
+});
+
+test('a crop that does not fit is drawn again', () => {
+  // area 200 * 100 * (0.08 + 0.92 * 0.5) = 10800 at aspect 1: 104 px do not fit 100; then 79 px do
+  const crop = drawCrop(200, 100, scriptedRng([0.5, 0.5, 0.25, 0.5, 0.25, 0.75]), PAPER);
+  assert.deepEqual(crop, { left: 91, top: 5, width: 79, height: 79 });
 });
 
 test('where ten draws do not fit, the centre crop of the nearest aspect is taken', () => {
@@ -97,17 +102,14 @@ test('one pixel can be cropped and viewed', () => {
   const image = { data: Uint8Array.of(9, 99, 199), width: 1, height: 1 };
   const crop = drawCrop(1, 1, seededRng(1), PAPER);
   assert.deepEqual(crop, { left: 0, top: 0, width: 1, height: 1 });
-  for (const view of [
-    centreView(image, 4, 1.14),
-    randomView(image, 4, seededRng(2), PAPER),
-  ]) {
+  for (const view of [centreView(image, 4, 1.14), randomView(image, 4, seededRng(2), PAPER)]) {
     for (let i = 0; i < view.length; i += 3) {
       assert.deepEqual([...view.subarray(i, i + 3)], [9, 99, 199]);
     }
   }
 });
 
-test('crops lie inside the image, and area and aspect have the rule\'s distribution', () => {
+test("crops lie inside the image, and area and aspect have the rule's distribution", () => {
   // Half the area at most, in a square: every draw fits, so no draw is rejected and nothing is biased.
   const options = { cropArea: [0.1, 0.5], cropAspect: [3 / 4, 4 / 3] } as const;
   const rng = seededRng('crops');

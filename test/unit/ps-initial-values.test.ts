@@ -4,19 +4,21 @@ import { initialHead, initialParameters, initialStatistics } from '../../src/ps/
 import { TINY_BODY, tinyLayout } from '../support/tiny-layout.ts';
 
 const SEED = 31;
+/** Elements of the first variable. */
+const WEIGHT = tinyLayout.variables[0]!.size;
 
 test('a normal variable has the mean and the deviation of its rule', () => {
-  const weight = initialParameters(tinyLayout, SEED).subarray(0, 9000);
-  const mean = weight.reduce((sum, w) => sum + w, 0) / 9000;
-  const variance = weight.reduce((sum, w) => sum + (w - mean) ** 2, 0) / 8999;
+  const weight = initialParameters(tinyLayout, SEED).subarray(0, WEIGHT);
+  const mean = weight.reduce((sum, w) => sum + w, 0) / WEIGHT;
+  const variance = weight.reduce((sum, w) => sum + (w - mean) ** 2, 0) / (WEIGHT - 1);
   // Five standard errors: std / sqrt(n) of the mean, std / sqrt(2n) of the deviation.
-  assert.ok(Math.abs(mean) < (5 * 0.01) / Math.sqrt(9000));
-  assert.ok(Math.abs(Math.sqrt(variance) - 0.01) < (5 * 0.01) / Math.sqrt(2 * 9000));
+  assert.ok(Math.abs(mean) < (5 * 0.01) / Math.sqrt(WEIGHT));
+  assert.ok(Math.abs(Math.sqrt(variance) - 0.01) < (5 * 0.01) / Math.sqrt(2 * WEIGHT));
 });
 
 test('constants are constants', () => {
   const parameters = initialParameters(tinyLayout, SEED);
-  assert.deepEqual([...parameters.subarray(9000, TINY_BODY)], [0.25, 0.25, 0.25, 0.25, 0.25]);
+  assert.deepEqual([...parameters.subarray(WEIGHT, TINY_BODY)], [0.25, 0.25, 0.25, 0.25, 0.25]);
   assert.deepEqual([...initialStatistics(tinyLayout)], [0, 0, 1, 1]);
 });
 
@@ -26,15 +28,22 @@ test('a variable begins the same whatever else is in the layout', () => {
     ...tinyLayout,
     variables: [
       weight!,
-      { ...headWeight!, offset: 9000 },
-      { ...headBias!, offset: 9000 + headWeight!.size },
+      { ...headWeight!, offset: WEIGHT },
+      { ...headBias!, offset: WEIGHT + headWeight!.size },
     ],
     parameterCount: tinyLayout.parameterCount - bias!.size,
   };
   const all = initialParameters(tinyLayout, SEED);
   const fewer = initialParameters(withoutBias, SEED);
-  assert.deepEqual(fewer.subarray(0, 9000), all.subarray(0, 9000));
-  assert.deepEqual(fewer.subarray(9000), all.subarray(TINY_BODY));
+  assert.deepEqual(fewer.subarray(0, WEIGHT), all.subarray(0, WEIGHT));
+  assert.deepEqual(fewer.subarray(WEIGHT), all.subarray(TINY_BODY));
+});
+
+test('two variables of one rule begin with different values', () => {
+  const parameters = initialParameters(tinyLayout, SEED);
+  const inDeviations = (begin: number, std: number): number[] =>
+    [...parameters.subarray(begin, begin + 20)].map((w) => Math.round((w / std) * 1000));
+  assert.notDeepEqual(inDeviations(0, 0.01), inDeviations(TINY_BODY, 0.5));
 });
 
 test('the seed decides the parameters', () => {

@@ -35,7 +35,7 @@ const withVariables = (...variables: unknown[]): unknown => ({ ...tinyLayout, va
 const defects: [string, ErrorCode, unknown][] = [
   ['is no object', 'PROTOCOL_VIOLATION', 7],
   ['has a key too many', 'PROTOCOL_VIOLATION', { ...tinyLayout, extra: 1 }],
-  ['has no variables', 'PROTOCOL_VIOLATION', { ...withVariables(), parameterCount: 1 } as object],
+  ['has no variables', 'PROTOCOL_VIOLATION', withVariables()],
   [
     'leaves a gap',
     'PROTOCOL_VIOLATION',
@@ -51,7 +51,11 @@ const defects: [string, ErrorCode, unknown][] = [
     'SHAPE_MISMATCH',
     withVariables({ ...weight, shape: [90, 101] }, bias, headWeight, headBias),
   ],
-  ['counts too many parameters', 'SHAPE_MISMATCH', { ...tinyLayout, parameterCount: 9030 }],
+  [
+    'counts too many parameters',
+    'SHAPE_MISMATCH',
+    { ...tinyLayout, parameterCount: tinyLayout.parameterCount + 1 },
+  ],
   ['counts too few statistics', 'SHAPE_MISMATCH', { ...tinyLayout, statisticCount: 3 }],
   [
     'has a body variable behind the head',

@@ -172,6 +172,13 @@ test('a later generation replaces an earlier one and fences it out', () => {
   assert.deepEqual(store.snapshot(), twin.snapshot());
 });
 
+test('generations are those of a step: a new step begins without a fence', () => {
+  const store = newStore();
+  stageAll(store, [pushOf({ generation: 3 })]);
+  store.commit(0, [{ slice: 0, generation: 3 }]);
+  assert.deepEqual(store.stage(pushOf({ step: 1, generation: 1 })), { kind: 'staged' });
+});
+
 test('a push of another step or computed on other parameters is stale', () => {
   const store = newStore();
   stageAll(store, [pushOf()]);
@@ -325,6 +332,24 @@ test('what was pulled stays as it was, and later steps are seen by a later pull 
   assert.notDeepEqual(store.pull().parameters, copy.parameters);
 });
 
+test('what was released is written in place, and what another reader holds is not', () => {
+  const store = newStore();
+  const step = (index: number): void => {
+    stageAll(store, [pushOf({ step: index })]);
+    store.commit(index, [{ slice: 0, generation: 1 }]);
+  };
+  step(0);
+  const released = store.pull();
+  released.release();
+  step(1);
+  const held = store.pull();
+  assert.equal(held.parameters, released.parameters);
+  const copy = held.parameters.slice();
+  store.pull().release();
+  step(2);
+  assert.deepEqual(held.parameters, copy);
+});
+
 test('a store restored from a snapshot goes on with the same bits, from the slices on', () => {
   const store = newStore();
   store.resetHead(0);
@@ -365,11 +390,12 @@ test('restore goes back exactly, refuses what does not fit, and writes to nothin
   );
   assertUnchanged(store, later);
   store.restore(initial);
-  assertUnchanged(store, initialState(tinyLayout, SEED));
   stageAll(store, [pushOf()]);
   store.commit(0, [{ slice: 0, generation: 1 }]);
   assert.deepEqual(store.snapshot(), later);
   assert.deepEqual(initial, initialState(tinyLayout, SEED));
+  store.restore(initial);
+  assertUnchanged(store, initial);
 });
 
 function permutationsOf(items: readonly number[]): number[][] {

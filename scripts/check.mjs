@@ -1,0 +1,34 @@
+/** Format, lint, types, generated files and unit tests, as many at a time as there are cores; one line a part. */
+import { availableParallelism } from 'node:os';
+import { packageProgram, runCommand } from './run-command.mjs';
+
+/** The longest first, so that none of them starts last. */
+const PARTS = [
+  ['unit tests', [process.execPath, 'scripts/test.mjs', '--only=unit']],
+  ['lint', [...packageProgram('eslint/bin/eslint.js'), '.']],
+  ['types', [...packageProgram('typescript/bin/tsc'), '--noEmit', '-p', '.']],
+  ['format', [...packageProgram('prettier/bin/prettier.cjs'), '--check', '.']],
+  ['proto types', [process.execPath, 'scripts/proto.mjs', '--check']],
+];
+
+const start = performance.now();
+const waiting = [...PARTS];
+const failed = [];
+
+async function takeParts() {
+  for (let part = waiting.shift(); part; part = waiting.shift()) {
+    const [name, command] = part;
+    const { exitCode, output, seconds } = await runCommand(command);
+    const verdict = exitCode === 0 ? 'ok' : 'FAILED';
+    process.stdout.write(`${name.padEnd(12)} ${verdict.padEnd(6)} ${seconds.toFixed(1)} s\n`);
+    if (exitCode !== 0) failed.push({ name, output });
+  }
+}
+
+await Promise.all(Array.from({ length: Math.min(4, availableParallelism()) }, takeParts));
+for (const { name, output } of failed) process.stdout.write(`\n=== ${name}\n${output}`);
+const seconds = ((performance.now() - start) / 1000).toFixed(1);
+const verdict =
+  failed.length === 0 ? 'all ok' : `failed: ${failed.map(({ name }) => name).join(', ')}`;
+process.stdout.write(`\n${verdict} in ${seconds} s\n`);
+process.exit(failed.length === 0 ? 0 : 1);

@@ -1,0 +1,59 @@
+/**
+ * Runs the tests of test/unit, test/integration and test/e2e. `--only unit,integration` takes some of the folders; further
+ * arguments go to Node's test runner (`--test-name-pattern=...`).
+ */
+import { existsSync, readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { root, runCommand } from './run-command.mjs';
+
+const FOLDERS = ['unit', 'integration', 'e2e', 'gpu'];
+
+function testFiles(folder) {
+  const path = join(root, 'test', folder);
+  if (!existsSync(path)) return [];
+  return readdirSync(path)
+    .filter((file) => file.endsWith('.test.ts'))
+    .sort()
+    .map((file) => join('test', folder, file));
+}
+
+function fail(message) {
+  process.stderr.write(`${message}\n`);
+  process.exit(2);
+}
+
+const { values, tokens } = parseArgs({
+  options: { only: { type: 'string', default: 'unit,integration,e2e' } },
+  strict: false,
+  tokens: true,
+});
+const folders = values.only.split(',');
+const unknown = folders.find((folder) => !FOLDERS.includes(folder));
+if (unknown !== undefined) fail(`--only ${unknown}: must be some of ${FOLDERS.join(', ')}`);
+const passedOn = tokens
+  .filter((token) => token.kind === 'option' && token.name !== 'only')
+  .map((token) => (token.value === undefined ? token.rawName : `${token.rawName}=${token.value}`));
+
+let exitCode = 0;
+// One folder after the other: what starts processes of its own gets the machine to itself.
+for (const folder of folders) {
+  const files = testFiles(folder);
+  if (files.length === 0) {
+    process.stdout.write(`test/${folder}: no tests\n`);
+    continue;
+  }
+  const concurrency = folder === 'unit' ? availableParallelism() : 1;
+  const result = await runCommand(
+    [
+      ...[process.execPath, '--import', 'tsx', '--test', '--test-reporter=spec'],
+      ...[`--test-concurrency=${concurrency}`, ...passedOn, ...files],
+    ],
+    { isShown: true },
+  );
+  exitCode ||= result.exitCode;
+  const verdict = result.exitCode === 0 ? 'passed' : 'FAILED';
+  process.stdout.write(`test/${folder}: ${verdict} in ${result.seconds.toFixed(1)} s\n`);
+}
+process.exit(exitCode);

@@ -1,0 +1,70 @@
+/**
+ * The command line: `deepcluster <command>`. Results go to stdout, everything else to stderr; an error is one line and an
+ * exit code that says whether a retry helps (src/errors.ts).
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command, CommanderError } from 'commander';
+import { packageRoot } from '../config/package-root.ts';
+import { EXIT, exitCodeOf, messageOf } from '../errors.ts';
+import { addCoordinatorCommand } from './coordinator.ts';
+import { addDataCommand } from './data.ts';
+import { addDemoCommand } from './demo.ts';
+import { addDoctorCommand } from './doctor.ts';
+import { ProcessFailure } from './failure.ts';
+import { addLaunchCommand } from './launch.ts';
+import type { Terminal } from './terminal.ts';
+import { addWorkerCommand } from './worker.ts';
+
+/**
+ * Runs one command to its end.
+ * @param args the words after the program's name
+ * @returns the exit code
+ */
+export async function runCli(args: readonly string[], terminal: Terminal): Promise<number> {
+  const report = (text: string): void => {
+    terminal.stderr.write(`deepcluster: ${text}\n`);
+  };
+  try {
+    await buildProgram(terminal, report).parseAsync(args, { from: 'user' });
+    return EXIT.done;
+  } catch (error) {
+    // Its line is written already; help and version end by an error, too, with code 0.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+    report(messageOf(error));
+    return error instanceof ProcessFailure ? error.exitCode : exitCodeOf(error);
+  }
+}
+
+function buildProgram(terminal: Terminal, report: (text: string) => void): Command {
+  const program = new Command('deepcluster')
+    .description('Trains visual features without labels: DeepCluster over several processes.')
+    .version(packageVersion())
+    .helpCommand(false)
+    // Commands inherit these two, so they come before any command is added.
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => terminal.stdout.write(text),
+      writeErr: (text) => terminal.stderr.write(text),
+      outputError: (text) => {
+        report(
+          text
+            .replace(/^error: /, '')
+            .trim()
+            .replaceAll(/\s*\n\s*/g, ' '),
+        );
+      },
+    });
+  addDemoCommand(program, terminal);
+  addLaunchCommand(program, terminal);
+  addCoordinatorCommand(program, terminal);
+  addWorkerCommand(program);
+  addDataCommand(program, terminal);
+  addDoctorCommand(program, terminal);
+  return program;
+}
+
+function packageVersion(): string {
+  const text = readFileSync(join(packageRoot(), 'package.json'), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}

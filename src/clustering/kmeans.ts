@@ -1,0 +1,77 @@
+/**
+ * k-means as a whole: the start, the seeds, and the single-process run that is composed of the same parts as the
+ * distributed one. Source: spec of DeepCluster, section 5 (faiss 1.7.3).
+ * Shapes: N samples, D feature dimensions, K centroids.
+ */
+import { configInvalid } from '../errors.ts';
+import { Mt19937, seededRng } from '../math/rng.ts';
+import { assignShard, mergeShardSums, nextCentroids, sumShard } from './kmeans-reducer.ts';
+
+export interface KmeansOptions {
+  readonly iterations: number;
+  readonly seed: number;
+}
+
+export interface KmeansResult {
+  /** [N] */
+  readonly labels: Int32Array;
+  /** [K, D] */
+  readonly centroids: Float32Array;
+  /** Sum of squared distances before each update; the last update's is `inertia`. */
+  readonly objectives: readonly number[];
+  /** At the final assignment. */
+  readonly inertia: number;
+  /** Refilled clusters in each iteration. */
+  readonly refilled: readonly number[];
+}
+
+/** The seed that faiss falls back on, and that the paper's runs had. */
+const FIXED_SEED = 1234;
+
+/** Seed of an epoch's k-means: 0..1233, drawn anew each epoch, or the fixed one. */
+export function clusterSeed(runSeed: number, epoch: number, isFresh: boolean): number {
+  return isFresh ? seededRng(runSeed, 'kmeans', epoch).integer(FIXED_SEED) : FIXED_SEED;
+}
+
+/**
+ * Rows that the centroids start from: the first K of a random permutation of 0 .. n - 1.
+ * @throws TrainerError CONFIG_INVALID for more clusters than rows
+ */
+export function initialCentroidIds(n: number, k: number, seed: number): Int32Array {
+  if (k > n) throw configInvalid('clustering.k', `must not exceed the number of images (${n})`, k);
+  const generator = new Mt19937(seed + 1);
+  const order = Int32Array.from({ length: n }, (_, i) => i);
+  // Positions after the first K are final for nobody, and the generator is used for nothing else.
+  for (let i = 0; i < Math.min(k, n - 1); i += 1) {
+    const j = i + (generator.uint32() % (n - i));
+    const other = order[j]!;
+    order[j] = order[i]!;
+    order[i] = other;
+  }
+  return order.slice(0, k);
+}
+
+/** Lloyd's algorithm on one machine. @param features [N, D] float32; read only */
+export function kmeans(
+  features: Float32Array,
+  n: number,
+  dim: number,
+  k: number,
+  { iterations, seed }: KmeansOptions,
+): KmeansResult {
+  let centroids: Float32Array = new Float32Array(k * dim);
+  initialCentroidIds(n, k, seed).forEach((row, c) => {
+    centroids.set(features.subarray(row * dim, (row + 1) * dim), c * dim);
+  });
+  const objectives: number[] = [];
+  const refilled: number[] = [];
+  for (let iteration = 0; iteration < iterations; iteration += 1) {
+    const total = mergeShardSums([sumShard(features, n, dim, centroids, k, 0)]);
+    const next = nextCentroids(total, centroids);
+    objectives.push(total.inertia);
+    refilled.push(next.refilled.length);
+    centroids = next.centroids;
+  }
+  const { labels, inertia } = assignShard(features, n, dim, centroids, k);
+  return { labels, centroids, objectives, inertia, refilled };
+}

@@ -1,0 +1,140 @@
+/**
+ * PCA with whitening, then L2: what k-means sees of the features.
+ * Source: spec of DeepCluster, section 4 (faiss' PCAMatrix with eigen_power -0.5): the scatter S = Σ x xᵀ - N μ μᵀ is not
+ * divided by N, so a whitened column has sum of squares 1; the L2 normalisation of rows makes the scale irrelevant.
+ * Shapes: N rows in all, D input and d output dimensions. Solved and applied in float64, stored in float32.
+ */
+import { TrainerError, shapeMismatch } from '../errors.ts';
+import { symmetricEigen } from '../math/symmetric-eigen.ts';
+import type { ShardMoments } from './moments.ts';
+
+export interface Whitening {
+  /** D */
+  readonly inDim: number;
+  /** d */
+  readonly outDim: number;
+  /** [D] */
+  readonly mean: Float64Array;
+  /** [d, D] rows are eigenvectors of S, each divided by the square root of its eigenvalue */
+  readonly components: Float64Array;
+  /** [d] of S, descending */
+  readonly eigenvalues: Float64Array;
+}
+
+export interface WhiteningOptions {
+  /** Dimensions wanted; lowered to D, N - 1 and the numerical rank. */
+  readonly outDim: number;
+  /** Eigenvalues at or below this fraction of the largest count as zero. */
+  readonly epsilon: number;
+}
+
+/** Below this multiple of the features' own rounding, a largest eigenvalue says that all rows are equal. */
+const CONSTANT_TOLERANCE = 64 * Number.EPSILON;
+
+/**
+ * @param moments of all N rows
+ * @throws TrainerError DATA_UNREADABLE when all features are equal: there is nothing to cluster
+ */
+export function solveWhitening(moments: ShardMoments, options: WhiteningOptions): Whitening {
+  const { count, sum } = moments;
+  const dim = sum.length;
+  const mean = sum.map((value) => value / count);
+  const { values, vectors } = symmetricEigen(scatter(moments, mean), dim);
+  const largest = values[0]!;
+  const scale = secondMoment(moments);
+  if (!(largest > CONSTANT_TOLERANCE * scale * dim)) {
+    throw new TrainerError(
+      'DATA_UNREADABLE',
+      `features: expected differences between ${count} images, got the same feature for all of them; look for identical images, or for a network that has collapsed`,
+      { count, largest },
+    );
+  }
+  // N centred rows span N - 1 dimensions at most; what is left of the last eigenvalue is rounding.
+  const limit = Math.min(options.outDim, dim, Math.max(1, count - 1));
+  const floor = Math.max(options.epsilon, dim * Number.EPSILON) * largest;
+  let outDim = 0;
+  while (outDim < limit && values[outDim]! > floor) outDim += 1;
+  const components = new Float64Array(outDim * dim);
+  for (let i = 0; i < outDim; i += 1) {
+    const factor = 1 / Math.sqrt(values[i]!);
+    for (let j = 0; j < dim; j += 1) components[i * dim + j] = vectors[i * dim + j]! * factor;
+  }
+  return { inDim: dim, outDim, mean, components, eigenvalues: values.slice(0, outDim) };
+}
+
+/**
+ * Whitens rows and normalises each to length 1; a row that whitens to zero stays zero.
+ * @param features [n, D] float32; read only
+ * @returns [n, d] float32
+ * @throws TrainerError SHAPE_MISMATCH
+ */
+export function applyWhitening(
+  whitening: Whitening,
+  features: Float32Array,
+  count: number,
+): Float32Array {
+  const { inDim, outDim, mean, components } = whitening;
+  if (features.length !== count * inDim) {
+    throw shapeMismatch('features to whiten', [count, inDim], [features.length]);
+  }
+  const rows = new Float32Array(count * outDim);
+  const centred = new Float64Array(inDim);
+  const row = new Float64Array(outDim);
+  for (let i = 0; i < count; i += 1) {
+    for (let j = 0; j < inDim; j += 1) centred[j] = features[i * inDim + j]! - mean[j]!;
+    let squares = 0;
+    for (let k = 0; k < outDim; k += 1) {
+      const value = dot(components, k * inDim, centred, inDim);
+      row[k] = value;
+      squares += value * value;
+    }
+    const factor = squares > 0 ? 1 / Math.sqrt(squares) : 0;
+    for (let k = 0; k < outDim; k += 1) rows[i * outDim + k] = row[k]! * factor;
+  }
+  return rows;
+}
+
+/** S = Σ x xᵀ - N μ μᵀ as a full matrix. */
+function scatter({ count, sum, outer }: ShardMoments, mean: Float64Array): Float64Array {
+  const dim = sum.length;
+  const matrix = new Float64Array(dim * dim);
+  let at = 0;
+  for (let i = 0; i < dim; i += 1) {
+    for (let j = i; j < dim; j += 1) {
+      const value = outer[at]! - count * mean[i]! * mean[j]!;
+      matrix[i * dim + j] = value;
+      matrix[j * dim + i] = value;
+      at += 1;
+    }
+  }
+  return matrix;
+}
+
+/** Σ |x|², the scale that rounding is measured against. */
+function secondMoment({ sum, outer }: ShardMoments): number {
+  const dim = sum.length;
+  let total = 0;
+  let at = 0;
+  for (let i = 0; i < dim; i += 1) {
+    total += outer[at]!;
+    at += dim - i;
+  }
+  return total;
+}
+
+/** Four sums side by side: the additions of one do not wait for those of another. */
+function dot(a: Float64Array, from: number, b: Float64Array, n: number): number {
+  let s0 = 0;
+  let s1 = 0;
+  let s2 = 0;
+  let s3 = 0;
+  let j = 0;
+  for (; j + 3 < n; j += 4) {
+    s0 += a[from + j]! * b[j]!;
+    s1 += a[from + j + 1]! * b[j + 1]!;
+    s2 += a[from + j + 2]! * b[j + 2]!;
+    s3 += a[from + j + 3]! * b[j + 3]!;
+  }
+  for (; j < n; j += 1) s0 += a[from + j]! * b[j]!;
+  return s0 + s1 + (s2 + s3);
+}

@@ -1,0 +1,106 @@
+/**
+ * The tensor engines: which one runs here, and why. The network's code is written once against the TensorFlow.js API; an
+ * engine is a backend of it. `tensorflow` is the native addon over the TensorFlow runtime (CUDA, or oneDNN on CPUs);
+ * `wasm` is the SIMD backend with this project's gradient kernels, which needs nothing but `npm install`.
+ * An engine that was asked for is never replaced by another in silence.
+ */
+import { createRequire } from 'node:module';
+import { dirname } from 'node:path';
+import * as tf from '@tensorflow/tfjs';
+import { setWasmPaths, version_wasm } from '@tensorflow/tfjs-backend-wasm';
+import { engineUnavailable, messageOf } from '../errors.ts';
+import { registerWasmKernels } from './wasm/register.ts';
+
+export type EngineName = 'tensorflow' | 'wasm';
+
+export interface Engine {
+  readonly name: EngineName;
+  /** Of the backend's package. */
+  readonly version: string;
+  /** Which engine and why, in one line. */
+  readonly reason: string;
+  /** Threads that compute; 0 where the runtime decides. */
+  readonly threads: number;
+}
+
+export interface EngineOptions {
+  /** Compute threads of `tensorflow` on CPUs; its runtime decides if absent. `wasm` has one whatever is asked. */
+  readonly threads?: number;
+}
+
+/**
+ * Starts an engine for this process; `auto` takes the fastest that loads.
+ * @throws TrainerError ENGINE_UNAVAILABLE, if the named engine, or under `auto` every engine, fails to start
+ */
+export async function startEngine(
+  name: 'auto' | EngineName,
+  options: EngineOptions,
+): Promise<Engine> {
+  if (name === 'tensorflow') return startTensorflow(options);
+  if (name === 'wasm') return startWasm('as asked');
+  try {
+    return await startTensorflow(options);
+  } catch (error) {
+    return await startWasm(`since tensorflow is missing (${messageOf(error)})`);
+  }
+}
+
+async function startTensorflow({ threads }: EngineOptions): Promise<Engine> {
+  // Read by the runtime when its first device is made, hence before the addon loads.
+  if (threads !== undefined) process.env['TF_NUM_INTRAOP_THREADS'] = String(threads);
+  let addon: typeof import('@tensorflow/tfjs-node-gpu');
+  try {
+    addon = await import('@tensorflow/tfjs-node-gpu');
+  } catch (cause) {
+    throw engineUnavailable('tensorflow', addonProblem(cause), ADDON_REMEDY, cause);
+  }
+  await select('tensorflow');
+  const backend = tf.backend() as tf.KernelBackend & { readonly isUsingGpuDevice?: boolean };
+  const device = backend.isUsingGpuDevice === true ? 'a GPU' : 'the CPU';
+  return {
+    name: 'tensorflow',
+    version: addon.version['tfjs-node'],
+    reason: `tensorflow: the native runtime, on ${device}`,
+    threads: threads ?? 0,
+  };
+}
+
+async function startWasm(why: string): Promise<Engine> {
+  const require = createRequire(import.meta.url);
+  const binary = require.resolve(
+    '@tensorflow/tfjs-backend-wasm/wasm-out/tfjs-backend-wasm-simd.wasm',
+  );
+  setWasmPaths(`${dirname(binary)}/`);
+  await select('wasm');
+  registerWasmKernels();
+  const hasSimd = await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT');
+  const kind = hasSimd === true ? 'with SIMD' : 'without SIMD, which this CPU lacks';
+  const reason = `wasm: ${kind}, one thread, ${why}`;
+  return { name: 'wasm', version: version_wasm, reason, threads: 1 };
+}
+
+/** Makes `name` the backend, and makes sure: TensorFlow.js falls back to its slow reference backend without a word. */
+async function select(name: EngineName): Promise<void> {
+  const remedy = name === 'tensorflow' ? ADDON_REMEDY : 'reinstall the packages with `npm ci`';
+  let isSet: boolean;
+  try {
+    isSet = await tf.setBackend(name);
+    await tf.ready();
+  } catch (cause) {
+    throw engineUnavailable(name, `did not start: ${messageOf(cause)}`, remedy, cause);
+  }
+  if (!isSet || tf.getBackend() !== name) {
+    throw engineUnavailable(name, `TensorFlow.js chose ${tf.getBackend()} in its place`, remedy);
+  }
+}
+
+const ADDON_REMEDY =
+  'build it with `npm rebuild @tensorflow/tfjs-node-gpu --build-addon-from-source`, or take engine wasm';
+
+/** The package's own message is a page of advice for another system: one cause, one line. */
+function addonProblem(cause: unknown): string {
+  const message = messageOf(cause);
+  return message.includes('native addon module') || message.includes('tfjs_binding')
+    ? 'its native addon is not installed'
+    : message.slice(0, 200);
+}

@@ -1,0 +1,14 @@
+/** A process that lives as long as src/cli/lifetime.ts lets it: says that it is there, waits, ends as a command does. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { withLifetime } from '../../src/cli/lifetime.ts';
+import { exitCodeOf } from '../../src/errors.ts';
+
+try {
+  await withLifetime('double', async ({ signal, notify }) => {
+    notify({ type: 'listening', address: 'here' });
+    if (process.argv[2] === 'fails') throw new TypeError('no\nsuch thing');
+    await delay(60_000, undefined, { signal });
+  });
+} catch (error) {
+  process.exit(exitCodeOf(error));
+}

@@ -1,0 +1,351 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { superviseRun, type LaunchPlan, type LaunchSignals } from '../../src/cli/launcher.ts';
+
+const FAKE = fileURLToPath(new URL('../support/fake-process.mjs', import.meta.url));
+const LAUNCHER = fileURLToPath(new URL('../support/launcher-double.ts', import.meta.url));
+const LISTENING = { type: 'listening', address: '127.0.0.1:4711' };
+const FINISHED = { type: 'finished', summary: { runId: 'r1' } };
+
+const root = mkdtempSync(join(tmpdir(), 'launcher-'));
+after(() => {
+  rmSync(root, { recursive: true, force: true });
+});
+
+type Part = Readonly<Record<string, unknown>>;
+
+interface Outcome {
+  readonly summary: unknown;
+  readonly error: (Error & { exitCode?: number; code?: string }) | null;
+  readonly remarks: readonly string[];
+  readonly folder: string;
+  /** Addresses the workers were planned for. */
+  readonly addresses: readonly string[];
+}
+
+interface Play {
+  readonly coordinator: Part;
+  readonly workers?: readonly Part[];
+  readonly maxRestarts?: number;
+  readonly signals?: Partial<LaunchSignals>;
+  readonly times?: LaunchPlan['times'];
+  readonly onLine?: (id: string, line: string) => void;
+}
+
+function newFolder(): string {
+  return mkdtempSync(join(root, 'run-'));
+}
+
+function commandOf(part: Part, folder: string): string[] {
+  return [process.execPath, FAKE, JSON.stringify({ pids: join(folder, 'pids'), ...part })];
+}
+
+/** Runs fake processes under the launcher, and asserts that none of them is left when it has settled. */
+async function play(
+  folder: string,
+  { coordinator, workers = [], ...options }: Play,
+): Promise<Outcome> {
+  const remarks: string[] = [];
+  const addresses: string[] = [];
+  const never = new AbortController().signal;
+  const plan: LaunchPlan = {
+    coordinator: { id: 'coordinator', command: commandOf(coordinator, folder), env: process.env },
+    workers: (address) => {
+      addresses.push(address);
+      return workers.map((part, index) => ({
+        id: `worker-${index}`,
+        command: commandOf(part, folder),
+        env: process.env,
+      }));
+    },
+    maxRestarts: options.maxRestarts ?? 3,
+    logs: folder,
+    remedy: 'deepcluster launch --resume',
+    times: { backoffMs: 1, ...options.times },
+  };
+  const hooks = {
+    onNotice: () => undefined,
+    onLine: options.onLine ?? (() => undefined),
+    onRemark: (text: string) => remarks.push(text),
+  };
+  const settled = await superviseRun(plan, hooks, {
+    stop: never,
+    kill: never,
+    ...options.signals,
+  }).then(
+    (summary) => ({ summary, error: null }),
+    (error: unknown) => ({ summary: null, error: error as Outcome['error'] }),
+  );
+  assert.deepEqual(pidsIn(folder).filter(isAlive), [], 'processes left over');
+  return { ...settled, remarks, folder, addresses };
+}
+
+function pidsIn(folder: string): number[] {
+  const file = join(folder, 'pids');
+  return existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n').map(Number) : [];
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function until(isTrue: () => boolean, what: string): Promise<void> {
+  const deadline = performance.now() + 10_000;
+  while (!isTrue()) {
+    assert.ok(performance.now() < deadline, `timed out: ${what}`);
+    await delay(10);
+  }
+}
+
+describe('a run that ends well', () => {
+  test('gives the summary; workers are started at the announced address and leave by themselves', async () => {
+    const folder = newFolder();
+    const ready = join(folder, 'ready');
+    const { summary, error, remarks, addresses } = await play(folder, {
+      coordinator: { says: [LISTENING], waitsFor: ready, saysAtEnd: [FINISHED], exit: 0 },
+      workers: [{ touches: ready, exit: 0 }],
+    });
+    assert.equal(error, null);
+    assert.deepEqual(summary, { runId: 'r1' });
+    assert.deepEqual(addresses, ['127.0.0.1:4711']);
+    assert.deepEqual(remarks, []);
+  });
+
+  test('stops workers that stay, by force where they ignore it', async () => {
+    const folder = newFolder();
+    const ready = [join(folder, 'a'), join(folder, 'b')];
+    const { error } = await play(folder, {
+      coordinator: { says: [LISTENING], waitsFor: ready[1], saysAtEnd: [FINISHED], exit: 0 },
+      workers: [
+        { touches: ready[0], onTerm: 0 },
+        { waitsFor: ready[0], saysAtEnd: [], touches: ready[1], onTerm: 'ignore' },
+      ],
+      times: { leaveMs: 50 },
+    });
+    assert.equal(error, null);
+  });
+
+  test('keeps the output of each process in a file and hands on each line', async () => {
+    const folder = newFolder();
+    const lines: string[] = [];
+    const prints = ['first', '{"level":"info"}'];
+    await play(folder, {
+      coordinator: { says: [LISTENING], prints, saysAtEnd: [FINISHED], exit: 0 },
+      onLine: (id, line) => lines.push(`${id} ${line}`),
+    });
+    assert.deepEqual(lines, ['coordinator first', 'coordinator {"level":"info"}']);
+    assert.equal(readFileSync(join(folder, 'coordinator.log'), 'utf8'), `${prints.join('\n')}\n`);
+  });
+});
+
+describe('a worker that dies', () => {
+  test('is started again under its name, and the run goes on', async () => {
+    const folder = newFolder();
+    const ready = join(folder, 'ready');
+    const attempts = join(folder, 'attempts');
+    const { summary, remarks } = await play(folder, {
+      coordinator: { says: [LISTENING], waitsFor: ready, saysAtEnd: [FINISHED], exit: 0 },
+      workers: [{ attempts, deaths: 2, touches: ready, onTerm: 0, exit: 0 }],
+    });
+    assert.deepEqual(summary, { runId: 'r1' });
+    assert.deepEqual(remarks, [
+      'worker-0 ended by signal SIGKILL; restart 1 of 3',
+      'worker-0 ended by signal SIGKILL; restart 2 of 3',
+    ]);
+    assert.equal(readFileSync(attempts, 'utf8').length, 3);
+  });
+
+  test('once too often ends the run with exit code 1, its last words and the way on', async () => {
+    const folder = newFolder();
+    const { error, remarks } = await play(folder, {
+      coordinator: { says: [LISTENING] },
+      workers: [{ prints: ['out of memory'], exit: 1 }],
+      maxRestarts: 1,
+    });
+    assert.equal(error?.exitCode, 1);
+    assert.equal(
+      error.message,
+      `worker-0 ended 2 times, the last by exit code 1: out of memory; see ${folder}/worker-0.log; continue with: deepcluster launch --resume`,
+    );
+    assert.deepEqual(remarks, ['worker-0 ended by exit code 1: out of memory; restart 1 of 1']);
+  });
+
+  test('with exit code 42 ends the run at once, with its own message', async () => {
+    const message = 'data images: not the images of the coordinator';
+    const { error, remarks } = await play(newFolder(), {
+      coordinator: { says: [LISTENING] },
+      workers: [
+        { says: [{ type: 'failed', exitCode: 42, message }], exit: 42 },
+        { onTerm: 75 }, // a healthy one is stopped with it
+      ],
+    });
+    assert.equal(error?.exitCode, 42);
+    assert.equal(error.message, message);
+    assert.deepEqual(remarks, []);
+  });
+
+  test('with exit code 42 and no notice is quoted by its last line', async () => {
+    const { error } = await play(newFolder(), {
+      coordinator: { says: [LISTENING] },
+      workers: [{ prints: ['one', 'deepcluster: engine tensorflow: no such file'], exit: 42 }],
+    });
+    assert.equal(error?.message, 'deepcluster: engine tensorflow: no such file');
+  });
+
+  test('is not waited for in its pause when the run ends', async () => {
+    const folder = newFolder();
+    const attempts = join(folder, 'attempts');
+    const start = performance.now();
+    const { summary } = await play(folder, {
+      coordinator: { says: [LISTENING], waitsFor: attempts, saysAtEnd: [FINISHED], exit: 0 },
+      workers: [{ attempts, deaths: 9 }],
+      times: { backoffMs: 60_000, longestBackoffMs: 60_000 },
+    });
+    assert.deepEqual(summary, { runId: 'r1' });
+    assert.ok(performance.now() - start < 30_000);
+  });
+});
+
+describe('a coordinator that dies', () => {
+  test('at its start, before it listens, ends the run with its message; no worker is started', async () => {
+    const message = 'config listen: port in use';
+    const { error, addresses } = await play(newFolder(), {
+      coordinator: { says: [{ type: 'failed', exitCode: 42, message }], exit: 42 },
+      workers: [{}],
+    });
+    assert.equal(error?.exitCode, 42);
+    assert.equal(error.message, message);
+    assert.deepEqual(addresses, []);
+  });
+
+  test('by a signal ends the run with "try again" and the way on, and stops the workers', async () => {
+    const folder = newFolder();
+    const ready = join(folder, 'ready');
+    const { error } = await play(folder, {
+      coordinator: { says: [LISTENING], waitsFor: ready, kills: true },
+      workers: [{ touches: ready, onTerm: 75 }],
+    });
+    assert.equal(error?.exitCode, 75);
+    assert.match(
+      error.message,
+      /^the coordinator ended by signal SIGKILL.*continue with: deepcluster/,
+    );
+  });
+
+  test('by an error of its own ends the run with its exit code and the way on', async () => {
+    const { error } = await play(newFolder(), {
+      coordinator: { says: [LISTENING], prints: ['TypeError: x'], exit: 1 },
+    });
+    assert.equal(error?.exitCode, 1);
+    assert.match(error.message, /exit code 1: TypeError: x; .*continue with: deepcluster/);
+  });
+
+  test('with 0 but without a summary has failed', async () => {
+    const { error } = await play(newFolder(), { coordinator: { says: [LISTENING], exit: 0 } });
+    assert.equal(error?.exitCode, 1);
+  });
+
+  test('because its program does not exist is an error, not a wait', async () => {
+    const folder = newFolder();
+    const never = new AbortController().signal;
+    const ignore = (): void => undefined;
+    const plan: LaunchPlan = {
+      coordinator: { id: 'coordinator', command: [join(folder, 'none')], env: {} },
+      workers: () => [],
+      maxRestarts: 0,
+      logs: folder,
+      remedy: '-',
+    };
+    const hooks = { onNotice: ignore, onLine: ignore, onRemark: ignore };
+    await assert.rejects(superviseRun(plan, hooks, { stop: never, kill: never }), /ENOENT/);
+  });
+});
+
+describe('stopping', () => {
+  test('asks the coordinator first, then the workers, and says how to go on', async () => {
+    const folder = newFolder();
+    const ready = join(folder, 'ready');
+    const stop = new AbortController();
+    const playing = play(folder, {
+      coordinator: { says: [LISTENING], onTerm: 75 },
+      workers: [{ touches: ready, onTerm: 75 }],
+      signals: { stop: stop.signal },
+    });
+    await until(() => existsSync(ready), 'worker started');
+    stop.abort();
+    const { error, remarks } = await playing;
+    assert.equal(error?.code, 'UNAVAILABLE'); // exit code 75
+    assert.equal(error.message, 'run: stopped; continue with: deepcluster launch --resume');
+    assert.deepEqual(remarks, []); // workers that end now are not restarted
+  });
+
+  test('before anything listens ends the coordinator, too', async () => {
+    const { error, addresses } = await play(newFolder(), {
+      coordinator: {},
+      workers: [{}],
+      signals: { stop: AbortSignal.abort() },
+    });
+    assert.equal(error?.code, 'UNAVAILABLE');
+    assert.deepEqual(addresses, []);
+  });
+
+  test('a coordinator that does not stop in time is killed', async () => {
+    const folder = newFolder();
+    const ready = join(folder, 'ready');
+    const stop = new AbortController();
+    const playing = play(folder, {
+      coordinator: { says: [LISTENING], touches: ready, onTerm: 'ignore' },
+      signals: { stop: stop.signal },
+      times: { stopMs: 100 },
+    });
+    await until(() => existsSync(ready), 'coordinator started');
+    stop.abort();
+    assert.equal((await playing).error?.code, 'UNAVAILABLE');
+  });
+
+  test('a second time kills all at once', async () => {
+    const folder = newFolder();
+    const ready = join(folder, 'ready');
+    const [stop, kill] = [new AbortController(), new AbortController()];
+    const playing = play(folder, {
+      coordinator: { says: [LISTENING], onTerm: 'ignore' },
+      workers: [{ touches: ready, onTerm: 'ignore' }],
+      signals: { stop: stop.signal, kill: kill.signal },
+    });
+    await until(() => existsSync(ready), 'worker started');
+    stop.abort();
+    kill.abort();
+    assert.equal(
+      (await playing).error?.message,
+      'run: killed; continue with: deepcluster launch --resume',
+    );
+  });
+});
+
+test('processes end by themselves when their launcher is killed', async () => {
+  const folder = newFolder();
+  const ready = join(folder, 'ready');
+  const coordinator = commandOf({ says: [LISTENING] }, folder);
+  const worker = commandOf({ touches: ready }, folder);
+  const launcher = spawn(
+    process.execPath,
+    [...['--import', 'tsx', LAUNCHER], JSON.stringify(coordinator), JSON.stringify(worker), folder],
+    { stdio: 'ignore' },
+  );
+  await until(() => existsSync(ready), 'worker started');
+  const pids = pidsIn(folder);
+  assert.equal(pids.length, 2);
+  launcher.kill('SIGKILL');
+  await until(() => !pids.some(isAlive), 'processes ended');
+});

@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { after, describe, test } from 'node:test';
+import { runCli } from '../../src/cli/main.ts';
+import { packageRoot } from '../../src/config/package-root.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'cli-'));
+after(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+interface Ran {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function run(args: readonly string[], env: Record<string, string> = {}): Promise<Ran> {
+  const written = { stdout: '', stderr: '' };
+  const into = (name: 'stdout' | 'stderr'): Writable =>
+    new Writable({
+      write(chunk: Buffer, _encoding, done) {
+        written[name] += chunk.toString();
+        done();
+      },
+    });
+  const code = await runCli(args, { env, stdout: into('stdout'), stderr: into('stderr') });
+  return { code, ...written };
+}
+
+/** Asserts that a command fails with this code and says exactly this one line, on stderr only. */
+async function assertFails(args: readonly string[], code: number, line: string): Promise<void> {
+  assert.deepEqual(await run(args), { code, stdout: '', stderr: `deepcluster: ${line}\n` });
+}
+
+describe('usage', () => {
+  test('help and version go to stdout with code 0', async () => {
+    const help = await run(['--help']);
+    assert.equal(help.code, 0);
+    for (const name of ['demo', 'launch', 'coordinator', 'worker', 'data', 'doctor']) {
+      assert.match(help.stdout, new RegExp(`^  ${name}\\b`, 'm'));
+    }
+    const packageText = readFileSync(join(packageRoot(), 'package.json'), 'utf8');
+    const { version } = JSON.parse(packageText) as { version: string };
+    assert.deepEqual(await run(['--version']), { code: 0, stdout: `${version}\n`, stderr: '' });
+  });
+
+  test('no command at all prints the help on stderr with code 2', async () => {
+    const { code, stdout, stderr } = await run([]);
+    assert.deepEqual([code, stdout], [2, '']);
+    assert.match(stderr, /^Usage: deepcluster/);
+  });
+
+  test('a mistake is one line on stderr with code 2', async () => {
+    await assertFails(['lanch'], 2, "unknown command 'lanch' (Did you mean launch?)");
+    await assertFails(
+      ['launch', '--outt', 'x'],
+      2,
+      "unknown option '--outt' (Did you mean --out?)",
+    );
+    await assertFails(
+      ['launch', '--workers', '0'],
+      2,
+      "option '--workers <n>' argument '0' is invalid. Must be a positive integer.",
+    );
+    await assertFails(
+      ['launch', '--set', 'seed'],
+      2,
+      "option '--set <key=value>' argument 'seed' is invalid. Must be key=value.",
+    );
+    await assertFails(
+      ['launch', '--resume'],
+      2,
+      "option '--resume' needs '--out <dir>', the folder of the run",
+    );
+    await assertFails(['worker'], 2, "required option '--coordinator <host:port>' not specified");
+  });
+});
+
+describe('launch refuses, before it starts or writes anything,', () => {
+  test('a run without images', async () => {
+    const out = join(folder, 'no-data');
+    const line =
+      'config data.source: must name the images (give --data), got null (from the default)';
+    await assertFails(['launch', '--out', out], 42, line);
+    assert.ok(!existsSync(out));
+  });
+
+  test('a wrong setting, naming the flag it came from', async () => {
+    await assertFails(
+      ['launch', '--data', 'x', '--set', 'training.batchSize=none'],
+      42,
+      'config training.batchSize: must be a number, got "none" (from --set training.batchSize)',
+    );
+  });
+
+  test('a folder that holds a run, and to resume one that holds none', async () => {
+    const held = join(folder, 'held');
+    mkdirSync(held);
+    writeFileSync(join(held, 'config.json'), '{}');
+    const remedy = 'add --resume to go on with it, or name another folder with --out';
+    const line = `run folder ${held}: already holds a run; ${remedy}`;
+    await assertFails(['launch', '--data', 'x', '--out', held], 42, line);
+    await assertFails(['demo', '--out', held], 42, line);
+    assert.ok(!existsSync(join(held, 'images')));
+    const empty = join(folder, 'empty');
+    await assertFails(
+      ['launch', '--out', empty, '--resume'],
+      42,
+      `run folder ${empty}: holds no run to resume; leave --resume out to begin one`,
+    );
+  });
+});
+
+describe('the program itself', () => {
+  const bin = join(packageRoot(), 'bin', 'deepcluster.mjs');
+
+  test('prints one JSON object on stdout with --json and nothing else', () => {
+    const out = join(folder, 'made');
+    const flags = ['--classes', '2', '--per-class', '2', '--size', '16', '--json'];
+    const { status, stdout, stderr } = spawnSync(bin, ['data', 'make', '--out', out, ...flags], {
+      encoding: 'utf8',
+    });
+    assert.equal(status, 0, stderr);
+    assert.equal((JSON.parse(stdout) as { images: number }).images, 2 * 2);
+    assert.equal(stdout.split('\n').length, 2); // one line and its end
+  });
+
+  test('says an error in one line and ends with its code', () => {
+    const { status, stdout, stderr } = spawnSync(
+      bin,
+      ['data', 'index', '--data', join(folder, 'none')],
+      {
+        encoding: 'utf8',
+      },
+    );
+    assert.deepEqual([status, stdout], [42, '']);
+    assert.match(stderr, /^deepcluster: data .*none: there is no such folder or file.*\n$/);
+  });
+});

@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { shownLine } from '../../src/cli/child-log.ts';
+import { parseGpuList, workerShare } from '../../src/cli/machine.ts';
+import { summaryLines } from '../../src/cli/summary-table.ts';
+import type { RunSummary } from '../../src/report/summary.ts';
+
+describe("a worker's share of the machine", () => {
+  test('is an equal part of the cores, and one GPU in turn', () => {
+    const machine = { cores: 16, gpus: ['0', '1'] };
+    const shares = [0, 1, 2].map((index) => workerShare(index, 3, machine, {}));
+    for (const share of shares) {
+      assert.equal(share['OMP_NUM_THREADS'], '5'); // floor(16 / 3)
+      assert.equal(share['TF_NUM_INTRAOP_THREADS'], '5');
+      assert.equal(share['UV_THREADPOOL_SIZE'], '6');
+    }
+    assert.deepEqual(
+      shares.map((share) => share['CUDA_VISIBLE_DEVICES']),
+      ['0', '1', '0'],
+    );
+  });
+
+  test('is never less than a thread, names no GPU where there is none, and leaves what is set', () => {
+    const share = workerShare(0, 8, { cores: 2, gpus: [] }, { OMP_NUM_THREADS: '7' });
+    assert.deepEqual(share, {
+      OMP_NUM_THREADS: '7',
+      TF_NUM_INTRAOP_THREADS: '1',
+      UV_THREADPOOL_SIZE: '2',
+    });
+  });
+
+  test("the driver's list of GPUs is read by index and name, slices of a GPU aside", () => {
+    const listing = [
+      'GPU 0: NVIDIA H200 (UUID: GPU-3c1f0e8a-0000-0000-0000-000000000000)',
+      '  MIG 1g.18gb     Device  0: (UUID: MIG-00000000-0000-0000-0000-000000000000)',
+      'GPU 1: NVIDIA H200 (UUID: GPU-4c1f0e8a-0000-0000-0000-000000000000)',
+      '',
+    ].join('\n');
+    assert.deepEqual(parseGpuList(listing), [
+      { index: '0', name: 'NVIDIA H200' },
+      { index: '1', name: 'NVIDIA H200' },
+    ]);
+    assert.deepEqual(parseGpuList('No devices found.\n'), []);
+  });
+});
+
+describe("what is shown of a process's output", () => {
+  const line = (level: string): string =>
+    `{"level":"${level}","event":"lease.expired","reason":"late"}`;
+
+  test('by default is warnings and errors, in short', () => {
+    assert.equal(shownLine('worker-1', line('warn'), null), 'worker-1 warn lease.expired: late');
+    assert.equal(
+      shownLine('worker-1', '{"level":"error","event":"a.b"}', null),
+      'worker-1 error a.b',
+    );
+    assert.equal(shownLine('worker-1', line('info'), null), null);
+    for (const other of [
+      'plain text',
+      '{broken',
+      '{"event":3}',
+      '{"level":"loud","event":"a.b"}',
+    ]) {
+      assert.equal(shownLine('worker-1', other, null), null);
+    }
+  });
+
+  test('is the log itself from the asked level on, and with it everything else that was printed', () => {
+    assert.equal(shownLine('worker-1', line('warn'), 'info'), line('warn'));
+    assert.equal(shownLine('worker-1', line('debug'), 'info'), null);
+    assert.equal(shownLine('worker-1', 'plain text', 'info'), 'worker-1: plain text');
+  });
+});
+
+describe('the summary for a person', () => {
+  const summary: RunSummary = {
+    runId: 'r1',
+    algorithm: 'deepcluster',
+    architecture: 'small-convnet',
+    engine: 'wasm',
+    workers: 2,
+    epochs: 2,
+    steps: 36,
+    images: 1200,
+    seconds: 185,
+    phaseSeconds: { extract: 20, pca: 1, kmeans: 4, train: 150 },
+    imagesPerSecond: { extract: 120, train: 16 },
+    finalLoss: 2.3456,
+    lossByStep: 'loss-by-step.txt',
+    nmi: { toPrevious: [null, 0.81], toTruth: [0.4, 0.5] },
+    clusters: { k: 50, empty: 0, entropy: 0.97 },
+    evaluation: {
+      feature: 'fc (256)',
+      trainImages: 804,
+      testImages: 396,
+      classes: 10,
+      knnTop1: 0.712,
+      linearTop1: 0.75,
+      randomKnnTop1: 0.43,
+      randomLinearTop1: 0.55,
+    },
+    ledger: { committed: 2400, duplicates: 1, returned: 2 },
+    unreadable: 0,
+    restarts: 1,
+  };
+
+  test('says what was run, how well it did against its start, and where the report is', () => {
+    assert.deepEqual(summaryLines(summary, 'runs/r1/report.html'), [
+      'run        r1: deepcluster, small-convnet on wasm',
+      'size       1200 images, 2 epochs, 36 steps, 2 workers',
+      'time       3 min 05 s (extract 20 s, pca 1 s, kmeans 4 s, train 2 min 30 s); 120 images/s extracted, 16 trained',
+      'loss       2.346 (mean of the last epoch)',
+      'NMI        to previous epoch 0.810, to classes 0.500',
+      'clusters   50, 0 empty, entropy 0.970',
+      'kNN        71.2 % top-1, as initialised 43.0 % (10 classes, 396 test images)',
+      'linear     75.0 % top-1, as initialised 55.0 %',
+      'ledger     2400 samples committed, 1 duplicate, 2 leases returned, 0 unreadable images, 1 restart',
+      'report     runs/r1/report.html',
+    ]);
+  });
+
+  test('says so where there was nothing to evaluate against', () => {
+    const nmi = { toPrevious: [null], toTruth: null };
+    const lines = summaryLines({ ...summary, evaluation: null, nmi }, 'r');
+    assert.ok(lines.includes('NMI        to previous epoch unknown, to classes unknown'));
+    assert.ok(lines.some((line) => line.startsWith('accuracy   not evaluated')));
+  });
+});

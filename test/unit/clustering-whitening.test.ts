@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { mergeMoments, momentsOf } from '../../src/clustering/moments.ts';
+import { applyWhitening, solveWhitening, type Whitening } from '../../src/clustering/whitening.ts';
+import { seededRng } from '../../src/math/rng.ts';
+import { lcgArray } from '../support/lcg.ts';
+
+const N = 64;
+const D = 6;
+
+/** The features of oracle T5: 64 x 6, correlated, float32. */
+function oracleFeatures(): Float32Array {
+  const x = lcgArray(12345, N * D);
+  for (let i = 0; i < N; i += 1) {
+    x[i * D] = x[i * D]! * 4;
+    x[i * D + 1] = x[i * D + 1]! * 2;
+    x[i * D + 2] = x[i * D + 2]! + 0.5 * x[i * D]!;
+  }
+  return Float32Array.from(x);
+}
+
+function whiten(
+  features: Float32Array,
+  n: number,
+  dim: number,
+  outDim: number,
+): { whitening: Whitening; rows: Float32Array } {
+  const whitening = solveWhitening(momentsOf(features, n, dim), { outDim, epsilon: 0 });
+  return { whitening, rows: applyWhitening(whitening, features, n) };
+}
+
+function near(actual: ArrayLike<number>, expected: readonly number[], tolerance: number): void {
+  assert.equal(actual.length, expected.length);
+  expected.forEach((value, i) => {
+    assert.ok(Math.abs(actual[i]! - value) <= tolerance, `[${i}]: ${actual[i]} is not ${value}`);
+  });
+}
+
+test('moments are the sums written out', () => {
+  const { count, sum, outer } = momentsOf(Float32Array.of(1, 2, 3, 4, 5, 6), 3, 2);
+  assert.equal(count, 3);
+  assert.deepEqual([...sum], [1 + 3 + 5, 2 + 4 + 6]);
+  assert.deepEqual(
+    [...outer],
+    [1 * 1 + 3 * 3 + 5 * 5, 1 * 2 + 3 * 4 + 5 * 6, 2 * 2 + 4 * 4 + 6 * 6],
+  );
+});
+
+test('moments of parts merge to the moments of the whole', () => {
+  const rng = seededRng('moments');
+  const features = Float32Array.from({ length: 100 * 7 }, () => rng.normal());
+  const whole = momentsOf(features, 100, 7);
+  const merged = mergeMoments([
+    momentsOf(features.slice(0, 33 * 7), 33, 7),
+    momentsOf(features.slice(33 * 7, 34 * 7), 1, 7),
+    momentsOf(features.slice(34 * 7), 66, 7),
+  ]);
+  assert.equal(merged.count, 100);
+  // float64 sums of 100 terms of size 1: rounding stays far below 1e-12.
+  near(merged.sum, [...whole.sum], 1e-12);
+  near(merged.outer, [...whole.outer], 1e-11);
+});
+
+test('whitening agrees with faiss on the oracle: mean, eigenvalues, rows up to sign', () => {
+  const { whitening, rows } = whiten(oracleFeatures(), N, D, 3);
+  near(whitening.mean, [2.0616283, 0.9316074, 1.5933304, 0.454338, 0.5515703, 0.4962623], 1e-6);
+  near(whitening.eigenvalues, [88.189086, 22.201221, 6.490965], 1e-5);
+  near([...rows.slice(0, 3)].map(Math.abs), [0.57816968, 0.54120631, 0.61058623], 1e-6);
+  const dot = (a: number, b: number): number =>
+    [0, 1, 2].reduce((total, j) => total + rows[a * 3 + j]! * rows[b * 3 + j]!, 0);
+  near([dot(0, 1), dot(0, 2), dot(1, 2)], [-0.59183894, -0.40048339, 0.28195387], 2e-6);
+});
+
+test('whitened columns have a sum of squares of 1 before rows are normalised', () => {
+  const features = oracleFeatures();
+  const { whitening } = whiten(features, N, D, D);
+  for (let k = 0; k < whitening.outDim; k += 1) {
+    let squares = 0;
+    for (let i = 0; i < N; i += 1) {
+      let value = 0;
+      for (let j = 0; j < D; j += 1) {
+        value += whitening.components[k * D + j]! * (features[i * D + j]! - whitening.mean[j]!);
+      }
+      squares += value * value;
+    }
+    assert.ok(Math.abs(squares - 1) < 1e-9, `column ${k}: ${squares}`);
+  }
+});
+
+test('the output dimension is lowered to the dimensions there are', () => {
+  const features = Float32Array.from(lcgArray(5, 10 * 16));
+  assert.equal(
+    whiten(features, 10, 16, 16).whitening.outDim,
+    9,
+    '10 centred rows span 9 dimensions',
+  );
+  assert.equal(whiten(features.slice(0, 160), 20, 8, 16).whitening.outDim, 8);
+  const twice = Float32Array.from({ length: 40 * 4 }, (_, i) => features[Math.floor(i / 2)]!);
+  assert.equal(whiten(twice, 40, 4, 4).whitening.outDim, 2, 'two pairs of equal columns');
+});
+
+test('features of short rank give finite rows of length 1', () => {
+  const base = lcgArray(9, 30 * 3);
+  const features = Float32Array.from(
+    { length: 30 * 8 },
+    (_, i) => base[Math.floor(i / 8) * 3 + (i % 3)]!,
+  );
+  const { rows, whitening } = whiten(features, 30, 8, 8);
+  for (let i = 0; i < 30; i += 1) {
+    const row = rows.subarray(i * whitening.outDim, (i + 1) * whitening.outDim);
+    const length = Math.sqrt(row.reduce((total, value) => total + value * value, 0));
+    assert.ok(Math.abs(length - 1) < 1e-6, `row ${i} has length ${length}`);
+  }
+});
+
+test('a row at the mean stays zero', () => {
+  const { whitening } = whiten(oracleFeatures(), N, D, 3);
+  const exact: Whitening = { ...whitening, mean: Float64Array.of(1, 2, 3, 4, 5, 6) };
+  assert.deepEqual([...applyWhitening(exact, Float32Array.of(1, 2, 3, 4, 5, 6), 1)], [0, 0, 0]);
+});
+
+test('constant features are a clear error', () => {
+  const features = new Float32Array(50 * 4).fill(0.1);
+  assert.throws(() => whiten(features, 50, 4, 4), /the same feature for all of them/);
+  assert.throws(
+    () => whiten(new Float32Array(50 * 4), 50, 4, 4),
+    /the same feature for all of them/,
+  );
+});

@@ -1,0 +1,200 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  initialState,
+  transition,
+  type Action,
+  type CoordinatorState,
+  type Event,
+  type Lease,
+} from '../../coordinator/state.ts';
+import { SimulatedRun, type SimulationCounts } from '../support/simulated-run.ts';
+
+const SETTINGS = {
+  minWorkers: 1,
+  leaseTtlMs: 100,
+  heartbeatTimeoutMs: 50,
+  ordersInFlight: 2,
+  leasePrefix: 't-',
+};
+
+/** Applies events in turn and gathers the actions of the last one. */
+function play(
+  start: CoordinatorState,
+  events: readonly Event[],
+  nowMs = 0,
+): { state: CoordinatorState; actions: readonly Action[] } {
+  let state = start;
+  let actions: readonly Action[] = [];
+  for (const event of events) ({ state, actions } = transition(state, event, nowMs));
+  return { state, actions };
+}
+
+function join(workerId: string, incarnation = `${workerId}-1`): Event {
+  return { type: 'workerJoined', workerId, incarnation, holdings: [] };
+}
+
+function extract(...shards: number[]): Event {
+  return {
+    type: 'phaseEntered',
+    phase: 'extract',
+    epoch: 0,
+    parameterVersion: 0,
+    work: shards.map((shard) => ({ kind: 'extract', shard })),
+  };
+}
+
+function answer(lease: Lease): Event {
+  const { id: leaseId, generation, incarnation } = lease;
+  return { type: 'resultArrived', leaseId, generation, incarnation, isFailure: false };
+}
+
+function ordersOf(actions: readonly Action[]): Lease[] {
+  return actions.flatMap((action) => (action.type === 'sendOrder' ? [action.lease] : []));
+}
+
+test('two thousand seeded schedules of joins, deaths, stalls, repeats and reorders keep every rule', () => {
+  const total: SimulationCounts = { accepted: 0, duplicates: 0, fenced: 0, lost: 0, expired: 0 };
+  const schedules = 2_000;
+  for (let seed = 0; seed < schedules; seed += 1) {
+    const run = new SimulatedRun(seed);
+    try {
+      run.run();
+    } catch (error) {
+      throw new Error(`schedule ${seed}: ${String(error)}`, { cause: error });
+    }
+    for (const key of Object.keys(total) as (keyof SimulationCounts)[])
+      total[key] += run.counts[key];
+  }
+  for (const [key, count] of Object.entries(total)) {
+    assert.ok(count > schedules / 10, `the schedules hardly had any ${key}: ${count}`);
+  }
+});
+
+test('work is shared: two shards go to two workers', () => {
+  const { actions } = play(initialState(SETTINGS), [join('a'), join('b'), extract(0, 1)]);
+  assert.deepEqual(
+    ordersOf(actions)
+      .map(({ workerId }) => workerId)
+      .sort(),
+    ['a', 'b'],
+  );
+});
+
+test('nothing is given out below the least number of workers', () => {
+  const state = initialState({ ...SETTINGS, minWorkers: 2 });
+  const alone = play(state, [join('a'), extract(0)]);
+  assert.deepEqual(ordersOf(alone.actions), []);
+  assert.equal(ordersOf(play(alone.state, [join('b')]).actions).length, 1);
+});
+
+test('the work of a lost worker goes to another under the next generation, and its late result is fenced', () => {
+  const first = play(initialState(SETTINGS), [join('a'), extract(0)]);
+  const [lease] = ordersOf(first.actions);
+  const lost = play(first.state, [
+    { type: 'workerLost', workerId: 'a', incarnation: 'a-1', reason: 'killed' },
+    join('b'),
+  ]);
+  const [again] = ordersOf(lost.actions);
+  assert.equal(again?.workerId, 'b');
+  assert.equal(again.generation, lease!.generation + 1);
+  assert.equal(lost.state.ledger.returned, 1);
+  const late = play(lost.state, [answer(lease!)]);
+  assert.ok(
+    late.actions.some((action) => action.type === 'answerResult' && action.verdict === 'fenced'),
+  );
+  assert.equal(late.state.fenced, 1);
+  assert.equal(late.state.open, 1, 'the task is still to be done');
+});
+
+test('a result that comes twice counts once', () => {
+  const first = play(initialState(SETTINGS), [join('a'), extract(0, 1)]);
+  const [lease] = ordersOf(first.actions);
+  const { state, actions } = play(first.state, [answer(lease!), answer(lease!)]);
+  assert.ok(
+    actions.some((action) => action.type === 'answerResult' && action.verdict === 'duplicate'),
+  );
+  assert.equal(state.ledger.duplicates, 1);
+  assert.equal(state.open, 1);
+});
+
+test('features that died with their worker are made again before the step that needs them', () => {
+  const extracted = play(initialState(SETTINGS), [join('a'), extract(0)]);
+  const [lease] = ordersOf(extracted.actions);
+  const lost = play(extracted.state, [
+    answer(lease!),
+    { type: 'workerLost', workerId: 'a', incarnation: 'a-1', reason: 'killed' },
+    join('b'),
+  ]);
+  const kmeans: Event = {
+    type: 'phaseEntered',
+    phase: 'kmeans',
+    epoch: 0,
+    parameterVersion: 0,
+    work: [{ kind: 'kmeansStep', shard: 0, iteration: 4 }],
+  };
+  const kinds: string[] = [];
+  let { state, actions } = play(lost.state, [kmeans]);
+  while (ordersOf(actions).length > 0) {
+    const [order] = ordersOf(actions);
+    kinds.push(order!.work.kind);
+    ({ state, actions } = play(state, [answer(order!)]));
+  }
+  assert.deepEqual(kinds, ['extract', 'project', 'kmeansStep']);
+  assert.equal(state.open, 0);
+});
+
+test('a lease without progress goes back; with progress it stays', () => {
+  const { state } = play(initialState(SETTINGS), [join('a'), extract(0)]);
+  const beat = (progress: number, nowMs: number, from: CoordinatorState): CoordinatorState =>
+    transition(from, { type: 'heartbeat', workerId: 'a', incarnation: 'a-1', progress }, nowMs)
+      .state;
+  let moving = state;
+  let stuck = state;
+  for (let nowMs = 40; nowMs <= 200; nowMs += 40) {
+    moving = transition(beat(nowMs, nowMs, moving), { type: 'tick' }, nowMs).state;
+    stuck = transition(beat(0, nowMs, stuck), { type: 'tick' }, nowMs).state;
+  }
+  assert.equal(moving.leases.size, 1);
+  assert.equal(stuck.leases.size, 0, 'alive but stuck: no lease, and no new one');
+  assert.equal(stuck.ledger.returned, 1);
+  assert.ok(stuck.members.get('a')?.isStuck);
+  assert.equal(beat(1, 210, stuck).leases.size, 1, 'it moves again and gets work');
+});
+
+test('a silent worker is lost after the time-out', () => {
+  const { state } = play(initialState(SETTINGS), [join('a')]);
+  assert.equal(transition(state, { type: 'tick' }, 50).state.members.size, 1);
+  assert.equal(transition(state, { type: 'tick' }, 51).state.members.size, 0);
+});
+
+test('a new process of a worker fences out the earlier one', () => {
+  const first = play(initialState(SETTINGS), [join('a', 'old'), extract(0)]);
+  const [lease] = ordersOf(first.actions);
+  const second = play(first.state, [join('a', 'new')]);
+  assert.ok(
+    second.actions.some((action) => action.type === 'dropWorker' && action.incarnation === 'old'),
+  );
+  assert.equal(ordersOf(second.actions)[0]?.incarnation, 'new');
+  const late = play(second.state, [answer(lease!)]);
+  assert.equal(late.state.fenced, 1);
+});
+
+test('the ledger takes draws in order, each once, and an epoch only when it is complete', () => {
+  const { state } = play(initialState(SETTINGS), [
+    { type: 'epochOpened', epoch: 0, draws: 10 },
+    { type: 'stepCommitted', begin: 0, end: 6 },
+  ]);
+  const refused: Event[] = [
+    { type: 'stepCommitted', begin: 0, end: 6 },
+    { type: 'stepCommitted', begin: 7, end: 10 },
+    { type: 'stepCommitted', begin: 6, end: 11 },
+    { type: 'epochOpened', epoch: 1, draws: 10 },
+  ];
+  for (const event of refused) assert.throws(() => play(state, [event]), /ledger of epoch 0/);
+  const complete = play(state, [
+    { type: 'stepCommitted', begin: 6, end: 10 },
+    { type: 'epochOpened', epoch: 1, draws: 10 },
+  ]);
+  assert.equal(complete.state.ledger.committedTotal, 10);
+});

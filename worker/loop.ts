@@ -1,0 +1,415 @@
+/**
+ * A worker's work, order by order: features of data shards, their sums for PCA and k-means, gradients of slices. Orders run
+ * one at a time, as they came; what can be fetched or decoded beforehand is begun when an order arrives.
+ */
+import { arrayOf } from '../src/checkpoint/bundle.ts';
+import type { NamedArrays } from '../src/checkpoint/safetensors.ts';
+import { assignShard, sumShard } from '../src/clustering/kmeans-reducer.ts';
+import { momentsOf } from '../src/clustering/moments.ts';
+import { applyWhitening, solveWhitening } from '../src/clustering/whitening.ts';
+import type { RunConfig } from '../src/config/schema.ts';
+import type { ImageLoader, LoadedViews } from '../src/data/loader.ts';
+import type { ImageSource } from '../src/data/source.ts';
+import { TrainerError, messageOf, nonFinite } from '../src/errors.ts';
+import type { Model } from '../src/nn/model.ts';
+import type { ParameterLayout } from '../src/ps/layout.ts';
+import type { Order__Output } from '../src/rpc/generated/deepcluster/v1/Order.ts';
+import type { ResultHeader } from '../src/rpc/generated/deepcluster/v1/ResultHeader.ts';
+import type { Samples__Output } from '../src/rpc/generated/deepcluster/v1/Samples.ts';
+import type { TrainSlice__Output } from '../src/rpc/generated/deepcluster/v1/TrainSlice.ts';
+import {
+  vectorOf,
+  type NamedVectors,
+  type ParametersClient,
+} from '../src/rpc/parameters-client.ts';
+import type { Logger } from '../src/telemetry/logger.ts';
+import { evaluateNetwork } from './evaluate-network.ts';
+import { centreBatches, idRange } from './image-batches.ts';
+import type { CoordinatorClient, WorkerIdentity } from './service.ts';
+import {
+  NOTHING_HELD,
+  hold,
+  residentRows,
+  residentShard,
+  type Residency,
+  type ResidentShard,
+} from './state.ts';
+import { whiteningFromArrays, whiteningToArrays } from './whitening-arrays.ts';
+
+export interface WorkerDeps {
+  readonly identity: WorkerIdentity;
+  readonly config: RunConfig;
+  readonly source: ImageSource;
+  readonly loader: ImageLoader;
+  readonly layout: ParameterLayout;
+  readonly featureDim: number;
+  readonly model: Model;
+  readonly coordinator: Pick<CoordinatorClient, 'artifact' | 'submit'>;
+  readonly parameters: Pick<ParametersClient, 'pull' | 'push'>;
+  /** Tells the heartbeat that something got done. */
+  readonly advance: () => void;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** The part of a result that the work itself fills. */
+interface Outcome {
+  readonly header?: Pick<ResultHeader, 'samples' | 'lossSum' | 'unreadable' | 'repeatedPush'>;
+  readonly arrays?: NamedArrays;
+}
+
+/** Random views that are being decoded, for a slice that has come or will probably come. */
+const SLICES_AHEAD = 6;
+
+export class WorkerLoop {
+  readonly #deps: WorkerDeps;
+  #held: Residency = NOTHING_HELD;
+  /** Orders that wait; the first is taken next. */
+  readonly #queue: Order__Output[] = [];
+  /** Whether the queue is being worked off. */
+  #isBusy = false;
+  /** What the model has loaded: `version/headEpoch`. */
+  #loaded = '';
+  /** The newest pull, shared by the orders of its version. */
+  #pull: { readonly key: string; readonly values: Promise<NamedVectors> } | null = null;
+  /** Artifacts of the clustering under way: whitening and centroids, newest last. */
+  readonly #artifacts = new Map<string, Promise<NamedArrays>>();
+  /** Views begun beforehand, by `epoch/step/slice`, oldest first. */
+  readonly #views = new Map<string, Promise<LoadedViews>>();
+
+  constructor(deps: WorkerDeps) {
+    this.#deps = deps;
+  }
+
+  get held(): Residency {
+    return this.#held;
+  }
+
+  /** Takes an order; begins what can be begun, and does the rest in its turn. */
+  take(order: Order__Output): void {
+    this.#prepare(order);
+    this.#queue.push(order);
+    if (!this.#isBusy) void this.#workOff();
+  }
+
+  /** Forgets the orders of a session that has ended; the features stay. */
+  abandonOrders(): void {
+    this.#queue.length = 0;
+  }
+
+  async #workOff(): Promise<void> {
+    this.#isBusy = true;
+    for (;;) {
+      const order = this.#queue.shift();
+      if (order === undefined || this.#deps.signal.aborted) break;
+      await this.#answer(order);
+    }
+    this.#isBusy = false;
+  }
+
+  async #answer(order: Order__Output): Promise<void> {
+    const { coordinator, signal, logger, advance } = this.#deps;
+    const { leaseId, generation } = order;
+    const startedMs = performance.now();
+    const { header = {}, arrays = {} } = await this.#perform(order).catch(
+      (
+        error: unknown,
+      ): {
+        header: Partial<ResultHeader>;
+        arrays?: NamedArrays;
+      } => {
+        const code = error instanceof TrainerError ? error.code : 'INTERNAL';
+        if (!signal.aborted)
+          logger.warn('order.failed', { leaseId, code, reason: messageOf(error) });
+        return { header: { failure: { code, message: messageOf(error) } } };
+      },
+    );
+    if (signal.aborted) return;
+    advance();
+    const seconds = (performance.now() - startedMs) / 1000;
+    const rows = residentRows(this.#held);
+    try {
+      const reply = await coordinator.submit(
+        { leaseId, generation, seconds, residentRows: rows, ...header },
+        arrays,
+        signal,
+      );
+      if (reply.outcome === 'FENCED') logger.warn('result.fenced', { leaseId });
+    } catch (error) {
+      // The session will end too, and the lease go to another.
+      if (!signal.aborted) logger.warn('result.lost', { leaseId, reason: messageOf(error) });
+    }
+  }
+
+  #perform(order: Order__Output): Promise<Outcome> {
+    const { extract, moments, solvePca, project, sampleRows, kmeansStep, assign } = order;
+    if (extract) return this.#extract(order, extract);
+    if (moments) return this.#moments(order, moments.shard);
+    if (solvePca) return this.#solvePca(solvePca.momentsArtifact);
+    if (project) return this.#project(order, project.shard, project.whiteningArtifact);
+    if (sampleRows) return this.#sampleRows(order, sampleRows.shard, sampleRows.rows);
+    if (kmeansStep) return this.#kmeansStep(order, kmeansStep.shard, kmeansStep.centroidsArtifact);
+    if (assign) return this.#assign(order, assign.shard, assign.centroidsArtifact);
+    if (order.trainSlice) return this.#trainSlice(order, order.trainSlice);
+    if (order.evaluate) return this.#evaluate(order, order.evaluate.network === 'random');
+    return Promise.reject(
+      new TrainerError('PROTOCOL_VIOLATION', `order ${order.leaseId} holds no work known here`),
+    );
+  }
+
+  /** Starts what does not need the device: downloads and decoding. */
+  #prepare(order: Order__Output): void {
+    const artifact =
+      order.project?.whiteningArtifact ??
+      order.kmeansStep?.centroidsArtifact ??
+      order.assign?.centroidsArtifact;
+    if (artifact !== undefined) void this.#artifact(artifact).catch(() => undefined);
+    const slice = order.trainSlice;
+    if (!slice) return;
+    if (!this.#hasLoaded(order.parameterVersion, order.epoch)) {
+      void this.#pullVersion(order.parameterVersion, order.epoch).catch(() => undefined);
+    }
+    if (slice.samples) this.#beginViews(order.epoch, slice.step, slice.slice, slice.samples);
+    if (slice.upcoming) this.#beginViews(order.epoch, slice.step + 1, slice.slice, slice.upcoming);
+  }
+
+  async #extract(
+    order: Order__Output,
+    { shard, begin, end }: { shard: number; begin: number; end: number },
+  ): Promise<Outcome> {
+    const { loader, model, featureDim, signal, advance } = this.#deps;
+    await this.#load(order.parameterVersion, null);
+    const features = new Float32Array((end - begin) * featureDim);
+    const ids: number[] = [];
+    const unreadable: LoadedViews['unreadable'] = [];
+    for await (const views of centreBatches(loader, idRange(begin, end), signal)) {
+      unreadable.push(...views.unreadable);
+      if (views.ids.length === 0) continue;
+      const rows = model.features(views.pixels, views.ids.length);
+      requireFinite(rows, `features of data shard ${shard}`);
+      features.set(rows, ids.length * featureDim);
+      ids.push(...views.ids);
+      advance();
+    }
+    this.#hold(order, {
+      shard,
+      ids: Int32Array.from(ids),
+      features: features.slice(0, ids.length * featureDim),
+      dim: featureDim,
+      isProjected: false,
+    });
+    return { header: { samples: ids.length, unreadable } };
+  }
+
+  #moments(order: Order__Output, shard: number): Promise<Outcome> {
+    const { features, ids, dim } = residentShard(this.#held, shard, order.epoch, false);
+    const { count, sum, outer } = momentsOf(features, ids.length, dim);
+    return Promise.resolve({
+      header: { samples: count },
+      arrays: {
+        sum: { data: sum, shape: [dim] },
+        outer: { data: outer, shape: [outer.length] },
+      },
+    });
+  }
+
+  async #solvePca(name: string): Promise<Outcome> {
+    const { clustering } = this.#deps.config;
+    const arrays = await this.#artifact(name);
+    const whitening = solveWhitening(
+      {
+        count: arrayOf(arrays, 'count', Float64Array)[0]!,
+        sum: arrayOf(arrays, 'sum', Float64Array),
+        outer: arrayOf(arrays, 'outer', Float64Array),
+      },
+      { outDim: clustering.pcaDim, epsilon: clustering.pcaEpsilon },
+    );
+    return { arrays: whiteningToArrays(whitening) };
+  }
+
+  async #project(order: Order__Output, shard: number, name: string): Promise<Outcome> {
+    const resident = residentShard(this.#held, shard, order.epoch, false);
+    const whitening = whiteningFromArrays(await this.#artifact(name));
+    const features = applyWhitening(whitening, resident.features, resident.ids.length);
+    this.#hold(order, { ...resident, features, dim: whitening.outDim, isProjected: true });
+    return { header: { samples: resident.ids.length } };
+  }
+
+  #sampleRows(order: Order__Output, shard: number, rows: readonly number[]): Promise<Outcome> {
+    const { features, dim } = residentShard(this.#held, shard, order.epoch, true);
+    const picked = new Float32Array(rows.length * dim);
+    rows.forEach((row, i) => {
+      picked.set(features.subarray(row * dim, (row + 1) * dim), i * dim);
+    });
+    return Promise.resolve({ arrays: { rows: { data: picked, shape: [rows.length, dim] } } });
+  }
+
+  async #kmeansStep(order: Order__Output, shard: number, name: string): Promise<Outcome> {
+    const { k } = this.#deps.config.clustering;
+    const centroids = arrayOf(await this.#artifact(name), 'centroids', Float32Array);
+    const { features, ids, dim } = residentShard(this.#held, shard, order.epoch, true);
+    const { sums, counts, inertia } = sumShard(features, ids.length, dim, centroids, k, shard);
+    return {
+      arrays: {
+        sums: { data: sums, shape: [k, dim] },
+        counts: { data: counts, shape: [k] },
+        inertia: { data: Float64Array.of(inertia), shape: [1] },
+      },
+    };
+  }
+
+  async #assign(order: Order__Output, shard: number, name: string): Promise<Outcome> {
+    const { k } = this.#deps.config.clustering;
+    const centroids = arrayOf(await this.#artifact(name), 'centroids', Float32Array);
+    const { features, ids, dim } = residentShard(this.#held, shard, order.epoch, true);
+    const { labels, inertia } = assignShard(features, ids.length, dim, centroids, k);
+    return {
+      arrays: {
+        ids: { data: ids, shape: [ids.length] },
+        labels: { data: labels, shape: [ids.length] },
+        inertia: { data: Float64Array.of(inertia), shape: [1] },
+      },
+    };
+  }
+
+  async #trainSlice(order: Order__Output, slice: TrainSlice__Output): Promise<Outcome> {
+    const { config, model, parameters, identity, signal } = this.#deps;
+    const { step, samples } = slice;
+    if (!samples) throw new TrainerError('PROTOCOL_VIOLATION', 'train slice without samples');
+    this.#held = NOTHING_HELD;
+    const views = await this.#takeViews(order.epoch, slice, samples);
+    await this.#load(order.parameterVersion, order.epoch);
+    const targets = Int32Array.from(views.rows, (row) => samples.pseudoLabels[row]!);
+    const seed = [config.seed, 'dropout', step, slice.slice];
+    const { lossSum, gradient, statistics } = model.lossAndGradient(views.pixels, targets, seed);
+    if (!Number.isFinite(lossSum)) {
+      throw nonFinite(
+        `loss of step ${step}, slice ${slice.slice}`,
+        lossSum,
+        'lower training.learningRate',
+      );
+    }
+    const push = {
+      step,
+      slice: slice.slice,
+      generation: order.generation,
+      ...identity,
+      basedOn: order.parameterVersion,
+      samples: targets.length,
+      gradient,
+      statistics,
+    };
+    const reply = await parameters.push(push, signal);
+    if (reply.outcome === 'FENCED' || reply.outcome === 'STALE') {
+      throw new TrainerError(
+        'GENERATION_FENCED',
+        `push of step ${step}, slice ${slice.slice}: ${reply.outcome.toLowerCase()}; version ${reply.version} is current`,
+      );
+    }
+    const repeatedPush = reply.outcome === 'DUPLICATE';
+    return {
+      header: { samples: targets.length, lossSum, unreadable: views.unreadable, repeatedPush },
+    };
+  }
+
+  async #evaluate(order: Order__Output, isRandom: boolean): Promise<Outcome> {
+    const { config, layout, source, loader, model, featureDim, signal, advance } = this.#deps;
+    if (!isRandom) await this.#load(order.parameterVersion, null);
+    this.#held = NOTHING_HELD;
+    if (isRandom) this.#loaded = '';
+    const scores = await evaluateNetwork({
+      config,
+      layout,
+      source,
+      loader,
+      model,
+      featureDim,
+      isRandom,
+      signal,
+      advance,
+    });
+    return { arrays: { scores: { data: scores, shape: [scores.length] } } };
+  }
+
+  /** Has the model hold this version; `headEpoch` null where the head does not matter. */
+  async #load(version: number, headEpoch: number | null): Promise<void> {
+    if (this.#hasLoaded(version, headEpoch)) return;
+    const values = await this.#pullVersion(version, headEpoch);
+    this.#deps.model.load(vectorOf(values, 'parameters'), vectorOf(values, 'statistics'));
+    this.#loaded = `${version}/${values.headEpoch}`;
+    this.#pull = null;
+  }
+
+  #hasLoaded(version: number, headEpoch: number | null): boolean {
+    const [loadedVersion, loadedHead] = this.#loaded.split('/');
+    const hasHead = headEpoch === null || loadedHead === String(headEpoch);
+    return loadedVersion === String(version) && hasHead;
+  }
+
+  /** One pull serves all orders of a version and head. */
+  #pullVersion(version: number, headEpoch: number | null): Promise<NamedVectors> {
+    const key = `${version}/${headEpoch ?? 'any'}`;
+    if (this.#pull?.key !== key) {
+      this.#pull = { key, values: this.#deps.parameters.pull(version, this.#deps.signal) };
+    }
+    const { values } = this.#pull;
+    values.catch(() => {
+      if (this.#pull?.key === key) this.#pull = null;
+    });
+    return values;
+  }
+
+  #artifact(name: string): Promise<NamedArrays> {
+    const known = this.#artifacts.get(name);
+    if (known !== undefined) return known;
+    const arrays = this.#deps.coordinator.artifact(name, this.#deps.signal);
+    this.#artifacts.set(name, arrays);
+    arrays.catch(() => this.#artifacts.delete(name));
+    // The whitening and two versions of centroids are all that one clustering refers to at a time.
+    for (const oldest of this.#artifacts.keys()) {
+      if (this.#artifacts.size <= 3) break;
+      if (!oldest.startsWith('whitening')) this.#artifacts.delete(oldest);
+    }
+    return arrays;
+  }
+
+  #beginViews(epoch: number, step: number, slice: number, samples: Samples__Output): void {
+    const key = `${epoch}/${step}/${slice}`;
+    if (this.#views.has(key)) return;
+    const { loader, signal } = this.#deps;
+    const views = loader.random(samples.ids, samples.occurrences, epoch, signal);
+    views.catch(() => this.#views.delete(key));
+    this.#views.set(key, views);
+    for (const oldest of this.#views.keys()) {
+      if (this.#views.size <= SLICES_AHEAD) break;
+      this.#views.delete(oldest);
+    }
+  }
+
+  #takeViews(
+    epoch: number,
+    { step, slice }: TrainSlice__Output,
+    samples: Samples__Output,
+  ): Promise<LoadedViews> {
+    const key = `${epoch}/${step}/${slice}`;
+    const views =
+      this.#views.get(key) ??
+      this.#deps.loader.random(samples.ids, samples.occurrences, epoch, this.#deps.signal);
+    this.#views.delete(key);
+    return views;
+  }
+
+  #hold(
+    { epoch, parameterVersion }: Order__Output,
+    shard: Omit<ResidentShard, 'epoch' | 'parameterVersion'>,
+  ): void {
+    this.#held = hold(this.#held, { ...shard, epoch, parameterVersion });
+  }
+}
+
+/** @throws TrainerError NON_FINITE */
+function requireFinite(values: Float32Array, what: string): void {
+  for (const value of values) {
+    if (!Number.isFinite(value)) throw nonFinite(what, value, 'lower training.learningRate');
+  }
+}

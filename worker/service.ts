@@ -1,0 +1,171 @@
+/**
+ * The worker's gRPC shell: the session with the coordinator (orders down), artifacts, results, and pull and push with the
+ * parameter server. It translates; the order of things is in loop.ts.
+ */
+import type * as grpc from '@grpc/grpc-js';
+import {
+  decodeSafetensors,
+  encodeSafetensors,
+  type NamedArrays,
+} from '../src/checkpoint/safetensors.ts';
+import { TrainerError, unavailable } from '../src/errors.ts';
+import { callDownload, callUpload, retryTransient } from '../src/rpc/calls.ts';
+import { CHANNEL_OPTIONS, clientCredentials, hostOf } from '../src/rpc/channel.ts';
+import { ChunkAssembler, chunkBytes } from '../src/rpc/chunks.ts';
+import { PROTOCOL_VERSION, wire } from '../src/rpc/definitions.ts';
+import type { CoordinatorMessage__Output } from '../src/rpc/generated/deepcluster/v1/CoordinatorMessage.ts';
+import type { Order__Output } from '../src/rpc/generated/deepcluster/v1/Order.ts';
+import type { Ready } from '../src/rpc/generated/deepcluster/v1/Ready.ts';
+import type { ResultHeader } from '../src/rpc/generated/deepcluster/v1/ResultHeader.ts';
+import type { ResultMessage } from '../src/rpc/generated/deepcluster/v1/ResultMessage.ts';
+import type { ResultReply__Output } from '../src/rpc/generated/deepcluster/v1/ResultReply.ts';
+import type { Welcome__Output } from '../src/rpc/generated/deepcluster/v1/Welcome.ts';
+import type { WorkerMessage } from '../src/rpc/generated/deepcluster/v1/WorkerMessage.ts';
+
+export interface WorkerIdentity {
+  readonly workerId: string;
+  readonly incarnation: string;
+}
+
+/** How a session ended: `stopped` by the coordinator's word, or `broken` with the connection. */
+export type SessionEnd =
+  | { readonly kind: 'stopped'; readonly reason: string; readonly exitCode: number }
+  | { readonly kind: 'refused'; readonly reason: string; readonly exitCode: number }
+  | { readonly kind: 'broken'; readonly reason: string };
+
+export interface SessionHandlers {
+  /** Prepares for the run; what it resolves with is sent as Ready. */
+  readonly welcomed: (welcome: Welcome__Output) => Promise<Ready>;
+  readonly ordered: (order: Order__Output) => void;
+}
+
+const CALL_MS = 600_000;
+const RETRY_MS = 30_000;
+
+export class CoordinatorClient {
+  readonly #client: InstanceType<typeof wire.Coordinator>;
+  readonly #address: string;
+  readonly #identity: WorkerIdentity;
+
+  constructor(address: string, identity: WorkerIdentity) {
+    this.#client = new wire.Coordinator(address, clientCredentials(), CHANNEL_OPTIONS);
+    this.#address = address;
+    this.#identity = identity;
+  }
+
+  /** Opens a session and stays in it until it ends; an error of `welcomed` is thrown. */
+  session(handlers: SessionHandlers, signal: AbortSignal): Promise<SessionEnd> {
+    return new Promise((resolve, reject) => {
+      // A session lasts as long as the run: it has no deadline, and ends with the connection or by a message.
+      const call = this.#client.session();
+      const leave = (): void => {
+        call.end();
+      };
+      const finish = (end: SessionEnd): void => {
+        signal.removeEventListener('abort', leave);
+        resolve(end);
+      };
+      const fail = (error: unknown): void => {
+        signal.removeEventListener('abort', leave);
+        call.cancel();
+        reject(error as Error);
+      };
+      signal.addEventListener('abort', leave, { once: true });
+      call.on('data', (message: CoordinatorMessage__Output) => {
+        this.#take(message, call, handlers, finish, fail);
+      });
+      call.on('error', (error: grpc.ServiceError) => {
+        finish({ kind: 'broken', reason: error.details });
+      });
+      call.on('end', () => {
+        finish({ kind: 'broken', reason: 'the coordinator closed the session' });
+      });
+      call.write({
+        hello: { protocolVersion: PROTOCOL_VERSION, ...this.#identity, pid: process.pid },
+      });
+    });
+  }
+
+  /** A bundle of arrays by name. @throws TrainerError LEASE_LOST when it is not published any more */
+  async artifact(name: string, signal: AbortSignal): Promise<NamedArrays> {
+    const what = `artifact ${name}`;
+    return retryTransient(
+      async () => {
+        const chunks = new ChunkAssembler(what);
+        await callDownload(
+          this.#client.fetchArtifact.bind(this.#client),
+          { name, ...this.#identity },
+          (chunk: { offset: number; total: number; data: Buffer }) => {
+            chunks.add(chunk);
+          },
+          { what, deadlineMs: CALL_MS, signal },
+        );
+        const bytes = chunks.finish();
+        if (bytes === null) throw unavailable(what, 'came empty');
+        return decodeSafetensors(bytes, { what, code: 'PROTOCOL_VIOLATION' }).arrays;
+      },
+      { forMs: RETRY_MS, signal },
+    );
+  }
+
+  submit(
+    header: Omit<ResultHeader, 'workerId' | 'incarnation'>,
+    arrays: NamedArrays,
+    signal: AbortSignal,
+  ): Promise<ResultReply__Output> {
+    const messages = (): Generator<ResultMessage> =>
+      resultMessages({ ...header, ...this.#identity }, arrays);
+    const limits = { what: `result for lease ${header.leaseId}`, deadlineMs: CALL_MS, signal };
+    return retryTransient(
+      () => callUpload(this.#client.submitResult.bind(this.#client), messages(), limits),
+      { forMs: RETRY_MS, signal },
+    );
+  }
+
+  /** The parameter server as seen from here: one that listens everywhere is on the coordinator's host. */
+  parameterAddress(announced: string): string {
+    const host = hostOf(announced);
+    const port = announced.slice(announced.lastIndexOf(':') + 1);
+    const isEverywhere = host === '0.0.0.0' || host === '::';
+    return isEverywhere
+      ? `${this.#address.slice(0, this.#address.lastIndexOf(':'))}:${port}`
+      : announced;
+  }
+
+  close(): void {
+    this.#client.close();
+  }
+
+  #take(
+    message: CoordinatorMessage__Output,
+    call: grpc.ClientDuplexStream<WorkerMessage, CoordinatorMessage__Output>,
+    handlers: SessionHandlers,
+    finish: (end: SessionEnd) => void,
+    fail: (error: unknown) => void,
+  ): void {
+    if (message.welcome) {
+      handlers.welcomed(message.welcome).then((ready) => {
+        call.write({ ready });
+      }, fail);
+    } else if (message.order) {
+      handlers.ordered(message.order);
+    } else if (message.refused) {
+      finish({ kind: 'refused', ...message.refused });
+    } else if (message.stop) {
+      finish({ kind: 'stopped', ...message.stop });
+    }
+  }
+}
+
+function* resultMessages(header: ResultHeader, arrays: NamedArrays): Generator<ResultMessage> {
+  yield { header };
+  if (Object.keys(arrays).length === 0) return;
+  for (const chunk of chunkBytes(encodeSafetensors(arrays))) yield { chunk };
+}
+
+/** The error that a refused or failed run ends this process with. */
+export function sessionError(end: { reason: string; exitCode: number }): TrainerError {
+  return new TrainerError(end.exitCode === 75 ? 'UNAVAILABLE' : 'PROTOCOL_VIOLATION', end.reason, {
+    exitCode: end.exitCode,
+  });
+}
