@@ -37,14 +37,17 @@ const packagesBut = (...homes) =>
     .filter(([name]) => !homes.includes(name))
     .map(([name, regex]) => ({ regex, message: `the ${name} package has its home elsewhere` }));
 
-/** Imports of a folder of src: its own files, errors.ts, and what MAY_IMPORT grants. */
-function importsOf(folder) {
+/**
+ * Imports of a folder of src: its own files, errors.ts, and what MAY_IMPORT grants.
+ * `depth` is how far below src the importing file lies: 1, or 2 in a sub-folder.
+ */
+function importsOf(folder, depth) {
   const granted = MAY_IMPORT[folder].map((name) =>
     name.includes('/') ? `${name}\\.ts$` : `${name}/`,
   );
   return [
     {
-      regex: `^\\.\\./(?!${['errors\\.ts$', ...granted].join('|')})`,
+      regex: `^${'\\.\\./'.repeat(depth)}(?!${['errors\\.ts$', ...granted].join('|')})`,
       message: `src/${folder} may import only: ${['errors', ...MAY_IMPORT[folder]].join(', ')}`,
     },
     ...packagesBut(...(HOMES[folder] ?? [])),
@@ -107,7 +110,10 @@ export default tseslint.config(
     },
   },
   ...Object.keys(MAY_IMPORT).map((folder) =>
-    restrictImports([`src/${folder}/**/*.ts`], importsOf(folder)),
+    restrictImports([`src/${folder}/*.ts`], importsOf(folder, 1)),
+  ),
+  ...Object.keys(MAY_IMPORT).map((folder) =>
+    restrictImports([`src/${folder}/*/**/*.ts`], importsOf(folder, 2)),
   ),
   restrictImports(
     ['src/config/**/*.ts'],

@@ -143,11 +143,11 @@ export class Dispatcher {
     this.#failuresInRow += 1;
     const reason = `${lease.workerId}: ${message}`;
     this.#deps.record('order.failed', reason, { leaseId: lease.id, code });
-    if (LASTING.has(code)) this.fail(new TrainerError(code as ErrorCode, message));
-    else if (this.#failuresInRow >= MAX_FAILURES) {
-      this.fail(
-        unavailable('workers', `${MAX_FAILURES} orders failed in a row, the last: ${reason}`),
-      );
+    if (LASTING.has(code)) {
+      this.fail(new TrainerError(code as ErrorCode, message));
+    } else if (this.#failuresInRow >= MAX_FAILURES) {
+      const problem = `${MAX_FAILURES} orders failed in a row, the last: ${reason}`;
+      this.fail(code === 'UNAVAILABLE' ? unavailable('workers', problem) : new Error(problem));
     }
   }
 

@@ -55,7 +55,12 @@ export async function evaluateRun(deps: EvaluationDeps): Promise<void> {
         Float64Array,
       ) as unknown as [number, number, number, number];
       scores.set(work.network, { knnTop1, linearTop1, trainImages, testImages });
-      const progress = { epoch, epochs: config.epochs, phase: 'evaluate', unit: 'networks' };
+      const progress = {
+        epoch: epoch + 1,
+        epochs: config.epochs,
+        phase: 'evaluate',
+        unit: 'networks',
+      };
       notify({ type: 'progress', ...progress, done: scores.size, total: NETWORKS.length });
     },
   });

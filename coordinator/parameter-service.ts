@@ -41,6 +41,8 @@ class ParametersService {
         void this.#stream(call, () => {
           const { store } = this.#require(call.request.layoutHash);
           const pulled = store.pull();
+          // Messages wait in the stream as views of the store's memory: it is given back when the last has left.
+          releaseAfter(call, pulled.release);
           if (pulled.version !== call.request.version) {
             throw new TrainerError(
               'GENERATION_FENCED',
@@ -169,6 +171,19 @@ function receive<Message, Reply>(
   call.on('error', () => {
     isAnswered = true;
   });
+}
+
+function releaseAfter(
+  call: grpc.ServerWritableStream<unknown, unknown>,
+  release: () => void,
+): void {
+  let isReleased = false;
+  for (const event of ['finish', 'close', 'error', 'cancelled']) {
+    call.once(event, () => {
+      if (!isReleased) release();
+      isReleased = true;
+    });
+  }
 }
 
 function answer<Reply>(callback: grpc.sendUnaryData<Reply>, make: () => Reply): void {

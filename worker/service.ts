@@ -8,7 +8,7 @@ import {
   encodeSafetensors,
   type NamedArrays,
 } from '../src/checkpoint/safetensors.ts';
-import { TrainerError, unavailable } from '../src/errors.ts';
+import { EXIT, TrainerError, unavailable } from '../src/errors.ts';
 import { callDownload, callUpload, retryTransient } from '../src/rpc/calls.ts';
 import { CHANNEL_OPTIONS, clientCredentials, hostOf } from '../src/rpc/channel.ts';
 import { ChunkAssembler, chunkBytes } from '../src/rpc/chunks.ts';
@@ -163,9 +163,9 @@ function* resultMessages(header: ResultHeader, arrays: NamedArrays): Generator<R
   for (const chunk of chunkBytes(encodeSafetensors(arrays))) yield { chunk };
 }
 
-/** The error that a refused or failed run ends this process with. */
-export function sessionError(end: { reason: string; exitCode: number }): TrainerError {
-  return new TrainerError(end.exitCode === 75 ? 'UNAVAILABLE' : 'PROTOCOL_VIOLATION', end.reason, {
-    exitCode: end.exitCode,
-  });
+/** The error that a refused worker, or one of a failed run, ends with: its exit code is the one it was told. */
+export function sessionError({ reason, exitCode }: { reason: string; exitCode: number }): Error {
+  if (exitCode === EXIT.retry) return new TrainerError('UNAVAILABLE', reason);
+  if (exitCode === EXIT.invalid) return new TrainerError('PROTOCOL_VIOLATION', reason);
+  return new Error(reason);
 }

@@ -37,26 +37,28 @@ async function runCoordinatorCommand(
   options: CoordinatorOptions,
   terminal: Terminal,
 ): Promise<void> {
-  await withLifetime('coordinator', async ({ signal, notify }) => {
-    const { listen, out, resume = false, logLevel: level = 'info' } = options;
+  const { listen, out, resume = false, logLevel: level = 'info' } = options;
+  const logger = createLogger({ component: 'coordinator', level });
+  await withLifetime('coordinator', logger, async ({ signal, notify }) => {
     const sources = withSavedConfig(configSourcesOf(options), out, resume);
-    const loaded = loadRunConfig({ ...sources, env: terminal.env });
-    const logger = createLogger({ component: 'coordinator', level });
-    try {
-      const { runCoordinator } = await import('../../coordinator/main.ts');
-      await runCoordinator({
-        ...loaded,
-        listen,
-        parameterListen: options.parameterListen ?? `${listen.slice(0, listen.lastIndexOf(':'))}:0`,
-        isInsecureAllowed: options.insecure === true,
-        out,
-        resume,
-        logger,
-        signal,
-        notify,
-      });
-    } finally {
-      await logger.close();
-    }
+    const { config, origins } = loadRunConfig({ ...sources, env: terminal.env });
+    const { runCoordinator } = await import('../../coordinator/main.ts');
+    await runCoordinator({
+      config,
+      origins,
+      listen,
+      parameterListen: options.parameterListen ?? anyPortBeside(listen),
+      isInsecureAllowed: options.insecure === true,
+      out,
+      resume,
+      logger,
+      signal,
+      notify,
+    });
   });
+}
+
+/** The host of `host:port` with port 0. */
+function anyPortBeside(listen: string): string {
+  return `${listen.slice(0, listen.lastIndexOf(':'))}:0`;
 }

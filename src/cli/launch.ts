@@ -1,10 +1,15 @@
 /** `deepcluster launch`: a whole run on one machine; the processes are kept by src/cli/launcher.ts. */
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { loadRunConfig, type ConfigSources, type LoadedConfig } from '../config/load.ts';
 import { packageRoot } from '../config/package-root.ts';
-import { defaultRunFolder, requireRunFolder, withSavedConfig } from '../config/run-folder.ts';
+import {
+  configFileOf,
+  defaultRunFolder,
+  requireRunFolder,
+  withSavedConfig,
+} from '../config/run-folder.ts';
 import { configInvalid } from '../errors.ts';
 import type { RunSummary } from '../report/summary.ts';
 import type { LogLevel } from '../telemetry/logger.ts';
@@ -145,7 +150,10 @@ function planLaunch(
       }),
     maxRestarts: config.cluster.maxRestarts,
     logs,
-    remedy: `deepcluster launch --resume --out ${out}`,
+    remedy: () =>
+      existsSync(configFileOf(out))
+        ? `continue with: deepcluster launch --resume --out ${out}`
+        : 'the run had not begun: start it again',
   };
 }
 

@@ -23,8 +23,8 @@ export interface LaunchPlan {
   readonly maxRestarts: number;
   /** An existing folder for `<id>.log` files. */
   readonly logs: string;
-  /** What a person can do to go on, for messages: a command. */
-  readonly remedy: string;
+  /** What a person can do now, for the end of a message. */
+  readonly remedy: () => string;
   readonly times?: Partial<LaunchTimes>;
 }
 
@@ -157,7 +157,7 @@ async function keepWorker(spec: ProcessSpec, deps: KeeperDeps): Promise<void> {
     }
     if (restarts === maxRestarts) {
       const story = `${spec.id} ended ${restarts + 1} times, the last by ${reason}`;
-      const remedy = `see ${deps.plan.logs}/${spec.id}.log; continue with: ${deps.plan.remedy}`;
+      const remedy = `see ${deps.plan.logs}/${spec.id}.log; ${deps.plan.remedy()}`;
       deps.fail(new ProcessFailure(`${story}; ${remedy}`, EXIT.failed));
       return;
     }
@@ -207,11 +207,11 @@ function outcomeOf(
   if (exit.code === EXIT.invalid) {
     throw new ProcessFailure(exit.message ?? 'the coordinator gave no reason', EXIT.invalid);
   }
-  if (signals.kill.aborted) throw unavailable('run', `killed; continue with: ${remedy}`);
-  if (signals.stop.aborted) throw unavailable('run', `stopped; continue with: ${remedy}`);
+  if (signals.kill.aborted) throw unavailable('run', `killed; ${remedy()}`);
+  if (signals.stop.aborted) throw unavailable('run', `stopped; ${remedy()}`);
   const why = exit.message === null ? '' : `: ${exit.message}`;
   const story = `the coordinator ended by ${describeExit(exit)}${why}`;
   // A signal is somebody's doing, not the run's: the same run can go on.
   const exitCode = exit.signal === null ? exit.code || EXIT.failed : EXIT.retry;
-  throw new ProcessFailure(`${story}; see ${logs}; continue with: ${remedy}`, exitCode);
+  throw new ProcessFailure(`${story}; see ${logs}; ${remedy()}`, exitCode);
 }

@@ -3,6 +3,7 @@
  * started it, and when the launcher that started it is gone: nothing of a run outlives it.
  */
 import { EXIT, TrainerError, exitCodeOf, messageOf, unavailable } from '../errors.ts';
+import type { Logger } from '../telemetry/logger.ts';
 import type { Notice } from '../telemetry/notice.ts';
 
 export interface Lifetime {
@@ -16,11 +17,12 @@ export interface Lifetime {
 const ORPHAN_GRACE_MS = 30_000;
 
 /**
- * Runs the main of a process within its lifetime, and tells the launcher how it ended.
+ * Runs the main of a process within its lifetime, and tells the log and the launcher how it ended; closes the log.
  * @throws what `run` throws; UNAVAILABLE where it was stopped, so that the exit code says "try again"
  */
 export async function withLifetime(
   name: string,
+  logger: Logger,
   run: (lifetime: Lifetime) => Promise<void>,
 ): Promise<void> {
   const isLaunched = process.send !== undefined;
@@ -57,8 +59,13 @@ export async function withLifetime(
     const reason: unknown =
       stop.signal.aborted && !(error instanceof TrainerError) ? stop.signal.reason : error;
     sender.notify({ type: 'failed', exitCode: exitCodeOf(reason), message: messageOf(reason) });
+    // The message of an expected error says it all; of another one, a developer needs the stack.
+    if (!(reason instanceof TrainerError)) {
+      logger.error('process.crashed', { reason: messageOf(reason), error: reason });
+    }
     throw reason;
   } finally {
+    await logger.close();
     await sender.drained();
     process.off('SIGTERM', onTerminate).off('SIGINT', onInterrupt).off('disconnect', onDisconnect);
   }

@@ -26,13 +26,9 @@ export function addWorkerCommand(program: Command): void {
 
 async function runWorkerCommand(options: WorkerOptions): Promise<void> {
   const { coordinator, data = null, engine = null, workerId = null } = options;
-  await withLifetime(workerId ?? 'worker', async ({ signal }) => {
-    const logger = createLogger({ component: 'worker', level: options.logLevel ?? 'info' });
-    try {
-      const { runWorker } = await import('../../worker/main.ts');
-      await runWorker({ coordinator, dataSource: data, engine, workerId, logger, signal });
-    } finally {
-      await logger.close();
-    }
+  const logger = createLogger({ component: 'worker', level: options.logLevel ?? 'info' });
+  await withLifetime(workerId ?? 'worker', logger, async ({ signal }) => {
+    const { runWorker } = await import('../../worker/main.ts');
+    await runWorker({ coordinator, dataSource: data, engine, workerId, logger, signal });
   });
 }

@@ -4,6 +4,7 @@
  * src/rpc. Shapes: N samples, D feature dimensions, K centroids; matrices are flat and row-major. Sums in float64.
  */
 import { shapeMismatch } from '../errors.ts';
+import { TILE_ROWS, multiplyTransposed, widenRows } from '../math/matrix.ts';
 import { Mt19937 } from '../math/rng.ts';
 
 /** What one data shard (or several, merged) adds to the next centroids. */
@@ -50,20 +51,20 @@ export function assignShard(
     throw shapeMismatch('centroids', [k, dim], [centroids.length]);
   }
   const labels = new Int32Array(count);
-  const halfNorms = halfSquaredNorms(centroids, k, dim);
-  const wide = Float64Array.from(centroids);
-  const row = new Float64Array(dim);
   let inertia = 0;
-  for (let i = 0; i < count; i += 1) {
-    let squares = 0;
-    for (let j = 0; j < dim; j += 1) {
-      const value = features[i * dim + j]!;
-      row[j] = value;
-      squares += value * value;
+  const table = centroidTable(centroids, k, dim);
+  const tile = new Float64Array(TILE_ROWS * dim);
+  const nearest = newNearest();
+  for (let begin = 0; begin < count; begin += TILE_ROWS) {
+    const end = Math.min(begin + TILE_ROWS, count);
+    const rows = widenRows(features, begin, end, dim, tile);
+    findNearest(rows, end - begin, table, nearest);
+    for (let i = begin; i < end; i += 1) {
+      labels[i] = nearest.indices[i - begin]!;
+      // |x - c|² = |x|² - 2 (x·c - |c|²/2); rounding may leave a trace below zero.
+      const squares = squaredLength(rows, i - begin, dim);
+      inertia += Math.max(0, squares + 2 * nearest.scores[i - begin]!);
     }
-    const nearest = nearestCentroid(row, wide, halfNorms, k, dim);
-    labels[i] = nearest.index;
-    inertia += Math.max(0, squares + 2 * nearest.score);
   }
   return { labels, inertia };
 }
@@ -148,8 +149,8 @@ export function splitForEmpty(
   const k = sizes.length;
   const points = sizes.reduce((total, size) => total + size, 0);
   const refilled: number[] = [];
-  // Without a cluster of more than one point there is nothing to split, and the walk below would not end.
-  if (!sizes.some((size) => size > 1) || points <= k) return refilled;
+  // With more points than clusters some size is above 1 throughout, so the walk below ends; else nothing can be split.
+  if (points <= k) return refilled;
   const generator = new Mt19937(SPLIT_SEED);
   for (let empty = 0; empty < k; empty += 1) {
     if (sizes[empty] !== 0) continue;
@@ -171,57 +172,72 @@ export function splitForEmpty(
   return refilled;
 }
 
-function halfSquaredNorms(centroids: Float32Array, k: number, dim: number): Float64Array {
-  const norms = new Float64Array(k);
-  for (let c = 0; c < k; c += 1) {
-    let squares = 0;
-    for (let j = 0; j < dim; j += 1) squares += centroids[c * dim + j]! * centroids[c * dim + j]!;
-    norms[c] = squares / 2;
-  }
-  return norms;
+/** Centroids as the search reads them. */
+interface CentroidTable {
+  readonly k: number;
+  readonly dim: number;
+  /** [K, D] */
+  readonly values: Float64Array;
+  /** [K] |c|²/2 */
+  readonly halfSquares: Float64Array;
 }
 
-/** Smallest |c|²/2 - x·c, which orders centroids as the squared distance does; four centroids at a time. */
-function nearestCentroid(
-  row: Float64Array,
-  centroids: Float64Array,
-  halfNorms: Float64Array,
-  k: number,
-  dim: number,
-): { index: number; score: number } {
-  let index = 0;
-  let score = Infinity;
-  let c = 0;
-  for (; c + 3 < k; c += 4) {
-    const a = c * dim;
-    const b = a + dim;
-    const d = b + dim;
-    const e = d + dim;
-    let s0 = 0;
-    let s1 = 0;
-    let s2 = 0;
-    let s3 = 0;
-    for (let j = 0; j < dim; j += 1) {
-      const x = row[j]!;
-      s0 += x * centroids[a + j]!;
-      s1 += x * centroids[b + j]!;
-      s2 += x * centroids[d + j]!;
-      s3 += x * centroids[e + j]!;
+function centroidTable(centroids: Float32Array, k: number, dim: number): CentroidTable {
+  const values = Float64Array.from(centroids);
+  const halfSquares = new Float64Array(k);
+  for (let c = 0; c < k; c += 1) halfSquares[c] = squaredLength(values, c, dim) / 2;
+  return { k, dim, values, halfSquares };
+}
+
+/** For each row of a tile the smallest |c|²/2 - x·c so far, which orders centroids as the distance does, and whose it is. */
+interface Nearest {
+  /** [TILE_ROWS] */
+  readonly indices: Int32Array;
+  /** [TILE_ROWS] */
+  readonly scores: Float64Array;
+  /** [TILE_ROWS, TILE_ROWS] products of a tile of rows with a tile of centroids. */
+  readonly products: Float64Array;
+}
+
+function newNearest(): Nearest {
+  return {
+    indices: new Int32Array(TILE_ROWS),
+    scores: new Float64Array(TILE_ROWS),
+    products: new Float64Array(TILE_ROWS * TILE_ROWS),
+  };
+}
+
+/** @param rows [count, D], at most a tile */
+function findNearest(
+  rows: Float64Array,
+  count: number,
+  { k, dim, values, halfSquares }: CentroidTable,
+  { indices, scores, products }: Nearest,
+): void {
+  scores.fill(Infinity);
+  indices.fill(0);
+  for (let first = 0; first < k; first += TILE_ROWS) {
+    const width = Math.min(TILE_ROWS, k - first);
+    const part = values.subarray(first * dim, (first + width) * dim);
+    multiplyTransposed(rows, count, part, width, dim, products);
+    for (let i = 0; i < count; i += 1) {
+      let index = indices[i]!;
+      let score = scores[i]!;
+      for (let c = 0; c < width; c += 1) {
+        const candidate = halfSquares[first + c]! - products[i * width + c]!;
+        if (candidate < score) {
+          score = candidate;
+          index = first + c;
+        }
+      }
+      indices[i] = index;
+      scores[i] = score;
     }
-    s0 = halfNorms[c]! - s0;
-    s1 = halfNorms[c + 1]! - s1;
-    s2 = halfNorms[c + 2]! - s2;
-    s3 = halfNorms[c + 3]! - s3;
-    if (s0 < score) [index, score] = [c, s0];
-    if (s1 < score) [index, score] = [c + 1, s1];
-    if (s2 < score) [index, score] = [c + 2, s2];
-    if (s3 < score) [index, score] = [c + 3, s3];
   }
-  for (; c < k; c += 1) {
-    let s0 = 0;
-    for (let j = 0; j < dim; j += 1) s0 += row[j]! * centroids[c * dim + j]!;
-    s0 = halfNorms[c]! - s0;
-    if (s0 < score) [index, score] = [c, s0];
-  }
-  return { index, score };
+}
+
+function squaredLength(rows: Float64Array, row: number, dim: number): number {
+  let squares = 0;
+  for (let j = row * dim; j < (row + 1) * dim; j += 1) squares += rows[j]! * rows[j]!;
+  return squares;
 }

@@ -4,6 +4,7 @@
  * Summed in float64 and about the origin: features are O(1..100), so float64 leaves 10 digits after the cancellation.
  */
 import { shapeMismatch } from '../errors.ts';
+import { TILE_ROWS, multiplyTransposed } from '../math/matrix.ts';
 
 export interface ShardMoments {
   readonly count: number;
@@ -13,8 +14,8 @@ export interface ShardMoments {
   readonly outer: Float64Array;
 }
 
-/** Rows summed at a time: a block of them stays in the nearest cache while the triangle passes by. */
-const BLOCK_ROWS = 16;
+/** Rows summed at a time, and dimensions that meet in a tile: the sums of a tile are kept in registers over the rows. */
+const BLOCK_ROWS = 64;
 
 /**
  * @param features [n, D] float32; read only
@@ -26,11 +27,12 @@ export function momentsOf(features: Float32Array, count: number, dim: number): S
   }
   const sum = new Float64Array(dim);
   const outer = new Float64Array((dim * (dim + 1)) / 2);
-  const column = new Float64Array(BLOCK_ROWS * dim);
+  const columns = new Float64Array(dim * BLOCK_ROWS);
   for (let begin = 0; begin < count; begin += BLOCK_ROWS) {
-    const rows = Math.min(BLOCK_ROWS, count - begin);
-    transposeBlock(features, begin, rows, dim, column);
-    addBlock(column, rows, dim, sum, outer);
+    const end = Math.min(begin + BLOCK_ROWS, count);
+    transposeRows(features, begin, end, dim, columns);
+    addSums(columns, sum);
+    addProducts(columns, dim, outer);
   }
   return { count, sum, outer };
 }
@@ -53,42 +55,54 @@ export function mergeMoments(parts: readonly ShardMoments[]): ShardMoments {
   return { count, sum, outer };
 }
 
-/** [rows, D] at `begin` to columns [D, BLOCK_ROWS], zero-padded. */
-function transposeBlock(
+/** Rows begin .. end - 1 as columns [D, BLOCK_ROWS], zero where rows are missing. */
+function transposeRows(
   features: Float32Array,
   begin: number,
-  rows: number,
+  end: number,
   dim: number,
-  column: Float64Array,
+  columns: Float64Array,
 ): void {
-  column.fill(0);
-  for (let row = 0; row < rows; row += 1) {
-    const at = (begin + row) * dim;
-    for (let d = 0; d < dim; d += 1) column[d * BLOCK_ROWS + row] = features[at + d]!;
+  if (end - begin < BLOCK_ROWS) columns.fill(0);
+  for (let row = begin; row < end; row += 1) {
+    const from = row * dim;
+    const to = row - begin;
+    for (let d = 0; d < dim; d += 1) columns[d * BLOCK_ROWS + to] = features[from + d]!;
   }
 }
 
-function addBlock(
-  column: Float64Array,
-  rows: number,
-  dim: number,
-  sum: Float64Array,
-  outer: Float64Array,
-): void {
-  let at = 0;
-  for (let i = 0; i < dim; i += 1) {
-    const a = i * BLOCK_ROWS;
+function addSums(columns: Float64Array, sum: Float64Array): void {
+  for (let d = 0; d < sum.length; d += 1) {
     let total = 0;
-    for (let row = 0; row < rows; row += 1) total += column[a + row]!;
-    sum[i] = sum[i]! + total;
-    for (let j = i; j < dim; j += 1) {
-      const b = j * BLOCK_ROWS;
-      let dot = 0;
-      for (let row = 0; row < BLOCK_ROWS; row += 1) dot += column[a + row]! * column[b + row]!;
-      outer[at] = outer[at]! + dot;
-      at += 1;
+    for (let i = d * BLOCK_ROWS; i < (d + 1) * BLOCK_ROWS; i += 1) total += columns[i]!;
+    sum[d] = sum[d]! + total;
+  }
+}
+
+/** Products of all columns with those at and behind them, a tile of columns with a tile at a time. */
+function addProducts(columns: Float64Array, dim: number, outer: Float64Array): void {
+  const products = new Float64Array(TILE_ROWS * TILE_ROWS);
+  for (let i0 = 0; i0 < dim; i0 += TILE_ROWS) {
+    const height = Math.min(TILE_ROWS, dim - i0);
+    const left = columns.subarray(i0 * BLOCK_ROWS, (i0 + height) * BLOCK_ROWS);
+    for (let j0 = i0; j0 < dim; j0 += TILE_ROWS) {
+      const width = Math.min(TILE_ROWS, dim - j0);
+      const right = columns.subarray(j0 * BLOCK_ROWS, (j0 + width) * BLOCK_ROWS);
+      multiplyTransposed(left, height, right, width, BLOCK_ROWS, products);
+      for (let i = i0; i < i0 + height; i += 1) {
+        const row = triangleRow(i, dim);
+        for (let j = Math.max(i, j0); j < j0 + width; j += 1) {
+          const at = row + j;
+          outer[at] = outer[at]! + products[(i - i0) * width + j - j0]!;
+        }
+      }
     }
   }
+}
+
+/** Where row i of the triangle would begin if it held its columns from 0 on: element (i, j >= i) lies at this plus j. */
+function triangleRow(i: number, dim: number): number {
+  return i * dim - (i * (i + 1)) / 2;
 }
 
 function addInPlace(total: Float64Array, part: Float64Array): void {

@@ -5,6 +5,7 @@
  * Shapes: N rows in all, D input and d output dimensions. Solved and applied in float64, stored in float32.
  */
 import { TrainerError, shapeMismatch } from '../errors.ts';
+import { TILE_ROWS, multiplyTransposed } from '../math/matrix.ts';
 import { symmetricEigen } from '../math/symmetric-eigen.ts';
 import type { ShardMoments } from './moments.ts';
 
@@ -28,8 +29,8 @@ export interface WhiteningOptions {
   readonly epsilon: number;
 }
 
-/** Below this multiple of the features' own rounding, a largest eigenvalue says that all rows are equal. */
-const CONSTANT_TOLERANCE = 64 * Number.EPSILON;
+/** Roundings of a sum over a block of rows; further ones come with every block. */
+const ROUNDING = 64;
 
 /**
  * @param moments of all N rows
@@ -39,16 +40,10 @@ export function solveWhitening(moments: ShardMoments, options: WhiteningOptions)
   const { count, sum } = moments;
   const dim = sum.length;
   const mean = sum.map((value) => value / count);
-  const { values, vectors } = symmetricEigen(scatter(moments, mean), dim);
+  const matrix = scatter(moments, mean);
+  requireSpread(moments, matrix);
+  const { values, vectors } = symmetricEigen(matrix, dim);
   const largest = values[0]!;
-  const scale = secondMoment(moments);
-  if (!(largest > CONSTANT_TOLERANCE * scale * dim)) {
-    throw new TrainerError(
-      'DATA_UNREADABLE',
-      `features: expected differences between ${count} images, got the same feature for all of them; look for identical images, or for a network that has collapsed`,
-      { count, largest },
-    );
-  }
   // N centred rows span N - 1 dimensions at most; what is left of the last eigenvalue is rounding.
   const limit = Math.min(options.outDim, dim, Math.max(1, count - 1));
   const floor = Math.max(options.epsilon, dim * Number.EPSILON) * largest;
@@ -78,20 +73,28 @@ export function applyWhitening(
     throw shapeMismatch('features to whiten', [count, inDim], [features.length]);
   }
   const rows = new Float32Array(count * outDim);
-  const centred = new Float64Array(inDim);
-  const row = new Float64Array(outDim);
-  for (let i = 0; i < count; i += 1) {
-    for (let j = 0; j < inDim; j += 1) centred[j] = features[i * inDim + j]! - mean[j]!;
-    let squares = 0;
-    for (let k = 0; k < outDim; k += 1) {
-      const value = dot(components, k * inDim, centred, inDim);
-      row[k] = value;
-      squares += value * value;
+  const centred = new Float64Array(TILE_ROWS * inDim);
+  const projected = new Float64Array(TILE_ROWS * outDim);
+  for (let begin = 0; begin < count; begin += TILE_ROWS) {
+    const end = Math.min(begin + TILE_ROWS, count);
+    for (let i = begin; i < end; i += 1) {
+      const to = (i - begin) * inDim;
+      for (let j = 0; j < inDim; j += 1) centred[to + j] = features[i * inDim + j]! - mean[j]!;
     }
-    const factor = squares > 0 ? 1 / Math.sqrt(squares) : 0;
-    for (let k = 0; k < outDim; k += 1) rows[i * outDim + k] = row[k]! * factor;
+    multiplyTransposed(centred, end - begin, components, outDim, inDim, projected);
+    for (let i = begin; i < end; i += 1) {
+      const row = projected.subarray((i - begin) * outDim, (i - begin + 1) * outDim);
+      storeNormalised(row, rows, i * outDim);
+    }
   }
   return rows;
+}
+
+function storeNormalised(row: Float64Array, into: Float32Array, at: number): void {
+  let squares = 0;
+  for (const value of row) squares += value * value;
+  const factor = squares > 0 ? 1 / Math.sqrt(squares) : 0;
+  for (let k = 0; k < row.length; k += 1) into[at + k] = row[k]! * factor;
 }
 
 /** S = Σ x xᵀ - N μ μᵀ as a full matrix. */
@@ -110,31 +113,27 @@ function scatter({ count, sum, outer }: ShardMoments, mean: Float64Array): Float
   return matrix;
 }
 
-/** Σ |x|², the scale that rounding is measured against. */
-function secondMoment({ sum, outer }: ShardMoments): number {
+/**
+ * The trace of S is the spread of the features about their mean. It is a difference of two sums of N products: what is
+ * below their rounding says that all rows are equal.
+ * @throws TrainerError DATA_UNREADABLE
+ */
+function requireSpread({ count, sum, outer }: ShardMoments, matrix: Float64Array): void {
   const dim = sum.length;
-  let total = 0;
+  let spread = 0;
+  let squares = 0;
   let at = 0;
   for (let i = 0; i < dim; i += 1) {
-    total += outer[at]!;
+    spread += matrix[i * dim + i]!;
+    squares += outer[at]!;
     at += dim - i;
   }
-  return total;
-}
-
-/** Four sums side by side: the additions of one do not wait for those of another. */
-function dot(a: Float64Array, from: number, b: Float64Array, n: number): number {
-  let s0 = 0;
-  let s1 = 0;
-  let s2 = 0;
-  let s3 = 0;
-  let j = 0;
-  for (; j + 3 < n; j += 4) {
-    s0 += a[from + j]! * b[j]!;
-    s1 += a[from + j + 1]! * b[j + 1]!;
-    s2 += a[from + j + 2]! * b[j + 2]!;
-    s3 += a[from + j + 3]! * b[j + 3]!;
+  // Not `<=` turned round: NaN goes on to the eigenvalues, whose error names it.
+  if (spread <= (ROUNDING + count / ROUNDING) * Number.EPSILON * squares) {
+    throw new TrainerError(
+      'DATA_UNREADABLE',
+      `features: expected differences between ${count} images, got the same feature for all of them; look for identical images, or for a network that has collapsed`,
+      { count, spread },
+    );
   }
-  for (; j < n; j += 1) s0 += a[from + j]! * b[j]!;
-  return s0 + s1 + (s2 + s3);
 }

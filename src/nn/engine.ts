@@ -67,16 +67,34 @@ async function startTensorflow({ threads }: EngineOptions): Promise<Engine> {
 
 async function startWasm(why: string): Promise<Engine> {
   const require = createRequire(import.meta.url);
-  const binary = require.resolve(
-    '@tensorflow/tfjs-backend-wasm/wasm-out/tfjs-backend-wasm-simd.wasm',
-  );
+  const binary =
+    require.resolve('@tensorflow/tfjs-backend-wasm/wasm-out/tfjs-backend-wasm-simd.wasm');
   setWasmPaths(`${dirname(binary)}/`);
-  await select('wasm');
+  await withoutProcessListeners(() => select('wasm'));
   registerWasmKernels();
   const hasSimd = await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT');
   const kind = hasSimd === true ? 'with SIMD' : 'without SIMD, which this CPU lacks';
   const reason = `wasm: ${kind}, one thread, ${why}`;
   return { name: 'wasm', version: version_wasm, reason, threads: 1 };
+}
+
+/**
+ * Runs `start` and takes away the listeners that it added to the process: the wasm module's answer to any uncaught error
+ * of the program is to throw it again from its own file, which hides the error and its exit code.
+ */
+async function withoutProcessListeners(start: () => Promise<void>): Promise<void> {
+  const events = ['uncaughtException', 'unhandledRejection'] as const;
+  const before = new Map(events.map((event) => [event, process.rawListeners(event)]));
+  try {
+    await start();
+  } finally {
+    for (const event of events) {
+      for (const listener of process.rawListeners(event)) {
+        if (before.get(event)?.includes(listener) === true) continue;
+        process.removeListener(event, listener as () => void);
+      }
+    }
+  }
 }
 
 /** Makes `name` the backend, and makes sure: TensorFlow.js falls back to its slow reference backend without a word. */

@@ -5,7 +5,7 @@
 import { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import winston from 'winston';
-import { messageOf } from '../errors.ts';
+import { TrainerError, messageOf } from '../errors.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 export type LogFields = Readonly<Record<string, unknown>>;
@@ -84,9 +84,10 @@ function lineOf(entry: winston.Logform.TransformableInfo): string {
   return JSON.stringify({ ts: new Date().toISOString(), level: entry.level, ...line }, forReading);
 }
 
-/** An error is its message; bulk, which no log should hold, is its type and length. */
+/** An expected error is its message, another one its stack; bulk, which no log should hold, is its type and length. */
 function forReading(_key: string, value: unknown): unknown {
-  if (value instanceof Error) return messageOf(value);
+  if (value instanceof TrainerError) return messageOf(value);
+  if (value instanceof Error) return value.stack ?? messageOf(value);
   if (ArrayBuffer.isView(value)) return `${value.constructor.name}[${value.byteLength} bytes]`;
   if (typeof value === 'bigint') return Number(value);
   return value;

@@ -5,6 +5,7 @@
 
 /** How far a phase is; `total` counts what `unit` names. */
 export interface Progress {
+  /** Counted from 1, as people do; above `epochs`, the phase belongs to no epoch. */
   readonly epoch: number;
   readonly epochs: number;
   readonly phase: string;

@@ -114,7 +114,7 @@ function lineView({ stream, nowMs, lineEveryMs = 5_000 }: ProgressViewOptions): 
 }
 
 function titleOf({ epoch, epochs, phase }: Progress): string {
-  return `epoch ${epoch}/${epochs} ${phase}`;
+  return epoch > epochs ? phase : `epoch ${epoch}/${epochs} ${phase}`;
 }
 
 /** `600/1200 images`, `240/s`, `3 s left`, `loss 2.9` */

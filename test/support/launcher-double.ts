@@ -15,7 +15,7 @@ await superviseRun(
     workers: () => [{ id: 'worker-0', command: JSON.parse(worker) as string[], env: process.env }],
     maxRestarts: 0,
     logs,
-    remedy: 'none',
+    remedy: () => 'none',
   },
   { onNotice: ignore, onLine: ignore, onRemark: ignore },
   { stop: never, kill: never },

@@ -66,7 +66,7 @@ async function play(
     },
     maxRestarts: options.maxRestarts ?? 3,
     logs: folder,
-    remedy: 'deepcluster launch --resume',
+    remedy: () => 'continue with: deepcluster launch --resume',
     times: { backoffMs: 1, ...options.times },
   };
   const hooks = {
@@ -265,7 +265,7 @@ describe('a coordinator that dies', () => {
       workers: () => [],
       maxRestarts: 0,
       logs: folder,
-      remedy: '-',
+      remedy: () => '-',
     };
     const hooks = { onNotice: ignore, onLine: ignore, onRemark: ignore };
     await assert.rejects(superviseRun(plan, hooks, { stop: never, kill: never }), /ENOENT/);

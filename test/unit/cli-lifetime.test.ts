@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
 import { describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -12,26 +13,30 @@ interface Launched {
   readonly child: ChildProcess;
   readonly notices: Notice[];
   readonly exitCode: Promise<number | null>;
+  /** All that it wrote on stderr, once it has ended. */
+  readonly log: Promise<string>;
 }
 
 /** Starts the double as the launcher would, and waits for its first notice. */
 async function launchDouble(...args: string[]): Promise<Launched> {
   const child = fork(DOUBLE, args, {
     execArgv: ['--import', 'tsx'],
-    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
   const notices: Notice[] = [];
   child.on('message', (message) => notices.push(message as Notice));
+  const log = text(child.stderr!);
   const exitCode = once(child, 'exit').then(([code]) => code as number | null);
   await once(child, 'message');
-  return { child, notices, exitCode };
+  return { child, notices, exitCode, log };
 }
 
 describe('a launched process', { concurrency: true }, () => {
   test('ends with 75 on SIGTERM and tells the launcher why', async () => {
-    const { child, notices, exitCode } = await launchDouble();
+    const { child, notices, exitCode, log } = await launchDouble();
     child.kill('SIGTERM');
     assert.equal(await exitCode, 75);
+    assert.equal(await log, '');
     const message = 'double: stopped by SIGTERM';
     assert.deepEqual(notices.at(-1), { type: 'failed', exitCode: 75, message });
   });
@@ -50,9 +55,12 @@ describe('a launched process', { concurrency: true }, () => {
     assert.equal(await exitCode, 75);
   });
 
-  test('tells the launcher of its failure on one line', async () => {
-    const { notices, exitCode } = await launchDouble('fails');
+  test('tells the launcher of its failure on one line, and the log where it happened', async () => {
+    const { notices, exitCode, log } = await launchDouble('fails');
     assert.equal(await exitCode, 1);
     assert.deepEqual(notices.at(-1), { type: 'failed', exitCode: 1, message: 'no such thing' });
+    const { event, error } = JSON.parse(await log) as Record<string, string>;
+    assert.equal(event, 'process.crashed');
+    assert.match(error ?? '', /at .*lifetime-double/);
   });
 });

@@ -59,16 +59,18 @@ test('a field named message or level does not disturb the line', async () => {
   assert.deepEqual([event, message], ['push.refused', 'too late']);
 });
 
-test('an error is its message, an array of numbers its size', async () => {
+test('an expected error is its message, another its stack, an array of numbers its size', async () => {
   const { logger, lines } = capturing('info');
   logger.error('run.failed', {
     error: configInvalid('seed', 'must be a number', 'x'),
+    cause: new TypeError('no such thing'),
     gradient: new Float32Array(4),
     version: 12n,
   });
   await logger.close();
-  const { error, gradient, version } = JSON.parse(lines[0]!) as Record<string, unknown>;
+  const { error, cause, gradient, version } = JSON.parse(lines[0]!) as Record<string, unknown>;
   assert.equal(error, 'config seed: must be a number, got "x"');
+  assert.match(String(cause), /^TypeError: no such thing\n {4}at .*telemetry-logger/);
   assert.equal(gradient, 'Float32Array[16 bytes]');
   assert.equal(version, 12);
 });

@@ -96,6 +96,13 @@ describe('without a terminal', () => {
     assert.equal(lines()[1], 'epoch 1/3 extract 700/1200 images, 20/s, 25 s left'); // 100 in 5 s
   });
 
+  test('a phase outside the epochs is named alone', () => {
+    const { view, lines } = viewOn(false);
+    const verify = { epochs: 3, phase: 'verify', done: 1, total: 2, unit: 'images' };
+    view.show({ ...verify, epoch: 4 });
+    assert.deepEqual(lines(), ['verify 1/2 images']);
+  });
+
   test('a note ends the line, a remark is a line of its own, and nothing moves the cursor', () => {
     const { view, text } = viewOn(false);
     view.show({ ...extract(0), note: 'loss 2.9' });

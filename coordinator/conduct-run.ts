@@ -1,0 +1,76 @@
+/** A run from the first ready worker to the report: begins or resumes, follows the loop, writes what it came to. */
+import { readLatestCheckpoint, type Checkpoint } from '../src/checkpoint/checkpoint.ts';
+import type { ConfigOrigins } from '../src/config/load.ts';
+import type { RunConfig } from '../src/config/schema.ts';
+import type { ImageSource } from '../src/data/source.ts';
+import { layoutHash } from '../src/ps/layout.ts';
+import type { RunSummary } from '../src/report/summary.ts';
+import { ParametersClient } from '../src/rpc/parameters-client.ts';
+import type { Logger } from '../src/telemetry/logger.ts';
+import type { Notice } from '../src/telemetry/notice.ts';
+import type { Control } from './control.ts';
+import { RunLoop } from './loop.ts';
+import type { RunFolder } from './run-folder.ts';
+import type { RunRecord } from './run-record.ts';
+import { writeRunReport } from './run-report.ts';
+import { summariseRun } from './run-summary.ts';
+
+export interface ConductDeps {
+  readonly runId: string;
+  readonly config: RunConfig;
+  readonly origins: ConfigOrigins;
+  readonly source: ImageSource;
+  readonly folder: RunFolder;
+  readonly record: RunRecord;
+  readonly control: Control;
+  readonly parameterServer: string;
+  readonly resume: boolean;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+  readonly notify: (notice: Notice) => void;
+}
+
+/** @throws TrainerError; when the signal ended the run, after a checkpoint */
+export async function conductRun(deps: ConductDeps): Promise<RunSummary> {
+  const { control, folder, record, signal } = deps;
+  const network = await Promise.race([control.membership.network, rejectOnAbort(signal)]);
+  const parameters = new ParametersClient(deps.parameterServer, layoutHash(network.layout));
+  try {
+    const loop = new RunLoop({ ...deps, ...control, ...network, parameters });
+    await loop.begin(deps.resume ? await newestCheckpoint(deps) : null);
+    await loop.run().catch(async (error: unknown) => {
+      if (signal.aborted) await loop.checkpointNow();
+      throw error;
+    });
+    const summary = summariseRun({
+      ...deps,
+      engine: network.engine,
+      state: control.dispatcher.state,
+      pseudoLabels: loop.pseudoLabels,
+    });
+    folder.writeLosses(record.losses);
+    folder.writeSummary(summary);
+    await writeRunReport({ ...deps, summary, pseudoLabels: loop.pseudoLabels });
+    folder.event('run.finished', 'all epochs are done', { steps: summary.steps });
+    return summary;
+  } finally {
+    parameters.close();
+  }
+}
+
+function newestCheckpoint({ folder, logger }: ConductDeps): Promise<Checkpoint | null> {
+  return readLatestCheckpoint(folder.checkpoints, (name, reason) => {
+    logger.warn('checkpoint.refused', { name, reason });
+    folder.event('checkpoint.refused', reason, { name });
+  });
+}
+
+function rejectOnAbort(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    const stop = (): void => {
+      reject(signal.reason as Error);
+    };
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop, { once: true });
+  });
+}

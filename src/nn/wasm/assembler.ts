@@ -1,0 +1,126 @@
+/**
+ * A small assembler for WebAssembly: enough to write the inner loops of the matrix kernels as data, with no toolchain and
+ * no binary in the tree. Source: WebAssembly Core Specification 2.0, section 5 (binary format); the fused multiply-add is
+ * of the relaxed SIMD extension.
+ */
+
+/** Encoded instructions; they concatenate. */
+export type Code = readonly number[];
+
+export interface WasmFunction {
+  /** The name it is exported by. */
+  readonly name: string;
+  /** Parameters, all i32: locals 0 .. params - 1. */
+  readonly params: number;
+  /** Further i32 locals; they follow the parameters. */
+  readonly i32Locals: number;
+  /** Locals of four floats; they come last. */
+  readonly v128Locals: number;
+  readonly body: Code;
+}
+
+export const local = {
+  get: (index: number): Code => [0x20, ...unsigned(index)],
+  set: (index: number): Code => [0x21, ...unsigned(index)],
+};
+
+export const i32 = {
+  const: (value: number): Code => [0x41, ...signed(value)],
+  /** Reads at the address on the stack plus `offset` bytes. */
+  load: (offset: number): Code => [0x28, 2, ...unsigned(offset)],
+  add: [0x6a] as Code,
+  sub: [0x6b] as Code,
+  and: [0x71] as Code,
+  shiftRightUnsigned: [0x76] as Code,
+};
+
+export const v128 = {
+  zero: [...simd(0x0c), ...Array<number>(16).fill(0)] as Code,
+  load: (offset: number): Code => [...simd(0x00), 2, ...unsigned(offset)],
+  store: (offset: number): Code => [...simd(0x0b), 2, ...unsigned(offset)],
+  /** One float, four times. */
+  loadSplat: (offset: number): Code => [...simd(0x09), 2, ...unsigned(offset)],
+};
+
+export const f32x4 = {
+  add: simd(0xe4),
+  mul: simd(0xe6),
+  /** a * b + c with one rounding, where the CPU can. */
+  relaxedMadd: simd(0x105),
+};
+
+/** `index += bytes` */
+export function advance(index: number, bytes: number): Code {
+  return [...local.get(index), ...i32.const(bytes), ...i32.add, ...local.set(index)];
+}
+
+/** Runs `body` as often as local `counter` says, which is 0 afterwards; not at all if it is 0 before. */
+export function repeat(counter: number, body: Code): Code {
+  const [block, loop, empty, end, branch, branchIf, isZero] = [2, 3, 0x40, 0x0b, 0x0c, 0x0d, 0x45];
+  return [
+    ...[block, empty, loop, empty],
+    ...[...local.get(counter), isZero, branchIf, 1],
+    ...body,
+    ...[...advance(counter, -1), branch, 0],
+    ...[end, end],
+  ];
+}
+
+/** A module with these functions; its one import is the memory they work in, `env.memory`. */
+export function assembleModule(functions: readonly WasmFunction[]): Uint8Array<ArrayBuffer> {
+  const [i32Type, v128Type, functionType] = [0x7f, 0x7b, 0x60];
+  const types = functions.map(({ params }) => [
+    functionType,
+    ...vector(Array<Code>(params).fill([i32Type])),
+    ...vector([]),
+  ]);
+  const memory = [...text('env'), ...text('memory'), 0x02, 0x00, ...unsigned(0)];
+  const exported = functions.map(({ name }, i) => [...text(name), 0x00, ...unsigned(i)]);
+  const codes = functions.map(({ i32Locals, v128Locals, body }) => {
+    const locals = vector([
+      [...unsigned(i32Locals), i32Type],
+      [...unsigned(v128Locals), v128Type],
+    ]);
+    return sized([...locals, ...body, 0x0b]);
+  });
+  return Uint8Array.from([
+    ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
+    ...section(1, vector(types)),
+    ...section(2, vector([memory])),
+    ...section(3, vector(functions.map((_, i) => unsigned(i)))),
+    ...section(7, vector(exported)),
+    ...section(10, vector(codes)),
+  ]);
+}
+
+function simd(opcode: number): Code {
+  return [0xfd, ...unsigned(opcode)];
+}
+
+function section(id: number, content: Code): Code {
+  return [id, ...sized(content)];
+}
+
+function vector(items: readonly Code[]): Code {
+  return [...unsigned(items.length), ...items.flat()];
+}
+
+function text(value: string): Code {
+  return sized([...Buffer.from(value)]);
+}
+
+function sized(content: Code): Code {
+  return [...unsigned(content.length), ...content];
+}
+
+/** LEB128 */
+function unsigned(value: number): Code {
+  return value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...unsigned(value >>> 7)];
+}
+
+/** LEB128, sign in the highest bit of the last byte. */
+function signed(value: number): Code {
+  const low = value & 0x7f;
+  const isLast = (value >> 6 === 0 && low < 0x40) || (value >> 6 === -1 && low >= 0x40);
+  return isLast ? [low] : [low | 0x80, ...signed(value >> 7)];
+}

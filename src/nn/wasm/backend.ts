@@ -1,0 +1,58 @@
+/**
+ * What the kernels here need of the wasm backend: its heap, as float32 views, and its stock kernels.
+ * A view is good until the next allocation: memory that grows moves, and leaves old views empty. Allocate first, then view.
+ * Kernels get and return `TensorInfo`: bare records, neither counted nor freed by the library's scopes. What a kernel
+ * allocates besides its result, it frees; what it was given, it leaves.
+ */
+import * as tf from '@tensorflow/tfjs';
+import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
+
+export type Inputs = Readonly<Record<string, tf.TensorInfo>>;
+
+/** A kernel over the backend, its named inputs and its attributes. */
+export type WasmKernel = (
+  backend: BackendWasm,
+  inputs: Inputs,
+  attributes: Readonly<Record<string, unknown>>,
+) => tf.TensorInfo | tf.TensorInfo[];
+
+/** Puts a kernel in the place of the backend's own of that name, or adds one. */
+export function registerWasmKernel(kernelName: string, kernel: WasmKernel): void {
+  if (tf.getKernel(kernelName, 'wasm') !== undefined) tf.unregisterKernel(kernelName, 'wasm');
+  tf.registerKernel({
+    kernelName,
+    backendName: 'wasm',
+    kernelFunc: ({ inputs, attrs, backend }) =>
+      kernel(backend as BackendWasm, inputs as Inputs, (attrs ?? {}) as Record<string, unknown>),
+  });
+}
+
+/** The stock kernel of that name; take it before replacing it. */
+export function stockKernel(kernelName: string): WasmKernel {
+  const config = tf.getKernel(kernelName, 'wasm');
+  return (backend, inputs, attributes) =>
+    config.kernelFunc({
+      inputs: inputs as tf.NamedTensorInfoMap,
+      attrs: attributes as tf.NamedAttrMap,
+      backend,
+    });
+}
+
+/** An uninitialised float32 array on the heap. */
+export function allocate(backend: BackendWasm, shape: readonly number[]): tf.TensorInfo {
+  return backend.makeOutput([...shape], 'float32');
+}
+
+export function free(backend: BackendWasm, ...infos: readonly tf.TensorInfo[]): void {
+  for (const { dataId } of infos) backend.disposeData(dataId);
+}
+
+/** The numbers themselves, not a copy; see the header for how long. */
+export function viewOf(backend: BackendWasm, info: tf.TensorInfo): Float32Array {
+  return backend.typedArrayFromHeap(info) as Float32Array;
+}
+
+/** The same numbers in another shape; no new reference, so not to be freed. */
+export function reshaped(info: tf.TensorInfo, shape: readonly number[]): tf.TensorInfo {
+  return { ...info, shape: [...shape] };
+}

@@ -1,0 +1,64 @@
+/** What the report page shows: the run's summary, its curves, its last clustering, its settings. Plain data, no files. */
+import type { RunSummary } from './summary.ts';
+
+export interface ReportData {
+  /** Holds the comparison with the network as it was initialised, in `evaluation`. */
+  readonly summary: RunSummary;
+  /** When the page was made, ISO 8601. */
+  readonly generatedAt: string;
+  /** Mean loss of every committed step of the run, in order. */
+  readonly lossByStep: ArrayLike<number>;
+  /** In order; the first step of each cuts `lossByStep` into epochs. */
+  readonly epochs: readonly ReportEpoch[];
+  /** [k] images of every cluster in the last clustering. */
+  readonly clusterSizes: ArrayLike<number>;
+  /** Some images of the largest clusters, largest first; empty shows no pictures. */
+  readonly montage: readonly ClusterSample[];
+  /** Settings that differ from their default, in the order to show. */
+  readonly settings: readonly ReportSetting[];
+}
+
+export interface ReportEpoch {
+  /** Counted from 0; shown from 1. */
+  readonly epoch: number;
+  /** Index into `lossByStep` of its first step. */
+  readonly firstStep: number;
+  /** Mean over its samples; null until it has trained. */
+  readonly meanLoss: number | null;
+  readonly nmiToPrevious: number | null;
+  readonly nmiToTruth: number | null;
+  readonly emptyClusters: number;
+  /** Of the cluster sizes, as a share of ln k. */
+  readonly entropy: number;
+  readonly inertia: number;
+  readonly seconds: {
+    readonly extract: number;
+    readonly pca: number;
+    readonly kmeans: number;
+    readonly train: number;
+  };
+}
+
+export interface ClusterSample {
+  readonly cluster: number;
+  /** Images in the cluster, shown or not. */
+  readonly size: number;
+  readonly images: readonly SampleImage[];
+  /** Where folders give truth: the most frequent class and its share of the cluster, 0 to 1. */
+  readonly majorityClass?: { readonly name: string; readonly share: number };
+}
+
+export interface SampleImage {
+  /** `data:image/...;base64,...`; anything else is not loaded. */
+  readonly dataUri: string;
+  /** As the source names it. */
+  readonly path: string;
+}
+
+export interface ReportSetting {
+  /** Dotted: `training.batchSize`. */
+  readonly key: string;
+  readonly value: unknown;
+  /** Where it was written: `run.yaml:12`, `DC_SEED`, `--set seed`. */
+  readonly origin: string;
+}

@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { join } from 'node:path';
+import { arrayOf } from '../../src/checkpoint/bundle.ts';
+import { readLatestCheckpoint, type Checkpoint } from '../../src/checkpoint/checkpoint.ts';
+import { clusterSeed, initialCentroidIds } from '../../src/clustering/kmeans.ts';
+import { dataConfigSchema } from '../../src/data/config.ts';
+import { createImageLoader } from '../../src/data/loader.ts';
+import { openImageSource } from '../../src/data/source.ts';
+import { unavailable } from '../../src/errors.ts';
+import { kmeansBruteForce, whitenBruteForce } from '../support/brute-force-clustering.ts';
+import {
+  FEATURES,
+  SIDE,
+  initialShift,
+  makeNoiseImages,
+  plainCompute,
+  plainFeatures,
+  readLines,
+  readLosses,
+  runPlain,
+  temporaryFolder,
+} from '../support/in-process-run.ts';
+
+const IMAGES = 60;
+const folder = temporaryFolder();
+const data = join(folder.path, 'images');
+
+before(async () => {
+  await makeNoiseImages(data, IMAGES);
+});
+after(() => {
+  folder.remove();
+});
+
+function out(name: string): string {
+  return join(folder.path, name);
+}
+
+async function checkpointOf(run: string): Promise<Checkpoint> {
+  const checkpoint = await readLatestCheckpoint(join(run, 'checkpoints'), (name, reason) => {
+    assert.fail(`${name}: ${reason}`);
+  });
+  assert.ok(checkpoint !== null);
+  return checkpoint;
+}
+
+test('the distributed PCA and k-means equal a brute-force float64 computation on the same features', async () => {
+  const run = out('brute-force');
+  await runPlain({ data, out: run, workers: 2, settings: { epochs: 1 } });
+  const { files } = await checkpointOf(run);
+  const clustering = files['clustering']!;
+  const centroids = arrayOf(clustering, 'centroids', Float32Array);
+  const labels = arrayOf(clustering, 'pseudo-labels', Int32Array);
+
+  const source = await openImageSource(data);
+  const config = dataConfigSchema.parse({ imageSize: SIDE, resizeRatio: 1 });
+  const loader = createImageLoader({ source, config, seed: 31 });
+  const { pixels } = await loader.centre(Int32Array.from({ length: IMAGES }, (_, i) => i));
+  const features = plainFeatures(pixels, IMAGES, initialShift(31));
+  const rows = whitenBruteForce(features, IMAGES, FEATURES, 5);
+  const start = initialCentroidIds(IMAGES, 6, clusterSeed(31, 0, true));
+  const expected = kmeansBruteForce(rows, IMAGES, 5, start, 8);
+  assert.deepEqual([...labels], [...expected.labels]);
+  // An eigenvector's sign is arbitrary: each dimension is compared up to it.
+  for (let j = 0; j < 5; j += 1) {
+    const column = (values: ArrayLike<number>): number[] =>
+      Array.from({ length: 6 }, (_, c) => values[c * 5 + j]!);
+    const [ours, theirs] = [column(centroids), column(expected.centroids)];
+    const sign = Math.sign(ours.reduce((total, value, c) => total + value * theirs[c]!, 0));
+    ours.forEach((value, c) => {
+      assert.ok(Math.abs(value - sign * theirs[c]!) < 1e-5, `centroid ${c}, dimension ${j}`);
+    });
+  }
+});
+
+test('one, two and three workers give the same run bit for bit, and each holds its part of the features', async () => {
+  const runs = [1, 2, 3];
+  for (const workers of runs) await runPlain({ data, out: out(`workers-${workers}`), workers });
+  const losses = readLosses(out('workers-1'));
+  assert.equal(losses.length, 2 * Math.ceil(IMAGES / 16));
+  const first = await checkpointOf(out('workers-1'));
+  for (const workers of runs.slice(1)) {
+    const run = out(`workers-${workers}`);
+    assert.deepEqual(readLosses(run), losses, `${workers} workers`);
+    assert.deepEqual((await checkpointOf(run)).files['parameters'], first.files['parameters']);
+    const held = new Map(
+      readLines(run, 'metrics.jsonl')
+        .filter(({ metric }) => metric === 'dc_resident_feature_rows')
+        .map(({ workerId, rows }) => [workerId, rows as number]),
+    );
+    assert.equal(held.size, workers, 'every worker held features');
+    for (const rows of held.values()) {
+      // Data shards of 13 images: a share is a whole number of them.
+      assert.ok(rows <= IMAGES / workers + 13, `${rows} of ${IMAGES} rows on one of ${workers}`);
+    }
+  }
+});
+
+test('a run that is stopped in mid-epoch and resumed is the undisturbed run', async () => {
+  const undisturbed = out('workers-2');
+  const run = out('stopped');
+  const stop = new AbortController();
+  let slices = 0;
+  const compute = () =>
+    plainCompute({
+      beforeGradient: () => {
+        slices += 1;
+        if (slices === 17) stop.abort(unavailable('test', 'stopped'));
+      },
+    });
+  await assert.rejects(
+    runPlain({ data, out: run, workers: 2, signal: stop.signal, compute }),
+    /stopped/,
+  );
+  const summary = await runPlain({ data, out: run, workers: 1, resume: true });
+  assert.deepEqual(readLosses(run), readLosses(undisturbed));
+  assert.equal(summary.ledger.committed, 2 * IMAGES);
+  assert.ok(readLines(run, 'events.jsonl').some(({ event }) => event === 'run.resumed'));
+});
+
+test('the record tells phases, steps and processes', async () => {
+  const events = readLines(out('workers-2'), 'events.jsonl');
+  const named = (event: string): Record<string, unknown>[] =>
+    events.filter((line) => line['event'] === event);
+  assert.deepEqual(
+    named('phase.entered')
+      .filter(({ epoch }) => epoch === 0)
+      .map(({ phase }) => phase),
+    ['extract', 'moments', 'pca', 'project', 'sampleRows', 'kmeans', 'assign', 'train'],
+  );
+  assert.deepEqual(
+    named('step.committed').map(({ step }) => step),
+    [0, 1, 2, 3, 4, 5, 6, 7],
+  );
+  assert.equal(
+    named('step.committed').reduce((total, { samples }) => total + (samples as number), 0),
+    2 * IMAGES,
+  );
+  assert.deepEqual(
+    new Set(named('process.started').map(({ role }) => role)),
+    new Set(['coordinator', 'server', 'worker']),
+  );
+  assert.equal(named('run.finished').length, 1);
+});

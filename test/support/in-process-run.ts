@@ -1,0 +1,223 @@
+/**
+ * A run in one process: the real coordinator and workers over gRPC on loopback, with a network whose features and gradients
+ * are plain arithmetic on the pixels, so that everything around the tensor engine can be held against an oracle.
+ */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { runCoordinator } from '../../coordinator/main.ts';
+import { loadRunConfig } from '../../src/config/load.ts';
+import { seededRng } from '../../src/math/rng.ts';
+import type { Model } from '../../src/nn/model.ts';
+import { initialParameters } from '../../src/ps/initial-values.ts';
+import type { ParameterLayout } from '../../src/ps/layout.ts';
+import type { RunSummary } from '../../src/report/summary.ts';
+import { createLogger } from '../../src/telemetry/logger.ts';
+import type { Notice } from '../../src/telemetry/notice.ts';
+import { workThroughSessions, type Compute } from '../../worker/session.ts';
+
+export const SIDE = 16;
+export const FEATURES = 10;
+
+/** A folder that removes itself with `remove()`. */
+export function temporaryFolder(): { path: string; remove: () => void } {
+  const path = mkdtempSync(join(tmpdir(), 'deepcluster-test-'));
+  return {
+    path,
+    remove: () => {
+      rmSync(path, { recursive: true, force: true });
+    },
+  };
+}
+
+/** `count` small noise images of different brightness, in two class folders. */
+export async function makeNoiseImages(folder: string, count: number): Promise<void> {
+  for (const name of ['dark', 'light']) mkdirSync(join(folder, name), { recursive: true });
+  for (let i = 0; i < count; i += 1) {
+    const rng = seededRng('noise image', i);
+    const base = 60 + 130 * rng.float();
+    const data = Buffer.from(
+      Array.from({ length: SIDE * SIDE * 3 }, () => base + 40 * rng.float()),
+    );
+    const name = base < 125 ? 'dark' : 'light';
+    await sharp(data, { raw: { width: SIDE, height: SIDE, channels: 3 } })
+      .png()
+      .toFile(join(folder, name, `${String(i).padStart(4, '0')}.png`));
+  }
+}
+
+/** Fixed projections of the pixels, shifted by the parameters: features change as the run learns. */
+export function plainFeatures(pixels: Uint8Array, count: number, shift: number): Float32Array {
+  const size = SIDE * SIDE * 3;
+  const features = new Float32Array(count * FEATURES);
+  for (let i = 0; i < count; i += 1) {
+    for (let f = 0; f < FEATURES; f += 1) {
+      let sum = 0;
+      for (let p = f; p < size; p += FEATURES + f)
+        sum += pixels[i * size + p]! * Math.cos(p + shift);
+      features[i * FEATURES + f] = sum / 100;
+    }
+  }
+  return features;
+}
+
+export const PLAIN_LAYOUT: ParameterLayout = {
+  architecture: 'plain',
+  variables: [
+    {
+      name: 'body.weight',
+      shape: [8],
+      group: 'body',
+      initial: { kind: 'normal', std: 0.1 },
+      offset: 0,
+      size: 8,
+    },
+    {
+      name: 'top_layer.weight',
+      shape: [4],
+      group: 'head',
+      initial: { kind: 'normal', std: 0.01 },
+      offset: 8,
+      size: 4,
+    },
+  ],
+  statistics: [
+    {
+      name: 'body.running_mean',
+      shape: [2],
+      initial: { kind: 'constant', value: 0 },
+      offset: 0,
+      size: 2,
+    },
+  ],
+  parameterCount: 12,
+  statisticCount: 2,
+};
+
+/** What the first pass of features sees, by the run's seed. */
+export function initialShift(seed: number): number {
+  return initialParameters(PLAIN_LAYOUT, seed)[0]!;
+}
+
+export interface PlainModelHooks {
+  /** Called before each slice's gradient. */
+  readonly beforeGradient?: () => void;
+}
+
+export function plainCompute(hooks: PlainModelHooks = {}): Compute {
+  let parameters = new Float32Array(PLAIN_LAYOUT.parameterCount);
+  const model: Model = {
+    load: (values) => {
+      parameters = Float32Array.from(values);
+    },
+    features: (pixels, count) => plainFeatures(pixels, count, parameters[0]!),
+    lossAndGradient: (pixels, pseudoLabels, seed) => {
+      hooks.beforeGradient?.();
+      const noise = seededRng(...seed).float();
+      const brightness =
+        pixels.reduce((total, value) => total + value, 0) / (SIDE * SIDE * 3 * 255);
+      const labels = pseudoLabels.reduce((total, label) => total + label, 0);
+      const gradient = parameters.map(
+        (value, i) => value + Math.sin(i + brightness) + 0.01 * labels + noise,
+      );
+      const statistics = Float32Array.of(brightness / pseudoLabels.length, labels);
+      return { lossSum: brightness + labels + parameters[8]!, gradient, statistics };
+    },
+    memory: () => ({ tensors: 0, bytes: 0 }),
+    dispose: () => undefined,
+  };
+  return {
+    engine: 'plain',
+    model,
+    layout: PLAIN_LAYOUT,
+    featureDim: FEATURES,
+    featureName: `plain (${FEATURES})`,
+  };
+}
+
+export interface PlainRun {
+  readonly data: string;
+  readonly out: string;
+  readonly workers: number;
+  readonly resume?: boolean;
+  /** Besides the small ones that every plain run has. */
+  readonly settings?: Readonly<Record<string, unknown>>;
+  readonly signal?: AbortSignal;
+  readonly onNotice?: (notice: Notice) => void;
+  /** What worker number i computes with. */
+  readonly compute?: (worker: number) => Compute;
+}
+
+const SETTINGS: Readonly<Record<string, unknown>> = {
+  epochs: 2,
+  'data.imageSize': SIDE,
+  'data.resizeRatio': 1,
+  'data.shardSize': 13,
+  'model.architecture': 'small-convnet',
+  'clustering.k': 6,
+  'clustering.iterations': 8,
+  'clustering.pcaDim': 5,
+  'training.batchSize': 16,
+  'training.sliceSize': 6,
+  'training.learningRate': 0.01,
+  'evaluation.enabled': false,
+  'cluster.heartbeatMs': 50,
+  'cluster.heartbeatTimeoutMs': 3000,
+  'checkpoint.everySteps': 2,
+};
+
+/** Runs to the end; workers that are stopped by the run's end are awaited too. */
+export async function runPlain(run: PlainRun): Promise<RunSummary> {
+  const settings = Object.entries({ ...SETTINGS, 'data.source': run.data, ...run.settings }).map(
+    ([key, value]) => ({ key, value: String(value), origin: 'the test' }),
+  );
+  const logger = createLogger({ component: 'test', level: 'error' });
+  const workers: Promise<unknown>[] = [];
+  const never = new AbortController().signal;
+  try {
+    return await runCoordinator({
+      ...loadRunConfig({ env: {}, settings }),
+      listen: '127.0.0.1:0',
+      parameterListen: '127.0.0.1:0',
+      isInsecureAllowed: false,
+      out: run.out,
+      resume: run.resume === true,
+      logger,
+      signal: run.signal ?? never,
+      notify: (notice) => {
+        run.onNotice?.(notice);
+        if (notice.type !== 'listening') return;
+        for (let i = 0; i < run.workers; i += 1) {
+          const options = {
+            coordinator: notice.address,
+            dataSource: null,
+            engine: null,
+            workerId: `worker-${i}`,
+            logger,
+            signal: never,
+          };
+          const compute = run.compute?.(i) ?? plainCompute();
+          workers.push(
+            workThroughSessions(options, () => Promise.resolve(compute)).catch(() => undefined),
+          );
+        }
+      },
+    });
+  } finally {
+    await Promise.all(workers);
+  }
+}
+
+/** The lines of a JSON-lines file of the run. */
+export function readLines(out: string, name: string): Record<string, unknown>[] {
+  return readFileSync(join(out, name), 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+}
+
+/** Losses by step, as the run wrote them. */
+export function readLosses(out: string): number[] {
+  return readFileSync(join(out, 'loss-by-step.txt'), 'utf8').trimEnd().split('\n').map(Number);
+}

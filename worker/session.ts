@@ -1,0 +1,187 @@
+/**
+ * A worker's life: finds the coordinator, prepares for its run, works through sessions, and connects again when cut off.
+ * What it computes with is handed in, so that tests can work with features of their own.
+ */
+import { nanoid } from 'nanoid';
+import { runConfigSchema, type RunConfig } from '../src/config/schema.ts';
+import { createImageLoader } from '../src/data/loader.ts';
+import { openImageSource } from '../src/data/source.ts';
+import { EXIT, TrainerError, configInvalid, unavailable } from '../src/errors.ts';
+import type { Model } from '../src/nn/model.ts';
+import { layoutHash, type ParameterLayout } from '../src/ps/layout.ts';
+import { pause } from '../src/rpc/calls.ts';
+import type { Ready } from '../src/rpc/generated/deepcluster/v1/Ready.ts';
+import type { Welcome__Output } from '../src/rpc/generated/deepcluster/v1/Welcome.ts';
+import { ParametersClient } from '../src/rpc/parameters-client.ts';
+import type { Logger } from '../src/telemetry/logger.ts';
+import { startHeartbeat } from './heartbeat-thread.ts';
+import { WorkerLoop } from './loop.ts';
+import { CoordinatorClient, sessionError, type WorkerIdentity } from './service.ts';
+
+export interface WorkerOptions {
+  /** `host:port` of the coordinator. */
+  readonly coordinator: string;
+  /** Where the images lie here; null: where the run's configuration says. */
+  readonly dataSource: string | null;
+  /** Null: as configured. */
+  readonly engine: RunConfig['cluster']['engine'] | null;
+  /** Null: a name of its own. */
+  readonly workerId: string | null;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** The network on its engine. */
+export interface Compute {
+  readonly engine: string;
+  readonly model: Model;
+  readonly layout: ParameterLayout;
+  readonly featureDim: number;
+  /** Name of the layer whose output is the feature. */
+  readonly featureName: string;
+}
+
+/** Builds the network that a run's configuration names. */
+export type StartCompute = (config: RunConfig, logger: Logger) => Promise<Compute>;
+
+/** Time to find the coordinator, or find it again, before the worker gives up [ms]. */
+const CONNECT_MS = 60_000;
+const RECONNECT_PAUSE_MS = 250;
+
+/** A worker that has prepared for the run; it survives a broken session. */
+interface Prepared {
+  readonly loop: WorkerLoop;
+  readonly ready: Ready;
+  readonly close: () => Promise<void>;
+}
+
+/** Works until the coordinator says stop. @throws TrainerError when refused, or when the coordinator stays away */
+export async function workThroughSessions(
+  options: WorkerOptions,
+  startCompute: StartCompute,
+): Promise<void> {
+  const { logger, signal } = options;
+  const identity = { workerId: options.workerId ?? `worker-${nanoid(6)}`, incarnation: nanoid(10) };
+  const client = new CoordinatorClient(options.coordinator, identity);
+  let prepared: Promise<Prepared> | null = null;
+  /** Since when no coordinator has welcomed this worker. */
+  let cutOffMs: number | null = performance.now();
+  try {
+    for (;;) {
+      const end = await client.session(
+        {
+          welcomed: async (welcome) => {
+            cutOffMs = null;
+            prepared ??= prepare(options, startCompute, identity, client, welcome);
+            const { ready, loop } = await prepared;
+            return { ...ready, holdings: holdingsOf(loop) };
+          },
+          ordered: (order) => {
+            void prepared?.then(({ loop }) => {
+              loop.take(order);
+            });
+          },
+        },
+        signal,
+      );
+      if (signal.aborted || (end.kind === 'stopped' && end.exitCode === EXIT.done)) return;
+      if (end.kind !== 'broken') throw sessionError(end);
+      cutOffMs ??= performance.now();
+      if (performance.now() - cutOffMs > CONNECT_MS) {
+        throw unavailable(`coordinator ${options.coordinator}`, `${end.reason}; is it running?`);
+      }
+      logger.debug('session.broken', { reason: end.reason });
+      // Orders of a session that is over belong to others now; a preparation that failed has thrown above.
+      void (prepared as Promise<Prepared> | null)?.then(({ loop }) => {
+        loop.abandonOrders();
+      });
+      await pause(RECONNECT_PAUSE_MS, signal);
+    }
+  } finally {
+    await (prepared as Promise<Prepared> | null)?.then(
+      ({ close }) => close(),
+      () => undefined,
+    );
+    client.close();
+  }
+}
+
+/** Opens the images, starts the engine and builds the network that the run's configuration names. */
+async function prepare(
+  options: WorkerOptions,
+  startCompute: StartCompute,
+  identity: WorkerIdentity,
+  client: CoordinatorClient,
+  welcome: Welcome__Output,
+): Promise<Prepared> {
+  const config = parseConfig(welcome.configJson);
+  const logger = options.logger.child({ runId: welcome.runId, workerId: identity.workerId });
+  const source = await openImageSource(requireSource(options.dataSource ?? config.data.source));
+  const compute = await startCompute(config, logger);
+  const { layout, featureDim, featureName, model } = compute;
+  const hash = layoutHash(layout);
+  const parameters = new ParametersClient(client.parameterAddress(welcome.parameterServer), hash);
+  const heartbeat = startHeartbeat(
+    { coordinator: options.coordinator, ...identity, intervalMs: welcome.heartbeatMs },
+    (reason) => {
+      logger.error('heartbeat.failed', { reason });
+    },
+  );
+  const loop = new WorkerLoop({
+    identity,
+    config,
+    source,
+    loader: createImageLoader({ source, config: config.data, seed: config.seed }),
+    layout,
+    featureDim,
+    model,
+    coordinator: client,
+    parameters,
+    advance: () => {
+      heartbeat.advance();
+    },
+    logger,
+    signal: options.signal,
+  });
+  return {
+    loop,
+    ready: {
+      dataDigest: source.digest,
+      imageCount: source.count,
+      engine: compute.engine,
+      layoutJson: JSON.stringify(layout),
+      layoutHash: hash,
+      featureName,
+      featureDim,
+    },
+    close: async () => {
+      await heartbeat.stop();
+      parameters.close();
+      model.dispose();
+    },
+  };
+}
+
+function parseConfig(json: string): RunConfig {
+  const parsed = runConfigSchema.safeParse(JSON.parse(json));
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new TrainerError(
+    'PROTOCOL_VIOLATION',
+    `configuration of the coordinator at ${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}; run the same release on every process`,
+  );
+}
+
+function requireSource(source: string | null): string {
+  if (source === null) throw configInvalid('data.source', 'must name the images (--data)', null);
+  return source;
+}
+
+function holdingsOf({ held }: WorkerLoop): NonNullable<Ready['holdings']> {
+  return [...held.values()].map(({ shard, epoch, parameterVersion, isProjected }) => ({
+    shard,
+    epoch,
+    parameterVersion,
+    projected: isProjected,
+  }));
+}
