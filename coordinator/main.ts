@@ -2,6 +2,7 @@
  * The coordinator process: run folder, parameter server thread, control plane, run; and their orderly end.
  * It loads no tensor library.
  */
+import { setMaxListeners } from 'node:events';
 import { nanoid } from 'nanoid';
 import type { ConfigOrigins } from '../src/config/load.ts';
 import type { RunConfig } from '../src/config/schema.ts';
@@ -41,6 +42,8 @@ const STOP_GRACE_MS = 2_000;
 /** Runs to the end. @throws TrainerError; UNAVAILABLE when it was stopped and can be resumed */
 export async function runCoordinator(options: CoordinatorOptions): Promise<RunSummary> {
   const { config, logger, notify, signal, resume } = options;
+  // Every call in flight listens for the end: that many listeners are no leak.
+  setMaxListeners(0, signal);
   assertLoopback(options.listen, options.isInsecureAllowed, '--listen');
   assertLoopback(options.parameterListen, options.isInsecureAllowed, '--parameter-listen');
   const source = await openSource(config);

@@ -2,6 +2,7 @@
  * A worker's life: finds the coordinator, prepares for its run, works through sessions, and connects again when cut off.
  * What it computes with is handed in, so that tests can work with features of their own.
  */
+import { setMaxListeners } from 'node:events';
 import { nanoid } from 'nanoid';
 import { runConfigSchema, type RunConfig } from '../src/config/schema.ts';
 import { createImageLoader } from '../src/data/loader.ts';
@@ -61,6 +62,8 @@ export async function workThroughSessions(
   startCompute: StartCompute,
 ): Promise<void> {
   const { logger, signal } = options;
+  // Every call in flight listens for the end: that many listeners are no leak.
+  setMaxListeners(0, signal);
   const identity = { workerId: options.workerId ?? `worker-${nanoid(6)}`, incarnation: nanoid(10) };
   const client = new CoordinatorClient(options.coordinator, identity);
   let prepared: Promise<Prepared> | null = null;

@@ -26,7 +26,7 @@ export interface ProcessHooks {
 export interface ProcessExit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
-  /** What it said itself, by a `failed` notice; else the last line of its output; else null. */
+  /** What it said itself, by a `failed` notice; else the last telling line of its output; else null. */
   readonly message: string | null;
 }
 
@@ -51,10 +51,12 @@ export function startProcess(spec: ProcessSpec, logs: string, hooks: ProcessHook
     hooks.onLine(id, `${id}.log: ${messageOf(error)}`);
   });
   let lastLine: string | null = null;
+  let lastError: string | null = null;
   let failure: string | null = null;
   const takeLine = (line: string): void => {
     log.write(`${line}\n`);
-    lastLine = line;
+    if (isErrorLine(line)) lastError = line;
+    else if (isPlainLine(line)) lastLine = line;
     hooks.onLine(id, line);
   };
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], env });
@@ -69,7 +71,7 @@ export function startProcess(spec: ProcessSpec, logs: string, hooks: ProcessHook
   const exited = endOf(child).then(async ({ code, signal, error }) => {
     log.end();
     await finished(log).catch(() => undefined);
-    return { code, signal, message: failure ?? error ?? lastLine };
+    return { code, signal, message: failure ?? error ?? lastError ?? lastLine };
   });
   return {
     id,
@@ -78,6 +80,16 @@ export function startProcess(spec: ProcessSpec, logs: string, hooks: ProcessHook
       child.kill(signal);
     },
   };
+}
+
+/** As Node and native libraries begin what they say of a crash, and this program of any failure. */
+function isErrorLine(line: string): boolean {
+  return /^(deepcluster: |\w*Error\b|FATAL ERROR)/.test(line);
+}
+
+/** Neither a line of the log, nor of a stack, nor the version that Node signs a crash with. */
+function isPlainLine(line: string): boolean {
+  return /^[^\s{}]/.test(line) && !line.startsWith('Node.js v');
 }
 
 interface End {

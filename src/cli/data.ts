@@ -88,7 +88,7 @@ async function verifyImages(options: DataOptions, terminal: Terminal): Promise<v
   const { verifySource } = await import('../data/verify.ts');
   const source = await openImageSource(options.data);
   const view = createProgressView({ stream: terminal.stderr, nowMs: () => performance.now() });
-  const progress = { epoch: 1, epochs: 0, phase: 'verify', unit: 'images' };
+  const progress = { epoch: 0, epochs: 0, phase: 'verify', unit: 'images' };
   const result = await verifySource(source, (done, total) => {
     view.show({ ...progress, done, total });
   }).finally(() => {

@@ -21,10 +21,12 @@ const LARGEST = 10;
 /** @param features [n, D] with n >= 1 */
 export function fitScaling(features: Float32Array, n: number, dim: number): Scaling {
   const means = new Float64Array(dim);
-  for (let i = 0; i < features.length; i += 1) means[i % dim]! += features[i]! / n;
+  for (let row = 0; row < n * dim; row += dim) {
+    for (let j = 0; j < dim; j += 1) means[j]! += features[row + j]! / n;
+  }
   const variances = new Float64Array(dim);
-  for (let i = 0; i < features.length; i += 1) {
-    variances[i % dim]! += (features[i]! - means[i % dim]!) ** 2 / n;
+  for (let row = 0; row < n * dim; row += dim) {
+    for (let j = 0; j < dim; j += 1) variances[j]! += (features[row + j]! - means[j]!) ** 2 / n;
   }
   const inverseDeviations = variances.map((variance, j) => {
     const deviation = Math.sqrt(variance);

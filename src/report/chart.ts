@@ -82,9 +82,28 @@ export function verticalLine(x: Axis, value: number, look: string): Markup {
   return markup`<path class="${look}" d="M${xOf(x, value)} 0V${PLOT_SIDE}"/>`;
 }
 
-export function line(points: readonly Point[], x: Axis, y: Axis, look: string): Markup | null {
+/** @param borders x at which the line breaks off and begins anew, ascending */
+export function line(
+  points: readonly Point[],
+  x: Axis,
+  y: Axis,
+  look: string,
+  borders: readonly number[] = [],
+): Markup | null {
   if (points.length < 2) return null;
-  return markup`<path class="line ${look}" d="${pathThrough(points, x, y)}"/>`;
+  const path = piecesOf(points, borders).map((piece) => pathThrough(piece, x, y));
+  return markup`<path class="line ${look}" d="${path}"/>`;
+}
+
+function piecesOf(points: readonly Point[], borders: readonly number[]): Point[][] {
+  const pieces: Point[][] = [[]];
+  let next = 0;
+  for (const point of points) {
+    if (next < borders.length && point.x >= borders[next]!) pieces.push([]);
+    while (next < borders.length && point.x >= borders[next]!) next += 1;
+    pieces.at(-1)!.push(point);
+  }
+  return pieces.filter((piece) => piece.length > 0);
 }
 
 /** Dots that stay round when the plot is stretched: strokes without length, with round ends. */

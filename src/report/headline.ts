@@ -1,104 +1,119 @@
-/** The top of the page: what was run, what came of it in a sentence, and the figures in cards. */
-import { markup, type Markup, type MarkupValue } from './markup.ts';
+/** The figures that come first: what the features are worth, then what the run came to. */
+import { markup, type Markup } from './markup.ts';
 import {
   formatCount,
   formatDuration,
+  formatFigure,
   formatFixed,
-  formatMoment,
   formatNoun,
   formatPercent,
   formatPoints,
   formatRate,
 } from './number-format.ts';
-import type { ReportData } from './report-data.ts';
 import type { RunEvaluation, RunSummary } from './summary.ts';
 
-const METHODS: Readonly<Record<string, string>> = { deepcluster: 'DeepCluster', odc: 'ODC' };
-
-export function methodName(algorithm: string): string {
-  return METHODS[algorithm] ?? algorithm;
+export function headline(summary: RunSummary): Markup {
+  return markup`${evaluationCards(summary.evaluation)}
+<dl class="tiles">
+${tilesOf(summary).map(
+  ({
+    name,
+    figure,
+    note,
+  }) => markup`<div class="tile"><dt>${name}</dt><dd class="figure">${figure}</dd><dd class="note">${note}</dd></div>
+`,
+)}</dl>`;
 }
 
-export function pageHeader({ summary, generatedAt }: ReportData): Markup {
-  return markup`<header>
-<p class="eyebrow">Run report</p>
-<h1>${methodName(summary.algorithm)} <span class="soft">on</span> ${summary.architecture}</h1>
-<p class="meta">run <code>${summary.runId}</code> · engine ${summary.engine} · <time datetime="${generatedAt}">${formatMoment(generatedAt)}</time></p>
-<p class="verdict">${verdict(summary)}</p>
-</header>`;
-}
-
-function verdict({ images, clusters, epochs, evaluation }: RunSummary): string {
-  const grouped = `${formatNoun(images, 'image')} without labels, grouped into ${formatNoun(clusters.k - clusters.empty, 'cluster')} over ${formatNoun(epochs, 'epoch')}.`;
-  if (!evaluation) return grouped;
-  const { testImages, classes, linearTop1, randomLinearTop1 } = evaluation;
-  return (
-    `${grouped} On ${formatNoun(testImages, 'held-out image')} of ${formatNoun(classes, 'class', 'classes')}, ` +
-    `a linear classifier is right ${formatPercent(linearTop1)} of the time on the learned features, ` +
-    `and ${formatPercent(randomLinearTop1)} on those of the same network untrained.`
-  );
-}
-
-/** Top-1 of both classifiers, trained against as initialised. */
-export function scoreCards({ evaluation }: RunSummary): Markup {
-  if (!evaluation) {
-    return markup`<p class="empty">Not evaluated: that takes class sub-folders in the images, and <code>evaluation.enabled</code>.</p>`;
+function evaluationCards(evaluation: RunEvaluation | null): Markup {
+  if (evaluation === null) {
+    return markup`<p class="absent">The features were not evaluated: the images have no class folders, or evaluation is off.</p>`;
   }
-  const { knnTop1, randomKnnTop1, linearTop1, randomLinearTop1 } = evaluation;
+  const { feature, trainImages, testImages, classes } = evaluation;
   return markup`<div class="scores">
-${scoreCard('k nearest neighbours, top-1', knnTop1, randomKnnTop1, evaluation)}
-${scoreCard('Linear classifier, top-1', linearTop1, randomLinearTop1, evaluation)}
+${scoreCard('kNN top-1', evaluation.knnTop1, evaluation.randomKnnTop1)}
+${scoreCard('Linear probe top-1', evaluation.linearTop1, evaluation.randomLinearTop1)}
 </div>
-<p class="small">Held out: ${formatCount(evaluation.testImages)} of ${formatCount(evaluation.testImages + evaluation.trainImages)} images with known class. Feature: ${evaluation.feature}. Classes were used for this evaluation only, never for training.</p>`;
+<p class="note">Accuracy on ${formatCount(testImages)} held-out images of ${formatCount(classes)} classes, with ${formatCount(trainImages)} to learn from; feature ${feature}. The classes are used here only, never in training.</p>`;
 }
 
-function scoreCard(
-  title: string,
-  trained: number,
-  random: number,
-  { classes }: RunEvaluation,
-): Markup {
+function scoreCard(name: string, trained: number, random: number): Markup {
   const difference = trained - random;
-  const isGain = difference >= 0;
-  const left = percent(Math.min(trained, random));
-  const width = percent(Math.abs(difference));
-  return markup`<article class="card score">
-<h3>${title}</h3>
-<p class="large">${formatPercent(trained)}</p>
-<p><span class="${isGain ? 'gain' : 'loss'}">${formatPoints(difference)}</span> against the untrained network</p>
-<div class="track" aria-hidden="true">
-<span class="span ${isGain ? 'up' : 'down'}" style="left:${left}%;width:${width}%"></span>
-<span class="chance" style="left:${percent(1 / classes)}%"></span>
-<span class="mark random" style="left:${percent(random)}%"></span>
-<span class="mark trained" style="left:${percent(trained)}%"></span>
-</div>
-<ul class="legend"><li><span class="swatch trained"></span>trained ${formatPercent(trained)}</li><li><span class="swatch random"></span>untrained ${formatPercent(random)}</li><li><span class="swatch chance"></span>chance ${formatPercent(1 / classes)}</li></ul>
+  const direction = difference >= 0 ? 'up' : 'down';
+  return markup`<article class="score">
+<h3>${name}</h3>
+<p class="figure">${formatPercent(trained)}</p>
+<p class="difference ${direction}"><b>${formatPoints(difference)}</b> against random initialisation</p>
+${scoreBar('trained', 'this run', trained)}
+${scoreBar('random', 'random init', random)}
 </article>`;
 }
 
-/** Of a fraction, kept on the track; 0 for what is not finite. */
-function percent(fraction: number): number {
+function scoreBar(look: string, name: string, accuracy: number): Markup {
+  return markup`<div class="score-bar ${look}"><span class="name">${name}</span><span class="track" aria-hidden="true"><span style="width:${widthOf(accuracy)}%"></span></span><span class="value">${formatPercent(accuracy)}</span></div>
+`;
+}
+
+function widthOf(fraction: number): number {
   return Number.isFinite(fraction) ? 100 * Math.min(1, Math.max(0, fraction)) : 0;
 }
 
-export function factCards(summary: RunSummary): Markup {
-  const { nmi, clusters, ledger, imagesPerSecond: speed } = summary;
-  const toPrevious = nmi.toPrevious.at(-1);
-  const toTruth = nmi.toTruth?.at(-1);
-  const chance = Math.log(clusters.k);
-  return markup`<dl class="facts">
-${fact('NMI with the classes', formatFixed(toTruth, 3), nmi.toTruth ? 'last clustering; 1 is the same partition' : 'no class sub-folders to compare with')}
-${fact('NMI with the previous epoch', formatFixed(toPrevious, 3), toPrevious === null || toPrevious === undefined ? 'it takes a second epoch' : 'how settled the clusters are')}
-${fact('Final loss', formatFixed(summary.finalLoss, 3), `mean of the last epoch; guessing costs ${formatFixed(chance, 3)}`)}
-${fact('Clusters in use', `${formatCount(clusters.k - clusters.empty)} of ${formatCount(clusters.k)}`, `evenness of sizes ${formatFixed(clusters.entropy, 3)} of 1`)}
-${fact('Images', formatCount(summary.images), `${formatCount(summary.unreadable)} could not be read`)}
-${fact('Time', formatDuration(summary.seconds), `${formatNoun(summary.epochs, 'epoch')}, ${formatNoun(summary.steps, 'step')}`)}
-${fact('Training speed', markup`${formatRate(speed.train)}<span class="unit"> images/s</span>`, `features at ${formatRate(speed.extract)} images/s`)}
-${fact('Workers', formatCount(summary.workers), `${formatNoun(summary.restarts, 'restart')}, engine ${summary.engine}`)}
-${fact('Samples committed', formatCount(ledger.committed), `${formatNoun(ledger.duplicates, 'duplicate')} ignored, ${formatNoun(ledger.returned, 'lease')} given again`)}
-</dl>`;
+interface Tile {
+  readonly name: string;
+  readonly figure: string;
+  readonly note: string;
 }
 
-function fact(name: string, value: MarkupValue, detail: string): Markup {
-  return markup`<div class="card"><dt>${name}</dt><dd class="value">${value}</dd><dd class="small">${detail}</dd></div>`;
+function tilesOf(summary: RunSummary): Tile[] {
+  const { nmi, clusters, imagesPerSecond, ledger } = summary;
+  const toPrevious = nmi.toPrevious.at(-1);
+  return [
+    {
+      name: 'NMI with the classes',
+      figure: formatFixed(nmi.toTruth?.at(-1), 3),
+      note:
+        nmi.toTruth === null
+          ? 'the images have no class folders'
+          : `${formatFixed(nmi.toTruth[0], 3)} in the first epoch`,
+    },
+    {
+      name: 'NMI with the epoch before',
+      figure: formatFixed(toPrevious, 3),
+      note:
+        toPrevious === null || toPrevious === undefined
+          ? 'a single epoch has none before it'
+          : 'the nearer to 1, the more settled',
+    },
+    {
+      name: 'Final loss',
+      figure: formatFigure(summary.finalLoss),
+      note: `guessing gives ln k = ${formatFixed(Math.log(clusters.k), 2)}`,
+    },
+    {
+      name: 'Images',
+      figure: formatCount(summary.images),
+      note:
+        summary.unreadable === 0 ? 'all readable' : `${formatCount(summary.unreadable)} unreadable`,
+    },
+    {
+      name: 'Wall time',
+      figure: formatDuration(summary.seconds),
+      note: `${formatNoun(summary.epochs, 'epoch')}, ${formatNoun(summary.steps, 'step')}`,
+    },
+    {
+      name: 'Training speed',
+      figure: `${formatRate(imagesPerSecond.train)} images/s`,
+      note: `features at ${formatRate(imagesPerSecond.extract)} images/s`,
+    },
+    {
+      name: 'Workers',
+      figure: formatCount(summary.workers),
+      note: summary.restarts === 0 ? 'none was lost' : formatNoun(summary.restarts, 'restart'),
+    },
+    {
+      name: 'Samples committed',
+      figure: formatCount(ledger.committed),
+      note: `${formatNoun(ledger.duplicates, 'duplicate')} dropped, ${formatNoun(ledger.returned, 'lease')} returned`,
+    },
+  ];
 }

@@ -1,90 +1,114 @@
-/** The loss of every step: raw, smoothed within each epoch, and what guessing among k clusters would cost. */
-import { roundAxis, roundStep, tightAxis, type Axis } from './axis.ts';
+/** The loss over all steps: every step behind, a moving mean in front, epochs and the loss of guessing as lines. */
+import { roundAxis, roundStep, shareOf, tightAxis, type Axis } from './axis.ts';
 import { chartFigure, horizontalLine, hotColumn, line, lineNote, verticalLine } from './chart.ts';
 import { meanBetween, movingMean, thinOut, type Point } from './curve.ts';
 import { markup, type Markup } from './markup.ts';
-import { formatCount, formatFixed } from './number-format.ts';
+import { formatCount, formatFigure, formatFixed } from './number-format.ts';
 import type { ReportData, ReportEpoch } from './report-data.ts';
 
-/** Points of a curve at most. */
-export const CURVE_POINTS = 2000;
+/** More could not be told apart on any screen. */
+const MAX_POINTS = 2000;
+const MAX_COLUMNS = 150;
+const MAX_EPOCH_LINES = 12;
+/** Of more epochs only the means are told apart. */
+const MAX_SMOOTHED_EPOCHS = 40;
+/** The mean reaches over about this part of an epoch to either side. */
+const SMOOTHING_SHARE = 1 / 16;
 
-/** Above this many epochs the fall within each cannot be seen, and smoothing goes across. */
-const EPOCHS_SEEN_APART = 60;
-const EPOCH_LINES = 24;
-const COLUMNS = 120;
-
-export function lossChart(data: ReportData): Markup {
-  const { lossByStep, epochs } = data;
-  const { k } = data.summary.clusters;
-  const raw = thinOut(lossByStep, CURVE_POINTS);
-  if (raw.length === 0) return markup`<p class="empty">No step has been committed yet.</p>`;
-  const smooth = thinOut(smoothed(lossByStep, epochs), CURVE_POINTS);
-  const chance = Math.log(k);
-  const x = tightAxis(0, Math.max(1, lossByStep.length - 1), { intervals: 8, isWhole: true });
-  const y = roundAxis(lowest(raw, chance), highest(raw, chance));
-  const description =
-    `Loss by step: ${formatCount(lossByStep.length)} steps, from ${formatFixed(smooth[0]?.y, 3)} ` +
-    `to ${formatFixed(smooth.at(-1)?.y, 3)}, smoothed; guessing among k clusters costs ${formatFixed(chance, 3)}.`;
+export function lossChart({ lossByStep, epochs, summary }: ReportData): Markup | null {
+  const raw = thinOut(lossByStep, MAX_POINTS);
+  if (raw.length === 0) return null;
+  const starts = epochs.map(({ firstStep }) => firstStep);
+  const isLong = epochs.length > MAX_SMOOTHED_EPOCHS;
+  const front = isLong ? epochMeans(lossByStep, starts) : smoothed(lossByStep, starts);
+  const guessing = Math.log(summary.clusters.k);
+  const x = tightAxis(0, Math.max(1, lossByStep.length - 1), { isWhole: true });
+  const y = lossAxis(raw, guessing);
+  const marked = markedEpochs(epochs);
   return chartFigure({
-    title: 'Loss',
-    description,
+    title: 'Training loss',
+    description: `Training loss over ${formatCount(lossByStep.length)} steps, from ${formatFigure(front[0]?.y)} to ${formatFigure(front.at(-1)?.y)}; guessing gives ${formatFixed(guessing, 2)}.`,
     x,
     y,
     xName: 'step',
-    yName: 'cross-entropy of the pseudo-labels',
+    yName: 'cross-entropy [nats]',
+    layers: [
+      ...marked.map(({ firstStep }) => verticalLine(x, firstStep, 'epoch-line')),
+      horizontalLine(y, guessing, 'reference'),
+      line(raw, x, y, 'raw', starts),
+      line(front, x, y, 'first', isLong ? [] : starts),
+      ...hotColumns(lossByStep, epochs, x),
+    ].filter((layer) => layer !== null),
+    notes: [
+      lineNote(y, guessing, `ln k = ${formatFixed(guessing, 2)}`),
+      ...marked.map((epoch, i) => epochNote(epoch, x, i === 0)),
+    ].filter((note) => note !== null),
     legend: [
       { look: 'raw', text: 'each step' },
-      { look: 'first', text: 'moving mean' },
-      { look: 'reference', text: 'guessing' },
+      { look: 'first', text: isLong ? 'mean of each epoch' : 'moving mean within the epoch' },
+      { look: 'reference', text: 'guessing among k clusters' },
     ],
-    layers: [
-      markup`${epochBorders(epochs).map((step) => verticalLine(x, step, 'border'))}`,
-      horizontalLine(y, chance, 'reference'),
-      markup`${line(raw, x, y, 'raw')}${line(smooth, x, y, 'first')}`,
-      markup`${columns(data, x)}`,
-    ],
-    notes: [lineNote(y, chance, `ln ${formatCount(k)} = ${formatFixed(chance, 2)}`)],
   });
 }
 
-/** A head made anew lets the loss jump at each epoch; a mean over that jump would show a slope that nothing has. */
-function smoothed(losses: ArrayLike<number>, epochs: readonly ReportEpoch[]): Float64Array {
-  const starts = epochs.map(({ firstStep }) => firstStep);
-  if (epochs.length > EPOCHS_SEEN_APART) {
-    return movingMean(losses, Math.ceil(losses.length / (2 * EPOCHS_SEEN_APART)));
+/** Within an epoch the loss falls from where the new head starts: a mean must not reach over. */
+function smoothed(losses: ArrayLike<number>, starts: readonly number[]): Point[] {
+  const stepsPerEpoch = losses.length / Math.max(1, starts.length);
+  const radius = Math.round(stepsPerEpoch * SMOOTHING_SHARE);
+  return thinOut(movingMean(losses, radius, starts), MAX_POINTS);
+}
+
+/** A point in the middle of each epoch that has trained. */
+function epochMeans(losses: ArrayLike<number>, starts: readonly number[]): Point[] {
+  return starts
+    .map((start, i) => {
+      const end = Math.min(starts[i + 1] ?? losses.length, losses.length);
+      return { x: (start + end - 1) / 2, y: meanBetween(losses, start, end) };
+    })
+    .filter(({ y }) => Number.isFinite(y));
+}
+
+/** With room above the curve for the names of the epochs. */
+function lossAxis(points: readonly Point[], guessing: number): Axis {
+  let [low, high] = [guessing, guessing];
+  for (const { y } of points) {
+    low = Math.min(low, y);
+    high = Math.max(high, y);
   }
-  const stepsAnEpoch = losses.length / Math.max(1, epochs.length);
-  return movingMean(losses, Math.ceil(stepsAnEpoch / 10), starts);
+  return roundAxis(low, high + 0.12 * (high - low));
 }
 
-/** First steps of some epochs, evenly chosen where there are many; the first epoch begins at the axis. */
-function epochBorders(epochs: readonly ReportEpoch[]): number[] {
-  const every = Math.max(1, roundStep(epochs.length, EPOCH_LINES));
-  return epochs.filter((_, i) => i > 0 && i % every === 0).map(({ firstStep }) => firstStep);
+/** The epochs that get a line: all of a short run, every fifth or tenth of a long one. */
+function markedEpochs(epochs: readonly ReportEpoch[]): readonly ReportEpoch[] {
+  if (epochs.length <= MAX_EPOCH_LINES) return epochs;
+  const every = Math.max(1, roundStep(epochs.length, MAX_EPOCH_LINES));
+  return epochs.filter(({ epoch }) => (epoch + 1) % every === 0);
 }
 
-/** Tooltips: the mean loss by epoch, or by stretches of steps where epochs are too narrow to point at. */
-function columns({ lossByStep, epochs }: ReportData, x: Axis): Markup[] {
-  const steps = lossByStep.length;
-  const isByEpoch = epochs.length > 1 && epochs.length <= COLUMNS;
-  const stretches = Math.min(COLUMNS, steps);
-  const starts = isByEpoch
-    ? epochs.map(({ firstStep }) => firstStep)
-    : Array.from({ length: stretches }, (_, i) => Math.floor((i * steps) / stretches));
-  return starts.map((from, i) => {
-    const to = starts[i + 1] ?? steps;
-    const name = isByEpoch ? `epoch ${epochs[i]!.epoch + 1}, ` : '';
-    const range = `steps ${formatCount(from + 1)}–${formatCount(to)}`;
-    const text = `${name}${range}: mean loss ${formatFixed(meanBetween(lossByStep, from, to), 3)}`;
-    return hotColumn(x, Math.min(from, x.high), Math.min(to, x.high), text);
+/** Null at the right edge, where it would stand outside. */
+function epochNote({ epoch, firstStep }: ReportEpoch, x: Axis, isFirst: boolean): Markup | null {
+  const share = shareOf(x, firstStep);
+  if (share > 0.97) return null;
+  const text = `${isFirst ? 'epoch ' : ''}${formatCount(epoch + 1)}`;
+  return markup`<span class="epoch-note" style="left:${100 * share}%">${text}</span>`;
+}
+
+function hotColumns(
+  losses: ArrayLike<number>,
+  epochs: readonly ReportEpoch[],
+  x: Axis,
+): readonly Markup[] {
+  const count = Math.min(losses.length, MAX_COLUMNS);
+  return Array.from({ length: count }, (_, i) => {
+    const begin = Math.floor((i * losses.length) / count);
+    const end = Math.floor(((i + 1) * losses.length) / count);
+    const epoch = epochs.findLast(({ firstStep }) => firstStep <= begin);
+    const steps =
+      end - begin === 1
+        ? `Step ${formatCount(begin)}`
+        : `Steps ${formatCount(begin)} to ${formatCount(end - 1)}`;
+    const place = epoch === undefined ? steps : `${steps}, epoch ${formatCount(epoch.epoch + 1)}`;
+    const text = `${place}: loss ${formatFigure(meanBetween(losses, begin, end))}`;
+    return hotColumn(x, Math.max(0, begin - 0.5), Math.min(x.high, end - 0.5), text);
   });
-}
-
-function lowest(points: readonly Point[], start: number): number {
-  return points.reduce((low, { y }) => Math.min(low, y), start);
-}
-
-function highest(points: readonly Point[], start: number): number {
-  return points.reduce((high, { y }) => Math.max(high, y), start);
 }

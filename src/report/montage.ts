@@ -1,29 +1,32 @@
-/** Pictures from the largest clusters: what the network finds alike. */
+/** Some images of the largest clusters. */
 import { markup, type Markup } from './markup.ts';
-import { formatNoun, formatPercent } from './number-format.ts';
+import { formatCount, formatNoun, formatPercent } from './number-format.ts';
 import type { ClusterSample, SampleImage } from './report-data.ts';
 
-/** A page that opens from disk loads nothing from elsewhere, whatever it was given. */
-const EMBEDDED_IMAGE = /^data:image\/(?:jpeg|png|webp|gif|avif);base64,[A-Za-z0-9+/]+=*$/;
+/** Nothing else is placed in the page: a page that opens from disk must load nothing. */
+const EMBEDDED_IMAGE = /^data:image\/(?:jpeg|png|webp);base64,[A-Za-z0-9+/]+=*$/;
 
-export function clusterMontage(samples: readonly ClusterSample[]): Markup {
-  return markup`<div class="montage">${samples.map(clusterCard)}</div>`;
+export function montage(samples: readonly ClusterSample[]): Markup {
+  return markup`<div class="montage">
+${samples.map(clusterFigure)}
+</div>`;
 }
 
-function clusterCard({ cluster, size, images, majorityClass }: ClusterSample): Markup {
-  const majority = majorityClass
-    ? markup`<p class="majority" title="${formatPercent(majorityClass.share)} of its images are of class ${majorityClass.name}"><span>${formatPercent(majorityClass.share, 0)}</span> ${majorityClass.name}</p>`
-    : null;
-  return markup`<article class="card cluster">
-<h3>Cluster ${cluster}</h3><p class="small">${formatNoun(size, 'image')}</p>${majority}
-<div class="thumbs">${images.map(thumb)}</div>
-</article>
+function clusterFigure({ cluster, size, images, majorityClass }: ClusterSample): Markup {
+  const shown = images.filter(({ dataUri }) => EMBEDDED_IMAGE.test(dataUri));
+  return markup`<figure class="cluster">
+<figcaption><h3>Cluster ${formatCount(cluster)}</h3><span>${formatNoun(size, 'image')}</span></figcaption>
+${majorityClass === undefined ? null : majority(majorityClass)}
+<div class="images">${shown.map(picture)}</div>
+</figure>
 `;
 }
 
-function thumb({ dataUri, path }: SampleImage): Markup {
-  if (!EMBEDDED_IMAGE.test(dataUri)) {
-    return markup`<span class="thumb" role="img" aria-label="${path}" title="${path}"></span>`;
-  }
-  return markup`<img class="thumb" loading="lazy" decoding="async" src="${dataUri}" alt="${path}" title="${path}">`;
+function majority({ name, share }: { name: string; share: number }): Markup {
+  return markup`<p class="majority"><span class="share" aria-hidden="true"><span style="width:${100 * share}%"></span></span><span><b>${formatPercent(share, 0)}</b> ${name}</span></p>
+`;
+}
+
+function picture({ dataUri, path }: SampleImage): Markup {
+  return markup`<img src="${dataUri}" alt="${path}" title="${path}" loading="lazy" decoding="async">`;
 }

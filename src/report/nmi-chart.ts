@@ -1,84 +1,71 @@
-/** Agreement of the clusterings by epoch: with the one before (do the groups settle?) and with the classes, if known. */
+/** How the clusterings of the epochs agree: each with the one before it, and with the classes of the folders. */
 import { tightAxis, type Axis } from './axis.ts';
 import { chartFigure, dots, hotColumn, line, type LegendEntry } from './chart.ts';
 import type { Point } from './curve.ts';
-import { markup, type Markup } from './markup.ts';
-import { formatFixed } from './number-format.ts';
-import type { ReportEpoch } from './report-data.ts';
+import type { Markup } from './markup.ts';
+import { formatCount, formatFixed } from './number-format.ts';
+import type { ReportData, ReportEpoch } from './report-data.ts';
 
-/** Above this, dots would run into a line anyway. */
-const DOTS = 60;
-const COLUMNS = 250;
+/** More dots would run together. */
+const MAX_DOTS = 40;
 
-interface Series {
-  readonly name: string;
-  readonly look: string;
-  readonly points: readonly Point[];
-}
-
-export function nmiChart(epochs: readonly ReportEpoch[]): Markup {
-  const series = [
-    seriesOf(epochs, 'with the previous epoch', 'first', (epoch) => epoch.nmiToPrevious),
-    seriesOf(epochs, 'with the classes', 'second', (epoch) => epoch.nmiToTruth),
-  ].filter(({ points }) => points.length > 0);
-  if (series.length === 0) {
-    return markup`<figure class="chart"><figcaption><h3>Agreement of clusterings (NMI)</h3></figcaption>
-<p class="empty">Nothing to compare yet: it takes a second epoch, or class sub-folders.</p></figure>`;
-  }
-  const x = epochAxis(epochs);
+/** Null where no epoch has anything to be compared with. */
+export function nmiChart({ epochs, summary }: ReportData): Markup | null {
+  const hasTruth = summary.nmi.toTruth !== null;
+  const x = epochAxis(epochs.length);
   const y = tightAxis(0, 1);
+  const toPrevious = pointsOf(epochs, ({ nmiToPrevious }) => nmiToPrevious);
+  const toTruth = hasTruth ? pointsOf(epochs, ({ nmiToTruth }) => nmiToTruth) : [];
+  if (toPrevious.length + toTruth.length === 0) return null;
+  const legend: LegendEntry[] = [{ look: 'first', text: 'with the previous epoch' }];
+  if (hasTruth) legend.push({ look: 'second', text: 'with the classes' });
   return chartFigure({
-    title: 'Agreement of clusterings (NMI)',
-    description: `NMI by epoch: ${series.map(({ name, points }) => `${name} ${formatFixed(points.at(-1)?.y, 3)} at the end`).join(', ')}.`,
+    title: 'Agreement of clusterings',
+    description: `Normalised mutual information by epoch. With the previous epoch: ${course(toPrevious)}.${hasTruth ? ` With the classes: ${course(toTruth)}.` : ''}`,
     x,
     y,
     xName: 'epoch',
-    yName: '0 unrelated, 1 the same',
-    legend: series.map(legendOf),
-    layers: series
-      .map(({ points, look }) => {
-        const marks = points.length <= DOTS ? dots(points, x, y, look) : null;
-        return markup`${line(points, x, y, look)}${marks}`;
-      })
-      .concat(columns(epochs, series, x)),
+    yName: 'NMI',
+    layers: [
+      ...curve(toPrevious, x, y, 'first'),
+      ...curve(toTruth, x, y, 'second'),
+      ...epochs.map((epoch, i) => column(epoch, i + 1, x, hasTruth)),
+    ],
+    legend,
   });
 }
 
-function seriesOf(
+/** From the first to the last epoch; a single one stands in the middle. */
+function epochAxis(count: number): Axis {
+  return count === 1
+    ? tightAxis(0.5, 1.5, { isWhole: true })
+    : tightAxis(1, count, { isWhole: true });
+}
+
+function pointsOf(
   epochs: readonly ReportEpoch[],
-  name: string,
-  look: string,
   valueOf: (epoch: ReportEpoch) => number | null,
-): Series {
-  const points = epochs.flatMap((epoch) => {
+): Point[] {
+  return epochs.flatMap((epoch, i) => {
     const y = valueOf(epoch);
-    return y !== null && Number.isFinite(y) ? [{ x: epoch.epoch + 1, y }] : [];
+    return y !== null && Number.isFinite(y) ? [{ x: i + 1, y }] : [];
   });
-  return { name, look, points };
 }
 
-function legendOf({ name, look, points }: Series): LegendEntry {
-  return { look, text: `${name}, now ${formatFixed(points.at(-1)?.y, 3)}` };
+function curve(points: readonly Point[], x: Axis, y: Axis, look: string): Markup[] {
+  const marks = points.length <= MAX_DOTS ? dots(points, x, y, look) : null;
+  return [line(points, x, y, look), marks].filter((layer) => layer !== null);
 }
 
-/** Half an epoch of room on both sides, so that single dots lie within. */
-function epochAxis(epochs: readonly ReportEpoch[]): Axis {
-  const first = (epochs[0]?.epoch ?? 0) + 1;
-  const last = (epochs.at(-1)?.epoch ?? 0) + 1;
-  return tightAxis(first - 0.5, last + 0.5, { intervals: 8, isWhole: true });
+function column(epoch: ReportEpoch, at: number, x: Axis, hasTruth: boolean): Markup {
+  const previous = `NMI ${formatFixed(epoch.nmiToPrevious, 3)} with the previous epoch`;
+  const truth = hasTruth ? `, ${formatFixed(epoch.nmiToTruth, 3)} with the classes` : '';
+  const [from, to] = [Math.max(x.low, at - 0.5), Math.min(x.high, at + 0.5)];
+  return hotColumn(x, from, to, `Epoch ${formatCount(at)}: ${previous}${truth}`);
 }
 
-function columns(epochs: readonly ReportEpoch[], series: readonly Series[], x: Axis): Markup[] {
-  const every = Math.ceil(epochs.length / COLUMNS);
-  return epochs
-    .filter((_, i) => i % every === 0)
-    .map(({ epoch }) => {
-      const values = series.flatMap(({ name, points }) => {
-        const point = points.find((candidate) => candidate.x === epoch + 1);
-        return point ? [`${name} ${formatFixed(point.y, 3)}`] : [];
-      });
-      const from = epoch + 0.5;
-      const text = `epoch ${epoch + 1}: ${values.length > 0 ? values.join(', ') : 'nothing to compare'}`;
-      return hotColumn(x, from, Math.min(from + every, x.high), text);
-    });
+function course(points: readonly Point[]): string {
+  const [first, last] = [points[0], points.at(-1)];
+  if (!first || !last) return 'none yet';
+  return `from ${formatFixed(first.y, 3)} to ${formatFixed(last.y, 3)}`;
 }

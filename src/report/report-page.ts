@@ -1,62 +1,89 @@
 /**
- * The report of a run: one HTML page that opens from disk, in any theme, on any width, without network or script.
- * Pure: data in, HTML out. Every text is escaped by src/report/markup.ts.
+ * The report of a run: one HTML file that opens from disk, with no script and nothing loaded from elsewhere.
+ * Data in, HTML out; what is gathered, and from where, is the caller's.
  */
-import { factCards, methodName, pageHeader, scoreCards } from './headline.ts';
+import { clusterSizeChart } from './cluster-size-chart.ts';
+import { epochTable } from './epoch-table.ts';
+import { headline } from './headline.ts';
 import { lossChart } from './loss-chart.ts';
-import { Markup, markup } from './markup.ts';
-import { clusterMontage } from './montage.ts';
+import { markup, type Markup } from './markup.ts';
+import { montage } from './montage.ts';
 import { nmiChart } from './nmi-chart.ts';
+import { formatCount, formatMoment, formatNoun, formatPercent } from './number-format.ts';
+import { phaseTimeFigure } from './phase-time.ts';
 import type { ReportData } from './report-data.ts';
-import { REPORT_STYLE } from './report-style.ts';
-import { sizeChart } from './size-chart.ts';
-import { epochTable, settingsTable, timeBreakdown } from './tables.ts';
+import { settingsTable } from './settings-table.ts';
+import { STYLE } from './style.ts';
+import type { RunSummary } from './summary.ts';
 
-/** Refuses whatever the page does not bring along: no script runs, nothing is fetched. */
-const CONTENT_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
+/** A browser that reads it refuses scripts and the network, whatever the page holds. */
+const POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
 
-/** @returns a whole HTML document; its size is bounded but for the pictures given */
 export function renderReport(data: ReportData): string {
-  const { summary, epochs, montage } = data;
-  return markup`<!doctype html>
-<html lang="en">
+  const { runId } = data.summary;
+  const page = markup`<html lang="en">
 <head>
 <meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${POLICY}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="${CONTENT_POLICY}">
-<title>${methodName(summary.algorithm)} run ${summary.runId}</title>
-<style>${new Markup(REPORT_STYLE)}</style>
+<title>Run ${runId}</title>
+${STYLE}
 </head>
 <body>
-<main>
 ${pageHeader(data)}
-${section('Evaluation', scoreCards(summary))}
-${section('In figures', factCards(summary))}
-${section('Learning', learning(data))}
-${montage.length > 0 ? section('The largest clusters', clusterMontage(montage)) : null}
-${section('Where the time went', card(timeBreakdown(summary)))}
-${section('Every epoch', card(epochTable(epochs)))}
-${section('Settings', card(settingsTable(data.settings)))}
-<footer><p>Written by deepcluster-ps. The same figures for machines: <code>summary.json</code>, <code>${summary.lossByStep}</code>, <code>metrics.jsonl</code>.</p></footer>
+<main>
+${section('results', 'Results', headline(data.summary))}
+${section('learning', 'Learning', learning(data))}
+${section('epochs', 'Epochs', epochs(data))}
+${data.montage.length === 0 ? null : section('clusters', 'The largest clusters', montage(data.montage))}
+${data.settings.length === 0 ? null : section('settings', 'Settings other than the defaults', settingsTable(data.settings))}
 </main>
+<footer>Made by deepcluster-ps, ${formatMoment(data.generatedAt)}. The figures are in summary.json, the loss of every step in ${data.summary.lossByStep}.</footer>
 </body>
-</html>
-`.text;
+</html>`;
+  return `<!doctype html>\n${page.text}\n`;
 }
 
-function learning(data: ReportData): Markup {
-  return markup`${card(lossChart(data))}
-<div class="pair">${card(nmiChart(data.epochs))}${card(sizeChart(data.clusterSizes))}</div>`;
+function pageHeader({ summary, generatedAt }: ReportData): Markup {
+  const facts = [
+    summary.algorithm,
+    summary.architecture,
+    `k = ${formatCount(summary.clusters.k)}`,
+    `engine ${summary.engine}`,
+    formatMoment(generatedAt),
+  ];
+  return markup`<header>
+<p class="kind">Training run</p>
+<h1>${summary.runId}</h1>
+<ul class="facts">${facts.map((fact) => markup`<li>${fact}</li>`)}</ul>
+<p class="lead">${lead(summary)}</p>
+</header>`;
 }
 
-function section(title: string, content: Markup): Markup {
-  return markup`<section>
-<h2>${title}</h2>
+function lead({ images, clusters, epochs: count, evaluation }: RunSummary): string {
+  const learnt = `${formatNoun(images, 'image')}, grouped without labels into ${formatNoun(clusters.k, 'cluster')} over ${formatNoun(count, 'epoch')}.`;
+  if (evaluation === null) return learnt;
+  const { linearTop1, randomLinearTop1 } = evaluation;
+  return `${learnt} On the features a linear probe names the class of ${formatPercent(linearTop1)} of held-out images; on those of the untrained network, of ${formatPercent(randomLinearTop1)}.`;
+}
+
+function section(id: string, title: string, content: Markup): Markup {
+  return markup`<section aria-labelledby="${id}">
+<h2 id="${id}">${title}</h2>
 ${content}
 </section>`;
 }
 
-function card(content: Markup): Markup {
-  return markup`<div class="card">${content}</div>`;
+function learning(data: ReportData): Markup {
+  const charts = [lossChart(data), nmiChart(data), clusterSizeChart(data)];
+  return markup`<div class="charts">
+${charts}
+</div>`;
+}
+
+function epochs({ epochs: rows, summary }: ReportData): Markup {
+  const table = rows.length === 0 ? null : epochTable(rows, summary.nmi.toTruth !== null);
+  return markup`${phaseTimeFigure(summary)}
+${table}`;
 }

@@ -5,7 +5,7 @@
 
 /** How far a phase is; `total` counts what `unit` names. */
 export interface Progress {
-  /** Counted from 1, as people do; above `epochs`, the phase belongs to no epoch. */
+  /** Counted from 0, as everywhere in the program; at `epochs` or above, the phase belongs to no epoch. */
   readonly epoch: number;
   readonly epochs: number;
   readonly phase: string;

@@ -114,7 +114,8 @@ function lineView({ stream, nowMs, lineEveryMs = 5_000 }: ProgressViewOptions): 
 }
 
 function titleOf({ epoch, epochs, phase }: Progress): string {
-  return epoch > epochs ? phase : `epoch ${epoch}/${epochs} ${phase}`;
+  // People count from 1.
+  return epoch >= epochs ? phase : `epoch ${epoch + 1}/${epochs} ${phase}`;
 }
 
 /** `600/1200 images`, `240/s`, `3 s left`, `loss 2.9` */

@@ -203,6 +203,25 @@ describe('a worker that dies', () => {
     assert.equal(error?.message, 'deepcluster: engine tensorflow: no such file');
   });
 
+  test('is quoted by its error, not by its log or its stack', async () => {
+    const prints = [
+      'starting',
+      'TypeError: no such thing',
+      '    at main.ts:3:4',
+      'Node.js v20.19.0',
+      '{"level":"info","event":"engine.started"}',
+    ];
+    const { error } = await play(newFolder(), {
+      coordinator: { says: [LISTENING] },
+      workers: [{ prints, kills: true }],
+      maxRestarts: 0,
+    });
+    assert.match(
+      error?.message ?? '',
+      /the last by signal SIGKILL: TypeError: no such thing; see /,
+    );
+  });
+
   test('is not waited for in its pause when the run ends', async () => {
     const folder = newFolder();
     const attempts = join(folder, 'attempts');

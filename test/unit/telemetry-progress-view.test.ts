@@ -38,7 +38,7 @@ function viewOn(isTTY: boolean): Shown {
   };
 }
 
-function extract(done: number, epoch = 1): Progress {
+function extract(done: number, epoch = 0): Progress {
   return { epoch, epochs: 3, phase: 'extract', done, total: 1200, unit: 'images' };
 }
 
@@ -80,8 +80,8 @@ describe('without a terminal', () => {
 
   test('the same phase of the next epoch starts anew', () => {
     const { view, lines } = viewOn(false);
-    view.show(extract(1200, 1));
-    view.show(extract(0, 2));
+    view.show(extract(1200, 0));
+    view.show(extract(0, 1));
     assert.deepEqual(lines(), [
       'epoch 1/3 extract 1200/1200 images',
       'epoch 2/3 extract 0/1200 images',
@@ -99,7 +99,7 @@ describe('without a terminal', () => {
   test('a phase outside the epochs is named alone', () => {
     const { view, lines } = viewOn(false);
     const verify = { epochs: 3, phase: 'verify', done: 1, total: 2, unit: 'images' };
-    view.show({ ...verify, epoch: 4 });
+    view.show({ ...verify, epoch: 3 });
     assert.deepEqual(lines(), ['verify 1/2 images']);
   });
 

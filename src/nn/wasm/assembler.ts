@@ -22,6 +22,7 @@ export interface WasmFunction {
 export const local = {
   get: (index: number): Code => [0x20, ...unsigned(index)],
   set: (index: number): Code => [0x21, ...unsigned(index)],
+  tee: (index: number): Code => [0x22, ...unsigned(index)],
 };
 
 export const i32 = {
@@ -30,8 +31,6 @@ export const i32 = {
   load: (offset: number): Code => [0x28, 2, ...unsigned(offset)],
   add: [0x6a] as Code,
   sub: [0x6b] as Code,
-  and: [0x71] as Code,
-  shiftRightUnsigned: [0x76] as Code,
 };
 
 export const v128 = {
@@ -54,15 +53,13 @@ export function advance(index: number, bytes: number): Code {
   return [...local.get(index), ...i32.const(bytes), ...i32.add, ...local.set(index)];
 }
 
-/** Runs `body` as often as local `counter` says, which is 0 afterwards; not at all if it is 0 before. */
+/** Runs `body` as often as local `counter` says, which is 0 afterwards; at least once, whatever it says. */
 export function repeat(counter: number, body: Code): Code {
-  const [block, loop, empty, end, branch, branchIf, isZero] = [2, 3, 0x40, 0x0b, 0x0c, 0x0d, 0x45];
+  const [loop, empty, end, branchIf] = [0x03, 0x40, 0x0b, 0x0d];
   return [
-    ...[block, empty, loop, empty],
-    ...[...local.get(counter), isZero, branchIf, 1],
-    ...body,
-    ...[...advance(counter, -1), branch, 0],
-    ...[end, end],
+    ...[loop, empty, ...body],
+    ...[...local.get(counter), ...i32.const(1), ...i32.sub, ...local.tee(counter), branchIf, 0],
+    end,
   ];
 }
 

@@ -20,11 +20,10 @@ import {
 } from './assembler.ts';
 
 /** Rows of a tile: 6 x 2 accumulators, two vectors of one operand and one of the other fill the 16 registers of x64. */
-export const TILE_ROWS = 6;
+export const TILE_ROWS = 4;
 /** Columns of a tile: two vectors. */
 export const PANEL = 8;
 const PANEL_BYTES = 4 * PANEL;
-const UNROLL = 4;
 
 /**
  * out[i, :] = window i times b, for as many windows as the tile is high.
@@ -125,31 +124,23 @@ function windowsTimesMatrixCode(height: number, isFused: boolean): WasmFunction 
   const right = range(params + 2 + 2 * height, height);
   const [bLeft, bRight, splat] = range(params + 2 + 3 * height, 3) as [number, number, number];
 
-  /** One window element, `ahead` elements after the pointers. */
-  const element = (ahead: number): Code => [
-    ...[...local.get(b), ...v128.load(ahead * PANEL_BYTES), ...local.set(bLeft)],
-    ...[...local.get(b), ...v128.load(ahead * PANEL_BYTES + 16), ...local.set(bRight)],
-    ...row.flatMap((pointer, i) => [
-      ...[...local.get(pointer), ...v128.loadSplat(4 * ahead), ...local.set(splat)],
-      ...multiplyAdd(left[i]!, [...local.get(splat), ...local.get(bLeft)], isFused),
-      ...multiplyAdd(right[i]!, [...local.get(splat), ...local.get(bRight)], isFused),
-    ]),
-  ];
-  const elements = (count: number): Code => [
-    ...range(0, count).flatMap(element),
-    ...advance(b, count * PANEL_BYTES),
-    ...row.flatMap((pointer) => advance(pointer, 4 * count)),
-  ];
   const body: Code = [
     ...row.flatMap((pointer, i) => addressAt(a, windowOffsets, i, pointer)),
     ...[...left, ...right].flatMap((sum) => [...v128.zero, ...local.set(sum)]),
     ...[...local.get(segments), ...local.set(segment)],
     ...repeat(segment, [
-      ...[...local.get(segmentLength), ...i32.const(Math.log2(UNROLL))],
-      ...[...i32.shiftRightUnsigned, ...local.set(step)],
-      ...repeat(step, elements(UNROLL)),
-      ...[...local.get(segmentLength), ...i32.const(UNROLL - 1), ...i32.and, ...local.set(step)],
-      ...repeat(step, elements(1)),
+      ...[...local.get(segmentLength), ...local.set(step)],
+      ...repeat(step, [
+        ...[...local.get(b), ...v128.load(0), ...local.set(bLeft)],
+        ...[...local.get(b), ...v128.load(16), ...local.set(bRight)],
+        ...advance(b, PANEL_BYTES),
+        ...row.flatMap((pointer, i) => [
+          ...[...local.get(pointer), ...v128.loadSplat(0), ...local.set(splat)],
+          ...advance(pointer, 4),
+          ...multiplyAdd(left[i]!, [...local.get(splat), ...local.get(bLeft)], isFused),
+          ...multiplyAdd(right[i]!, [...local.get(splat), ...local.get(bRight)], isFused),
+        ]),
+      ]),
       ...row.flatMap((pointer) => add(pointer, gap)),
     ]),
     ...row.flatMap((pointer, i) => [

@@ -1,0 +1,382 @@
+/** The manifests in k8s/base: whether their parts fit each other, the command line and the configuration. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { parse, parseAllDocuments } from 'yaml';
+import { loadRunConfig } from '../../src/config/load.ts';
+import { packageRoot } from '../../src/config/package-root.ts';
+import { EXIT } from '../../src/errors.ts';
+import { isLoopback } from '../../src/rpc/channel.ts';
+
+const BASE = join(packageRoot(), 'k8s', 'base');
+
+interface Metadata {
+  readonly name: string;
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+interface Probe {
+  readonly grpc: { readonly port: number; readonly service: string };
+}
+
+interface Container {
+  readonly name: string;
+  readonly image: string;
+  readonly command: readonly string[];
+  readonly args: readonly string[];
+  readonly ports?: readonly { readonly name: string; readonly containerPort: number }[];
+  readonly volumeMounts: readonly {
+    readonly name: string;
+    readonly mountPath: string;
+    readonly readOnly?: boolean;
+  }[];
+  readonly resources: {
+    readonly requests: Readonly<Record<string, unknown>>;
+    readonly limits: Readonly<Record<string, unknown>>;
+  };
+  readonly securityContext: Readonly<Record<string, unknown>>;
+  readonly startupProbe?: Probe;
+  readonly readinessProbe?: Probe;
+  readonly livenessProbe?: Probe;
+}
+
+interface Volume {
+  readonly name: string;
+  readonly configMap?: { readonly name: string };
+  readonly persistentVolumeClaim?: { readonly claimName: string; readonly readOnly?: boolean };
+  readonly emptyDir?: object;
+}
+
+interface PodSpec {
+  readonly restartPolicy: string;
+  readonly automountServiceAccountToken: boolean;
+  readonly enableServiceLinks: boolean;
+  readonly terminationGracePeriodSeconds: number;
+  readonly securityContext: Readonly<Record<string, unknown>>;
+  readonly containers: readonly Container[];
+  readonly volumes: readonly Volume[];
+}
+
+interface FailureRule {
+  readonly action: string;
+  readonly onExitCodes?: { readonly containerName: string; readonly values: readonly number[] };
+  readonly onPodConditions?: readonly { readonly type: string; readonly status: string }[];
+}
+
+interface JobSpec {
+  readonly completionMode?: string;
+  readonly completions?: number;
+  readonly parallelism?: number;
+  readonly backoffLimitPerIndex?: number;
+  readonly podReplacementPolicy: string;
+  readonly successPolicy?: { readonly rules: readonly { readonly succeededCount: number }[] };
+  readonly podFailurePolicy: { readonly rules: readonly FailureRule[] };
+  readonly template: { readonly metadata: Metadata; readonly spec: PodSpec };
+}
+
+interface ServiceSpec {
+  readonly clusterIP: string;
+  readonly publishNotReadyAddresses: boolean;
+  readonly selector: Readonly<Record<string, string>>;
+  readonly ports: readonly { readonly port: number; readonly targetPort: string }[];
+}
+
+interface Selector {
+  readonly podSelector: { readonly matchLabels: Readonly<Record<string, string>> };
+}
+
+interface PolicySpec extends Selector {
+  readonly ingress: readonly {
+    readonly from: readonly Selector[];
+    readonly ports: readonly { readonly port: number }[];
+  }[];
+}
+
+interface Manifest {
+  readonly kind: string;
+  readonly metadata: Metadata;
+  readonly spec?: unknown;
+  readonly data?: Readonly<Record<string, string>>;
+}
+
+interface Kustomization {
+  readonly labels: readonly { readonly pairs: Readonly<Record<string, string>> }[];
+  readonly resources: readonly string[];
+  readonly configMapGenerator: readonly {
+    readonly name: string;
+    readonly files: readonly string[];
+  }[];
+  readonly images: readonly { readonly name: string }[];
+}
+
+const kustomization = parse(
+  readFileSync(join(BASE, 'kustomization.yaml'), 'utf8'),
+) as Kustomization;
+
+function documentsOf(text: string): Manifest[] {
+  return parseAllDocuments(text).map((document) => {
+    assert.deepEqual(document.errors, []);
+    return document.toJS() as Manifest;
+  });
+}
+
+/** What `kubectl kustomize` makes of the base, or null where there is no kubectl. */
+function rendered(): Manifest[] | null {
+  const { status, stdout, stderr, error } = spawnSync('kubectl', ['kustomize', BASE], {
+    encoding: 'utf8',
+  });
+  if (error !== undefined) return null;
+  assert.equal(status, 0, stderr);
+  return documentsOf(stdout);
+}
+
+/** The files themselves, with the labels and the ConfigMap that kustomize would add. */
+function composed(): Manifest[] {
+  const common = Object.assign({}, ...kustomization.labels.map(({ pairs }) => pairs)) as object;
+  const addLabels = (metadata: Metadata): Metadata => ({
+    ...metadata,
+    labels: { ...metadata.labels, ...common },
+  });
+  const resources = kustomization.resources.flatMap((file) =>
+    documentsOf(readFileSync(join(BASE, file), 'utf8')).map((manifest) => {
+      if (manifest.kind !== 'Job') return { ...manifest, metadata: addLabels(manifest.metadata) };
+      const spec = manifest.spec as JobSpec;
+      const template = { ...spec.template, metadata: addLabels(spec.template.metadata) };
+      return { ...manifest, spec: { ...spec, template } };
+    }),
+  );
+  const configMaps = kustomization.configMapGenerator.map(({ name, files }) => ({
+    kind: 'ConfigMap',
+    metadata: { name },
+    data: Object.fromEntries(
+      files.map((file) => [file, readFileSync(join(BASE, file), 'utf8')] as const),
+    ),
+  }));
+  return [...resources, ...configMaps];
+}
+
+const byKustomize = rendered();
+const manifests = byKustomize ?? composed();
+
+function only(kind: string, name: RegExp): Manifest {
+  const found = manifests.filter((each) => each.kind === kind && name.test(each.metadata.name));
+  assert.equal(found.length, 1, `${kind} ${name.source}`);
+  return found[0]!;
+}
+
+function jobOf(name: string): JobSpec {
+  return only('Job', new RegExp(`^deepcluster-${name}$`)).spec as JobSpec;
+}
+
+function labelsOf(job: JobSpec): Readonly<Record<string, string>> {
+  return job.template.metadata.labels ?? {};
+}
+
+function selects(
+  selector: Readonly<Record<string, string>>,
+  labels: Readonly<Record<string, string>>,
+): boolean {
+  return Object.entries(selector).every(([key, value]) => labels[key] === value);
+}
+
+/** The flags of a container's command with their values; null for a flag without one. */
+function flagsOf({ args }: Container): Map<string, string | null> {
+  return new Map(
+    args.slice(1).map((arg) => {
+      const split = arg.indexOf('=');
+      return split < 0 ? [arg, null] : [arg.slice(0, split), arg.slice(split + 1)];
+    }),
+  );
+}
+
+const coordinator = jobOf('coordinator');
+const worker = jobOf('worker');
+const jobs = { coordinator, worker };
+const containers = {
+  coordinator: coordinator.template.spec.containers[0]!,
+  worker: worker.template.spec.containers[0]!,
+};
+const service = only('Service', /./).spec as ServiceSpec;
+const configMap = only('ConfigMap', /./);
+
+describe(`the base, ${byKustomize ? 'rendered by kubectl' : 'read from its files for want of kubectl'}`, () => {
+  for (const [name, job] of Object.entries(jobs)) {
+    const { spec } = job.template;
+    const container = spec.containers[0]!;
+
+    test(`the ${name}'s command and flags are those of the program`, () => {
+      const [program, script] = container.command;
+      assert.equal(program, 'node');
+      assert.ok(existsSync(join(packageRoot(), script!)));
+      assert.equal(container.args[0], name);
+      const help = spawnSync(process.execPath, [join(packageRoot(), script!), name, '--help'], {
+        encoding: 'utf8',
+        env: { ...process.env, COLUMNS: '200' },
+      });
+      assert.equal(help.status, 0, help.stderr);
+      for (const [flag, value] of flagsOf(container)) {
+        const line = help.stdout.split('\n').find((text) => text.trim().split(' ')[0] === flag);
+        assert.ok(line !== undefined, `${name} ${flag} is not in its help`);
+        assert.equal(line.includes(`${flag} <`), value !== null, `${flag} takes a value or not`);
+      }
+    });
+
+    test(`the ${name}'s mounts name its volumes, and every volume is mounted`, () => {
+      const mounted = container.volumeMounts.map((mount) => mount.name).sort();
+      assert.deepEqual(mounted, spec.volumes.map((volume) => volume.name).sort());
+      const paths = container.volumeMounts.map((mount) => mount.mountPath);
+      assert.equal(new Set(paths).size, paths.length);
+    });
+
+    test(`the ${name} may write to its run folder and /tmp alone, and is nobody in the cluster`, () => {
+      const writable = container.volumeMounts.filter((mount) => mount.readOnly !== true);
+      const expected = name === 'coordinator' ? ['/runs', '/tmp'] : ['/tmp'];
+      assert.deepEqual(writable.map((mount) => mount.mountPath).sort(), expected);
+      assert.deepEqual(container.securityContext, {
+        allowPrivilegeEscalation: false,
+        readOnlyRootFilesystem: true,
+        capabilities: { drop: ['ALL'] },
+      });
+      assert.equal(spec.securityContext['runAsNonRoot'], true);
+      assert.ok(Number(spec.securityContext['runAsUser']) > 0);
+      assert.deepEqual(spec.securityContext['seccompProfile'], { type: 'RuntimeDefault' });
+      assert.equal(spec.automountServiceAccountToken, false);
+    });
+
+    test(`the ${name}'s environment holds no variables of Services, which could read as settings`, () => {
+      assert.equal(spec.enableServiceLinks, false);
+    });
+
+    test(`a ${name} that no retry will mend is given up first, and a disruption is never counted`, () => {
+      assert.equal(spec.restartPolicy, 'Never'); // the API refuses podFailurePolicy with any other
+      assert.equal(job.podReplacementPolicy, 'Failed');
+      const [mistake, disruption, ...others] = job.podFailurePolicy.rules;
+      assert.equal(mistake?.action, name === 'coordinator' ? 'FailJob' : 'FailIndex');
+      assert.equal(mistake.onExitCodes?.containerName, container.name);
+      assert.deepEqual(mistake.onExitCodes.values, [EXIT.invalid]);
+      assert.equal(disruption?.action, 'Ignore');
+      assert.deepEqual(disruption.onPodConditions, [{ type: 'DisruptionTarget', status: 'True' }]);
+      assert.deepEqual(others, []); // all else counts: a failure that repeats must come to an end
+    });
+  }
+
+  test('both Jobs run the image that an overlay is told to rename', () => {
+    const { name } = kustomization.images[0]!;
+    for (const { image } of Object.values(containers)) assert.equal(image.split(':')[0], name);
+  });
+
+  test('the Service leads to the coordinator alone, by the ports it listens on, ready or not', () => {
+    assert.equal(selects(service.selector, labelsOf(coordinator)), true);
+    assert.equal(selects(service.selector, labelsOf(worker)), false);
+    assert.equal(service.clusterIP, 'None');
+    assert.equal(service.publishNotReadyAddresses, true);
+    const named = new Map(containers.coordinator.ports?.map((port) => [port.name, port]));
+    for (const { port, targetPort } of service.ports) {
+      // The name of a headless Service leads past its ports to the pod: they must be equal.
+      assert.equal(named.get(targetPort)?.containerPort, port);
+    }
+    const flags = flagsOf(containers.coordinator);
+    const listens = ['--listen', '--parameter-listen'].map((flag) => flags.get(flag));
+    assert.deepEqual(
+      listens,
+      service.ports.map(({ port }) => `0.0.0.0:${port}`),
+    );
+  });
+
+  test('workers look for the coordinator by the name and control port of the Service', () => {
+    const name = only('Service', /./).metadata.name;
+    const port = service.ports[0]!.port;
+    assert.equal(flagsOf(containers.worker).get('--coordinator'), `${name}:${port}`);
+  });
+
+  test('the probes ask the health service of the control port', () => {
+    const { startupProbe, readinessProbe, livenessProbe } = containers.coordinator;
+    for (const probe of [startupProbe, readinessProbe, livenessProbe]) {
+      assert.deepEqual(probe?.grpc, { port: service.ports[0]!.port, service: '' });
+    }
+  });
+
+  test('what listens beyond loopback without encryption admits the workers and nobody else', () => {
+    const flags = flagsOf(containers.coordinator);
+    assert.equal(isLoopback(flags.get('--listen') ?? ''), false);
+    assert.ok(flags.has('--insecure'));
+    const policies = manifests.filter(({ kind }) => kind === 'NetworkPolicy');
+    const policiesFor = (job: JobSpec): PolicySpec[] =>
+      policies
+        .map(({ spec }) => spec as PolicySpec)
+        .filter(({ podSelector }) => selects(podSelector.matchLabels, labelsOf(job)));
+    const [admission, ...others] = policiesFor(coordinator);
+    assert.deepEqual(others, []); // policies add up: a second one could only admit more
+    assert.equal(admission?.ingress.length, 1);
+    const { from, ports } = admission.ingress[0]!;
+    assert.equal(from.length, 1);
+    assert.equal(selects(from[0]!.podSelector.matchLabels, labelsOf(worker)), true);
+    assert.equal(selects(from[0]!.podSelector.matchLabels, labelsOf(coordinator)), false);
+    assert.deepEqual(
+      ports.map(({ port }) => port),
+      service.ports.map(({ port }) => port),
+    );
+    assert.deepEqual(
+      policiesFor(worker).map(({ ingress }) => ingress),
+      [[]],
+    );
+  });
+
+  test('the configuration is mounted under the name of the generated ConfigMap, with the key that --config names', () => {
+    const file = flagsOf(containers.coordinator).get('--config') ?? '';
+    const mount = containers.coordinator.volumeMounts.find(({ mountPath }) =>
+      file.startsWith(`${mountPath}/`),
+    );
+    const volume = coordinator.template.spec.volumes.find(({ name }) => name === mount?.name);
+    assert.equal(volume?.configMap?.name, configMap.metadata.name);
+    assert.deepEqual(Object.keys(configMap.data ?? {}), [file.slice(mount!.mountPath.length + 1)]);
+  });
+
+  test('run.yaml is a valid configuration of the paper with the images where both Jobs mount them', () => {
+    const { config } = loadRunConfig({ file: join(BASE, 'run.yaml'), env: {}, settings: [] });
+    assert.equal(config.model.architecture, 'alexnet-bn');
+    assert.equal(config.clustering.k, 10_000);
+    assert.equal(config.cluster.engine, 'tensorflow'); // never in silence a slower one
+    const { source } = config.data;
+    assert.equal(flagsOf(containers.worker).get('--data'), source);
+    for (const [name, { volumeMounts }] of Object.entries(containers)) {
+      const mount = volumeMounts.find(({ mountPath }) => mountPath === source);
+      assert.equal(mount?.readOnly, true, name);
+    }
+    const claims = Object.values(jobs).map(({ template }) => {
+      const images = template.spec.volumes.find(({ name }) => name === 'images');
+      return images?.persistentVolumeClaim;
+    });
+    assert.deepEqual(claims[0], claims[1]);
+    assert.equal(claims[0]?.readOnly, true);
+    // More workers than slices of a step would pay for GPUs that wait.
+    const { batchSize, sliceSize } = config.training;
+    assert.equal(worker.completions, batchSize / sliceSize);
+  });
+
+  test('the run folder lies on a claim of the base, and a restarted pod goes on with its run', () => {
+    const flags = flagsOf(containers.coordinator);
+    const mount = containers.coordinator.volumeMounts.find(({ mountPath }) =>
+      flags.get('--out')?.startsWith(`${mountPath}/`),
+    );
+    const volume = coordinator.template.spec.volumes.find(({ name }) => name === mount?.name);
+    const claim = volume?.persistentVolumeClaim?.claimName;
+    assert.equal(only('PersistentVolumeClaim', /./).metadata.name, claim);
+    assert.ok(flags.has('--resume-or-begin'));
+  });
+
+  test('each worker has one GPU and a name of its own, and the first to finish ends the Job', () => {
+    assert.equal(containers.worker.resources.limits['nvidia.com/gpu'], 1);
+    assert.equal(containers.coordinator.resources.limits['nvidia.com/gpu'], undefined);
+    assert.equal(worker.completionMode, 'Indexed');
+    assert.equal(worker.parallelism, worker.completions);
+    assert.match(
+      flagsOf(containers.worker).get('--worker-id') ?? '',
+      /\$\(JOB_COMPLETION_INDEX\)$/,
+    );
+    assert.ok((worker.backoffLimitPerIndex ?? 0) > 0); // the API asks for it with FailIndex
+    assert.deepEqual(worker.successPolicy?.rules, [{ succeededCount: 1 }]);
+  });
+});

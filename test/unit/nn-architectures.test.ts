@@ -1,0 +1,101 @@
+/** Parameter counts of the published networks, names, places and initial rules; no tensor is made. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { describeModel } from '../../src/nn/architectures.ts';
+import type { ModelConfig } from '../../src/nn/config.ts';
+import { bodyCount, validateLayout } from '../../src/ps/layout.ts';
+
+const ALEXNET: ModelConfig = {
+  architecture: 'alexnet-bn',
+  sobel: true,
+  dropout: 0.5,
+  width: 32,
+  featureDim: 256,
+};
+const SMALL: ModelConfig = { ...ALEXNET, architecture: 'small-convnet' };
+
+test('AlexNet has the published number of parameters, with and without Sobel', () => {
+  const count = (sobel: boolean, classes: number) =>
+    describeModel({ ...ALEXNET, sobel }, 224, classes).layout;
+  assert.equal(bodyCount(count(true, 10_000)), 58_272_480);
+  assert.equal(bodyCount(count(false, 10_000)), 58_284_096);
+  assert.equal(count(true, 10_000).parameterCount, 99_242_480);
+  assert.equal(count(false, 10_000).parameterCount, 99_254_096);
+  assert.equal(count(true, 1000).parameterCount, 62_369_480);
+  // Running means and variances of five batch norms.
+  assert.equal(count(true, 1000).statisticCount, 2 * (96 + 256 + 384 + 384 + 256));
+});
+
+test('the layers of AlexNet have the published sizes', () => {
+  const { layout, featureDim, featureName } = describeModel(ALEXNET, 224, 10_000);
+  const size = (...names: string[]) =>
+    layout.variables.filter(({ name }) => names.includes(name)).reduce((n, v) => n + v.size, 0);
+  assert.equal(size('features.0.weight', 'features.0.bias'), 23_328);
+  assert.equal(size('features.4.weight', 'features.4.bias'), 614_656);
+  assert.equal(size('features.8.weight', 'features.8.bias'), 885_120);
+  assert.equal(size('features.11.weight', 'features.11.bias'), 1_327_488);
+  assert.equal(size('features.14.weight', 'features.14.bias'), 884_992);
+  const dense = ['classifier.1', 'classifier.4'].flatMap((n) => [`${n}.weight`, `${n}.bias`]);
+  assert.equal(size(...dense), 54_534_144);
+  assert.equal(size('top_layer.weight', 'top_layer.bias'), 40_970_000);
+  assert.equal(featureDim, 4096);
+  assert.equal(featureName, 'fc7 (4096)');
+});
+
+test('the feature is the last fully connected layer before its ReLU and the head', () => {
+  for (const config of [ALEXNET, SMALL]) {
+    const { layers, featureLayer } = describeModel(config, 224, 10);
+    const kinds = layers.slice(featureLayer).map(({ kind }) => kind);
+    assert.deepEqual(kinds, ['dense', 'relu', 'dense']);
+  }
+});
+
+test('layouts are packed, with the head last', () => {
+  for (const config of [ALEXNET, SMALL]) {
+    const { layout } = describeModel(config, 224, 10);
+    validateLayout(layout);
+    assert.deepEqual(
+      layout.variables.filter(({ group }) => group === 'head').map(({ name }) => name),
+      ['top_layer.weight', 'top_layer.bias'],
+    );
+  }
+});
+
+test('convolutions begin by fan-out, fully connected layers at 0.01, batch norm as identity', () => {
+  const { layout } = describeModel(ALEXNET, 224, 1000);
+  const rule = (name: string) => layout.variables.find((v) => v.name === name)!.initial;
+  const std = (name: string) => {
+    const initial = rule(name);
+    return initial.kind === 'normal' ? initial.std.toFixed(6) : initial.kind;
+  };
+  assert.equal(std('features.0.weight'), '0.013122');
+  assert.equal(std('features.4.weight'), '0.017678');
+  assert.equal(std('features.8.weight'), '0.024056');
+  assert.equal(std('features.11.weight'), '0.024056');
+  assert.equal(std('features.14.weight'), '0.029463');
+  assert.equal(std('classifier.1.weight'), '0.010000');
+  assert.equal(std('top_layer.weight'), '0.010000');
+  assert.deepEqual(rule('features.1.weight'), { kind: 'constant', value: 1 });
+  assert.deepEqual(rule('features.1.bias'), { kind: 'constant', value: 0 });
+  const initials = layout.statistics.slice(0, 2).map(({ name, initial }) => [name, initial]);
+  assert.deepEqual(initials, [
+    ['features.1.running_mean', { kind: 'constant', value: 0 }],
+    ['features.1.running_var', { kind: 'constant', value: 1 }],
+  ]);
+});
+
+test('the small network pools 64 px to 2 x 2 before its fully connected layer', () => {
+  const { layout, featureName } = describeModel(SMALL, 64, 50);
+  const fc = layout.variables.find(({ name }) => name === 'classifier.1.weight')!;
+  assert.deepEqual(fc.shape, [2 * 2 * 4 * 32, 256]);
+  assert.equal(featureName, 'fc (256)');
+});
+
+test('images that the poolings would use up are a configuration error that names the key', () => {
+  const describe = (config: ModelConfig, size: number) => () => describeModel(config, size, 10);
+  const error = { code: 'CONFIG_INVALID', message: /data\.imageSize.*at least 31 .*got 24/ };
+  assert.throws(describe(SMALL, 24), error);
+  assert.throws(describe(ALEXNET, 32), { code: 'CONFIG_INVALID', message: /data\.imageSize/ });
+  assert.doesNotThrow(describe(SMALL, 31));
+  assert.throws(describe(SMALL, 30), { code: 'CONFIG_INVALID' });
+});

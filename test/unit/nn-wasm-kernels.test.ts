@@ -1,0 +1,273 @@
+/** The kernels given to the wasm backend, against the library's plain JavaScript backend or the definition. */
+import assert from 'node:assert/strict';
+import { before, test } from 'node:test';
+import * as tf from '@tensorflow/tfjs';
+import { startEngine } from '../../src/nn/engine.ts';
+import { batchNorm, batchNormGradient } from '../../src/nn/operations.ts';
+import { assertClose, centredValues } from '../support/nn-arrays.ts';
+
+type Shape4 = [number, number, number, number];
+
+/** Sums of up to some thousand products of float32 in two different orders. */
+const FLOAT32_SUMS = 1e-5;
+
+before(async () => {
+  tf.env().set('IS_TEST', true); // no banner of the JavaScript backend
+  await startEngine('wasm', {});
+});
+
+/** The kernel's result on a backend. */
+async function onBackend(backend: 'cpu' | 'wasm', run: () => tf.Tensor): Promise<Float32Array> {
+  await tf.setBackend(backend);
+  assert.equal(tf.getBackend(), backend);
+  const output = tf.tidy(run);
+  const values = output.dataSync<'float32'>().slice();
+  output.dispose();
+  return values;
+}
+
+function seeded(seed: number, shape: readonly number[]): tf.Tensor {
+  const size = shape.reduce((product, side) => product * side, 1);
+  return tf.tensor(centredValues(seed, size), [...shape]);
+}
+
+function runKernel(
+  name: string,
+  inputs: Record<string, tf.Tensor>,
+  attributes: Record<string, unknown>,
+): tf.Tensor {
+  return tf.engine().runKernel(name, inputs, attributes as tf.NamedAttrMap) as tf.Tensor;
+}
+
+const explicit = (top: number, bottom: number, left: number, right: number) =>
+  [
+    [0, 0],
+    [top, bottom],
+    [left, right],
+    [0, 0],
+  ] as tf.backend_util.ExplicitPadding;
+
+const CONVOLUTIONS: readonly {
+  readonly x: Shape4;
+  readonly kernel: number;
+  readonly stride: number;
+  readonly pad: 'same' | 'valid' | tf.backend_util.ExplicitPadding;
+  readonly out: number;
+}[] = [
+  { x: [2, 6, 5, 3], kernel: 1, stride: 1, pad: 'valid', out: 7 },
+  { x: [2, 7, 7, 4], kernel: 1, stride: 2, pad: 'same', out: 5 },
+  { x: [3, 8, 8, 5], kernel: 3, stride: 1, pad: 'same', out: 6 },
+  { x: [1, 9, 7, 9], kernel: 3, stride: 1, pad: explicit(1, 1, 1, 1), out: 17 },
+  { x: [2, 10, 9, 3], kernel: 3, stride: 2, pad: 'valid', out: 4 },
+  { x: [7, 4, 4, 16], kernel: 3, stride: 1, pad: explicit(1, 1, 1, 1), out: 8 },
+  { x: [2, 9, 9, 3], kernel: 3, stride: 1, pad: explicit(3, 0, 2, 4), out: 4 },
+  { x: [2, 12, 12, 2], kernel: 5, stride: 2, pad: explicit(2, 2, 2, 2), out: 8 },
+  { x: [2, 12, 11, 2], kernel: 5, stride: 2, pad: 'same', out: 3 },
+  { x: [1, 14, 14, 3], kernel: 7, stride: 2, pad: 'same', out: 4 },
+  { x: [1, 15, 15, 2], kernel: 7, stride: 4, pad: 'valid', out: 3 },
+  { x: [2, 30, 30, 2], kernel: 11, stride: 4, pad: explicit(2, 2, 2, 2), out: 9 },
+];
+
+for (const { x, kernel, stride, pad, out } of CONVOLUTIONS) {
+  const padding = typeof pad === 'string' ? pad : 'explicit';
+  const name = `kernel ${kernel}, stride ${stride}, ${padding} padding, ${x.join(' x ')} to ${out}`;
+  const filterShape: Shape4 = [kernel, kernel, x[3], out];
+  const attributes = { strides: stride, pad, dataFormat: 'NHWC', dimRoundingMode: 'floor' };
+  const dyShape = tf.backend_util.computeConv2DInfo(
+    x,
+    filterShape,
+    stride,
+    1,
+    pad,
+    'floor',
+  ).outShape;
+
+  test(`the gradient of a convolution's filter: ${name}`, async () => {
+    const run = () => {
+      const inputs = { x: seeded(1, x), dy: seeded(2, dyShape) };
+      return runKernel(tf.Conv2DBackpropFilter, inputs, { ...attributes, filterShape });
+    };
+    assertClose(await onBackend('wasm', run), await onBackend('cpu', run), FLOAT32_SUMS);
+  });
+
+  test(`the gradient of a convolution's input: ${name}`, async () => {
+    const run = () => {
+      const inputs = { dy: seeded(2, dyShape), filter: seeded(3, filterShape) };
+      return runKernel(tf.Conv2DBackpropInput, inputs, { ...attributes, inputShape: x });
+    };
+    assertClose(await onBackend('wasm', run), await onBackend('cpu', run), FLOAT32_SUMS);
+  });
+}
+
+for (const [window, stride, side, channels] of [
+  [2, 2, 6, 3],
+  [2, 2, 5, 8],
+  [3, 2, 9, 5],
+  [3, 1, 5, 2],
+] as const) {
+  for (const level of ['any sign', 'below zero', 'all equal'] as const) {
+    test(`the gradient of max pooling ${window}/${stride} over ${side} px, ${level}`, async () => {
+      const shape: Shape4 = [2, side, side, channels];
+      const x = centredValues(4, 2 * side * side * channels).map((value) =>
+        level === 'any sign' ? value : level === 'below zero' ? value - 1 : 0,
+      );
+      const outSide = Math.floor((side - window) / stride) + 1;
+      const dy = centredValues(5, 2 * outSide * outSide * channels);
+      const got = await onBackend('wasm', () => {
+        const input = tf.tensor(x, shape) as tf.Tensor4D;
+        const output = tf.maxPool(input, window, stride, 'valid');
+        const inputs = { dy: tf.tensor(dy, output.shape), input, output };
+        return runKernel(tf.MaxPoolGrad, inputs, {
+          filterSize: window,
+          strides: stride,
+          pad: 'valid',
+        });
+      });
+      assertClose(got, pooledGradient(x, shape, dy, window, stride), 1e-6);
+    });
+  }
+}
+
+/** By definition: the first of the largest elements of each window, row by row, receives the gradient. */
+function pooledGradient(
+  x: Float32Array,
+  [b, h, w, c]: Shape4,
+  dy: Float32Array,
+  window: number,
+  stride: number,
+): Float64Array {
+  const dx = new Float64Array(x.length);
+  let out = 0;
+  for (let n = 0; n < b; n += 1)
+    for (let oy = 0; oy + window <= h; oy += stride)
+      for (let ox = 0; ox + window <= w; ox += stride)
+        for (let k = 0; k < c; k += 1, out += 1) {
+          let best = -1;
+          for (let y = oy; y < oy + window; y += 1)
+            for (let z = ox; z < ox + window; z += 1) {
+              const at = ((n * h + y) * w + z) * c + k;
+              if (best < 0 || x[at]! > x[best]!) best = at;
+            }
+          dx[best]! += dy[out]!;
+        }
+  return dx;
+}
+
+test('products with transposed matrices are those of the definition', async () => {
+  for (const [m, k, n] of [
+    [3, 5, 7],
+    [37, 70, 33],
+    [1, 40, 9],
+  ] as const) {
+    for (const [turnA, turnB] of [
+      [true, false],
+      [false, true],
+      [true, true],
+      [false, false],
+    ] as const) {
+      const run = () =>
+        tf.matMul(
+          seeded(6, turnA ? [k, m] : [m, k]),
+          seeded(7, turnB ? [n, k] : [k, n]),
+          turnA,
+          turnB,
+        );
+      const got = await onBackend('wasm', run);
+      const [a, b] = [centredValues(6, m * k), centredValues(7, k * n)];
+      const expected = Float64Array.from({ length: m * n }, (_, i) => {
+        const [row, column] = [Math.floor(i / n), i % n];
+        let sum = 0;
+        for (let j = 0; j < k; j += 1) {
+          sum +=
+            a[turnA ? j * m + row : row * k + j]! * b[turnB ? column * k + j : j * n + column]!;
+        }
+        return sum;
+      });
+      assertClose(got, expected, FLOAT32_SUMS, `${m} x ${k} x ${n}`);
+    }
+  }
+});
+
+test('products of batches of matrices are left to the backend', async () => {
+  const run = () => tf.matMul(seeded(6, [2, 4, 3]), seeded(7, [2, 4, 5]), true, false);
+  assertClose(await onBackend('wasm', run), await onBackend('cpu', run), FLOAT32_SUMS);
+});
+
+const N = 2 * 3 * 3;
+const C = 5;
+
+/** Batch norm with ReLU in float64, from the definition. */
+function plainBatchNorm(x: Float64Array, gamma: Float32Array, beta: Float32Array): Float64Array {
+  const y = new Float64Array(x.length);
+  for (let c = 0; c < C; c += 1) {
+    const column = Array.from({ length: N }, (_, i) => x[i * C + c]!);
+    const mean = column.reduce((sum, v) => sum + v, 0) / N;
+    const variance = column.reduce((sum, v) => sum + (v - mean) ** 2, 0) / N;
+    column.forEach((value, i) => {
+      const normal = (value - mean) / Math.sqrt(variance + 1e-5);
+      y[i * C + c] = Math.max(0, normal * gamma[c]! + beta[c]!);
+    });
+  }
+  return y;
+}
+
+for (const backend of ['wasm', 'cpu'] as const) {
+  test(`batch norm with ReLU and its gradients on ${backend} are those of the definition`, async () => {
+    await tf.setBackend(backend);
+    const [x, dy] = [centredValues(8, N * C), centredValues(9, N * C)];
+    const gamma = centredValues(10, C).map((value) => value + 1);
+    const beta = centredValues(11, C);
+    const got = tf
+      .tidy(() => {
+        const input = tf.tensor(x, [2, 3, 3, C]) as tf.Tensor4D;
+        const batch = batchNorm(input, tf.tensor1d(gamma), tf.tensor1d(beta), true);
+        const gradients = batchNormGradient(
+          tf.tensor(dy, [2, 3, 3, C]),
+          input,
+          tf.tensor1d(gamma),
+          batch,
+          true,
+        );
+        return [batch.y, gradients.dx, gradients.dGamma, gradients.dBeta];
+      })
+      .map((tensor) => tensor.dataSync<'float32'>());
+    const wide = Float64Array.from(x);
+    assertClose(got[0]!, plainBatchNorm(wide, gamma, beta), FLOAT32_SUMS, 'y');
+    // Central differences in float64 with this step are right to about 1e-9.
+    const step = 1e-5;
+    const loss = (x64: Float64Array, g: Float32Array, b: Float32Array): number =>
+      plainBatchNorm(x64, g, b).reduce((sum, y, i) => sum + y * dy[i]!, 0);
+    const slope = (at: (delta: number) => number): number => (at(step) - at(-step)) / (2 * step);
+    const moved = <T extends Float32Array | Float64Array>(values: T, i: number, delta: number): T =>
+      values.map((value, j) => (i === j ? value + delta : value)) as T;
+    const dx = wide.map((_, i) => slope((delta) => loss(moved(wide, i, delta), gamma, beta)));
+    assertClose(got[1]!, dx, FLOAT32_SUMS, 'dx');
+    const wideStep = 2 ** -12; // exact in float32; y is linear in gamma and beta away from the ReLU's corner
+    const wideSlope = (at: (delta: number) => number): number =>
+      (at(wideStep) - at(-wideStep)) / (2 * wideStep);
+    const dGamma = gamma.map((_, c) => wideSlope((d) => loss(wide, moved(gamma, c, d), beta)));
+    const dBeta = beta.map((_, c) => wideSlope((d) => loss(wide, gamma, moved(beta, c, d))));
+    assertClose(got[2]!, dGamma, 1e-3, 'dGamma');
+    assertClose(got[3]!, dBeta, 1e-3, 'dBeta');
+  });
+}
+
+test('kernels free what they take', async () => {
+  await tf.setBackend('wasm');
+  const run = () => {
+    const [x, filter] = [seeded(1, [2, 8, 8, 4]), seeded(3, [3, 3, 4, 4])];
+    const attributes = { strides: 2, pad: 'same', dataFormat: 'NHWC', dimRoundingMode: 'floor' };
+    const inputs = { dy: seeded(2, [2, 4, 4, 4]), filter };
+    runKernel(tf.Conv2DBackpropInput, inputs, { ...attributes, inputShape: x.shape });
+    const gradient = { x, dy: inputs.dy };
+    runKernel(tf.Conv2DBackpropFilter, gradient, { ...attributes, filterShape: filter.shape });
+    tf.matMul(seeded(6, [5, 3]), seeded(7, [5, 4]), true, false);
+    assert.equal(x.dataSync()[0], centredValues(1, 1)[0], 'the inputs are still there');
+  };
+  const { backend } = tf.engine();
+  const held = () => [tf.memory().numTensors, backend.numDataIds()];
+  tf.tidy(run);
+  const first = held();
+  tf.tidy(run);
+  assert.deepEqual(held(), first);
+});
