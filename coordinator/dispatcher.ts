@@ -115,7 +115,7 @@ export class Dispatcher {
         leaseId,
         generation,
         incarnation,
-        isFailure: failure !== null && failure !== undefined,
+        isFailure: Boolean(failure),
       },
       this.#deps.now(),
     );

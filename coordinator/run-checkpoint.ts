@@ -94,7 +94,7 @@ export function fromCheckpoint(checkpoint: Checkpoint): RunSnapshot {
     if (arrays === undefined) throw checkpointCorrupt(checkpoint.name, `no file ${name}`);
     return arrays;
   };
-  const { 'pseudo-labels': _labels, ...clustering } = file('clustering');
+  const pseudoLabels = arrayOf(file('clustering'), 'pseudo-labels', Int32Array);
   return {
     ...state,
     config: state.config as RunConfig,
@@ -102,8 +102,8 @@ export function fromCheckpoint(checkpoint: Checkpoint): RunSnapshot {
     ledger: state.ledger as Ledger,
     record: state.record as RecordState,
     recordArrays: file('record'),
-    pseudoLabels: arrayOf(file('clustering'), 'pseudo-labels', Int32Array),
-    clustering,
+    pseudoLabels,
+    clustering: file('clustering'),
     parameters: {
       ...state.parameters,
       vectors: new Map([

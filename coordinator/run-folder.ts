@@ -1,8 +1,8 @@
 /** The run's folder: config.json, events.jsonl, metrics.jsonl, loss-by-step.txt, unreadable.csv, summary.json, report.html. */
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { configFileOf, requireRunFolder } from '../src/config/run-folder.ts';
 import type { RunConfig } from '../src/config/schema.ts';
-import { TrainerError } from '../src/errors.ts';
 import { openJsonLines, type JsonLines } from '../src/telemetry/json-lines.ts';
 import type { RunSummary } from '../src/report/summary.ts';
 import type { UnreadableImage } from './run-record.ts';
@@ -18,16 +18,7 @@ export class RunFolder {
 
   /** @throws TrainerError CONFIG_INVALID when the folder holds a run and should not, or should and does not */
   constructor(path: string, isResumed: boolean, nowMs: () => number) {
-    const holdsRun = existsSync(join(path, 'config.json'));
-    if (holdsRun && !isResumed) {
-      throw folderError(
-        path,
-        'already holds a run; add --resume to go on with it, or name another folder with --out',
-      );
-    }
-    if (!holdsRun && isResumed) {
-      throw folderError(path, 'holds no run to resume; leave --resume out to begin one');
-    }
+    requireRunFolder(path, isResumed);
     mkdirSync(path, { recursive: true });
     this.path = path;
     this.checkpoints = join(path, 'checkpoints');
@@ -50,7 +41,7 @@ export class RunFolder {
 
   /** @returns the run's id, as config.json has it */
   readRunId(): string {
-    const saved = JSON.parse(readFileSync(join(this.path, 'config.json'), 'utf8')) as {
+    const saved = JSON.parse(readFileSync(configFileOf(this.path), 'utf8')) as {
       runId: string;
     };
     return saved.runId;
@@ -87,10 +78,6 @@ export class RunFolder {
   #timestamp(): string {
     return new Date(this.#nowMs()).toISOString();
   }
-}
-
-function folderError(path: string, problem: string): TrainerError {
-  return new TrainerError('CONFIG_INVALID', `run folder ${path}: ${problem}`, { path });
 }
 
 /** A field of a CSV line (RFC 4180). */

@@ -178,13 +178,13 @@ export class CoordinatorService {
   ): void {
     let header: ResultHeader__Output | null = null;
     const arrays = new ChunkAssembler('result');
-    let failure: unknown = null;
+    let failure: Error | null = null;
     call.on('data', (message: ResultMessage__Output) => {
       try {
         if (message.header) header = message.header;
         else if (message.chunk) arrays.add(message.chunk);
       } catch (error) {
-        failure ??= error;
+        failure ??= error as Error;
       }
     });
     call.on('error', () => undefined);

@@ -52,9 +52,12 @@ export interface WorkerDeps {
   readonly signal: AbortSignal;
 }
 
-/** The part of a result that the work itself fills. */
+/** The part of a result that the work itself fills, or why it could not be done. */
 interface Outcome {
-  readonly header?: Pick<ResultHeader, 'samples' | 'lossSum' | 'unreadable' | 'repeatedPush'>;
+  readonly header?: Pick<
+    ResultHeader,
+    'samples' | 'lossSum' | 'unreadable' | 'repeatedPush' | 'failure'
+  >;
   readonly arrays?: NamedArrays;
 }
 
@@ -111,19 +114,12 @@ export class WorkerLoop {
     const { coordinator, signal, logger, advance } = this.#deps;
     const { leaseId, generation } = order;
     const startedMs = performance.now();
-    const { header = {}, arrays = {} } = await this.#perform(order).catch(
-      (
-        error: unknown,
-      ): {
-        header: Partial<ResultHeader>;
-        arrays?: NamedArrays;
-      } => {
-        const code = error instanceof TrainerError ? error.code : 'INTERNAL';
-        if (!signal.aborted)
-          logger.warn('order.failed', { leaseId, code, reason: messageOf(error) });
-        return { header: { failure: { code, message: messageOf(error) } } };
-      },
-    );
+    const outcome = await this.#perform(order).catch((error: unknown): Outcome => {
+      const code = error instanceof TrainerError ? error.code : 'INTERNAL';
+      if (!signal.aborted) logger.warn('order.failed', { leaseId, code, reason: messageOf(error) });
+      return { header: { failure: { code, message: messageOf(error) } } };
+    });
+    const { header = {}, arrays = {} } = outcome;
     if (signal.aborted) return;
     advance();
     const seconds = (performance.now() - startedMs) / 1000;
@@ -137,7 +133,7 @@ export class WorkerLoop {
       if (reply.outcome === 'FENCED') logger.warn('result.fenced', { leaseId });
     } catch (error) {
       // The session will end too, and the lease go to another.
-      if (!signal.aborted) logger.warn('result.lost', { leaseId, reason: messageOf(error) });
+      logger.warn('result.lost', { leaseId, reason: messageOf(error) });
     }
   }
 

@@ -8,7 +8,7 @@ import {
   encodeSafetensors,
   type NamedArrays,
 } from '../src/checkpoint/safetensors.ts';
-import { EXIT, TrainerError, unavailable } from '../src/errors.ts';
+import { EXIT, TrainerError, messageOf, unavailable } from '../src/errors.ts';
 import { callDownload, callUpload, retryTransient } from '../src/rpc/calls.ts';
 import { CHANNEL_OPTIONS, clientCredentials, hostOf } from '../src/rpc/channel.ts';
 import { ChunkAssembler, chunkBytes } from '../src/rpc/chunks.ts';
@@ -68,7 +68,7 @@ export class CoordinatorClient {
       const fail = (error: unknown): void => {
         signal.removeEventListener('abort', leave);
         call.cancel();
-        reject(error as Error);
+        reject(error instanceof Error ? error : new Error(messageOf(error)));
       };
       signal.addEventListener('abort', leave, { once: true });
       call.on('data', (message: CoordinatorMessage__Output) => {

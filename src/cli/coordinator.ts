@@ -1,7 +1,7 @@
 /** `deepcluster coordinator`: the control process of a run; `launch` starts it on one machine, Kubernetes on many. */
 import type { Command } from 'commander';
 import { loadRunConfig } from '../config/load.ts';
-import { withSavedConfig } from '../config/run-folder.ts';
+import { holdsRun, withSavedConfig } from '../config/run-folder.ts';
 import { createLogger, type LogLevel } from '../telemetry/logger.ts';
 import { withLifetime } from './lifetime.ts';
 import {
@@ -18,6 +18,7 @@ interface CoordinatorOptions extends ConfigOptions {
   readonly insecure?: boolean;
   readonly out: string;
   readonly resume?: boolean;
+  readonly resumeOrBegin?: boolean;
   readonly logLevel?: LogLevel;
 }
 
@@ -29,6 +30,7 @@ export function addCoordinatorCommand(program: Command, terminal: Terminal): voi
     .option('--insecure', 'allow addresses beyond this machine, without encryption')
     .requiredOption('--out <dir>', 'folder of the run')
     .option('--resume', 'go on with the run in --out')
+    .option('--resume-or-begin', 'go on with the run in --out where there is one, or begin it')
     .addOption(logLevelOption().default('info'))
     .action((options: CoordinatorOptions) => runCoordinatorCommand(options, terminal));
 }
@@ -37,7 +39,9 @@ async function runCoordinatorCommand(
   options: CoordinatorOptions,
   terminal: Terminal,
 ): Promise<void> {
-  const { listen, out, resume = false, logLevel: level = 'info' } = options;
+  const { listen, out, logLevel: level = 'info' } = options;
+  const isBegun = options.resumeOrBegin === true && holdsRun(out);
+  const resume = options.resume === true || isBegun;
   const logger = createLogger({ component: 'coordinator', level });
   await withLifetime('coordinator', logger, async ({ signal, notify }) => {
     const sources = withSavedConfig(configSourcesOf(options), out, resume);

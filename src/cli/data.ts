@@ -1,7 +1,7 @@
 /** `deepcluster data`: lists a source's images, checks that they can be read, makes some. */
 import { writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
-import type { Command } from 'commander';
+import { InvalidArgumentError, type Command } from 'commander';
 import { TrainerError, dataUnreadable } from '../errors.ts';
 import { createProgressView } from '../telemetry/progress-view.ts';
 import { positiveInteger, wholeNumber } from './options.ts';
@@ -28,7 +28,11 @@ export function addDataCommand(program: Command, terminal: Terminal): void {
     .command('index')
     .description('count images and classes; write a list file, which opens faster than a folder')
     .requiredOption('--data <source>', 'folder or list file of images')
-    .option('--out <file.csv>', 'list to write; the images must lie below its folder')
+    .option(
+      '--out <file.ndjson>',
+      'list to write; the images must lie below its folder',
+      ndjsonFile,
+    )
     .option('--json', 'print one JSON object')
     .action((options: DataOptions) => indexImages(options, terminal));
   data
@@ -58,10 +62,10 @@ async function indexImages(options: DataOptions, terminal: Terminal): Promise<vo
     const rows = Array.from({ length: source.count }, (_, id) => {
       const path = relative(folder, join(source.root, source.path(id))).replaceAll(sep, '/');
       if (path.startsWith('../')) throw listOutside(out, source.root);
-      const fields = source.truth ? [path, source.truth.names[source.truth.labels[id]!]!] : [path];
-      return fields.map(csvField).join(',');
+      const label = source.truth?.names[source.truth.labels[id]!];
+      return `${JSON.stringify({ path, label })}\n`;
     });
-    writeFileSync(out, [source.truth ? 'path,label' : 'path', ...rows, ''].join('\n'));
+    writeFileSync(out, rows.join(''));
   }
   const { count: images, digest, truth } = source;
   const result = { images, classes: truth?.names.length ?? null, digest, list: out };
@@ -70,9 +74,9 @@ async function indexImages(options: DataOptions, terminal: Terminal): Promise<vo
     printLines(terminal, [`${images} images, ${result.classes ?? 'no'} classes, sha256 ${digest}`]);
 }
 
-/** A field of a CSV line (RFC 4180). */
-function csvField(text: string): string {
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+function ndjsonFile(path: string): string {
+  if (!path.endsWith('.ndjson')) throw new InvalidArgumentError('Must end in .ndjson.');
+  return path;
 }
 
 function listOutside(out: string, root: string): TrainerError {

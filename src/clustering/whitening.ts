@@ -128,7 +128,7 @@ function requireSpread({ count, sum, outer }: ShardMoments, matrix: Float64Array
     squares += outer[at]!;
     at += dim - i;
   }
-  // Not `<=` turned round: NaN goes on to the eigenvalues, whose error names it.
+  // False for NaN too, which goes on to the eigenvalues: their error names it.
   if (spread <= (ROUNDING + count / ROUNDING) * Number.EPSILON * squares) {
     throw new TrainerError(
       'DATA_UNREADABLE',

@@ -9,14 +9,17 @@ export function configFileOf(folder: string): string {
   return join(folder, 'config.json');
 }
 
+export function holdsRun(folder: string): boolean {
+  return existsSync(configFileOf(folder));
+}
+
 /** @throws TrainerError CONFIG_INVALID for a folder that holds a run already, or holds none to resume */
 export function requireRunFolder(folder: string, isResumed: boolean): void {
-  const holdsRun = existsSync(configFileOf(folder));
-  if (holdsRun && !isResumed) {
+  if (holdsRun(folder) && !isResumed) {
     const remedy = 'add --resume to go on with it, or name another folder with --out';
     throw folderInvalid(folder, `already holds a run; ${remedy}`);
   }
-  if (!holdsRun && isResumed) {
+  if (!holdsRun(folder) && isResumed) {
     throw folderInvalid(folder, 'holds no run to resume; leave --resume out to begin one');
   }
 }

@@ -186,7 +186,7 @@ function addOuterProducts(
  * Bound on how fast the gradient of a minibatch changes: softmax cross-entropy bends by at most half of the second moment of
  * its inputs, whose largest eigenvalue is found by power iteration; drawing B rows adds their mean squared length / B.
  */
-function smoothness(rows: Float32Array, n: number, width: number, rng: Rng): number {
+export function smoothness(rows: Float32Array, n: number, width: number, rng: Rng): number {
   let direction = Float64Array.from({ length: width }, () => rng.normal());
   let eigenvalue = 0;
   for (let iteration = 0; iteration < POWER_ITERATIONS; iteration += 1) {

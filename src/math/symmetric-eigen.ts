@@ -3,7 +3,7 @@
  * implicit shifts. Source: Golub and Van Loan, Matrix Computations, sections 8.3.1 and 8.3.3.
  * Shapes: n x n matrices are flat and row-major. Cost about 9 n^3 flop; n = 512 takes seconds.
  */
-import { TrainerError, shapeMismatch } from '../errors.ts';
+import { TrainerError, nonFinite, shapeMismatch } from '../errors.ts';
 
 export interface SymmetricEigen {
   /** [n] descending */
@@ -13,6 +13,8 @@ export interface SymmetricEigen {
 }
 
 const MAX_SWEEPS = 60;
+/** Of entries of a matrix whose largest is 1. */
+const NEGLIGIBLE_SQUARE = 1e-280;
 
 /**
  * @param matrix [n, n] symmetric; only its lower triangle is read, and it is not changed
@@ -20,14 +22,16 @@ const MAX_SWEEPS = 60;
  */
 export function symmetricEigen(matrix: Float64Array, n: number): SymmetricEigen {
   if (matrix.length !== n * n) throw shapeMismatch('symmetric matrix', [n, n], [matrix.length]);
-  const q = matrix.slice();
+  const size = largestEntry(matrix);
+  // From here on the largest entry is 1, and what is below 1e-140 vanishes in rounding: squares neither overflow nor underflow.
+  const q = size > 0 ? matrix.map((value) => value / size) : matrix.slice();
   const diagonal = new Float64Array(n);
   const beside = new Float64Array(n);
   tridiagonalise(q, n, diagonal, beside);
   // Rows of the transpose are the columns that the rotations mix: they lie next to each other in memory.
   const rows = transposed(q, n);
   iterateQl(diagonal, beside, rows, n);
-  return sortDescending(diagonal, rows, n);
+  return sortDescending(diagonal, size, rows, n);
 }
 
 /**
@@ -45,15 +49,14 @@ function tridiagonalise(
   const scaleOf = new Float64Array(n);
   for (let i = n - 1; i > 0; i -= 1) {
     const row = i * n;
-    let norm = 0;
-    for (let k = 0; k < i; k += 1) norm = Math.hypot(norm, a[row + k]!);
+    let squares = 0;
+    for (let k = 0; k < i - 1; k += 1) squares += a[row + k]! * a[row + k]!;
     const last = a[row + i - 1]!;
-    const isReduced = i === 1 || norm === Math.abs(last);
-    if (isReduced) {
+    if (squares < NEGLIGIBLE_SQUARE) {
       beside[i] = last;
-      scaleOf[i] = 0;
       continue;
     }
+    const norm = Math.sqrt(squares + last * last);
     const alpha = last > 0 ? -norm : norm;
     beside[i] = alpha;
     // Householder vector u = x - alpha e, kept in row i; H = I - u uᵀ / half, half = uᵀu / 2.
@@ -139,7 +142,7 @@ function iterateQl(
       if (sweep === MAX_SWEEPS) {
         throw new TrainerError(
           'NON_FINITE',
-          'eigenvalues: the iteration does not converge; the matrix is not finite',
+          `eigenvalues: no convergence in ${MAX_SWEEPS} sweeps; this is a defect`,
         );
       }
       sweepQl(diagonal, beside, rows, n, low, high);
@@ -156,7 +159,8 @@ function firstNegligible(
   let m = low;
   while (m < n - 1) {
     const scale = Math.abs(diagonal[m]!) + Math.abs(diagonal[m + 1]!);
-    if (Math.abs(beside[m]!) <= Number.EPSILON * scale) break;
+    // The second term: beside two zeros of the diagonal, nothing is small in relation to them.
+    if (Math.abs(beside[m]!) <= Number.EPSILON * (scale + Number.EPSILON)) break;
     m += 1;
   }
   return m;
@@ -218,12 +222,30 @@ function transposed(a: Float64Array, n: number): Float64Array {
   return t;
 }
 
-function sortDescending(diagonal: Float64Array, rows: Float64Array, n: number): SymmetricEigen {
+/** @throws TrainerError NON_FINITE */
+function largestEntry(matrix: Float64Array): number {
+  let size = 0;
+  for (const value of matrix) {
+    if (!Number.isFinite(value)) {
+      throw nonFinite('symmetric matrix', value, 'look for features that are not finite');
+    }
+    size = Math.max(size, Math.abs(value));
+  }
+  return size;
+}
+
+/** @param size what the matrix was divided by */
+function sortDescending(
+  diagonal: Float64Array,
+  size: number,
+  rows: Float64Array,
+  n: number,
+): SymmetricEigen {
   const order = Array.from(diagonal.keys()).sort((a, b) => diagonal[b]! - diagonal[a]!);
   const values = new Float64Array(n);
   const vectors = new Float64Array(n * n);
   order.forEach((from, to) => {
-    values[to] = diagonal[from]!;
+    values[to] = diagonal[from]! * size;
     vectors.set(rows.subarray(from * n, (from + 1) * n), to * n);
   });
   return { values, vectors };

@@ -84,7 +84,7 @@ function apply(
     case 'maxPool':
       return maxPool(x as tf.Tensor4D, layer.window, layer.stride);
     case 'flatten':
-      return tf.reshape(x, [x.shape[0]!, -1]);
+      return tf.reshape(x, [x.shape[0], -1]);
     case 'dropout':
       return tf.clone(x);
     case 'dense': {

@@ -119,7 +119,7 @@ class LoadedModel implements Model {
       lossSum = loss.lossSum;
       measured = statistics;
       backward(tf.tensor2d(loss.gradient, [count, classes]), (name, values) => {
-        gradient.set(values.dataSync<'float32'>(), offsets.get(name)!);
+        gradient.set(values.dataSync<'float32'>(), offsets.get(name));
       });
     });
     return { lossSum, gradient, statistics: flattenStatistics(measured, layout.statistics) };

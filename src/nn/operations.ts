@@ -100,7 +100,7 @@ export function batchNorm(
   beta: tf.Tensor1D,
   rectify: boolean,
 ): NormalisedBatch {
-  if (tf.getKernel(BATCH_NORM_KERNEL, tf.getBackend()) !== undefined) {
+  if (hasKernel(BATCH_NORM_KERNEL, tf.getBackend())) {
     const outputs = kernel(BATCH_NORM_KERNEL, { x, gamma, beta }, { rectify });
     const [y, mean, variance] = outputs as [tf.Tensor4D, tf.Tensor1D, tf.Tensor1D];
     return { y, mean, variance };
@@ -130,7 +130,7 @@ export function batchNormGradient(
   rectify: boolean,
 ): BatchNormGradients {
   const { y, mean, variance } = batch;
-  if (tf.getKernel(BATCH_NORM_GRADIENT_KERNEL, tf.getBackend()) !== undefined) {
+  if (hasKernel(BATCH_NORM_GRADIENT_KERNEL, tf.getBackend())) {
     const inputs = { dy, x, y, gamma, mean, variance };
     const outputs = kernel(BATCH_NORM_GRADIENT_KERNEL, inputs, { rectify });
     const [dx, dGamma, dBeta] = outputs as [tf.Tensor4D, tf.Tensor1D, tf.Tensor1D];
@@ -147,6 +147,11 @@ export function batchNormGradient(
     const dx: tf.Tensor4D = tf.mul(tf.sub(g, spread), tf.mul(gamma, inverse));
     return { dx, dGamma, dBeta };
   });
+}
+
+/** Whether a backend has a kernel of that name; the library's types say that it always does. */
+export function hasKernel(name: string, backend: string): boolean {
+  return (tf.getKernel(name, backend) as tf.KernelConfig | undefined) !== undefined;
 }
 
 const CONV_ATTRIBUTES = { dataFormat: 'NHWC', dimRoundingMode: 'floor' };

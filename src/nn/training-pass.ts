@@ -67,7 +67,13 @@ export function trainingPass(x: tf.Tensor, input: PassInput): TrainingPass {
     tape.push(step);
     y = step.y;
   }
-  return { output: y, statistics, backward: (dy, sink) => runBack(tape, dy, sink) };
+  return {
+    output: y,
+    statistics,
+    backward: (dy, sink) => {
+      runBack(tape, dy, sink);
+    },
+  };
 }
 
 /** Gradient with respect to a layer's input, given that with respect to its output; null where nobody needs it. */
@@ -124,7 +130,7 @@ function forward(
     }
     case 'flatten': {
       const { shape } = x;
-      return { y: tf.reshape(x, [shape[0]!, -1]), backward: (dy) => tf.reshape(dy, shape) };
+      return { y: tf.reshape(x, [shape[0], -1]), backward: (dy) => tf.reshape(dy, shape) };
     }
     case 'dropout': {
       if (layer.probability === 0) return { y: tf.clone(x), backward: (dy) => tf.clone(dy) };

@@ -113,14 +113,6 @@ export function dots(points: readonly Point[], x: Axis, y: Axis, look: string): 
   return markup`<path class="dots ${look}" d="${path}"/>`;
 }
 
-/** The area between a curve and the lower end of the axis. */
-export function area(points: readonly Point[], x: Axis, y: Axis, look: string): Markup | null {
-  const [first, last] = [points[0], points.at(-1)];
-  if (!first || !last || points.length < 2) return null;
-  const base = `V${PLOT_SIDE}H${coordinate(xOf(x, first.x))}Z`;
-  return markup`<path class="area ${look}" d="${pathThrough(points, x, y)}${base}"/>`;
-}
-
 /** An invisible column that lights up under the pointer and says something. */
 export function hotColumn(x: Axis, from: number, to: number, text: string): Markup {
   const left = xOf(x, from);

@@ -19,6 +19,9 @@ import type { RunSummary } from './summary.ts';
 /** A browser that reads it refuses scripts and the network, whatever the page holds. */
 const POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
 
+/** As papers write them. */
+const METHODS: Readonly<Record<string, string>> = { deepcluster: 'DeepCluster' };
+
 export function renderReport(data: ReportData): string {
   const { runId } = data.summary;
   const page = markup`<html lang="en">
@@ -27,7 +30,7 @@ export function renderReport(data: ReportData): string {
 <meta http-equiv="Content-Security-Policy" content="${POLICY}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>Run ${runId}</title>
+<title>Run ${runId}: report</title>
 ${STYLE}
 </head>
 <body>
@@ -47,15 +50,14 @@ ${data.settings.length === 0 ? null : section('settings', 'Settings other than t
 
 function pageHeader({ summary, generatedAt }: ReportData): Markup {
   const facts = [
-    summary.algorithm,
-    summary.architecture,
+    `run ${summary.runId}`,
     `k = ${formatCount(summary.clusters.k)}`,
     `engine ${summary.engine}`,
     formatMoment(generatedAt),
   ];
   return markup`<header>
 <p class="kind">Training run</p>
-<h1>${summary.runId}</h1>
+<h1>${METHODS[summary.algorithm] ?? summary.algorithm} on ${summary.architecture}</h1>
 <ul class="facts">${facts.map((fact) => markup`<li>${fact}</li>`)}</ul>
 <p class="lead">${lead(summary)}</p>
 </header>`;

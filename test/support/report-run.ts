@@ -1,6 +1,7 @@
 /** A made-up run for the report: loss that falls within each epoch and jumps at its head, clusters of uneven size. */
 import type { ReportData, ReportEpoch } from '../../src/report/report-data.ts';
 import type { RunSummary } from '../../src/report/summary.ts';
+import { lcg } from './lcg.ts';
 
 export interface RunShape {
   readonly epochs: number;
@@ -43,7 +44,7 @@ export function madeReport(shape: RunShape = DEMO_SHAPE): ReportData {
 }
 
 function madeLosses({ epochs, stepsPerEpoch, k }: RunShape): number[] {
-  const wobble = noise(7);
+  const wobble = lcg(7);
   return Array.from({ length: epochs * stepsPerEpoch }, (_, step) => {
     const epoch = Math.floor(step / stepsPerEpoch);
     const within = (step % stepsPerEpoch) / stepsPerEpoch;
@@ -73,7 +74,7 @@ function madeEpochs(shape: RunShape, losses: readonly number[]): ReportEpoch[] {
 }
 
 function madeSizes({ k, images }: RunShape): number[] {
-  const pull = noise(3);
+  const pull = lcg(3);
   const shares = Array.from({ length: k }, () => Math.exp(1.1 * (pull() + pull() - 1)));
   const total = shares.reduce((sum, share) => sum + share, 0);
   return shares.map((share) => Math.round((images * share) / total));
@@ -123,14 +124,5 @@ function madeSummary(
     ledger: { committed: 21_600, duplicates: 3, returned: 4 },
     unreadable: 5,
     restarts: 1,
-  };
-}
-
-/** Numbers in [0, 1) from s <- 1664525 s + 1013904223 mod 2^32. */
-function noise(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(1664525, state) + 1013904223) >>> 0;
-    return state / 2 ** 32;
   };
 }

@@ -130,6 +130,24 @@ describe('the program itself', () => {
     assert.equal(stdout.split('\n').length, 2); // one line and its end
   });
 
+  test('writes a list of a folder that is the same images, and the same classes', async () => {
+    const made = join(folder, 'listed');
+    const flags = ['--classes', '3', '--per-class', '2', '--size', '16', '--json'];
+    await run(['data', 'make', '--out', made, ...flags]);
+    const list = join(made, 'list.ndjson');
+    const index = await run(['data', 'index', '--data', made, '--out', list, '--json']);
+    assert.equal(index.code, 0, index.stderr);
+    const listed = await run(['data', 'index', '--data', list, '--json']);
+    const { images, classes } = JSON.parse(listed.stdout) as Record<string, unknown>;
+    assert.deepEqual([images, classes], [3 * 2, 3]);
+    assert.equal(readFileSync(list, 'utf8').trim().split('\n').length, 3 * 2);
+
+    const inside = join(made, 'elsewhere', 'list.ndjson');
+    const refused = await run(['data', 'index', '--data', made, '--out', inside]);
+    assert.equal(refused.code, 42);
+    assert.match(refused.stderr, /a list never points outside its own folder/);
+  });
+
   test('says an error in one line and ends with its code', () => {
     const { status, stdout, stderr } = spawnSync(
       bin,

@@ -8,10 +8,11 @@ import {
   sumShard,
 } from '../../src/clustering/kmeans-reducer.ts';
 import { clusterSeed, initialCentroidIds, kmeans } from '../../src/clustering/kmeans.ts';
-import { momentsOf } from '../../src/clustering/moments.ts';
+import { normalizedMutualInformation } from '../../src/clustering/agreement.ts';
+import { mergeMoments, momentsOf } from '../../src/clustering/moments.ts';
 import { applyWhitening, solveWhitening } from '../../src/clustering/whitening.ts';
 import { seededRng } from '../../src/math/rng.ts';
-import { kmeansBruteForce } from '../support/brute-force-clustering.ts';
+import { kmeansBruteForce, whitenBruteForce } from '../support/brute-force-clustering.ts';
 import { lcgArray } from '../support/lcg.ts';
 
 /** Oracle T6: 1000 x 8 unit rows. */
@@ -60,6 +61,18 @@ test('k-means follows the reference trace: objectives, final objective, sizes', 
   });
   assert.ok(Math.abs(inertia - 614.5718) < 1e-3, `${inertia}`);
   assert.deepEqual(sizesOf(labels, 10), [106, 99, 118, 103, 107, 100, 104, 87, 88, 88]);
+});
+
+test('twenty seeds end where the reference ends', () => {
+  const ends = Array.from(
+    { length: 20 },
+    (_, seed) => kmeans(oraclePoints(), 1000, 8, 10, { iterations: 20, seed }).inertia,
+  );
+  const mean = ends.reduce((a, b) => a + b, 0) / 20;
+  // The reference sums in float32: three decimals.
+  assert.ok(Math.abs(Math.min(...ends) - 608.678) < 2e-3, `${Math.min(...ends)}`);
+  assert.ok(Math.abs(mean - 614.158) < 2e-3, `${mean}`);
+  assert.ok(Math.abs(Math.max(...ends) - 622.764) < 2e-3, `${Math.max(...ends)}`);
 });
 
 test('the objective never rises between steps without a refill', () => {
@@ -111,11 +124,14 @@ test('nothing is split where no cluster has two points', () => {
 });
 
 test('assignment equals brute force in float64, ties going to the lower index', () => {
+  // More rows and more centroids than a tile, neither a multiple of the blocks inside.
   const rng = seededRng('assign');
-  const [n, dim, k] = [200, 13, 11];
+  const [n, dim, k] = [201, 13, 77];
   const features = Float32Array.from({ length: n * dim }, () => rng.normal());
   const centroids = Float32Array.from({ length: k * dim }, () => rng.normal());
-  centroids.copyWithin(7 * dim, 2 * dim, 3 * dim);
+  // Copies within a block, in another block, and in another tile.
+  for (const copy of [3, 7, 40]) centroids.copyWithin(copy * dim, 2 * dim, 3 * dim);
+  features.set(centroids.subarray(2 * dim, 3 * dim));
   const { labels, inertia } = assignShard(features, n, dim, centroids, k);
   let total = 0;
   for (let i = 0; i < n; i += 1) {
@@ -130,7 +146,8 @@ test('assignment equals brute force in float64, ties going to the lower index', 
     assert.equal(labels[i], distances.indexOf(best), `row ${i}`);
   }
   assert.ok(Math.abs(inertia - total) < 1e-9 * total);
-  assert.ok(!labels.includes(7), 'the copy of centroid 2 wins nothing');
+  assert.equal(labels[0], 2, 'row 0 is centroid 2 itself');
+  for (const copy of [3, 7, 40]) assert.ok(!labels.includes(copy), `copy ${copy} wins nothing`);
 });
 
 test('sums of data shards merge to those of the whole; arrival order leaves no trace in the bits', () => {
@@ -150,6 +167,30 @@ test('sums of data shards merge to those of the whole; arrival order leaves no t
   assert.deepEqual(shuffled, merged);
 });
 
+test('a row has the same label in whatever data shard it lies', () => {
+  const points = oraclePoints();
+  const centroids = points.slice(0, 50 * 8);
+  const { labels } = assignShard(points, 1000, 8, centroids, 50);
+  const part = assignShard(points.slice(333 * 8, 702 * 8), 369, 8, centroids, 50);
+  assert.deepEqual(part.labels, labels.slice(333, 702));
+});
+
+test('a data shard without a readable image adds nothing', () => {
+  const centroids = oraclePoints().slice(0, 80);
+  const empty = sumShard(new Float32Array(0), 0, 8, centroids, 10, 0);
+  const part = sumShard(oraclePoints(), 1000, 8, centroids, 10, 1);
+  assert.deepEqual(mergeShardSums([part, empty]), { ...part, shard: 0 });
+});
+
+test('features and centroids of another width are refused', () => {
+  const ten = new Float32Array(10);
+  assert.throws(() => assignShard(ten, 3, 4, ten, 2), { code: 'SHAPE_MISMATCH' });
+  assert.throws(() => assignShard(ten, 2, 5, ten, 3), { code: 'SHAPE_MISMATCH' });
+  const narrow = { shard: 1, sums: new Float64Array(4), counts: new Uint32Array(2), inertia: 0 };
+  const wide = { ...narrow, sums: new Float64Array(6), shard: 0 };
+  assert.throws(() => mergeShardSums([wide, narrow]), { code: 'SHAPE_MISMATCH' });
+});
+
 test('a cluster without members keeps its place where nobody can be split', () => {
   const total = { shard: 0, sums: Float64Array.of(2, 0), counts: Uint32Array.of(1, 0), inertia: 0 };
   const { centroids, refilled } = nextCentroids(total, Float32Array.of(9, 5));
@@ -157,26 +198,94 @@ test('a cluster without members keeps its place where nobody can be split', () =
   assert.deepEqual([...refilled], []);
 });
 
-test('the whole clustering of the planted-groups oracle: PCA, L2, k-means', () => {
+/** Oracle T13: 600 x 12, six planted groups: row i stands out in column i mod 6. */
+function plantedFeatures(): Float32Array {
   const x = lcgArray(4242, 7200);
   for (let i = 0; i < 600; i += 1) x[i * 12 + (i % 6)]! += 1.5;
-  const features = Float32Array.from(x);
+  return Float32Array.from(x);
+}
+
+const PLANTED_GROUPS = Int32Array.from({ length: 600 }, (_, i) => i % 6);
+
+test('the whole clustering of the planted-groups oracle: PCA, L2, k-means, agreement', () => {
+  const features = plantedFeatures();
   const whitening = solveWhitening(momentsOf(features, 600, 12), { outDim: 6, epsilon: 0 });
   const expected = [298.73, 286.03, 277.53, 271.15, 251.32, 57.72];
-  expected.forEach((value, i) => assert.ok(Math.abs(whitening.eigenvalues[i]! - value) < 6e-3));
+  expected.forEach((value, i) => {
+    assert.ok(Math.abs(whitening.eigenvalues[i]! - value) < 6e-3, `${whitening.eigenvalues[i]}`);
+  });
   const rows = applyWhitening(whitening, features, 600);
-  const result = kmeans(rows, 600, 6, 12, { iterations: 20, seed: 5 });
-  assert.ok(Math.abs(result.objectives[0]! - 280.966) < 2e-3, `${result.objectives[0]}`);
-  assert.ok(Math.abs(result.inertia - 116.957) < 2e-3, `${result.inertia}`);
-  assert.deepEqual(sizesOf(result.labels, 12), [45, 100, 48, 25, 36, 54, 51, 55, 52, 46, 49, 39]);
-  const naive = kmeansBruteForce(
-    Float64Array.from(rows),
-    600,
-    6,
-    initialCentroidIds(600, 12, 5),
-    20,
+  const runs = Array.from({ length: 10 }, (_, seed) =>
+    kmeans(rows, 600, 6, 12, { iterations: 20, seed }),
   );
-  assert.deepEqual([...result.labels], [...naive.labels]);
+  const fifth = runs[5]!;
+  assert.ok(Math.abs(fifth.objectives[0]! - 280.966) < 2e-3, `${fifth.objectives[0]}`);
+  assert.ok(Math.abs(fifth.inertia - 116.957) < 2e-3, `${fifth.inertia}`);
+  assert.deepEqual(sizesOf(fifth.labels, 12), [45, 100, 48, 25, 36, 54, 51, 55, 52, 46, 49, 39]);
+  const ends = runs.map(({ inertia }) => inertia);
+  assert.ok(Math.abs(Math.min(...ends) - 116.57) < 6e-3, ends.join(' '));
+  assert.ok(Math.abs(Math.max(...ends) - 138.86) < 6e-3, ends.join(' '));
+  assert.ok(Math.abs(ends.reduce((a, b) => a + b, 0) / 10 - 127.5) < 0.06, ends.join(' '));
+  const truths = runs.map(({ labels }) => normalizedMutualInformation(labels, PLANTED_GROUPS));
+  assert.ok(Math.abs(truths[5]! - 0.8582) < 6e-5, `${truths[5]}`);
+  assert.ok(Math.min(...truths) > 0.8575 && Math.max(...truths) < 0.8825, truths.join(' '));
+  const noiseFloor = normalizedMutualInformation(runs[0]!.labels, runs[1]!.labels);
+  assert.ok(noiseFloor > 0.5 && noiseFloor < 0.99, `two seeds on one set: ${noiseFloor}`);
+});
+
+/** The distributed clustering, with data shards that end at `ends`; every fold is in shard order. */
+function clusterInShards(features: Float32Array, dim: number, ends: readonly number[]) {
+  const cuts = ends.map((end, i) => features.slice((ends[i - 1] ?? 0) * dim, end * dim));
+  const countOf = (cut: Float32Array): number => cut.length / dim;
+  const moments = cuts.map((cut) => momentsOf(cut, countOf(cut), dim));
+  const whitening = solveWhitening(mergeMoments(moments), { outDim: 6, epsilon: 1e-8 });
+  const shards = cuts.map((cut) => applyWhitening(whitening, cut, countOf(cut)));
+  const d = whitening.outDim;
+  const rows = Float32Array.from(shards.flatMap((shard) => [...shard]));
+  let centroids = Float32Array.from(
+    [...initialCentroidIds(rows.length / d, 12, 5)].flatMap((row) => [
+      ...rows.subarray(row * d, (row + 1) * d),
+    ]),
+  );
+  for (let iteration = 0; iteration < 20; iteration += 1) {
+    const parts = shards.map((shard, s) => sumShard(shard, shard.length / d, d, centroids, 12, s));
+    centroids = Float32Array.from(nextCentroids(mergeShardSums(parts), centroids).centroids);
+  }
+  const assigned = shards.map((shard) => assignShard(shard, shard.length / d, d, centroids, 12));
+  return {
+    centroids,
+    labels: assigned.flatMap(({ labels }) => [...labels]),
+    inertia: assigned.reduce((total, { inertia }) => total + inertia, 0),
+  };
+}
+
+test('in any data shards, the clustering agrees with one over all rows in float64', () => {
+  const features = plantedFeatures();
+  const rows = whitenBruteForce(features, 600, 12, 6);
+  const naive = kmeansBruteForce(rows, 600, 6, initialCentroidIds(600, 12, 5), 20);
+  // One shard, several of which one is empty, and shards smaller than a tile.
+  for (const ends of [
+    [600],
+    [100, 100, 390, 600],
+    Array.from({ length: 60 }, (_, i) => 10 * i + 10),
+  ]) {
+    const { labels, inertia, centroids } = clusterInShards(features, 12, ends);
+    assert.deepEqual(labels, [...naive.labels], `${ends.length} shards`);
+    // float32 rows and centroids of length 1: 6e-8 each, summed over 600 rows.
+    assert.ok(Math.abs(inertia - naive.inertia) < 1e-5 * naive.inertia);
+    // The sign of a component is free: compare products of centroids, not their coordinates.
+    for (let a = 0; a < 12; a += 1) {
+      for (let b = 0; b <= a; b += 1) {
+        let product = 0;
+        let expected = 0;
+        for (let j = 0; j < 6; j += 1) {
+          product += centroids[a * 6 + j]! * centroids[b * 6 + j]!;
+          expected += naive.centroids[a * 6 + j]! * naive.centroids[b * 6 + j]!;
+        }
+        assert.ok(Math.abs(product - expected) < 1e-5, `centroids ${a} and ${b}`);
+      }
+    }
+  }
 });
 
 test('as many clusters as points give every point its own', () => {

@@ -46,6 +46,34 @@ test('moments are the sums written out', () => {
   );
 });
 
+test('moments agree with plain sums at sizes that do not fill blocks and tiles', () => {
+  for (const [n, dim] of [
+    [1, 1],
+    [63, 31],
+    [65, 33],
+    [130, 70],
+  ] as const) {
+    const rng = seededRng('moments', n);
+    const features = Float32Array.from({ length: n * dim }, () => rng.normal());
+    const { sum, outer } = momentsOf(features, n, dim);
+    let at = 0;
+    for (let i = 0; i < dim; i += 1) {
+      let total = 0;
+      for (let row = 0; row < n; row += 1) total += features[row * dim + i]!;
+      assert.ok(Math.abs(sum[i]! - total) < 1e-12 * n, `sum ${i} of ${n} x ${dim}`);
+      for (let j = i; j < dim; j += 1) {
+        let product = 0;
+        for (let row = 0; row < n; row += 1) {
+          product += features[row * dim + i]! * features[row * dim + j]!;
+        }
+        assert.ok(Math.abs(outer[at]! - product) < 1e-12 * n, `product ${i}, ${j}`);
+        at += 1;
+      }
+    }
+    assert.equal(outer.length, at);
+  }
+});
+
 test('moments of parts merge to the moments of the whole', () => {
   const rng = seededRng('moments');
   const features = Float32Array.from({ length: 100 * 7 }, () => rng.normal());
@@ -119,11 +147,48 @@ test('a row at the mean stays zero', () => {
   assert.deepEqual([...applyWhitening(exact, Float32Array.of(1, 2, 3, 4, 5, 6), 1)], [0, 0, 0]);
 });
 
-test('constant features are a clear error', () => {
-  const features = new Float32Array(50 * 4).fill(0.1);
-  assert.throws(() => whiten(features, 50, 4, 4), /the same feature for all of them/);
-  assert.throws(
-    () => whiten(new Float32Array(50 * 4), 50, 4, 4),
-    /the same feature for all of them/,
-  );
+test('constant features are a clear error, however many', () => {
+  for (const [n, value] of [
+    [50, 0.1],
+    [50, 0],
+    [2, -7],
+    [1, 3],
+    [40_000, 0.1],
+    [40_000, 1e30],
+  ] as const) {
+    const features = new Float32Array(n * 4).fill(value);
+    assert.throws(() => whiten(features, n, 4, 4), /the same feature for all of them/, `${n}`);
+  }
+});
+
+test('features that differ in their last digits are not constant', () => {
+  // Mean 100, deviation 0.003: 400 spacings of float32 at 100, and 2e-5 of the mean.
+  const features = Float32Array.from(lcgArray(3, 4000 * 3), (value) => 100 + 0.01 * value);
+  const { whitening, rows } = whiten(features, 4000, 3, 3);
+  assert.equal(whitening.outDim, 3);
+  assert.ok(rows.every(Number.isFinite));
+  // Uniform on [0, 0.01): variance 0.01² / 12 in each direction, to a few deviations of its estimate.
+  const variance = 0.01 ** 2 / 12;
+  for (const value of whitening.eigenvalues) {
+    assert.ok(Math.abs(value / 4000 / variance - 1) < 0.1, `${value}`);
+  }
+});
+
+test('features that are not finite are named, not whitened', () => {
+  const features = oracleFeatures();
+  features[7] = NaN;
+  assert.throws(() => whiten(features, N, D, 3), { code: 'NON_FINITE' });
+});
+
+test('a data shard without a readable image adds nothing', () => {
+  const features = oracleFeatures();
+  const whole = momentsOf(features, N, D);
+  const empty = momentsOf(new Float32Array(0), 0, D);
+  assert.deepEqual(mergeMoments([empty, whole, empty]), whole);
+});
+
+test('a row is whitened to the same bits in whatever data shard it lies', () => {
+  const { whitening, rows } = whiten(oracleFeatures(), N, D, 3);
+  const part = applyWhitening(whitening, oracleFeatures().slice(5 * D, 42 * D), 37);
+  assert.deepEqual(part, rows.slice(5 * 3, 42 * 3));
 });

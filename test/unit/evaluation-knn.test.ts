@@ -105,6 +105,12 @@ test('equal votes go to the lower class, and equal similarities to the lower row
   assert.equal(knnTop1(atAngles([0, 0], [2, 1], 2)), 1);
   assert.equal(knnTop1(atAngles([0, 0], [1, 0], 2)), 0);
   assert.equal(knnTop1(atAngles([0, 0, 0], [1, 2, 2], 1)), 1, 'the first of three equals');
+  // Two at 45 degrees come first, two at 0 after them: of the former, the third neighbour is the one of the lower row.
+  const pairs = Float32Array.of(1, 1, 1, 1, 1, 0, 1, 0);
+  const vote = (...labels: number[]): number =>
+    knnTop1({ ...atAngles([0, 0, 0, 0], labels, 3), train: pairs });
+  assert.equal(vote(1, 0, 1, 0), 1);
+  assert.equal(vote(0, 1, 0, 1), 0);
 });
 
 test('a row of zeros is similar to nothing, and not a number that breaks the vote', () => {

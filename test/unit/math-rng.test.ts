@@ -27,8 +27,11 @@ test('equal parts name the same stream, any other part another', () => {
     uint32s(8, 31, 'view', 27),
     uint32s(8, 31, 'view', '2', 7),
     uint32s(8, 31, 'view', 2, 7, 0),
+    // Their codes differ in the high byte only: 0x75 and 0x175.
+    uint32s(8, 'u'),
+    uint32s(8, '\u0175'),
   ];
-  assert.equal(new Set([stream, ...others].map((values) => values.join(' '))).size, 7);
+  assert.equal(new Set([stream, ...others].map((values) => values.join(' '))).size, 9);
 });
 
 test('a stream keeps its numbers from release to release', () => {

@@ -80,9 +80,51 @@ test('A v = lambda v with orthonormal v, of full and of short rank', () => {
   }
 });
 
-test('a matrix with NaN is an error, not an endless loop', () => {
-  assert.throws(
-    () => symmetricEigen(Float64Array.of(1, NaN, NaN, 1), 2),
-    /does not converge|not finite/,
-  );
+test('the scale of a matrix does not matter, down to where squares underflow', () => {
+  const matrix = gram(12, 4);
+  const { values } = symmetricEigen(matrix, 12);
+  for (const scale of [1e-200, 1e200]) {
+    const scaled = symmetricEigen(
+      matrix.map((value) => value * scale),
+      12,
+    );
+    scaled.values.forEach((value, i) => {
+      assert.ok(Math.abs(value / scale - values[i]!) < 1e-12 * values[0]!, `${scale}: ${value}`);
+    });
+    assert.ok(scaled.vectors.every(Number.isFinite));
+  }
+});
+
+test('equal eigenvalues have orthonormal vectors all the same', () => {
+  // I + 1 1ᵀ: n + 1 once, and 1 for everything orthogonal to (1, ..., 1).
+  const n = 9;
+  const matrix = Float64Array.from({ length: n * n }, (_, at) => (at % (n + 1) === 0 ? 2 : 1));
+  const { residual, skew, values } = residuals(matrix, n);
+  assert.ok(residual < 1e-13 && skew < 1e-13, `${residual} ${skew}`);
+  values.forEach((value, i) => {
+    assert.ok(Math.abs(value - (i === 0 ? n + 1 : 1)) < 1e-13);
+  });
+});
+
+test('the trace of each power is that of the eigenvalues', () => {
+  const n = 20;
+  const matrix = gram(n, 30);
+  const { values } = symmetricEigen(matrix, n);
+  let trace = 0;
+  let squares = 0;
+  matrix.forEach((value, at) => {
+    if (at % (n + 1) === 0) trace += value;
+    squares += value * value;
+  });
+  const sum = (power: number): number => values.reduce((total, value) => total + value ** power, 0);
+  assert.ok(Math.abs(sum(1) - trace) < 1e-12 * trace);
+  assert.ok(Math.abs(sum(2) - squares) < 1e-12 * squares);
+});
+
+test('a matrix that is not finite is an error, not an endless loop', () => {
+  for (const value of [NaN, Infinity]) {
+    assert.throws(() => symmetricEigen(Float64Array.of(1, value, value, 1), 2), {
+      code: 'NON_FINITE',
+    });
+  }
 });

@@ -36,7 +36,7 @@ function runKernel(
   inputs: Record<string, tf.Tensor>,
   attributes: Record<string, unknown>,
 ): tf.Tensor {
-  return tf.engine().runKernel(name, inputs, attributes as tf.NamedAttrMap) as tf.Tensor;
+  return tf.engine().runKernel<tf.Tensor>(name, inputs, attributes as tf.NamedAttrMap);
 }
 
 const explicit = (top: number, bottom: number, left: number, right: number) =>
@@ -114,7 +114,7 @@ for (const [window, stride, side, channels] of [
       const outSide = Math.floor((side - window) / stride) + 1;
       const dy = centredValues(5, 2 * outSide * outSide * channels);
       const got = await onBackend('wasm', () => {
-        const input = tf.tensor(x, shape) as tf.Tensor4D;
+        const input = tf.tensor<tf.Rank.R4>(x, shape);
         const output = tf.maxPool(input, window, stride, 'valid');
         const inputs = { dy: tf.tensor(dy, output.shape), input, output };
         return runKernel(tf.MaxPoolGrad, inputs, {
@@ -219,7 +219,7 @@ for (const backend of ['wasm', 'cpu'] as const) {
     const beta = centredValues(11, C);
     const got = tf
       .tidy(() => {
-        const input = tf.tensor(x, [2, 3, 3, C]) as tf.Tensor4D;
+        const input = tf.tensor<tf.Rank.R4>(x, [2, 3, 3, C]);
         const batch = batchNorm(input, tf.tensor1d(gamma), tf.tensor1d(beta), true);
         const gradients = batchNormGradient(
           tf.tensor(dy, [2, 3, 3, C]),

@@ -6,6 +6,7 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
+import { hasKernel } from '../operations.ts';
 
 export type Inputs = Readonly<Record<string, tf.TensorInfo>>;
 
@@ -18,12 +19,12 @@ export type WasmKernel = (
 
 /** Puts a kernel in the place of the backend's own of that name, or adds one. */
 export function registerWasmKernel(kernelName: string, kernel: WasmKernel): void {
-  if (tf.getKernel(kernelName, 'wasm') !== undefined) tf.unregisterKernel(kernelName, 'wasm');
+  if (hasKernel(kernelName, 'wasm')) tf.unregisterKernel(kernelName, 'wasm');
   tf.registerKernel({
     kernelName,
     backendName: 'wasm',
     kernelFunc: ({ inputs, attrs, backend }) =>
-      kernel(backend as BackendWasm, inputs as Inputs, (attrs ?? {}) as Record<string, unknown>),
+      kernel(backend as unknown as BackendWasm, inputs as Inputs, attrs ?? {}),
   });
 }
 
@@ -32,7 +33,7 @@ export function stockKernel(kernelName: string): WasmKernel {
   const config = tf.getKernel(kernelName, 'wasm');
   return (backend, inputs, attributes) =>
     config.kernelFunc({
-      inputs: inputs as tf.NamedTensorInfoMap,
+      inputs,
       attrs: attributes as tf.NamedAttrMap,
       backend,
     });

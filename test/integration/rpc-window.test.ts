@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import http2 from 'node:http2';
+import { test } from 'node:test';
+import { startServer } from '../../src/rpc/channel.ts';
+import { RECEIVE_WINDOW_BYTES } from '../../src/rpc/window.ts';
+
+test('a server offers clients the wide window, per stream and per connection', async () => {
+  const server = await startServer('127.0.0.1:0', () => undefined);
+  const client = http2.connect(`http://${server.address}`);
+  try {
+    const [settings] = (await once(client, 'remoteSettings')) as [http2.Settings];
+    assert.equal(settings.initialWindowSize, RECEIVE_WINDOW_BYTES);
+    // The connection's window is announced by an update of its own, right after the settings.
+    while ((client.state.remoteWindowSize ?? 0) < RECEIVE_WINDOW_BYTES) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  } finally {
+    client.destroy();
+    await server.stop(0);
+  }
+});
+
+test('a port in use is one clear line', async () => {
+  const server = await startServer('127.0.0.1:0', () => undefined);
+  try {
+    await assert.rejects(
+      startServer(server.address, () => undefined),
+      /cannot listen on 127\.0\.0\.1:\d+: the port is in use; choose another port/,
+    );
+  } finally {
+    await server.stop(0);
+  }
+});
+
+test('an address without a port is refused', async () => {
+  await assert.rejects(
+    startServer('localhost', () => undefined),
+    /must be HOST:PORT/,
+  );
+});

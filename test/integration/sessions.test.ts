@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import * as grpc from '@grpc/grpc-js';
+import { PROTOCOL_VERSION, wire } from '../../src/rpc/definitions.ts';
+import type { CoordinatorMessage__Output } from '../../src/rpc/generated/deepcluster/v1/CoordinatorMessage.ts';
+import type { Ready } from '../../src/rpc/generated/deepcluster/v1/Ready.ts';
+import {
+  PLAIN_LAYOUT,
+  makeNoiseImages,
+  readLines,
+  runPlain,
+  temporaryFolder,
+} from '../support/in-process-run.ts';
+
+const folder = temporaryFolder();
+const data = join(folder.path, 'images');
+
+before(async () => {
+  await makeNoiseImages(data, 30);
+});
+after(() => {
+  folder.remove();
+});
+
+interface Visitor {
+  readonly protocolVersion?: number;
+  readonly ready?: Partial<Ready>;
+}
+
+/** Says hello (and ready) to a coordinator as a worker would, and answers with the refusal, if any. */
+function visit(
+  address: string,
+  { protocolVersion = PROTOCOL_VERSION, ready }: Visitor,
+): Promise<{ reason: string; exitCode: number } | null> {
+  const client = new wire.Coordinator(address, grpc.credentials.createInsecure());
+  const call = client.session();
+  return new Promise((resolve) => {
+    const leave = (answer: { reason: string; exitCode: number } | null): void => {
+      resolve(answer);
+      call.cancel();
+      client.close();
+    };
+    call.on('error', () => {
+      leave(null);
+    });
+    call.on('end', () => {
+      leave(null);
+    });
+    call.on('data', (message: CoordinatorMessage__Output) => {
+      if (message.refused) leave(message.refused);
+      if (message.welcome) call.write({ ready: ready ?? {} });
+    });
+    call.write({ hello: { protocolVersion, workerId: 'visitor', incarnation: 'i', pid: 1 } });
+  });
+}
+
+test('workers that do not fit are refused with one line and exit code 42, and the run goes on', async () => {
+  const visits: Promise<unknown>[] = [];
+  const layoutJson = JSON.stringify(PLAIN_LAYOUT);
+  const summary = await runPlain({
+    data,
+    out: join(folder.path, 'visited'),
+    workers: 1,
+    onNotice: (notice) => {
+      if (notice.type !== 'listening') return;
+      visits.push(
+        visit(notice.address, { protocolVersion: 99 }).then((refused) => {
+          assert.equal(refused?.exitCode, 42);
+          assert.match(
+            refused.reason,
+            /protocol version: expected 1, got 99; run the same release/,
+          );
+        }),
+        visit(notice.address, { ready: { dataDigest: 'other', imageCount: 7, layoutJson } }).then(
+          (refused) => {
+            assert.equal(refused?.exitCode, 42);
+            assert.match(
+              refused.reason,
+              /data set: expected 30 images with digest .*, got 7 with other/,
+            );
+          },
+        ),
+      );
+    },
+  });
+  await Promise.all(visits);
+  assert.equal(visits.length, 2);
+  assert.equal(summary.ledger.committed, 2 * 30);
+});
+
+test('unreadable images are skipped, counted and listed; too many stop the run', async () => {
+  const damaged = join(folder.path, 'damaged');
+  await makeNoiseImages(damaged, 30);
+  writeFileSync(join(damaged, 'dark', 'not-an-image.jpg'), 'this is text');
+  const out = join(folder.path, 'skipped');
+  const summary = await runPlain({ data: damaged, out, workers: 2 });
+  assert.equal(summary.images, 31);
+  assert.equal(summary.unreadable, 1);
+  assert.equal(summary.ledger.committed, 2 * 30, 'the unreadable image is never drawn');
+  const strict = runPlain({
+    data: damaged,
+    out: join(folder.path, 'strict'),
+    workers: 1,
+    settings: { 'data.maxUnreadableFraction': 0 },
+  });
+  await assert.rejects(
+    strict,
+    /1 of 31 images cannot be read, more than data.maxUnreadableFraction/,
+  );
+});
+
+test('constant features are a clear error', async () => {
+  const { plainCompute } = await import('../support/in-process-run.ts');
+  const collapsed = () => {
+    const compute = plainCompute();
+    return {
+      ...compute,
+      model: {
+        ...compute.model,
+        features: (_: Uint8Array, count: number) => new Float32Array(count * 10).fill(3),
+      },
+    };
+  };
+  const out = join(folder.path, 'constant');
+  await assert.rejects(
+    runPlain({ data, out, workers: 1, compute: collapsed }),
+    /the same feature for all of them/,
+  );
+  assert.ok(readLines(out, 'events.jsonl').some(({ event }) => event === 'run.stopped'));
+});

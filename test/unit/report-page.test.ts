@@ -1,0 +1,183 @@
+/** The report page as a whole: what it shows, that it is well-formed, that it loads nothing, that it stays small. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { renderReport } from '../../src/report/report-page.ts';
+import type { ReportData } from '../../src/report/report-data.ts';
+import { DEMO_SHAPE, madeReport } from '../support/report-run.ts';
+
+const VOID_ELEMENTS = new Set(['meta', 'img']);
+
+/** Fails unless every tag is closed in order, every attribute quoted, every `<` and `&` of the text escaped. */
+function assertWellFormed(html: string): void {
+  const body = html.replace(/^<!doctype html>\n/, '').replace(/<style>[^<]*<\/style>/, '');
+  const open: string[] = [];
+  const tag = /<(\/?)([a-z][a-z0-9]*)((?:\s+[a-z-]+(?:="[^"<>]*")?)*)\s*(\/?)>/gi;
+  const text = body.replaceAll(
+    tag,
+    (_all, end: string, name: string, _attributes, close: string) => {
+      if (end !== '') assert.equal(open.pop(), name, `closed in order: ${name}`);
+      else if (close === '' && !VOID_ELEMENTS.has(name)) open.push(name);
+      return '';
+    },
+  );
+  assert.deepEqual(open, [], 'all closed');
+  assert.ok(!/[<>]/.test(text), `no stray bracket: ${/.{0,40}[<>].{0,40}/.exec(text)?.[0] ?? ''}`);
+  assert.ok(!/&(?!(?:amp|lt|gt|quot|#39);)/.test(body), 'no stray ampersand');
+}
+
+/** Without tags, with single spaces. */
+function textOf(html: string): string {
+  return html
+    .replace(/<style>[^<]*<\/style>/, '')
+    .replaceAll(/<[^>]*>/g, ' ')
+    .replaceAll(/[\s\u00A0]+/g, ' ');
+}
+
+function withoutTruth(data: ReportData): ReportData {
+  return {
+    ...data,
+    epochs: data.epochs.map((epoch) => ({ ...epoch, nmiToTruth: null })),
+    montage: data.montage.map(({ cluster, size, images }) => ({ cluster, size, images })),
+    summary: {
+      ...data.summary,
+      evaluation: null,
+      nmi: { ...data.summary.nmi, toTruth: null },
+    },
+  };
+}
+
+test('the headline has every figure of the summary', () => {
+  const html = renderReport(madeReport());
+  assertWellFormed(html);
+  const text = textOf(html);
+  for (const figure of [
+    'Vx3_kQ81Za',
+    'DeepCluster on small-convnet',
+    'kNN top-1 91.2 % +33.4 points', // 0.912 - 0.578
+    'Linear probe top-1 93.7 % +29.3 points', // 0.937 - 0.644
+    'random init 57.8 %',
+    'random init 64.4 %',
+    'Images 1,200 5 unreadable',
+    'Wall time 4 min 12 s 18 epochs, 324 steps', // 251.5 s; 18 * 18
+    '126 images/s features at 706 images/s',
+    'Workers 2 1 restart',
+    'Samples committed 21,600 3 duplicates dropped, 4 leases returned',
+    `guessing gives ln k = ${Math.log(50).toFixed(2)}`,
+  ]) {
+    assert.ok(text.includes(figure), figure);
+  }
+});
+
+test('the curves, the table, the montage and the settings are there', () => {
+  const data = madeReport();
+  const html = renderReport(data);
+  for (const title of ['Training loss', 'Agreement of clusterings', 'Cluster sizes']) {
+    assert.ok(html.includes(`<h3>${title}</h3>`), title);
+  }
+  const epochRows = html.match(/<table class="epochs">[\s\S]*?<\/table>/)?.[0].match(/<tr>/g);
+  assert.equal(epochRows?.length, 1 + DEMO_SHAPE.epochs);
+  const bars = html.match(/<g class="bar">[\s\S]*?<\/g>/)?.[0].match(/<rect/g);
+  assert.equal(bars?.length, DEMO_SHAPE.k);
+  assert.ok(html.includes(`<img src="${data.montage[0]!.images[0]!.dataUri}"`));
+  const text = textOf(html);
+  assert.ok(text.includes('Cluster 7') && text.includes('97 % ring'));
+  assert.ok(text.includes('clustering.k 50 run.yaml:12'));
+  assert.ok(text.includes('data.cropArea [0.3, 1] preset demo'));
+});
+
+test('bars are as high as their clusters are large, largest first', () => {
+  const html = renderReport({ ...madeReport(), clusterSizes: [10, 40, 0, 20] });
+  const group = /<g class="bar">([\s\S]*?)<\/g>/.exec(html)?.[1] ?? '';
+  const heights = [...group.matchAll(/height="([^"]*)"/g)].map(([, height]) => Number(height));
+  assert.deepEqual(heights, [1000, 500, 250, 0]); // the axis ends at 40
+});
+
+test('hostile texts from paths and settings stay text', () => {
+  const evil = `"><script>alert('x')</script>&amp;.jpg`;
+  const data = madeReport();
+  const html = renderReport({
+    ...data,
+    summary: { ...data.summary, runId: evil, architecture: evil, engine: evil },
+    montage: [
+      {
+        cluster: 0,
+        size: 2,
+        images: [{ dataUri: data.montage[0]!.images[0]!.dataUri, path: evil }],
+        majorityClass: { name: evil, share: 0.5 },
+      },
+    ],
+    settings: [{ key: evil, value: { deep: [evil] }, origin: evil }],
+  });
+  assertWellFormed(html);
+  assert.ok(!html.includes('<script'));
+  assert.ok(html.includes('&lt;script&gt;'));
+  assert.ok(html.includes('&amp;amp;.jpg'), 'an entity in a name is no entity');
+});
+
+test('the page loads nothing, and an image that is not embedded is left out', () => {
+  const data = madeReport();
+  const images = [
+    { dataUri: 'https://example.org/a.jpg', path: 'a.jpg' },
+    { dataUri: 'data:image/svg+xml;base64,PHN2Zz4=', path: 'b.svg' },
+    { dataUri: 'data:image/jpeg;base64,AAAA" onerror="x', path: 'c.jpg' },
+  ];
+  const html = renderReport({ ...data, montage: [{ cluster: 0, size: 3, images }] });
+  assertWellFormed(html);
+  assert.ok(!/<img|<script|<link|<iframe|https?:|url\(|@import/.test(html));
+  assert.ok(html.includes(`content="default-src &#39;none&#39;;`));
+});
+
+test('without truth and evaluation the page says so and has neither curve nor column', () => {
+  const html = renderReport(withoutTruth(madeReport()));
+  assertWellFormed(html);
+  const text = textOf(html);
+  assert.ok(text.includes('The features were not evaluated'));
+  assert.ok(text.includes('NMI with the classes – the images have no class folders'));
+  assert.ok(!html.includes('class="swatch second"') && !html.includes('>NMI classes<'));
+  assert.ok(!html.includes('class="majority"'));
+});
+
+test('runs of one epoch, of none, and with nothing measured have a page, without NaN', () => {
+  const one = withoutTruth(madeReport({ ...DEMO_SHAPE, epochs: 1 }));
+  const none: ReportData = {
+    ...one,
+    epochs: [],
+    lossByStep: [],
+    clusterSizes: [],
+    montage: [],
+    settings: [],
+    summary: {
+      ...one.summary,
+      seconds: 0,
+      finalLoss: NaN,
+      phaseSeconds: { extract: 0, pca: 0, kmeans: 0, train: NaN },
+      imagesPerSecond: { extract: NaN, train: Infinity },
+      nmi: { toPrevious: [], toTruth: [] },
+    },
+  };
+  const broken = { ...one, lossByStep: [NaN, 2, NaN], clusterSizes: [0, 0] };
+  for (const data of [one, none, broken, madeReport({ ...DEMO_SHAPE, epochs: 2 })]) {
+    const html = renderReport(data);
+    assertWellFormed(html);
+    assert.ok(!/NaN|Infinity|undefined|null/.test(html), 'no number is missing without a dash');
+  }
+  assert.ok(!renderReport(one).includes('Agreement of clusterings'), 'nothing to compare yet');
+});
+
+test('the page of 100,000 steps and 10,000 clusters has under 2 MB and keeps the worst step', () => {
+  const data = madeReport({ epochs: 200, stepsPerEpoch: 500, k: 10_000, images: 1_281_167 });
+  const losses = Float64Array.from(data.lossByStep);
+  losses[77_777] = 40; // the axis ends there: a spike that is kept touches the top or nearly so
+  const html = renderReport({ ...data, lossByStep: losses });
+  assertWellFormed(html);
+  assert.ok(html.length < 2_000_000, `${html.length} characters`);
+  const raw = /<path class="line raw" d="([^"]*)"/.exec(html)?.[1] ?? '';
+  const points = raw
+    .split(/[ML]/)
+    .slice(1)
+    .map((point) => point.split(' ').map(Number));
+  assert.ok(points.length <= 2000, `${points.length} points`);
+  const top = points.reduce((best, point) => (point[1]! < best[1]! ? point : best));
+  const expectedX = (1000 * 77_777) / 99_999;
+  assert.ok(Math.abs(top[0]! - expectedX) < 0.06, `the spike is at ${top[0]!}`); // coordinates have one decimal
+});
