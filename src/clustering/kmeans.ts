@@ -41,8 +41,8 @@ export function initialCentroidIds(n: number, k: number, seed: number): Int32Arr
   if (k > n) throw configInvalid('clustering.k', `must not exceed the number of images (${n})`, k);
   const generator = new Mt19937(seed + 1);
   const order = Int32Array.from({ length: n }, (_, i) => i);
-  // Positions after the first K are final for nobody, and the generator is used for nothing else.
-  for (let i = 0; i < Math.min(k, n - 1); i += 1) {
+  // Later swaps leave the first K alone, and the generator is used for nothing else.
+  for (let i = 0; i < k; i += 1) {
     const j = i + (generator.uint32() % (n - i));
     const other = order[j]!;
     order[j] = order[i]!;

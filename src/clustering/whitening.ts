@@ -45,7 +45,7 @@ export function solveWhitening(moments: ShardMoments, options: WhiteningOptions)
   const { values, vectors } = symmetricEigen(matrix, dim);
   const largest = values[0]!;
   // N centred rows span N - 1 dimensions at most; what is left of the last eigenvalue is rounding.
-  const limit = Math.min(options.outDim, dim, Math.max(1, count - 1));
+  const limit = Math.min(options.outDim, dim, count - 1);
   const floor = Math.max(options.epsilon, dim * Number.EPSILON) * largest;
   let outDim = 0;
   while (outDim < limit && values[outDim]! > floor) outDim += 1;

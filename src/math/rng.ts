@@ -62,12 +62,12 @@ export class Mt19937 {
 }
 
 /** Fisher-Yates, from the end; every order equally likely. */
-export function shuffleInPlace(values: Int32Array | Uint32Array | unknown[], rng: Rng): void {
+export function shuffleInPlace(values: Int32Array | number[], rng: Rng): void {
   for (let i = values.length - 1; i > 0; i -= 1) {
     const j = rng.integer(i + 1);
     const other = values[j]!;
     values[j] = values[i]!;
-    values[i] = other as number;
+    values[i] = other;
   }
 }
 

@@ -149,6 +149,7 @@ tbody tr:hover > * { background: var(--hot); }
   .scores, .charts, .montage { grid-template-columns: minmax(0, 1fr); }
   .score, .chart, .phase-time { padding-left: 16px; padding-right: 16px; }
   .tile { padding: 14px 16px; }
+  .tile .figure { font-size: 20px; }
   .chart:first-child .plot { height: 230px; }
   .x-tick.spare, .epoch-note { display: none; }
   th:first-child, td:first-child { padding-left: 16px; }

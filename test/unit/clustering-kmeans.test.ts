@@ -117,6 +117,16 @@ test('empty clusters take halves of large ones by the reference draws', () => {
   });
 });
 
+test('a cluster of a single point is never split', () => {
+  // N - K = 12 - 11 = 1: the last cluster gives at once, with probability (3 - 1) / 1; those of one point never do.
+  const sizes = Float64Array.of(0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 3);
+  const centroids = Float32Array.from(sizes.keys());
+  assert.deepEqual([...splitForEmpty(centroids, sizes, 1)], [0]);
+  assert.deepEqual([...sizes], [1.5, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1.5]);
+  const [high, low] = [10 * (1 + 1 / 1024), 10 * (1 - 1 / 1024)];
+  assert.deepEqual([...centroids], [high, 1, 2, 3, 4, 5, 6, 7, 8, 9, low].map(Math.fround));
+});
+
 test('nothing is split where no cluster has two points', () => {
   const centroids = Float32Array.of(1, 2, 3);
   assert.deepEqual([...splitForEmpty(centroids, Float64Array.of(1, 0, 1), 1)], []);

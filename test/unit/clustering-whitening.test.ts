@@ -127,6 +127,13 @@ test('the output dimension is lowered to the dimensions there are', () => {
   assert.equal(whiten(twice, 40, 4, 4).whitening.outDim, 2, 'two pairs of equal columns');
 });
 
+test('N rows give N - 1 dimensions at most, even where rounding shows more', () => {
+  // Three centred rows cannot have this scatter: its third eigenvalue stands for rounding.
+  const moments = { count: 3, sum: new Float64Array(3), outer: Float64Array.of(3, 0, 0, 2, 0, 1) };
+  const { eigenvalues } = solveWhitening(moments, { outDim: 3, epsilon: 0 });
+  assert.deepEqual([...eigenvalues], [3, 2]);
+});
+
 test('features of short rank give finite rows of length 1', () => {
   const base = lcgArray(9, 30 * 3);
   const features = Float32Array.from(

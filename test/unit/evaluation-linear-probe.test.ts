@@ -116,10 +116,10 @@ test('features that move together cost the probe little', () => {
       return value + common;
     });
   };
-  const plain = linearProbeTop1(set, { epochs: 30, seed: 31 });
+  const plain = linearProbeTop1(set, { epochs: 100, seed: 31 });
   const blended = linearProbeTop1(
     { ...set, train: blend(set.train), test: blend(set.test) },
-    { epochs: 30, seed: 31 },
+    { epochs: 100, seed: 31 },
   );
   assert.ok(plain > 0.9 && blended > plain - 0.05, `${plain}, blended ${blended}`);
 });
