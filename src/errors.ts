@@ -82,7 +82,7 @@ export function configInvalid(
   const from = origin === undefined ? '' : ` (from ${origin})`;
   return new TrainerError(
     'CONFIG_INVALID',
-    `config ${key}: ${rule}, got ${JSON.stringify(got) ?? 'undefined'}${from}`,
+    `config ${key}: ${rule}, got ${got === undefined ? 'nothing' : JSON.stringify(got)}${from}`,
     { key, rule, got, origin },
   );
 }

@@ -49,7 +49,11 @@ export async function evaluateNetwork(input: EvaluationInput): Promise<Float64Ar
   };
   const knn = knnTop1({ ...set, k: knnK });
   input.advance();
-  const linear = linearProbeTop1(set, { epochs: probeEpochs, seed: config.seed });
+  const linear = linearProbeTop1(set, {
+    epochs: probeEpochs,
+    seed: config.seed,
+    onPass: input.advance,
+  });
   return Float64Array.of(knn, linear, train.ids.length, test.ids.length);
 }
 

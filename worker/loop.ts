@@ -210,7 +210,8 @@ export class WorkerLoop {
   }
 
   async #solvePca(name: string): Promise<Outcome> {
-    const { clustering } = this.#deps.config;
+    const { config, advance } = this.#deps;
+    const { pcaDim: outDim, pcaEpsilon: epsilon } = config.clustering;
     const arrays = await this.#artifact(name);
     const whitening = solveWhitening(
       {
@@ -218,7 +219,7 @@ export class WorkerLoop {
         sum: arrayOf(arrays, 'sum', Float64Array),
         outer: arrayOf(arrays, 'outer', Float64Array),
       },
-      { outDim: clustering.pcaDim, epsilon: clustering.pcaEpsilon },
+      { outDim, epsilon, onProgress: advance },
     );
     return { arrays: whiteningToArrays(whitening) };
   }

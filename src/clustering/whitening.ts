@@ -27,6 +27,8 @@ export interface WhiteningOptions {
   readonly outDim: number;
   /** Eigenvalues at or below this fraction of the largest count as zero. */
   readonly epsilon: number;
+  /** Called on the way: wide features take minutes. */
+  readonly onProgress?: () => void;
 }
 
 /** Roundings of a sum over a block of rows; further ones come with every block. */
@@ -42,7 +44,7 @@ export function solveWhitening(moments: ShardMoments, options: WhiteningOptions)
   const mean = sum.map((value) => value / count);
   const matrix = scatter(moments, mean);
   requireSpread(moments, matrix);
-  const { values, vectors } = symmetricEigen(matrix, dim);
+  const { values, vectors } = symmetricEigen(matrix, dim, options.onProgress);
   const largest = values[0]!;
   // N centred rows span N - 1 dimensions at most; what is left of the last eigenvalue is rounding.
   const limit = Math.min(options.outDim, dim, count - 1);

@@ -98,7 +98,7 @@ function drawLook(rng: Rng, size: number): Look {
   const originY = size * uniform(0.25, 0.75);
   const scale = Math.exp(uniform(Math.log(0.6), Math.log(1.7)));
   const rotation = uniform(0, 2 * Math.PI);
-  const contrast = uniform(0.18, 0.5);
+  const contrast = uniform(0.3, 0.6);
   const dark = uniform(0.12, 0.88 - contrast);
   const inverted = rng.float() < 0.5;
   const darker = colour(rng.float(), uniform(0.1, 0.7), dark);
@@ -114,7 +114,7 @@ function drawLook(rng: Rng, size: number): Look {
     background: inverted ? lighter : darker,
     slopeX: illumination * Math.cos(lightFrom),
     slopeY: illumination * Math.sin(lightFrom),
-    grain: uniform(0.02, 0.12),
+    grain: uniform(0, 0.04),
   };
 }
 

@@ -4,7 +4,7 @@
  * Shapes: n training rows, m test rows, D feature dimensions.
  */
 import { requireUsable, type LabelledFeatures } from './labelled-features.ts';
-import { rowProducts } from './row-products.ts';
+import { multiplyTransposed } from '../math/matrix.ts';
 
 export interface KnnSet extends LabelledFeatures {
   /** Neighbours that vote; lowered to n. */
@@ -44,7 +44,7 @@ export function knnTop1(set: KnnSet): number {
     for (let begin = 0; begin < n; begin += BLOCK) {
       const columns = Math.min(BLOCK, n - begin);
       copyUnitRows(train, trainScales, begin, columns, dim, candidates);
-      rowProducts(queries, rows, candidates, columns, dim, similarities);
+      multiplyTransposed(queries, rows, candidates, columns, dim, similarities);
       nearest.forEach((best, i) => {
         for (let j = 0; j < columns; j += 1) best.offer(similarities[i * columns + j]!, begin + j);
       });

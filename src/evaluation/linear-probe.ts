@@ -5,7 +5,7 @@
  */
 import { seededRng, shuffleInPlace, type Rng } from '../math/rng.ts';
 import { requireUsable, type LabelledFeatures } from './labelled-features.ts';
-import { rowProducts } from './row-products.ts';
+import { multiplyTransposed } from '../math/matrix.ts';
 import { fitScaling, scaleRows } from './scaling.ts';
 
 export interface ProbeOptions {
@@ -13,6 +13,8 @@ export interface ProbeOptions {
   readonly epochs: number;
   /** Decides the order of the rows. */
   readonly seed: number;
+  /** Called before each pass: many wide rows take minutes. */
+  readonly onPass?: () => void;
 }
 
 const BATCH_ROWS = 32;
@@ -50,7 +52,7 @@ interface ProbeRows {
 }
 
 /** @returns [C, W] weights, from zero: the objective is convex */
-function fitProbe(set: ProbeRows, { epochs, seed }: ProbeOptions): Float64Array {
+function fitProbe(set: ProbeRows, { epochs, seed, onPass }: ProbeOptions): Float64Array {
   const { rows, labels, width, classes } = set;
   const n = labels.length;
   const rng = seededRng(seed, 'linear probe');
@@ -63,6 +65,7 @@ function fitProbe(set: ProbeRows, { epochs, seed }: ProbeOptions): Float64Array 
   const steps = epochs * Math.ceil(n / BATCH_ROWS);
   let step = 0;
   for (let epoch = 0; epoch < epochs; epoch += 1) {
+    onPass?.();
     shuffleInPlace(order, rng);
     for (let begin = 0; begin < n; begin += BATCH_ROWS) {
       fillBatch(batch, rows, labels, order.subarray(begin, begin + BATCH_ROWS), width);
@@ -112,7 +115,7 @@ export function lossAndGradient(
   gradient: Float64Array,
 ): number {
   const { count, rows, labels, residuals } = batch;
-  rowProducts(rows, count, weights, classes, width, residuals);
+  multiplyTransposed(rows, count, weights, classes, width, residuals);
   let loss = 0;
   for (let i = 0; i < count; i += 1) {
     const target = i * classes + labels[i]!;
@@ -219,7 +222,7 @@ function accuracy(
   for (let begin = 0; begin < n; begin += BATCH_ROWS) {
     fillBatch(batch, rows, labels, order.subarray(begin, begin + BATCH_ROWS), width);
     const { count, residuals: logits } = batch;
-    rowProducts(batch.rows, count, weights, classes, width, logits);
+    multiplyTransposed(batch.rows, count, weights, classes, width, logits);
     for (let i = 0; i < count; i += 1) {
       const own = logits.subarray(i * classes, (i + 1) * classes);
       let winner = 0;

@@ -18,19 +18,24 @@ const NEGLIGIBLE_SQUARE = 1e-280;
 
 /**
  * @param matrix [n, n] symmetric; only its lower triangle is read, and it is not changed
+ * @param onProgress called 2 n times on the way: a large matrix takes minutes
  * @throws TrainerError SHAPE_MISMATCH, NON_FINITE where the matrix is not finite
  */
-export function symmetricEigen(matrix: Float64Array, n: number): SymmetricEigen {
+export function symmetricEigen(
+  matrix: Float64Array,
+  n: number,
+  onProgress: () => void = () => undefined,
+): SymmetricEigen {
   if (matrix.length !== n * n) throw shapeMismatch('symmetric matrix', [n, n], [matrix.length]);
   const size = largestEntry(matrix);
   // From here on the largest entry is 1, and what is below 1e-140 vanishes in rounding: squares neither overflow nor underflow.
   const q = size > 0 ? matrix.map((value) => value / size) : matrix.slice();
   const diagonal = new Float64Array(n);
   const beside = new Float64Array(n);
-  tridiagonalise(q, n, diagonal, beside);
+  tridiagonalise(q, n, diagonal, beside, onProgress);
   // Rows of the transpose are the columns that the rotations mix: they lie next to each other in memory.
   const rows = transposed(q, n);
-  iterateQl(diagonal, beside, rows, n);
+  iterateQl(diagonal, beside, rows, n, onProgress);
   return sortDescending(diagonal, size, rows, n);
 }
 
@@ -45,9 +50,11 @@ function tridiagonalise(
   n: number,
   diagonal: Float64Array,
   beside: Float64Array,
+  onProgress: () => void,
 ): void {
   const scaleOf = new Float64Array(n);
   for (let i = n - 1; i > 0; i -= 1) {
+    onProgress();
     const row = i * n;
     let squares = 0;
     for (let k = 0; k < i - 1; k += 1) squares += a[row + k]! * a[row + k]!;
@@ -132,10 +139,12 @@ function iterateQl(
   beside: Float64Array,
   rows: Float64Array,
   n: number,
+  onProgress: () => void,
 ): void {
   beside.copyWithin(0, 1);
   beside[n - 1] = 0;
   for (let low = 0; low < n; low += 1) {
+    onProgress();
     for (let sweep = 0; ; sweep += 1) {
       const high = firstNegligible(diagonal, beside, low, n);
       if (high === low) break;

@@ -70,10 +70,13 @@ async function startWasm(why: string): Promise<Engine> {
   const binary =
     require.resolve('@tensorflow/tfjs-backend-wasm/wasm-out/tfjs-backend-wasm-simd.wasm');
   setWasmPaths(`${dirname(binary)}/`);
+  if ((await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT')) !== true) {
+    const remedy = 'use a CPU with SSE 4.1 or NEON';
+    throw engineUnavailable('wasm', 'this CPU has no SIMD that V8 can use', remedy);
+  }
   await withoutProcessListeners(() => select('wasm'));
-  registerWasmKernels();
-  const hasSimd = await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT');
-  const kind = hasSimd === true ? 'with SIMD' : 'without SIMD, which this CPU lacks';
+  const { isFused } = registerWasmKernels();
+  const kind = isFused ? 'SIMD with fused multiply-adds' : 'SIMD without fused multiply-adds';
   const reason = `wasm: ${kind}, one thread, ${why}`;
   return { name: 'wasm', version: version_wasm, reason, threads: 1 };
 }

@@ -119,7 +119,7 @@ test('a run that is stopped in mid-epoch and resumed is the undisturbed run', as
   assert.ok(readLines(run, 'events.jsonl').some(({ event }) => event === 'run.resumed'));
 });
 
-test('the record tells phases, steps and processes', async () => {
+test('the record tells phases, steps and processes', () => {
   const events = readLines(out('workers-2'), 'events.jsonl');
   const named = (event: string): Record<string, unknown>[] =>
     events.filter((line) => line['event'] === event);

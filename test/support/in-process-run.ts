@@ -142,14 +142,14 @@ export interface PlainRun {
   readonly workers: number;
   readonly resume?: boolean;
   /** Besides the small ones that every plain run has. */
-  readonly settings?: Readonly<Record<string, unknown>>;
+  readonly settings?: Readonly<Record<string, string | number | boolean>>;
   readonly signal?: AbortSignal;
   readonly onNotice?: (notice: Notice) => void;
   /** What worker number i computes with. */
   readonly compute?: (worker: number) => Compute;
 }
 
-const SETTINGS: Readonly<Record<string, unknown>> = {
+const SETTINGS: Readonly<Record<string, string | number | boolean>> = {
   epochs: 2,
   'data.imageSize': SIDE,
   'data.resizeRatio': 1,
@@ -170,7 +170,7 @@ const SETTINGS: Readonly<Record<string, unknown>> = {
 /** Runs to the end; workers that are stopped by the run's end are awaited too. */
 export async function runPlain(run: PlainRun): Promise<RunSummary> {
   const settings = Object.entries({ ...SETTINGS, 'data.source': run.data, ...run.settings }).map(
-    ([key, value]) => ({ key, value: String(value), origin: 'the test' }),
+    ([key, value]) => ({ key, value: value, origin: 'the test' }),
   );
   const logger = createLogger({ component: 'test', level: 'error' });
   const workers: Promise<unknown>[] = [];

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { knnTop1, type KnnSet } from '../../src/evaluation/knn.ts';
-import { rowProducts } from '../../src/evaluation/row-products.ts';
+import { multiplyTransposed } from '../../src/math/matrix.ts';
 import { seededRng } from '../../src/math/rng.ts';
 
 /** Share of right answers by sorting all similarities of each test row. */
@@ -143,7 +143,7 @@ test('row products are the plain sums, whatever the tile they fall in', () => {
     const a = Float64Array.from({ length: aRows * width }, () => rng.normal());
     const b = Float64Array.from({ length: bRows * width }, () => rng.normal());
     const out = new Float64Array(aRows * bRows).fill(NaN);
-    rowProducts(a, aRows, b, bRows, width, out);
+    multiplyTransposed(a, aRows, b, bRows, width, out);
     out.forEach((value, at) => {
       const [i, j] = [Math.floor(at / bRows), at % bRows];
       let sum = 0;

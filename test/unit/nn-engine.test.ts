@@ -21,7 +21,7 @@ test('the wasm engine starts, is the backend, and computes', async () => {
   assert.equal(engine.name, 'wasm');
   assert.equal(engine.threads, 1);
   assert.match(engine.version, /^\d+\.\d+\.\d+$/);
-  assert.match(engine.reason, /^wasm: with SIMD, one thread/);
+  assert.match(engine.reason, /^wasm: SIMD with(out)? fused multiply-adds, one thread/);
   assert.equal(tf.getBackend(), 'wasm');
   assert.deepEqual([...tf.add([1, 2], [3, 4]).dataSync()], [1 + 3, 2 + 4]);
 });

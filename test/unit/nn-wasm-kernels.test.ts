@@ -82,6 +82,28 @@ for (const { x, kernel, stride, pad, out } of CONVOLUTIONS) {
     'floor',
   ).outShape;
 
+  test(`a convolution, and one with bias and ReLU: ${name}`, async () => {
+    const [input, filter] = [() => seeded(1, x), () => seeded(3, filterShape)] as [
+      () => tf.Tensor4D,
+      () => tf.Tensor4D,
+    ];
+    // The library takes a rounding mode with numbers only.
+    const rounding = typeof pad === 'string' ? undefined : 'floor';
+    const plain = () => tf.conv2d(input(), filter(), stride, pad, 'NHWC', 1, rounding);
+    assertClose(await onBackend('wasm', plain), await onBackend('cpu', plain), FLOAT32_SUMS);
+    const fused = () =>
+      tf.fused.conv2d({
+        x: input(),
+        filter: filter(),
+        strides: stride,
+        pad,
+        ...(rounding === undefined ? {} : { dimRoundingMode: rounding }),
+        bias: seeded(4, [out]),
+        activation: 'relu',
+      });
+    assertClose(await onBackend('wasm', fused), await onBackend('cpu', fused), FLOAT32_SUMS);
+  });
+
   test(`the gradient of a convolution's filter: ${name}`, async () => {
     const run = () => {
       const inputs = { x: seeded(1, x), dy: seeded(2, dyShape) };
@@ -153,11 +175,26 @@ function pooledGradient(
   return dx;
 }
 
+test('a convolution that the kernels do not do is left to the backend', async () => {
+  const [x, filter] = [() => seeded(1, [1, 9, 9, 2]), () => seeded(3, [3, 3, 2, 4])] as [
+    () => tf.Tensor4D,
+    () => tf.Tensor4D,
+  ];
+  const dilated = () => tf.conv2d(x(), filter(), 1, 'valid', 'NHWC', 2);
+  assertClose(await onBackend('wasm', dilated), await onBackend('cpu', dilated), FLOAT32_SUMS);
+  const activated = () =>
+    tf.fused.conv2d({ x: x(), filter: filter(), strides: 1, pad: 'same', activation: 'relu6' });
+  assertClose(await onBackend('wasm', activated), await onBackend('cpu', activated), FLOAT32_SUMS);
+});
+
 test('products with transposed matrices are those of the definition', async () => {
   for (const [m, k, n] of [
     [3, 5, 7],
     [37, 70, 33],
     [1, 40, 9],
+    [9, 130, 16],
+    // More than one block of panels.
+    [2, 4200, 24],
   ] as const) {
     for (const [turnA, turnB] of [
       [true, false],
@@ -191,6 +228,34 @@ test('products with transposed matrices are those of the definition', async () =
 test('products of batches of matrices are left to the backend', async () => {
   const run = () => tf.matMul(seeded(6, [2, 4, 3]), seeded(7, [2, 4, 5]), true, false);
   assertClose(await onBackend('wasm', run), await onBackend('cpu', run), FLOAT32_SUMS);
+});
+
+test('a row of a product has the same bits whatever rows are beside it', async () => {
+  await tf.setBackend('wasm');
+  tf.tidy(() => {
+    const [a, b] = [seeded(6, [11, 50]), seeded(7, [50, 20])];
+    const all = tf.matMul(a, b).dataSync();
+    for (let row = 0; row < 11; row += 1) {
+      const alone = tf.matMul(tf.slice(a, [row, 0], [1, 50]), b).dataSync();
+      assert.deepEqual(alone, all.slice(row * 20, (row + 1) * 20), `row ${row}`);
+    }
+  });
+});
+
+test('batch norm over more rows than a block, and channels in and beyond groups of four', async () => {
+  const shape: Shape4 = [2, 17, 19, 11];
+  const run = (pick: 'y' | 'mean' | 'variance' | 'dx' | 'dGamma' | 'dBeta') => () => {
+    // Means far from zero beside the deviations: what a sum of squares in float32 would lose.
+    const x: tf.Tensor4D = tf.add(seeded(8, shape), 40);
+    const gamma = seeded(10, [11]) as tf.Tensor1D;
+    const batch = batchNorm(x, gamma, seeded(11, [11]) as tf.Tensor1D, true);
+    if (pick === 'y' || pick === 'mean' || pick === 'variance') return batch[pick];
+    return batchNormGradient(seeded(9, shape) as tf.Tensor4D, x, gamma, batch, true)[pick];
+  };
+  for (const pick of ['mean', 'variance', 'y', 'dx', 'dGamma', 'dBeta'] as const) {
+    // x lies at 40 in float32, which has 4e-6 there: that, over deviations of 0.3, reaches the results of both backends.
+    assertClose(await onBackend('wasm', run(pick)), await onBackend('cpu', run(pick)), 2e-4, pick);
+  }
 });
 
 const N = 2 * 3 * 3;

@@ -34,24 +34,55 @@ export const i32 = {
 };
 
 export const v128 = {
-  zero: [...simd(0x0c), ...Array<number>(16).fill(0)] as Code,
   load: (offset: number): Code => [...simd(0x00), 2, ...unsigned(offset)],
   store: (offset: number): Code => [...simd(0x0b), 2, ...unsigned(offset)],
   /** One float, four times. */
   loadSplat: (offset: number): Code => [...simd(0x09), 2, ...unsigned(offset)],
+  /** Two floats, and zeros. */
+  loadPair: (offset: number): Code => [...simd(0x5d), 2, ...unsigned(offset)],
+  zero: [...simd(0x0c), ...Array<number>(16).fill(0)] as Code,
+  ones: [...simd(0x0c), ...Array<number>(16).fill(0xff)] as Code,
+  and: simd(0x4e),
+  /** The first, where the second is not. */
+  andNot: simd(0x4f),
 };
 
 export const f32x4 = {
+  /** All bits set where equal, none where not. */
+  equal: simd(0x41),
   add: simd(0xe4),
   mul: simd(0xe6),
+  max: simd(0xe9),
   /** a * b + c with one rounding, where the CPU can. */
   relaxedMadd: simd(0x105),
 };
+
+export const f64x2 = {
+  /** The first two floats, widened. */
+  promote: simd(0x5f),
+  add: simd(0xf0),
+  mul: simd(0xf2),
+};
+
+/** `index += other` */
+export function addTo(index: number, other: number): Code {
+  return [...local.get(index), ...local.get(other), ...i32.add, ...local.set(index)];
+}
 
 /** `index += bytes` */
 export function advance(index: number, bytes: number): Code {
   return [...local.get(index), ...i32.const(bytes), ...i32.add, ...local.set(index)];
 }
+
+/** `length` indices of locals, from `start` on. */
+export function range(start: number, length: number): number[] {
+  return Array.from({ length }, (_, i) => start + i);
+}
+
+/** As many numbers. */
+export type Repeated<N extends number, T extends number[] = []> = T['length'] extends N
+  ? T
+  : Repeated<N, [...T, number]>;
 
 /** Runs `body` as often as local `counter` says, which is 0 afterwards; at least once, whatever it says. */
 export function repeat(counter: number, body: Code): Code {

@@ -57,3 +57,38 @@ export function viewOf(backend: BackendWasm, info: tf.TensorInfo): Float32Array 
 export function reshaped(info: tf.TensorInfo, shape: readonly number[]): tf.TensorInfo {
   return { ...info, shape: [...shape] };
 }
+
+/** Where the numbers begin on the heap, in bytes; good until they are freed. */
+export function addressOf(backend: BackendWasm, { dataId }: tf.TensorInfo): number {
+  return backend.getMemoryOffset(dataId);
+}
+
+/** Arrays on the heap that live as long as a computation. */
+export class Scratch {
+  readonly #backend: BackendWasm;
+  readonly #infos: tf.TensorInfo[] = [];
+
+  constructor(backend: BackendWasm) {
+    this.#backend = backend;
+  }
+
+  /** Uninitialised. */
+  floats(length: number): tf.TensorInfo {
+    return this.#keep(this.#backend.makeOutput([length], 'float32'));
+  }
+
+  ints(values: Int32Array): tf.TensorInfo {
+    const info = this.#keep(this.#backend.makeOutput([values.length], 'int32'));
+    (this.#backend.typedArrayFromHeap(info) as Int32Array).set(values);
+    return info;
+  }
+
+  free(): void {
+    free(this.#backend, ...this.#infos.splice(0));
+  }
+
+  #keep(info: tf.TensorInfo): tf.TensorInfo {
+    this.#infos.push(info);
+    return info;
+  }
+}

@@ -1,49 +1,66 @@
 /**
- * Products of two matrices where one is transposed: turned first, then multiplied, since the backend is fast for plain
- * products only. Batched products go to the backend's own kernel.
+ * Products of two matrices, either of them transposed, by the window kernels: rows of a plain matrix are windows of one
+ * segment. Batched products, and those with both transposed, go to the backend's own kernel.
  */
 import * as tf from '@tensorflow/tfjs';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
-import { allocate, free, reshaped, viewOf, type WasmKernel } from './backend.ts';
+import { allocate, type WasmKernel } from './backend.ts';
+import {
+  PLAIN,
+  matrixRows,
+  multiplyTransposedWindows,
+  multiplyWindows,
+  rowOffsetsOf,
+} from './window-products.ts';
 
-/** The backend's kernel with transposed matrices made plain. @param stock the backend's own kernel */
+/** In place of the backend's kernel. @param stock the backend's own kernel */
 export function matrixProduct(stock: WasmKernel): WasmKernel {
   return (backend, inputs, attributes) => {
     const [a, b] = [inputs['a']!, inputs['b']!];
-    const { transposeA, transposeB } = attributes;
-    const isPlain = transposeA !== true && transposeB !== true;
-    if (isPlain || sizeOfBatch(a) * sizeOfBatch(b) > 1) return stock(backend, inputs, attributes);
-    const left = transposeA === true ? transposed(backend, a) : a;
-    const right = transposeB === true ? transposed(backend, b) : b;
-    const plain = { transposeA: false, transposeB: false };
-    const product = stock(backend, { a: left, b: right }, plain) as tf.TensorInfo;
-    if (left !== a) free(backend, left);
-    if (right !== b) free(backend, right);
-    return product;
+    const [isATurned, isBTurned] = [
+      attributes['transposeA'] === true,
+      attributes['transposeB'] === true,
+    ];
+    const isBatched = sizeOfBatch(a) * sizeOfBatch(b) > 1;
+    const isEmpty = tf.util.sizeFromShape(a.shape) * tf.util.sizeFromShape(b.shape) === 0;
+    if (isBatched || isEmpty || (isATurned && isBTurned)) return stock(backend, inputs, attributes);
+    return isATurned ? turnedTimesPlain(backend, a, b) : plainTimes(backend, a, b, isBTurned);
   };
+}
+
+function plainTimes(
+  backend: BackendWasm,
+  a: tf.TensorInfo,
+  b: tf.TensorInfo,
+  isBTurned: boolean,
+): tf.TensorInfo {
+  const [rows, inner] = sidesOf(a);
+  const columns = sidesOf(b)[isBTurned ? 0 : 1];
+  const product = allocate(backend, [...leadingOf(a, b), rows, columns]);
+  const starts = Int32Array.from({ length: inner }, (_, e) => (isBTurned ? e : e * columns));
+  const matrix = { source: b, starts, columns, columnStride: isBTurned ? inner : 1 };
+  const windows = matrixRows(a, rows, inner);
+  multiplyWindows(backend, windows, matrix, PLAIN, product, rowOffsetsOf(rows, columns));
+  return product;
+}
+
+function turnedTimesPlain(backend: BackendWasm, a: tf.TensorInfo, b: tf.TensorInfo): tf.TensorInfo {
+  const [inner, rows] = sidesOf(a);
+  const columns = sidesOf(b)[1];
+  const product = allocate(backend, [...leadingOf(a, b), rows, columns]);
+  multiplyTransposedWindows(backend, matrixRows(a, inner, rows), b, columns, product);
+  return product;
+}
+
+function sidesOf({ shape }: tf.TensorInfo): readonly [number, number] {
+  return shape.slice(-2) as [number, number];
+}
+
+/** Leading sides of the product; all of them 1 here. */
+function leadingOf(a: tf.TensorInfo, b: tf.TensorInfo): number[] {
+  return (a.shape.length >= b.shape.length ? a : b).shape.slice(0, -2);
 }
 
 function sizeOfBatch({ shape }: tf.TensorInfo): number {
   return tf.util.sizeFromShape(shape.slice(0, -2));
-}
-
-/** Side of the square blocks: one is read by rows and written by columns while both lie in the cache. */
-const BLOCK = 32;
-
-/** [..., R, C] to [..., C, R], for leading sides of 1. */
-function transposed(backend: BackendWasm, info: tf.TensorInfo): tf.TensorInfo {
-  const [rows, columns] = info.shape.slice(-2) as [number, number];
-  const output = allocate(backend, [columns, rows]);
-  const from = viewOf(backend, info);
-  const to = viewOf(backend, output);
-  for (let r0 = 0; r0 < rows; r0 += BLOCK) {
-    const r1 = Math.min(rows, r0 + BLOCK);
-    for (let c0 = 0; c0 < columns; c0 += BLOCK) {
-      const c1 = Math.min(columns, c0 + BLOCK);
-      for (let c = c0; c < c1; c += 1) {
-        for (let r = r0; r < r1; r += 1) to[c * rows + r] = from[r * columns + c]!;
-      }
-    }
-  }
-  return reshaped(output, [...info.shape.slice(0, -2), columns, rows]);
 }

@@ -4,7 +4,12 @@
  * Shapes: x and dx [B, H, W, C], y and dy [B, OH, OW, C].
  */
 import * as tf from '@tensorflow/tfjs';
+import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import { allocate, viewOf, type WasmKernel } from './backend.ts';
+import { GROUP } from './channel-kernels.ts';
+import { kernelsOf } from './kernels.ts';
+
+const BYTES = Float32Array.BYTES_PER_ELEMENT;
 
 export const maxPoolGradient: WasmKernel = (backend, { dy, input, output }, attributes) => {
   const info = tf.backend_util.computePool2DInfo(
@@ -16,38 +21,52 @@ export const maxPoolGradient: WasmKernel = (backend, { dy, input, output }, attr
     attributes['dimRoundingMode'] as 'floor' | 'round' | 'ceil',
   );
   const result = allocate(backend, info.inShape);
-  const dx = viewOf(backend, result).fill(0);
-  const x = viewOf(backend, input!);
-  const y = viewOf(backend, output!);
-  routeToFirst(info, x, y, viewOf(backend, dy!), dx);
+  viewOf(backend, result).fill(0);
+  routeToFirst(backend, info, { x: input!, y: output!, dy: dy!, dx: result });
   return result;
 };
 
 /** The largest element is known: it is y. What is left is to find where it is. */
 function routeToFirst(
+  backend: BackendWasm,
   info: tf.backend_util.Conv2DInfo,
-  x: Float32Array,
-  y: Float32Array,
-  dy: Float32Array,
-  dx: Float32Array,
+  tensors: Readonly<Record<'x' | 'y' | 'dy' | 'dx', tf.TensorInfo>>,
 ): void {
   const { batchSize, inHeight, inWidth, outHeight, outWidth, inChannels: channels } = info;
+  const { routeToFirst: routeGroups } = kernelsOf(backend);
+  const [x, y, dy, dx] = [tensors.x, tensors.y, tensors.dy, tensors.dx].map((tensor) =>
+    viewOf(backend, tensor),
+  ) as [Float32Array, Float32Array, Float32Array, Float32Array];
+  const groups = Math.floor(channels / GROUP);
   const rowStep = inWidth * channels;
   let out = 0;
   for (let b = 0; b < batchSize; b += 1) {
     for (let oy = 0; oy < outHeight; oy += 1) {
       const top = oy * info.strideHeight - info.padInfo.top;
       const y0 = b * inHeight + Math.max(0, top);
-      const y1 = b * inHeight + Math.min(inHeight, top + info.filterHeight);
-      for (let ox = 0; ox < outWidth; ox += 1) {
+      const rows = b * inHeight + Math.min(inHeight, top + info.filterHeight) - y0;
+      for (let ox = 0; ox < outWidth; ox += 1, out += channels) {
         const left = ox * info.strideWidth - info.padInfo.left;
         const x0 = Math.max(0, left);
         const columns = Math.min(inWidth, left + info.filterWidth) - x0;
         const begin = y0 * rowStep + x0 * channels;
-        const end = y1 * rowStep;
-        for (let c = 0; c < channels; c += 1, out += 1) {
-          const at = firstEqual(x, y[out]!, begin + c, end, rowStep, columns, channels);
-          if (at >= 0) dx[at] = dx[at]! + dy[out]!;
+        if (groups > 0) {
+          routeGroups(
+            y.byteOffset + BYTES * out,
+            dy.byteOffset + BYTES * out,
+            x.byteOffset + BYTES * begin,
+            dx.byteOffset + BYTES * begin,
+            rows,
+            columns,
+            BYTES * (rowStep - columns * channels),
+            BYTES * channels,
+            groups,
+          );
+        }
+        for (let c = groups * GROUP; c < channels; c += 1) {
+          const end = begin + rows * rowStep;
+          const at = firstEqual(x, y[out + c]!, begin + c, end, rowStep, columns, channels);
+          if (at >= 0) dx[at] = dx[at]! + dy[out + c]!;
         }
       }
     }
