@@ -36,6 +36,8 @@ const RECORD = 'made.json';
 const MAKER_VERSION = 1;
 const JPEG = { quality: 92, chromaSubsampling: '4:4:4' } as const;
 const LANES = 4;
+/** A photo's horizon, not a kaleidoscope: orientation tells structures apart, so it varies, but not all the way round [rad]. */
+const MAX_ROTATION = 0.4;
 
 /**
  * Draws JPEG files `out/<class>/<number>.jpg`; does nothing where they are there already.
@@ -97,7 +99,7 @@ function drawLook(rng: Rng, size: number): Look {
   const originX = size * uniform(0.25, 0.75);
   const originY = size * uniform(0.25, 0.75);
   const scale = Math.exp(uniform(Math.log(0.6), Math.log(1.7)));
-  const rotation = uniform(0, 2 * Math.PI);
+  const rotation = uniform(-MAX_ROTATION, MAX_ROTATION);
   const contrast = uniform(0.3, 0.6);
   const dark = uniform(0.12, 0.88 - contrast);
   const inverted = rng.float() < 0.5;

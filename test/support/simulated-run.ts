@@ -59,7 +59,8 @@ export class SimulatedRun {
   readonly #sent: Lease[] = [];
   /** Tasks of the phase whose result was accepted. */
   #completed = new Set<string>();
-  #isPhaseDone = false;
+  /** Times the phase under way was said to be done. */
+  #phasesDone = 0;
 
   constructor(seed: number) {
     this.#rng = seededRng('simulation', seed);
@@ -113,14 +114,15 @@ export class SimulatedRun {
 
   #phase(phase: Phase, parameterVersion: number, work: Work[]): void {
     this.#completed = new Set();
-    this.#isPhaseDone = false;
+    this.#phasesDone = 0;
     this.#dispatch({ type: 'phaseEntered', phase, epoch: 0, parameterVersion, work });
-    while (!this.#isPhaseDone) {
+    while (this.#phasesDone < 1) {
       this.#events += 1;
       assert.ok(this.#events < MAX_EVENTS, `${phase} makes no progress`);
       this.#somethingHappens();
     }
     assert.equal(this.#completed.size, work.length, `${phase}: every task once`);
+    assert.equal(this.#phasesDone, 1, `${phase} ends once`);
   }
 
   #somethingHappens(): void {
@@ -247,7 +249,7 @@ export class SimulatedRun {
     );
     this.#state = state;
     for (const action of actions) {
-      if (action.type === 'phaseDone') this.#isPhaseDone = true;
+      if (action.type === 'phaseDone') this.#phasesDone += 1;
       if (action.type === 'record' && action.event === 'worker.lost') this.counts.lost += 1;
       if (action.type === 'record' && action.event === 'lease.expired') this.counts.expired += 1;
       if (action.type !== 'sendOrder') continue;
