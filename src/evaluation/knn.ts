@@ -1,6 +1,6 @@
 /**
- * Weighted kNN classification on frozen features: no training, so that the figure is the features' own.
- * Source: Wu et al. 2018 (arXiv:1805.01978), section 3.4.
+ * kNN classification on frozen features by plain majority: no training and no temperature, so that the figure is the
+ * features' own.
  * Shapes: n training rows, m test rows, D feature dimensions.
  */
 import { requireUsable, type LabelledFeatures } from './labelled-features.ts';
@@ -11,15 +11,13 @@ export interface KnnSet extends LabelledFeatures {
   readonly k: number;
 }
 
-/** Temperature of the votes, as in the source. */
-const TEMPERATURE = 0.07;
 /** Rows of a block: two blocks of 256 float64 columns stay in a core's own cache. */
 const BLOCK = 64;
 
 /**
- * Share of test images whose class is right: each of the k training rows with the greatest cosine similarity s votes for its
- * class with weight exp(s / 0.07), and the class with the greatest sum wins. Between equal similarities the lower row is
- * nearer; between equal sums the lower class wins. A row of zeros has similarity 0 to every other.
+ * Share of test images whose class is right: each of the k training rows with the greatest cosine similarity has one vote
+ * for its class. Between equal similarities the lower row is nearer; between classes with as many votes the one with the
+ * nearest voter wins. A row of zeros has similarity 0 to every other.
  * @returns 0 to 1; 0 where there is nothing to learn from or to test on
  * @throws TrainerError SHAPE_MISMATCH, NON_FINITE
  */
@@ -84,11 +82,13 @@ class Nearest {
   /** @param votes [classes] scratch */
   classOf(labels: Int32Array, votes: Float64Array): number {
     votes.fill(0);
-    this.#rows.forEach((row, i) => {
-      votes[labels[row]!]! += Math.exp(this.#similarities[i]! / TEMPERATURE);
-    });
-    let winner = 0;
-    for (let c = 1; c < votes.length; c += 1) if (votes[c]! > votes[winner]!) winner = c;
+    for (const row of this.#rows) votes[labels[row]!]! += 1;
+    // The nearest first, so that it decides between equals.
+    let winner = labels[this.#rows[0]!]!;
+    for (const row of this.#rows) {
+      const own = labels[row]!;
+      if (votes[own]! > votes[winner]!) winner = own;
+    }
     return winner;
   }
 }
