@@ -270,6 +270,15 @@ export class RunLoop {
     const key = this.#checkpointKey();
     if (key === this.#checkpointed) return;
     await this.#writing;
+    const snapshot = await parameters.snapshot(signal);
+    if (snapshot.version !== this.#version) {
+      throw protocolViolation(
+        'snapshot',
+        `version ${this.#version}`,
+        snapshot.version,
+        'this is a defect',
+      );
+    }
     const { state, files } = toCheckpoint({
       runId,
       config,
@@ -279,7 +288,7 @@ export class RunLoop {
       ledger: dispatcher.state.ledger,
       record: record.state(),
       recordArrays: record.arrays(),
-      parameters: await parameters.snapshot(signal),
+      parameters: snapshot,
       pseudoLabels: this.#pseudoLabels,
       clustering: this.#clustering,
     });

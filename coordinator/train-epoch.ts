@@ -37,6 +37,9 @@ export interface CommittedStep {
   readonly version: number;
 }
 
+/** A commit that takes longer has failed. */
+const COMMIT_MS = 600_000;
+
 /** What a worker reported for a slice. */
 interface SliceResult {
   readonly slice: number;
@@ -113,9 +116,10 @@ async function trainStep(
 async function commitStep(
   step: number,
   slices: readonly SliceResult[],
-  { parameters, signal }: TrainingDeps,
+  { parameters }: TrainingDeps,
 ): Promise<number> {
-  const reply = await parameters.commit(step, slices, signal);
+  // Not cut short by a stop: a step that took effect must be in the ledger of the checkpoint that follows.
+  const reply = await parameters.commit(step, slices, AbortSignal.timeout(COMMIT_MS));
   if (reply.outcome === 'MISSING') {
     throw new TrainerError(
       'PROTOCOL_VIOLATION',

@@ -25,7 +25,7 @@ export interface EvaluationInput {
   readonly advance: () => void;
 }
 
-/** @returns [4]: kNN top-1, linear top-1, images trained on, images tested on */
+/** @returns [4]: kNN top-1, linear top-1 (means over the splits), images trained on, images tested on */
 export async function evaluateNetwork(input: EvaluationInput): Promise<Float64Array> {
   const { config, layout, source, model, featureDim: dim } = input;
   if (source.truth === null) {
@@ -35,26 +35,47 @@ export async function evaluateNetwork(input: EvaluationInput): Promise<Float64Ar
     model.load(initialParameters(layout, config.seed), initialStatistics(layout));
   }
   const { labels, names } = source.truth;
-  const { testFraction, maxImages, knnK, probeEpochs } = config.evaluation;
-  const split = stratifiedSplit({ labels, testFraction, maxImages, seed: config.seed });
-  const train = await featuresOf(split.train, input);
-  const test = await featuresOf(split.test, input);
-  const set = {
-    train: train.features,
-    trainLabels: train.ids.map((id) => labels[id]!),
-    test: test.features,
-    testLabels: test.ids.map((id) => labels[id]!),
-    dim,
-    classes: names.length,
-  };
-  const knn = knnTop1({ ...set, k: knnK });
-  input.advance();
-  const linear = linearProbeTop1(set, {
-    epochs: probeEpochs,
-    seed: config.seed,
-    onPass: input.advance,
+  const { testFraction, maxImages, knnK, probeEpochs, repeats } = config.evaluation;
+  const { seed } = config;
+  const { train, test } = stratifiedSplit({ labels, testFraction, maxImages, seed });
+  const all = await featuresOf(concatenated(train, test).sort(), input);
+  const own = all.ids.map((id) => labels[id]!);
+  const sums = { knn: 0, linear: 0, train: 0, test: 0 };
+  for (let repeat = 0; repeat < repeats; repeat += 1) {
+    // One split of a small collection says little: which images are held out moves the figures by percents.
+    const split = stratifiedSplit({ labels: own, testFraction, maxImages, seed: seed + repeat });
+    const set = {
+      train: rowsOf(all.features, split.train, dim),
+      trainLabels: split.train.map((row) => own[row]!),
+      test: rowsOf(all.features, split.test, dim),
+      testLabels: split.test.map((row) => own[row]!),
+      dim,
+      classes: names.length,
+    };
+    sums.knn += knnTop1({ ...set, k: knnK });
+    input.advance();
+    const onPass = input.advance;
+    sums.linear += linearProbeTop1(set, { epochs: probeEpochs, seed: seed + repeat, onPass });
+    sums.train = split.train.length;
+    sums.test = split.test.length;
+  }
+  return Float64Array.of(sums.knn / repeats, sums.linear / repeats, sums.train, sums.test);
+}
+
+function concatenated(a: Int32Array, b: Int32Array): Int32Array {
+  const both = new Int32Array(a.length + b.length);
+  both.set(a);
+  both.set(b, a.length);
+  return both;
+}
+
+/** Some rows of [n, dim], in the order given. */
+function rowsOf(features: Float32Array, rows: Int32Array, dim: number): Float32Array {
+  const picked = new Float32Array(rows.length * dim);
+  rows.forEach((row, i) => {
+    picked.set(features.subarray(row * dim, (row + 1) * dim), i * dim);
   });
-  return Float64Array.of(knn, linear, train.ids.length, test.ids.length);
+  return picked;
 }
 
 /** Features of the readable ones among `ids`: [n, dim]. */

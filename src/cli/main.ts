@@ -14,6 +14,7 @@ import { addDoctorCommand } from './doctor.ts';
 import { ProcessFailure } from './failure.ts';
 import { addLaunchCommand } from './launch.ts';
 import type { Terminal } from './terminal.ts';
+import { addStatusCommand } from './status.ts';
 import { addWorkerCommand } from './worker.ts';
 
 /**
@@ -59,6 +60,7 @@ function buildProgram(terminal: Terminal, report: (text: string) => void): Comma
   addLaunchCommand(program, terminal);
   addCoordinatorCommand(program, terminal);
   addWorkerCommand(program);
+  addStatusCommand(program, terminal);
   addDataCommand(program, terminal);
   addDoctorCommand(program, terminal);
   return program;

@@ -37,7 +37,7 @@ const MAKER_VERSION = 1;
 const JPEG = { quality: 92, chromaSubsampling: '4:4:4' } as const;
 const LANES = 4;
 /** A photo's horizon, not a kaleidoscope: orientation tells structures apart, so it varies, but not all the way round [rad]. */
-const MAX_ROTATION = 0.4;
+const MAX_ROTATION = 0.3;
 
 /**
  * Draws JPEG files `out/<class>/<number>.jpg`; does nothing where they are there already.
@@ -100,7 +100,7 @@ function drawLook(rng: Rng, size: number): Look {
   const originY = size * uniform(0.25, 0.75);
   const scale = Math.exp(uniform(Math.log(0.6), Math.log(1.7)));
   const rotation = uniform(-MAX_ROTATION, MAX_ROTATION);
-  const contrast = uniform(0.3, 0.6);
+  const contrast = uniform(0.25, 0.6);
   const dark = uniform(0.12, 0.88 - contrast);
   const inverted = rng.float() < 0.5;
   const darker = colour(rng.float(), uniform(0.1, 0.7), dark);
@@ -116,7 +116,7 @@ function drawLook(rng: Rng, size: number): Look {
     background: inverted ? lighter : darker,
     slopeX: illumination * Math.cos(lightFrom),
     slopeY: illumination * Math.sin(lightFrom),
-    grain: uniform(0, 0.04),
+    grain: uniform(0, 0.3),
   };
 }
 

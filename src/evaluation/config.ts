@@ -10,6 +10,8 @@ export const evaluationConfigSchema = z.strictObject({
   maxImages: z.int().min(10).default(20_000),
   /** Part of them held out to test on, stratified by class. */
   testFraction: z.number().gt(0).lt(1).default(0.33),
+  /** Splits into training and test images, each evaluated; the figures are their means. */
+  repeats: z.int().min(1).max(100).default(5),
   /** Passes of the linear probe over its training features. */
   probeEpochs: z.int().min(1).default(100),
 });

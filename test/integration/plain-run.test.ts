@@ -143,3 +143,17 @@ test('the record tells phases, steps and processes', () => {
   );
   assert.equal(named('run.finished').length, 1);
 });
+
+test('class folders are evaluated at the end, trained and random network alike', async () => {
+  const settings = { epochs: 1, 'evaluation.enabled': true, 'evaluation.knnK': 5 };
+  const summary = await runPlain({ data, out: out('evaluated'), workers: 2, settings });
+  const { evaluation } = summary;
+  assert.ok(evaluation !== null);
+  assert.equal(evaluation.feature, 'plain (10)');
+  assert.equal(evaluation.classes, 2);
+  assert.equal(evaluation.trainImages + evaluation.testImages, IMAGES);
+  // The folders are told apart by brightness, which the plain features are made of.
+  assert.ok(evaluation.knnTop1 > 0.85, `kNN ${evaluation.knnTop1}`);
+  assert.ok(evaluation.linearTop1 > 0.85, `linear ${evaluation.linearTop1}`);
+  assert.ok(evaluation.randomKnnTop1 > 0.85 && evaluation.randomLinearTop1 > 0.85);
+});

@@ -3,12 +3,14 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import * as grpc from '@grpc/grpc-js';
+import { fetchStatus } from '../../src/rpc/status-client.ts';
 import { PROTOCOL_VERSION, wire } from '../../src/rpc/definitions.ts';
 import type { CoordinatorMessage__Output } from '../../src/rpc/generated/deepcluster/v1/CoordinatorMessage.ts';
 import type { Ready } from '../../src/rpc/generated/deepcluster/v1/Ready.ts';
 import {
   PLAIN_LAYOUT,
   makeNoiseImages,
+  plainCompute,
   readLines,
   runPlain,
   temporaryFolder,
@@ -112,7 +114,6 @@ test('unreadable images are skipped, counted and listed; too many stop the run',
 });
 
 test('constant features are a clear error', async () => {
-  const { plainCompute } = await import('../support/in-process-run.ts');
   const collapsed = () => {
     const compute = plainCompute();
     return {
@@ -129,4 +130,32 @@ test('constant features are a clear error', async () => {
     /the same feature for all of them/,
   );
   assert.ok(readLines(out, 'events.jsonl').some(({ event }) => event === 'run.stopped'));
+});
+
+test('a coordinator tells where its run is', async () => {
+  const asked: Promise<void>[] = [];
+  let address = '';
+  await runPlain({
+    data,
+    out: join(folder.path, 'asked'),
+    workers: 2,
+    onNotice: (notice) => {
+      if (notice.type === 'listening') address = notice.address;
+      if (notice.type !== 'progress' || notice.phase !== 'train' || asked.length > 0) return;
+      const ask = async (): Promise<void> => {
+        const status = await fetchStatus(address, AbortSignal.timeout(5000));
+        assert.equal(status.phase, 'train');
+        assert.equal(status.epochs, 2);
+        assert.ok(status.step >= 1);
+        assert.deepEqual(status.workers.map(({ workerId }) => workerId).sort(), [
+          'worker-0',
+          'worker-1',
+        ]);
+      };
+      asked.push(ask());
+    },
+  });
+  assert.equal(asked.length, 1);
+  await Promise.all(asked);
+  await assert.rejects(fetchStatus(address, AbortSignal.timeout(5000)), { code: 'UNAVAILABLE' });
 });

@@ -8,7 +8,6 @@ export interface StatusReply {
   'epoch'?: (number);
   'epochs'?: (number);
   'step'?: (number);
-  'stepsPerEpoch'?: (number);
   'workers'?: (_deepcluster_v1_WorkerStatus)[];
   'lastLoss'?: (number | string);
 }
@@ -19,7 +18,6 @@ export interface StatusReply__Output {
   'epoch': (number);
   'epochs': (number);
   'step': (number);
-  'stepsPerEpoch': (number);
   'workers': (_deepcluster_v1_WorkerStatus__Output)[];
   'lastLoss': (number);
 }

@@ -1,0 +1,34 @@
+/** `deepcluster status`: where a run is, asked of its coordinator. */
+import type { Command } from 'commander';
+import { printJson, printLines, type Terminal } from './terminal.ts';
+
+interface StatusOptions {
+  readonly coordinator: string;
+  readonly json?: boolean;
+}
+
+export function addStatusCommand(program: Command, terminal: Terminal): void {
+  program
+    .command('status')
+    .description('ask a coordinator where its run is')
+    .requiredOption('--coordinator <host:port>', 'address of the coordinator')
+    .option('--json', 'print one JSON object')
+    .action((options: StatusOptions) => showStatus(options, terminal));
+}
+
+async function showStatus({ coordinator, json }: StatusOptions, terminal: Terminal): Promise<void> {
+  const { fetchStatus } = await import('../rpc/status-client.ts');
+  const status = await fetchStatus(coordinator, new AbortController().signal);
+  if (json === true) {
+    printJson(terminal, status);
+    return;
+  }
+  const { runId, phase, epoch, epochs, step, lastLoss, workers } = status;
+  printLines(terminal, [
+    `run ${runId}: ${phase}, epoch ${epoch + 1} of ${epochs}, ${step} steps, last loss ${lastLoss.toFixed(3)}`,
+    ...workers.map(
+      ({ workerId, ordersInFlight, shardsHeld, residentRows }) =>
+        `  ${workerId}: ${ordersInFlight} orders in flight, ${residentRows} feature rows of ${shardsHeld} data shards`,
+    ),
+  ]);
+}
