@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http2 from 'node:http2';
 import { test } from 'node:test';
+import * as grpc from '@grpc/grpc-js';
+import { service as healthService } from 'grpc-health-check';
 import { startServer } from '../../src/rpc/channel.ts';
 import { RECEIVE_WINDOW_BYTES } from '../../src/rpc/window.ts';
 
@@ -38,4 +40,26 @@ test('an address without a port is refused', async () => {
     startServer('localhost', () => undefined),
     /must be HOST:PORT/,
   );
+});
+
+test('a server answers health checks', async () => {
+  const server = await startServer('127.0.0.1:0', () => undefined);
+  const Client = grpc.makeGenericClientConstructor(healthService, 'Health');
+  const client = new Client(server.address, grpc.credentials.createInsecure());
+  const check = client['check'] as (
+    request: { service: string },
+    callback: (error: grpc.ServiceError | null, reply?: { status: string | number }) => void,
+  ) => void;
+  try {
+    const status = await new Promise((resolve, reject) => {
+      check.call(client, { service: '' }, (error, reply) => {
+        if (error === null) resolve(reply?.status);
+        else reject(error);
+      });
+    });
+    assert.equal(status, 'SERVING');
+  } finally {
+    client.close();
+    await server.stop(0);
+  }
 });
