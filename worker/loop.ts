@@ -15,17 +15,13 @@ import type { Model } from '../src/nn/model.ts';
 import type { ParameterLayout } from '../src/ps/layout.ts';
 import type { Order__Output } from '../src/rpc/generated/deepcluster/v1/Order.ts';
 import type { ResultHeader } from '../src/rpc/generated/deepcluster/v1/ResultHeader.ts';
-import type { Samples__Output } from '../src/rpc/generated/deepcluster/v1/Samples.ts';
 import type { TrainSlice__Output } from '../src/rpc/generated/deepcluster/v1/TrainSlice.ts';
-import {
-  vectorOf,
-  type NamedVectors,
-  type ParametersClient,
-} from '../src/rpc/parameters-client.ts';
+import { vectorOf, type ParametersClient } from '../src/rpc/parameters-client.ts';
 import type { Logger } from '../src/telemetry/logger.ts';
 import { evaluateNetwork } from './evaluate-network.ts';
 import { centreBatches, idRange } from './image-batches.ts';
 import type { CoordinatorClient, WorkerIdentity } from './service.ts';
+import { Prefetch } from './prefetch.ts';
 import {
   NOTHING_HELD,
   hold,
@@ -61,9 +57,6 @@ interface Outcome {
   readonly arrays?: NamedArrays;
 }
 
-/** Random views that are being decoded, for a slice that has come or will probably come. */
-const SLICES_AHEAD = 6;
-
 export class WorkerLoop {
   readonly #deps: WorkerDeps;
   #held: Residency = NOTHING_HELD;
@@ -73,15 +66,11 @@ export class WorkerLoop {
   #isBusy = false;
   /** What the model has loaded: `version/headEpoch`. */
   #loaded = '';
-  /** The newest pull, shared by the orders of its version. */
-  #pull: { readonly key: string; readonly values: Promise<NamedVectors> } | null = null;
-  /** Artifacts of the clustering under way: whitening and centroids, newest last. */
-  readonly #artifacts = new Map<string, Promise<NamedArrays>>();
-  /** Views begun beforehand, by `epoch/step/slice`, oldest first. */
-  readonly #views = new Map<string, Promise<LoadedViews>>();
+  readonly #prefetch: Prefetch;
 
   constructor(deps: WorkerDeps) {
     this.#deps = deps;
+    this.#prefetch = new Prefetch(deps);
   }
 
   get held(): Residency {
@@ -159,14 +148,17 @@ export class WorkerLoop {
       order.project?.whiteningArtifact ??
       order.kmeansStep?.centroidsArtifact ??
       order.assign?.centroidsArtifact;
-    if (artifact !== undefined) void this.#artifact(artifact).catch(() => undefined);
-    const slice = order.trainSlice;
-    if (!slice) return;
-    if (!this.#hasLoaded(order.parameterVersion, order.epoch)) {
-      void this.#pullVersion(order.parameterVersion, order.epoch).catch(() => undefined);
+    if (artifact !== undefined) this.#prefetch.artifact(artifact).catch(() => undefined);
+    const { epoch, parameterVersion, trainSlice } = order;
+    if (!trainSlice) return;
+    const { step, slice, samples, upcoming } = trainSlice;
+    if (!this.#hasLoaded(parameterVersion, epoch)) {
+      this.#prefetch.parameters(parameterVersion, epoch).catch(() => undefined);
     }
-    if (slice.samples) this.#beginViews(order.epoch, slice.step, slice.slice, slice.samples);
-    if (slice.upcoming) this.#beginViews(order.epoch, slice.step + 1, slice.slice, slice.upcoming);
+    if (samples) this.#prefetch.views({ epoch, step, slice }, samples).catch(() => undefined);
+    if (upcoming) {
+      this.#prefetch.views({ epoch, step: step + 1, slice }, upcoming).catch(() => undefined);
+    }
   }
 
   async #extract(
@@ -212,7 +204,7 @@ export class WorkerLoop {
   async #solvePca(name: string): Promise<Outcome> {
     const { config, advance } = this.#deps;
     const { pcaDim: outDim, pcaEpsilon: epsilon } = config.clustering;
-    const arrays = await this.#artifact(name);
+    const arrays = await this.#prefetch.artifact(name);
     const whitening = solveWhitening(
       {
         count: arrayOf(arrays, 'count', Float64Array)[0]!,
@@ -226,7 +218,7 @@ export class WorkerLoop {
 
   async #project(order: Order__Output, shard: number, name: string): Promise<Outcome> {
     const resident = residentShard(this.#held, shard, order.epoch, false);
-    const whitening = whiteningFromArrays(await this.#artifact(name));
+    const whitening = whiteningFromArrays(await this.#prefetch.artifact(name));
     const features = applyWhitening(whitening, resident.features, resident.ids.length);
     this.#hold(order, { ...resident, features, dim: whitening.outDim, isProjected: true });
     return { header: { samples: resident.ids.length } };
@@ -243,7 +235,7 @@ export class WorkerLoop {
 
   async #kmeansStep(order: Order__Output, shard: number, name: string): Promise<Outcome> {
     const { k } = this.#deps.config.clustering;
-    const centroids = arrayOf(await this.#artifact(name), 'centroids', Float32Array);
+    const centroids = arrayOf(await this.#prefetch.artifact(name), 'centroids', Float32Array);
     const { features, ids, dim } = residentShard(this.#held, shard, order.epoch, true);
     const { sums, counts, inertia } = sumShard(features, ids.length, dim, centroids, k, shard);
     return {
@@ -257,7 +249,7 @@ export class WorkerLoop {
 
   async #assign(order: Order__Output, shard: number, name: string): Promise<Outcome> {
     const { k } = this.#deps.config.clustering;
-    const centroids = arrayOf(await this.#artifact(name), 'centroids', Float32Array);
+    const centroids = arrayOf(await this.#prefetch.artifact(name), 'centroids', Float32Array);
     const { features, ids, dim } = residentShard(this.#held, shard, order.epoch, true);
     const { labels, inertia } = assignShard(features, ids.length, dim, centroids, k);
     return {
@@ -274,7 +266,10 @@ export class WorkerLoop {
     const { step, samples } = slice;
     if (!samples) throw new TrainerError('PROTOCOL_VIOLATION', 'train slice without samples');
     this.#held = NOTHING_HELD;
-    const views = await this.#takeViews(order.epoch, slice, samples);
+    const views = await this.#prefetch.views(
+      { epoch: order.epoch, step, slice: slice.slice },
+      samples,
+    );
     await this.#load(order.parameterVersion, order.epoch);
     const targets = Int32Array.from(views.rows, (row) => samples.pseudoLabels[row]!);
     const seed = [config.seed, 'dropout', step, slice.slice];
@@ -331,69 +326,16 @@ export class WorkerLoop {
   /** Has the model hold this version; `headEpoch` null where the head does not matter. */
   async #load(version: number, headEpoch: number | null): Promise<void> {
     if (this.#hasLoaded(version, headEpoch)) return;
-    const values = await this.#pullVersion(version, headEpoch);
+    const values = await this.#prefetch.parameters(version, headEpoch);
     this.#deps.model.load(vectorOf(values, 'parameters'), vectorOf(values, 'statistics'));
     this.#loaded = `${version}/${values.headEpoch}`;
-    this.#pull = null;
+    this.#prefetch.releaseParameters();
   }
 
   #hasLoaded(version: number, headEpoch: number | null): boolean {
     const [loadedVersion, loadedHead] = this.#loaded.split('/');
     const hasHead = headEpoch === null || loadedHead === String(headEpoch);
     return loadedVersion === String(version) && hasHead;
-  }
-
-  /** One pull serves all orders of a version and head. */
-  #pullVersion(version: number, headEpoch: number | null): Promise<NamedVectors> {
-    const key = `${version}/${headEpoch ?? 'any'}`;
-    if (this.#pull?.key !== key) {
-      this.#pull = { key, values: this.#deps.parameters.pull(version, this.#deps.signal) };
-    }
-    const { values } = this.#pull;
-    values.catch(() => {
-      if (this.#pull?.key === key) this.#pull = null;
-    });
-    return values;
-  }
-
-  #artifact(name: string): Promise<NamedArrays> {
-    const known = this.#artifacts.get(name);
-    if (known !== undefined) return known;
-    const arrays = this.#deps.coordinator.artifact(name, this.#deps.signal);
-    this.#artifacts.set(name, arrays);
-    arrays.catch(() => this.#artifacts.delete(name));
-    // The whitening and two versions of centroids are all that one clustering refers to at a time.
-    for (const oldest of this.#artifacts.keys()) {
-      if (this.#artifacts.size <= 3) break;
-      if (!oldest.startsWith('whitening')) this.#artifacts.delete(oldest);
-    }
-    return arrays;
-  }
-
-  #beginViews(epoch: number, step: number, slice: number, samples: Samples__Output): void {
-    const key = `${epoch}/${step}/${slice}`;
-    if (this.#views.has(key)) return;
-    const { loader, signal } = this.#deps;
-    const views = loader.random(samples.ids, samples.occurrences, epoch, signal);
-    views.catch(() => this.#views.delete(key));
-    this.#views.set(key, views);
-    for (const oldest of this.#views.keys()) {
-      if (this.#views.size <= SLICES_AHEAD) break;
-      this.#views.delete(oldest);
-    }
-  }
-
-  #takeViews(
-    epoch: number,
-    { step, slice }: TrainSlice__Output,
-    samples: Samples__Output,
-  ): Promise<LoadedViews> {
-    const key = `${epoch}/${step}/${slice}`;
-    const views =
-      this.#views.get(key) ??
-      this.#deps.loader.random(samples.ids, samples.occurrences, epoch, this.#deps.signal);
-    this.#views.delete(key);
-    return views;
   }
 
   #hold(

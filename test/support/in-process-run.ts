@@ -52,12 +52,14 @@ export function plainFeatures(pixels: Uint8Array, count: number, shift: number):
   const size = SIDE * SIDE * 3;
   const features = new Float32Array(count * FEATURES);
   for (let i = 0; i < count; i += 1) {
-    for (let f = 0; f < FEATURES; f += 1) {
+    const image = pixels.subarray(i * size, (i + 1) * size);
+    for (let f = 1; f < FEATURES; f += 1) {
       let sum = 0;
-      for (let p = f; p < size; p += FEATURES + f)
-        sum += pixels[i * size + p]! * Math.cos(p + shift);
+      for (let p = f; p < size; p += FEATURES + f) sum += image[p]! * Math.cos(p + shift);
       features[i * FEATURES + f] = sum / 100;
     }
+    // Dark and light images lie on two sides of zero.
+    features[i * FEATURES] = image.reduce((total, value) => total + value, 0) / size - 145;
   }
   return features;
 }
@@ -136,20 +138,23 @@ export function plainCompute(hooks: PlainModelHooks = {}): Compute {
   };
 }
 
+/** Settings by dotted key. */
+type Values = Readonly<Record<string, string | number | boolean>>;
+
 export interface PlainRun {
   readonly data: string;
   readonly out: string;
   readonly workers: number;
   readonly resume?: boolean;
   /** Besides the small ones that every plain run has. */
-  readonly settings?: Readonly<Record<string, string | number | boolean>>;
+  readonly settings?: Values;
   readonly signal?: AbortSignal;
   readonly onNotice?: (notice: Notice) => void;
   /** What worker number i computes with. */
   readonly compute?: (worker: number) => Compute;
 }
 
-const SETTINGS: Readonly<Record<string, string | number | boolean>> = {
+const SETTINGS: Values = {
   epochs: 2,
   'data.imageSize': SIDE,
   'data.resizeRatio': 1,
@@ -169,9 +174,12 @@ const SETTINGS: Readonly<Record<string, string | number | boolean>> = {
 
 /** Runs to the end; workers that are stopped by the run's end are awaited too. */
 export async function runPlain(run: PlainRun): Promise<RunSummary> {
-  const settings = Object.entries({ ...SETTINGS, 'data.source': run.data, ...run.settings }).map(
-    ([key, value]) => ({ key, value: value, origin: 'the test' }),
-  );
+  const given: Values = { ...SETTINGS, 'data.source': run.data, ...run.settings };
+  const settings = Object.entries(given).map(([key, value]) => ({
+    key,
+    value: String(value),
+    origin: 'the test',
+  }));
   const logger = createLogger({ component: 'test', level: 'error' });
   const workers: Promise<unknown>[] = [];
   const never = new AbortController().signal;

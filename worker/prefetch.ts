@@ -1,0 +1,88 @@
+/**
+ * What a worker fetches or decodes before its turn comes: parameters, artifacts, random views. Each is begun once, shared by
+ * the orders that need it, and let go soon after: what is wanted again is simply fetched again.
+ */
+import type { NamedArrays } from '../src/checkpoint/safetensors.ts';
+import type { ImageLoader, LoadedViews } from '../src/data/loader.ts';
+import type { Samples__Output } from '../src/rpc/generated/deepcluster/v1/Samples.ts';
+import type { NamedVectors, ParametersClient } from '../src/rpc/parameters-client.ts';
+import type { CoordinatorClient } from './service.ts';
+
+export interface PrefetchDeps {
+  readonly coordinator: Pick<CoordinatorClient, 'artifact'>;
+  readonly parameters: Pick<ParametersClient, 'pull'>;
+  readonly loader: ImageLoader;
+  readonly signal: AbortSignal;
+}
+
+/** A slice of a step; the same slice leased again has the same views. */
+export interface SliceName {
+  readonly epoch: number;
+  readonly step: number;
+  readonly slice: number;
+}
+
+/** A clustering refers to its whitening and to two versions of centroids at a time. */
+const ARTIFACTS_KEPT = 3;
+/** Slices whose views are decoded or being decoded: those in flight, and what will probably follow them. */
+const SLICES_AHEAD = 6;
+
+export class Prefetch {
+  readonly #deps: PrefetchDeps;
+  /** Pulls by version and head, oldest first. */
+  readonly #pulls = new Map<string, Promise<NamedVectors>>();
+  /** By name, oldest first. */
+  readonly #artifacts = new Map<string, Promise<NamedArrays>>();
+  /** By slice, oldest first. */
+  readonly #views = new Map<string, Promise<LoadedViews>>();
+
+  constructor(deps: PrefetchDeps) {
+    this.#deps = deps;
+  }
+
+  /** @param headEpoch null where the head does not matter */
+  parameters(version: number, headEpoch: number | null): Promise<NamedVectors> {
+    const { parameters, signal } = this.#deps;
+    const key = `${version}/${headEpoch ?? 'any'}`;
+    return begun(this.#pulls, key, 1, () => parameters.pull(version, signal));
+  }
+
+  /** Frees the vectors once the model has taken them. */
+  releaseParameters(): void {
+    this.#pulls.clear();
+  }
+
+  artifact(name: string): Promise<NamedArrays> {
+    const { coordinator, signal } = this.#deps;
+    return begun(this.#artifacts, name, ARTIFACTS_KEPT, () => coordinator.artifact(name, signal));
+  }
+
+  views({ epoch, step, slice }: SliceName, samples: Samples__Output): Promise<LoadedViews> {
+    const { loader, signal } = this.#deps;
+    const key = `${epoch}/${step}/${slice}`;
+    return begun(this.#views, key, SLICES_AHEAD, () =>
+      loader.random(samples.ids, samples.occurrences, epoch, signal),
+    );
+  }
+}
+
+/** What was begun under this key, or is now; a failure is forgotten, so that the next one who asks tries again. */
+function begun<Value>(
+  begun: Map<string, Promise<Value>>,
+  key: string,
+  limit: number,
+  begin: () => Promise<Value>,
+): Promise<Value> {
+  const known = begun.get(key);
+  if (known !== undefined) return known;
+  const value = begin();
+  begun.set(key, value);
+  value.catch(() => {
+    if (begun.get(key) === value) begun.delete(key);
+  });
+  for (const oldest of begun.keys()) {
+    if (begun.size <= limit) break;
+    begun.delete(oldest);
+  }
+  return value;
+}
