@@ -11,7 +11,7 @@ export const evaluationConfigSchema = z.strictObject({
   /** Part of them held out to test on, stratified by class. */
   testFraction: z.number().gt(0).lt(1).default(0.33),
   /** Splits into training and test images, each evaluated; the figures are their means. */
-  repeats: z.int().min(1).max(100).default(5),
+  repeats: z.int().min(1).max(100).default(1),
   /** Passes of the linear probe over its training features. */
   probeEpochs: z.int().min(1).default(100),
 });
