@@ -10,23 +10,30 @@ import {
   lossesOf,
   pidOf,
   waitForEvent,
+  type LaunchPlan,
+  type Launched,
   type RunEvent,
 } from '../support/launched-run.ts';
 
 const IMAGES = 6 * 24;
-const EPOCHS = 2;
+/** One more than the epoch that is disturbed, so that the run always has some way to go after it. */
+const EPOCHS = 3;
 const folder = temporaryFolder();
 const data = join(folder.path, 'images');
 const undisturbed = join(folder.path, 'undisturbed');
 
 before(async () => {
   await makeImages({ out: data, classes: 6, perClass: 24, size: 48, seed: 1 });
-  const summary = await finished(launch({ data, out: undisturbed }));
+  const summary = await finished(start({ out: undisturbed }));
   assert.equal(summary.ledger.committed, EPOCHS * IMAGES);
 });
 after(() => {
   folder.remove();
 });
+
+function start(plan: Omit<LaunchPlan, 'data'>): Launched {
+  return launch({ data, settings: { epochs: EPOCHS }, ...plan });
+}
 
 function assertSameRun(out: string): void {
   assert.deepEqual(lossesOf(out), lossesOf(undisturbed), 'bit for bit');
@@ -40,7 +47,7 @@ function inEpochOne(phase: string): (event: RunEvent) => boolean {
 for (const phase of ['extract', 'kmeans', 'train']) {
   test(`kill -9 of a worker in ${phase} leaves the run as it was`, async () => {
     const out = join(folder.path, `killed-in-${phase}`);
-    const launched = launch({ data, out });
+    const launched = start({ out });
     await waitForEvent(out, inEpochOne(phase), launched);
     process.kill(pidOf(out, 'worker-1'), 'SIGKILL');
     const summary = await finished(launched);
@@ -57,13 +64,13 @@ for (const phase of ['extract', 'kmeans', 'train']) {
 
 test('kill -9 of every process, then --resume: the run as it was', async () => {
   const out = join(folder.path, 'all-killed');
-  const launched = launch({ data, out });
+  const launched = start({ out });
   const isLate = ({ event, step }: RunEvent): boolean => event === 'step.committed' && step === 8;
   await waitForEvent(out, isLate, launched);
   for (const id of ['coordinator', 'worker-0', 'worker-1']) process.kill(pidOf(out, id), 'SIGKILL');
   launched.process.kill('SIGKILL');
   await launched.ended;
-  const summary = await finished(launch({ data, out, resume: true }));
+  const summary = await finished(start({ out, resume: true }));
   assertSameRun(out);
   assert.equal(summary.ledger.committed, EPOCHS * IMAGES);
   assert.ok(eventsOf(out).some(({ event }) => event === 'run.resumed'));
@@ -71,7 +78,7 @@ test('kill -9 of every process, then --resume: the run as it was', async () => {
 
 test('SIGTERM takes a checkpoint and asks to be tried again; --resume goes on with it', async () => {
   const out = join(folder.path, 'terminated');
-  const launched = launch({ data, out });
+  const launched = start({ out });
   const isUnderWay = ({ event, step }: RunEvent): boolean =>
     event === 'step.committed' && step === 1;
   await waitForEvent(out, isUnderWay, launched);
@@ -85,14 +92,14 @@ test('SIGTERM takes a checkpoint and asks to be tried again; --resume goes on wi
       .slice(0, stopped)
       .some(({ event }) => event === 'checkpoint.written'),
   );
-  await finished(launch({ data, out, resume: true, workers: 1 }));
+  await finished(start({ out, resume: true, workers: 1 }));
   assertSameRun(out);
 });
 
 test('one and three workers give the run of two', async () => {
   for (const workers of [1, 3]) {
     const out = join(folder.path, `workers-${workers}`);
-    await finished(launch({ data, out, workers }));
+    await finished(start({ out, workers }));
     assertSameRun(out);
   }
 });
