@@ -167,6 +167,9 @@ async function keepWorker(spec: ProcessSpec, deps: KeeperDeps): Promise<void> {
   }
 }
 
+/** Time for workers that the coordinator has told of the end [ms]. */
+const TOLD_LEAVE_MS = 1_500;
+
 /** Waits until all have ended: by themselves where the run is done, asked to, or killed. */
 async function endWorkers(
   running: ReadonlySet<RunningProcess>,
@@ -175,7 +178,8 @@ async function endWorkers(
 ): Promise<void> {
   await Promise.all(
     [...running].map(async (worker) => {
-      if (isDone && (await hasEndedWithin(worker, leaveMs))) return;
+      // Told of the end, a worker leaves at once; one that was just starting again would look for the coordinator.
+      if (isDone && (await hasEndedWithin(worker, Math.min(leaveMs, TOLD_LEAVE_MS)))) return;
       worker.kill('SIGTERM');
       await endWithin(worker, leaveMs);
     }),
