@@ -77,10 +77,6 @@ export class RunLoop {
     return this.#pseudoLabels;
   }
 
-  get position(): RunPosition {
-    return this.#position;
-  }
-
   /** Fills the parameter server: from a checkpoint, or with initial values. */
   async begin(checkpoint: Checkpoint | null): Promise<void> {
     const { config, layout, parameters, signal } = this.#deps;

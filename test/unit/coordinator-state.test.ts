@@ -107,6 +107,19 @@ test('the work of a lost worker goes to another under the next generation, and i
   assert.equal(late.state.open, 1, 'the task is still to be done');
 });
 
+test('a result in the name of another process or of another generation is fenced', () => {
+  const { state, actions } = play(initialState(SETTINGS), [join('a'), extract(0)]);
+  const [lease] = ordersOf(actions);
+  for (const forged of [
+    { ...lease!, incarnation: 'a-0' },
+    { ...lease!, generation: lease!.generation - 1 },
+  ]) {
+    const after = play(state, [answer(forged)]).state;
+    assert.equal(after.fenced, 1);
+    assert.equal(after.open, 1);
+  }
+});
+
 test('a result that comes twice counts once', () => {
   const first = play(initialState(SETTINGS), [join('a'), extract(0, 1)]);
   const [lease] = ordersOf(first.actions);
