@@ -1,0 +1,50 @@
+/**
+ * What the running engine reaches on this machine: a large matrix product and a convolution of AlexNet's second layer.
+ * One multiply-add counts as two floating-point operations.
+ */
+import * as tf from '@tensorflow/tfjs';
+import { convolve } from './operations.ts';
+
+export interface ProbeOptions {
+  /** Counted repetitions; the median is taken. */
+  readonly runs?: number;
+}
+
+/** Side of the square matrices: large enough for every blocking to pay, small enough for a second on one core. */
+const GEMM_SIDE = 1536;
+
+/** @returns GFLOPS of a product of two square float32 matrices */
+export function measureGemm({ runs = 5 }: ProbeOptions = {}): number {
+  return tf.tidy(() => {
+    const shape: [number, number] = [GEMM_SIDE, GEMM_SIDE];
+    const [a, b] = [tf.randomUniform(shape, -1, 1), tf.randomUniform(shape, -1, 1)];
+    return gigaflopsOf(2 * GEMM_SIDE ** 3, runs, () => tf.matMul(a, b));
+  });
+}
+
+/** @returns GFLOPS of a 5 x 5 convolution, 27 x 27 pixels, 96 to 256 channels, 16 images */
+export function measureConvolution({ runs = 5 }: ProbeOptions = {}): number {
+  const [images, side, kernel, inChannels, outChannels] = [16, 27, 5, 96, 256] as const;
+  return tf.tidy(() => {
+    const x = tf.randomUniform<tf.Rank.R4>([images, side, side, inChannels], -1, 1);
+    const filter = tf.randomUniform<tf.Rank.R4>([kernel, kernel, inChannels, outChannels], -1, 1);
+    const bias = tf.zeros<tf.Rank.R1>([outChannels]);
+    const flops = 2 * images * side ** 2 * kernel ** 2 * inChannels * outChannels;
+    const geometry = { stride: 1, padding: 2 };
+    return gigaflopsOf(flops, runs, () => convolve(x, filter, bias, geometry));
+  });
+}
+
+function gigaflopsOf(flops: number, runs: number, work: () => tf.Tensor): number {
+  const seconds: number[] = [];
+  for (let run = -1; run < runs; run += 1) {
+    const startMs = performance.now();
+    const result = work();
+    // A read of one element waits for the whole, also on a device that works in the background.
+    tf.slice(tf.reshape(result, [-1]), 0, 1).dataSync();
+    result.dispose();
+    if (run >= 0) seconds.push((performance.now() - startMs) / 1000);
+  }
+  seconds.sort((a, b) => a - b);
+  return flops / seconds[Math.floor(runs / 2)]! / 1e9;
+}
