@@ -1,50 +1,22 @@
 /**
- * The networks, described: their layers, and where each layer's numbers lie in the flat vectors. No tensor library here.
- * Sources: AlexNet with batch norm as DeepCluster trains it (Caron et al. 2018, arXiv:1807.05520); `small-convnet` is the
- * same family for small images. Names are those of the reference's PyTorch modules, so that a checkpoint explains itself.
+ * The networks by name: their layers, their feature, and where their numbers lie. No tensor library here.
+ * Sources: AlexNet and VGG16 with batch norm as DeepCluster trains them (Caron et al. 2018, arXiv:1807.05520);
+ * ResNet-50, plain or with ODC's neck, in resnet.ts; `small-convnet` is the first ones' family for small images.
  * Order: images and activations are [B, H, W, C]. The rows of the first fully connected layer therefore run over
  * (h, w, channel), where PyTorch's run over (channel, h, w): permute them when moving weights between the two.
  */
 import { configInvalid } from '../errors.ts';
-import type {
-  InitialRule,
-  ParameterLayout,
-  StatisticSpec,
-  VariableGroup,
-  VariableSpec,
-} from '../ps/layout.ts';
+import type { ParameterLayout, VariableGroup } from '../ps/layout.ts';
 import type { ModelConfig } from './config.ts';
-
-/** One step of the forward pass; `name` is the module whose variables it uses. */
-export type Layer =
-  | ConvLayer
-  | { readonly kind: 'batchNorm'; readonly name: string; readonly channels: number }
-  | { readonly kind: 'relu' }
-  /** Without padding: what does not fill a window at the right and lower edges is left out. */
-  | { readonly kind: 'maxPool'; readonly window: number; readonly stride: number }
-  | { readonly kind: 'flatten' }
-  | { readonly kind: 'dropout'; readonly name: string; readonly probability: number }
-  | DenseLayer;
-
-export interface ConvLayer {
-  readonly kind: 'conv';
-  readonly name: string;
-  /** Side of the square kernel. */
-  readonly kernel: number;
-  readonly stride: number;
-  /** Zeros on each side. */
-  readonly padding: number;
-  readonly inChannels: number;
-  readonly outChannels: number;
-}
-
-export interface DenseLayer {
-  readonly kind: 'dense';
-  readonly name: string;
-  readonly inFeatures: number;
-  readonly outFeatures: number;
-  readonly group: VariableGroup;
-}
+import {
+  shapedLayers,
+  type ConvLayer,
+  type DenseLayer,
+  type Layer,
+  type MapShape,
+} from './layers.ts';
+import { layoutOf } from './layout.ts';
+import { RESNET50_CHANNELS, odcNeck, resnet50Backbone } from './resnet.ts';
 
 export interface ModelSpec {
   readonly architecture: ModelConfig['architecture'];
@@ -52,9 +24,11 @@ export interface ModelSpec {
   readonly imageSize: number;
   /** Grey and two gradient maps in place of three colours. */
   readonly sobel: boolean;
+  /** What the layers see of one image. */
+  readonly input: MapShape;
   /** From the normalised image to the logits. */
   readonly layers: readonly Layer[];
-  /** Index in `layers` of the fully connected layer whose output, before its ReLU, is the feature. */
+  /** Index in `layers` of the layer whose output is the feature. */
   readonly featureLayer: number;
   readonly featureDim: number;
   /** For people: `fc7 (4096)`. */
@@ -62,6 +36,16 @@ export interface ModelSpec {
   /** K, the head's outputs. */
   readonly classes: number;
   readonly layout: ParameterLayout;
+}
+
+/** A network up to its feature. */
+interface Body {
+  readonly layers: readonly Layer[];
+  readonly featureDim: number;
+  readonly featureName: string;
+  /** What lies between feature and head. */
+  readonly beforeHead: readonly Layer[];
+  readonly headName: string;
 }
 
 /**
@@ -72,52 +56,129 @@ export interface ModelSpec {
  */
 export function describeModel(config: ModelConfig, imageSize: number, classes: number): ModelSpec {
   const { architecture, sobel } = config;
-  const isAlexnet = architecture === 'alexnet-bn';
-  const features = isAlexnet ? alexnetFeatures(sobel) : smallFeatures(sobel, config.width);
-  const side = outputSide(features, imageSize);
-  if (side < 1) throw tooSmall(architecture, features, imageSize);
-  const flat = side * side * lastChannels(features);
-  const widths = isAlexnet ? [4096, 4096] : [config.featureDim];
-  const classifier = fullyConnected(flat, widths, config.dropout);
-  const featureDim = widths.at(-1)!;
-  const body = [...features, { kind: 'flatten' } as const, ...classifier];
-  const head = dense('top_layer', featureDim, classes, 'head');
-  const layers: Layer[] = [...body, { kind: 'relu' }, head];
+  const input: MapShape = { side: imageSize, channels: sobel ? 2 : 3 };
+  const { layers: body, featureDim, featureName, beforeHead, headName } = bodyOf(config, input);
+  const head = dense(headName, featureDim, classes, 'head');
+  const layers: Layer[] = [...body, ...beforeHead, head];
   return {
     architecture,
     imageSize,
     sobel,
+    input,
     layers,
     featureLayer: body.length - 1,
     featureDim,
-    featureName: isAlexnet ? `fc7 (${featureDim})` : `fc (${featureDim})`,
+    featureName,
     classes,
     layout: layoutOf(architecture, layers),
   };
 }
 
+function bodyOf(config: ModelConfig, input: MapShape): Body {
+  const { architecture, dropout } = config;
+  switch (architecture) {
+    case 'alexnet-bn': {
+      const features = alexnetFeatures(input.channels);
+      const flat = flatLength(architecture, features, input);
+      return convnetBody(features, alexnetClassifier(flat, [4096, 4096], dropout), 'fc7');
+    }
+    case 'small-convnet': {
+      const features = smallFeatures(input.channels, config.width);
+      const flat = flatLength(architecture, features, input);
+      return convnetBody(features, alexnetClassifier(flat, [config.featureDim], dropout), 'fc');
+    }
+    case 'vgg16-bn': {
+      const features = vgg16Features(input.channels);
+      const flat = flatLength(architecture, features, input);
+      return convnetBody(features, vggClassifier(flat, dropout), 'fc7');
+    }
+    case 'resnet50':
+      return resnetBody(config, input);
+  }
+}
+
+/** The feature is the last fully connected layer before its ReLU. */
+function convnetBody(features: readonly Layer[], classifier: readonly Layer[], name: string): Body {
+  const featureDim = (classifier.at(-1) as DenseLayer).outFeatures;
+  return {
+    layers: [...features, { kind: 'flatten' }, ...classifier],
+    featureDim,
+    featureName: `${name} (${featureDim})`,
+    beforeHead: [{ kind: 'relu' }],
+    headName: 'top_layer',
+  };
+}
+
+/** Hidden and output width of ODC's neck. */
+const [NECK_HIDDEN, NECK_OUT] = [512, 256];
+
+/** The feature is the mean over the last maps, or what ODC's neck makes of it. */
+function resnetBody({ architecture, neck, dropout }: ModelConfig, input: MapShape): Body {
+  const backbone = resnet50Backbone(input.channels);
+  flatLength(architecture, backbone, input);
+  if (neck === 'none') {
+    return {
+      layers: backbone,
+      featureDim: RESNET50_CHANNELS,
+      featureName: `pooled (${RESNET50_CHANNELS})`,
+      beforeHead: [],
+      headName: 'top_layer',
+    };
+  }
+  return {
+    layers: [...backbone, ...odcNeck(RESNET50_CHANNELS, NECK_HIDDEN, NECK_OUT, dropout)],
+    featureDim: NECK_OUT,
+    featureName: `neck (${NECK_OUT})`,
+    beforeHead: [],
+    headName: 'head.fc_cls',
+  };
+}
+
 /** The convolutions of AlexNet without its two towers and local response normalisation. */
-function alexnetFeatures(sobel: boolean): Layer[] {
-  const pool: Layer = { kind: 'maxPool', window: 3, stride: 2 };
+function alexnetFeatures(inChannels: number): Layer[] {
+  const pool = maxPool(3, 2);
+  const three = { kernel: 3, stride: 1, padding: 1 };
   return numbered([
-    ...convBlock({ inChannels: sobel ? 2 : 3, outChannels: 96, kernel: 11, stride: 4, padding: 2 }),
+    ...convBlock({ inChannels, outChannels: 96, kernel: 11, stride: 4, padding: 2 }),
     pool,
     ...convBlock({ inChannels: 96, outChannels: 256, kernel: 5, stride: 1, padding: 2 }),
     pool,
-    ...convBlock({ inChannels: 256, outChannels: 384, kernel: 3, stride: 1, padding: 1 }),
-    ...convBlock({ inChannels: 384, outChannels: 384, kernel: 3, stride: 1, padding: 1 }),
-    ...convBlock({ inChannels: 384, outChannels: 256, kernel: 3, stride: 1, padding: 1 }),
+    ...convBlock({ inChannels: 256, outChannels: 384, ...three }),
+    ...convBlock({ inChannels: 384, outChannels: 384, ...three }),
+    ...convBlock({ inChannels: 384, outChannels: 256, ...three }),
     pool,
   ]);
 }
 
+/** Convolutions before each pooling of VGG16, by width. */
+const VGG16_BLOCKS = [
+  [64, 64],
+  [128, 128],
+  [256, 256, 256],
+  [512, 512, 512],
+  [512, 512, 512],
+];
+
+function vgg16Features(inChannels: number): Layer[] {
+  const layers: Layer[] = [];
+  let channels = inChannels;
+  for (const widths of VGG16_BLOCKS) {
+    for (const width of widths) {
+      const shape = { inChannels: channels, outChannels: width };
+      layers.push(...convBlock({ ...shape, kernel: 3, stride: 1, padding: 1 }));
+      channels = width;
+    }
+    layers.push(maxPool(2, 2));
+  }
+  return numbered(layers);
+}
+
 /** Four convolutions, each with a pooling by two: 64 px go 32, 16, 8, 4, 2. */
-function smallFeatures(sobel: boolean, width: number): Layer[] {
-  const pool: Layer = { kind: 'maxPool', window: 2, stride: 2 };
-  const stem = { inChannels: sobel ? 2 : 3, outChannels: width, kernel: 5, stride: 2, padding: 2 };
+function smallFeatures(inChannels: number, width: number): Layer[] {
+  const pool = maxPool(2, 2);
   const three = { kernel: 3, stride: 1, padding: 1 };
   return numbered([
-    ...convBlock(stem),
+    ...convBlock({ inChannels, outChannels: width, kernel: 5, stride: 2, padding: 2 }),
     pool,
     ...convBlock({ inChannels: width, outChannels: 2 * width, ...three }),
     pool,
@@ -128,13 +189,19 @@ function smallFeatures(sobel: boolean, width: number): Layer[] {
   ]);
 }
 
-function convBlock(shape: Omit<ConvLayer, 'kind' | 'name'>): Layer[] {
-  const { outChannels: channels } = shape;
+/** Filters begin as N(0, 2 / (k k C_out)), by fan-out. */
+function convBlock(shape: Omit<ConvLayer, 'kind' | 'name' | 'hasBias' | 'initialStd'>): Layer[] {
+  const { outChannels: channels, kernel } = shape;
+  const initialStd = Math.sqrt(2 / (kernel * kernel * channels));
   return [
-    { kind: 'conv', name: '', ...shape },
-    { kind: 'batchNorm', name: '', channels },
+    { kind: 'conv', name: '', ...shape, hasBias: true, initialStd },
+    { kind: 'batchNorm', name: '', channels, isAffine: true },
     { kind: 'relu' },
   ];
+}
+
+function maxPool(window: number, stride: number): Layer {
+  return { kind: 'maxPool', window, stride, padding: 0 };
 }
 
 /** Names layers by their position, as PyTorch names the children of a Sequential. */
@@ -142,8 +209,12 @@ function numbered(layers: readonly Layer[]): Layer[] {
   return layers.map((layer, i) => ('name' in layer ? { ...layer, name: `features.${i}` } : layer));
 }
 
-/** Dropout before each layer, ReLU between them; the last one's output is the feature. */
-function fullyConnected(inFeatures: number, widths: readonly number[], dropout: number): Layer[] {
+/** Dropout before each layer, ReLU between them. */
+function alexnetClassifier(
+  inFeatures: number,
+  widths: readonly number[],
+  dropout: number,
+): Layer[] {
   const layers: Layer[] = [];
   let width = inFeatures;
   for (const next of widths) {
@@ -156,112 +227,36 @@ function fullyConnected(inFeatures: number, widths: readonly number[], dropout: 
   return layers;
 }
 
+/** One dropout only, between the two layers: unlike AlexNet's and the stock VGG's. */
+function vggClassifier(inFeatures: number, dropout: number): Layer[] {
+  return [
+    dense('classifier.0', inFeatures, 4096, 'body'),
+    { kind: 'relu' },
+    { kind: 'dropout', name: 'classifier.2', probability: dropout },
+    dense('classifier.3', 4096, 4096, 'body'),
+  ];
+}
+
+/** Of the networks' own fully connected layers, and of every head. */
+const DENSE_STD = 0.01;
+
 function dense(
   name: string,
   inFeatures: number,
   outFeatures: number,
   group: VariableGroup,
 ): DenseLayer {
-  return { kind: 'dense', name, inFeatures, outFeatures, group };
+  return { kind: 'dense', name, inFeatures, outFeatures, group, initialStd: DENSE_STD };
 }
 
-function lastChannels(layers: readonly Layer[]): number {
-  const last = layers.findLast((layer) => layer.kind === 'conv');
-  return last!.outChannels;
-}
-
-/** Side of the maps after these layers; below 1 where a window finds too few pixels. */
-function outputSide(layers: readonly Layer[], imageSize: number): number {
-  let side = imageSize;
-  for (const layer of layers) {
-    if (layer.kind === 'conv') {
-      side = Math.floor((side + 2 * layer.padding - layer.kernel) / layer.stride) + 1;
-    } else if (layer.kind === 'maxPool') {
-      side = Math.floor((side - layer.window) / layer.stride) + 1;
-    }
-    if (side < 1) return 0;
-  }
-  return side;
-}
-
-function tooSmall(architecture: string, features: readonly Layer[], imageSize: number): Error {
-  let smallest = imageSize;
-  while (outputSide(features, smallest) < 1) smallest += 1;
+/** Numbers that the layers leave of one image. @throws TrainerError CONFIG_INVALID where the images are too small */
+function flatLength(architecture: string, layers: readonly Layer[], input: MapShape): number {
+  const lastMap = (side: number): MapShape =>
+    shapedLayers(layers, { ...input, side }).at(-1)!.output;
+  const { side, channels } = lastMap(input.side);
+  if (side >= 1) return side * side * channels;
+  let smallest = input.side;
+  while (lastMap(smallest).side < 1) smallest += 1;
   const rule = `must be at least ${smallest} for ${architecture}, whose poolings leave no pixel of less`;
-  return configInvalid('data.imageSize', rule, imageSize);
-}
-
-/** A variable or statistic before its place is known. */
-type Unplaced = Pick<VariableSpec, 'name' | 'shape' | 'initial' | 'group'>;
-
-/** Initial values: convolutions N(0, 2 / (k k C_out)), fully connected N(0, 0.01^2), batch norm the identity. */
-function layoutOf(architecture: string, layers: readonly Layer[]): ParameterLayout {
-  const variables = placed(layers.flatMap(variablesOf));
-  const statistics = placed(layers.flatMap(statisticsOf));
-  return {
-    architecture,
-    variables: variables.specs,
-    statistics: statistics.specs.map(({ name, shape, initial, offset, size }) => {
-      return { name, shape, initial, offset, size } satisfies StatisticSpec;
-    }),
-    parameterCount: variables.count,
-    statisticCount: statistics.count,
-  };
-}
-
-const ZERO: InitialRule = { kind: 'constant', value: 0 };
-const ONE: InitialRule = { kind: 'constant', value: 1 };
-const DENSE_STD = 0.01;
-
-function variablesOf(layer: Layer): Unplaced[] {
-  switch (layer.kind) {
-    case 'conv': {
-      const { name, kernel, inChannels, outChannels } = layer;
-      const std = Math.sqrt(2 / (kernel * kernel * outChannels));
-      const shape = [kernel, kernel, inChannels, outChannels];
-      return pair(name, 'body', shape, { kind: 'normal', std }, ZERO);
-    }
-    case 'batchNorm':
-      return pair(layer.name, 'body', [layer.channels], ONE, ZERO);
-    case 'dense': {
-      const { name, group, inFeatures, outFeatures } = layer;
-      return pair(name, group, [inFeatures, outFeatures], { kind: 'normal', std: DENSE_STD }, ZERO);
-    }
-    default:
-      return [];
-  }
-}
-
-function pair(
-  name: string,
-  group: VariableGroup,
-  shape: readonly number[],
-  weight: InitialRule,
-  bias: InitialRule,
-): Unplaced[] {
-  return [
-    { name: `${name}.weight`, shape, group, initial: weight },
-    { name: `${name}.bias`, shape: [shape.at(-1)!], group, initial: bias },
-  ];
-}
-
-function statisticsOf(layer: Layer): Unplaced[] {
-  if (layer.kind !== 'batchNorm') return [];
-  const shape = [layer.channels];
-  return [
-    { name: `${layer.name}.running_mean`, shape, group: 'body', initial: ZERO },
-    { name: `${layer.name}.running_var`, shape, group: 'body', initial: ONE },
-  ];
-}
-
-/** Lays the arrays end to end, in their order. */
-function placed(specs: readonly Unplaced[]): { specs: VariableSpec[]; count: number } {
-  let count = 0;
-  const result = specs.map(({ name, shape, group, initial }) => {
-    const size = shape.reduce((product, side) => product * side, 1);
-    const spec: VariableSpec = { name, shape, group, initial, offset: count, size };
-    count += size;
-    return spec;
-  });
-  return { specs: result, count };
+  throw configInvalid('data.imageSize', rule, input.side);
 }

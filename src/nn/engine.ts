@@ -9,6 +9,7 @@ import { dirname } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { setWasmPaths, version_wasm } from '@tensorflow/tfjs-backend-wasm';
 import { engineUnavailable, messageOf } from '../errors.ts';
+import { registerTensorflowKernels } from './tensorflow/register.ts';
 import { registerWasmKernels } from './wasm/register.ts';
 
 export type EngineName = 'tensorflow' | 'wasm';
@@ -55,6 +56,7 @@ async function startTensorflow({ threads }: EngineOptions): Promise<Engine> {
     throw engineUnavailable('tensorflow', addonProblem(cause), ADDON_REMEDY, cause);
   }
   await select('tensorflow');
+  registerTensorflowKernels();
   const backend = tf.backend() as tf.KernelBackend & { readonly isUsingGpuDevice?: boolean };
   const device = backend.isUsingGpuDevice === true ? 'a GPU' : 'the CPU';
   return {

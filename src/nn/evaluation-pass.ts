@@ -3,11 +3,11 @@
  * scale * (conv(x) + bias - mean) + beta is a convolution too, with another filter and bias. Shapes: B images.
  */
 import * as tf from '@tensorflow/tfjs';
-import type { Layer } from './architectures.ts';
-import { BATCH_NORM_EPSILON, convolve, maxPool } from './operations.ts';
+import type { BatchNormLayer, ConvLayer, Layer, ResidualLayer } from './layers.ts';
+import { BATCH_NORM_EPSILON, convolve, globalAveragePool, maxPool } from './operations.ts';
 import { variableOf, type Variables } from './training-pass.ts';
 
-/** One operation of the pass. */
+/** One operation of the pass; its result is new, `x` is left alone. */
 type Stage = (x: tf.Tensor) => tf.Tensor;
 
 export interface EvaluationPass {
@@ -22,27 +22,38 @@ export interface EvaluationPass {
  */
 export function evaluationPass(layers: readonly Layer[], variables: Variables): EvaluationPass {
   const owned: tf.Tensor[] = [];
-  const stages: Stage[] = [];
-  for (let i = 0; i < layers.length; i += 1) {
-    const layer = layers[i]!;
-    if (layer.kind === 'conv') {
-      const [norm, relu] = [layers[i + 1], layers[i + 2]];
-      if (norm?.kind !== 'batchNorm') throw new TypeError('a convolution without batch norm');
-      const { filter, bias } = foldBatchNorm(layer.name, norm.name, variables);
-      owned.push(filter, bias);
-      const activation = relu?.kind === 'relu' ? 'relu' : 'linear';
-      stages.push((x) => convolve(x as tf.Tensor4D, filter, bias, layer, activation));
-      i += activation === 'relu' ? 2 : 1;
-    } else {
-      stages.push((x) => apply(layer, x, variables));
-    }
-  }
+  const stages = stagesOf(layers, variables, owned);
   return {
     run: (x) => tf.tidy(() => runThrough(stages, x)),
     dispose: () => {
       tf.dispose(owned);
     },
   };
+}
+
+/** @param owned receives the tensors that the stages hold */
+function stagesOf(layers: readonly Layer[], variables: Variables, owned: tf.Tensor[]): Stage[] {
+  const stages: Stage[] = [];
+  for (let i = 0; i < layers.length; i += 1) {
+    const layer = layers[i]!;
+    const [next, afterNext] = [layers[i + 1], layers[i + 2]];
+    if (layer.kind === 'conv' && next?.kind === 'batchNorm') {
+      const { filter, bias } = foldBatchNorm(layer, next, variables);
+      owned.push(filter, bias);
+      const activation = afterNext?.kind === 'relu' ? 'relu' : 'linear';
+      stages.push((x) => convolve(x as tf.Tensor4D, filter, bias, layer, activation));
+      i += activation === 'relu' ? 2 : 1;
+    } else if (layer.kind === 'batchNorm') {
+      const { scale, shift } = affineOf(layer, variables);
+      owned.push(scale, shift);
+      stages.push((x) => tf.tidy(() => tf.add(tf.mul(x, scale), shift)));
+    } else if (layer.kind === 'residual') {
+      stages.push(residualStage(layer, variables, owned));
+    } else {
+      stages.push((x) => apply(layer, x, variables));
+    }
+  }
+  return stages;
 }
 
 /** Frees each activation as soon as the next is there: what a batch needs is two of them. */
@@ -56,42 +67,76 @@ function runThrough(stages: readonly Stage[], x: tf.Tensor): tf.Tensor {
   return y;
 }
 
+function residualStage(block: ResidualLayer, variables: Variables, owned: tf.Tensor[]): Stage {
+  const main = stagesOf(block.main, variables, owned);
+  const shortcut = stagesOf(block.shortcut, variables, owned);
+  return (x) => {
+    const [long, short] = [runThrough(main, x), runThrough(shortcut, x)];
+    const sum = tf.add(long, short);
+    const y = tf.relu(sum);
+    tf.dispose([long, short, sum]);
+    return y;
+  };
+}
+
+/** Batch norm by running statistics: x times scale plus shift. @returns [C] each */
+function affineOf(
+  { name, channels, isAffine }: BatchNormLayer,
+  variables: Variables,
+): { scale: tf.Tensor1D; shift: tf.Tensor1D } {
+  const get = (part: string): tf.Tensor1D =>
+    variableOf(variables, `${name}.${part}`) as tf.Tensor1D;
+  return tf.tidy(() => {
+    const [gamma, beta] = isAffine
+      ? [get('weight'), get('bias')]
+      : [tf.ones<tf.Rank.R1>([channels]), tf.zeros<tf.Rank.R1>([channels])];
+    const deviation = tf.sqrt(tf.add(get('running_var'), BATCH_NORM_EPSILON));
+    const scale: tf.Tensor1D = tf.div(gamma, deviation);
+    const shift: tf.Tensor1D = tf.sub(beta, tf.mul(get('running_mean'), scale));
+    return { scale, shift };
+  });
+}
+
 function foldBatchNorm(
-  conv: string,
-  norm: string,
+  conv: ConvLayer,
+  norm: BatchNormLayer,
   variables: Variables,
 ): { filter: tf.Tensor4D; bias: tf.Tensor1D } {
-  const get = (layer: string, name: string): tf.Tensor1D =>
-    variableOf(variables, `${layer}.${name}`) as tf.Tensor1D;
   return tf.tidy(() => {
-    const variance = get(norm, 'running_var');
-    const scale = tf.div(get(norm, 'weight'), tf.sqrt(tf.add(variance, BATCH_NORM_EPSILON)));
-    const shift = tf.sub(get(conv, 'bias'), get(norm, 'running_mean'));
-    const filter: tf.Tensor4D = tf.mul(variableOf(variables, `${conv}.weight`), scale);
-    const bias: tf.Tensor1D = tf.add(tf.mul(shift, scale), get(norm, 'bias'));
+    const { scale, shift } = affineOf(norm, variables);
+    const filter: tf.Tensor4D = tf.mul(variableOf(variables, `${conv.name}.weight`), scale);
+    if (!conv.hasBias) return { filter, bias: shift };
+    const bias: tf.Tensor1D = tf.add(
+      tf.mul(variableOf(variables, `${conv.name}.bias`), scale),
+      shift,
+    );
     return { filter, bias };
   });
 }
 
 function apply(
-  layer: Exclude<Layer, { kind: 'conv' }>,
+  layer: Exclude<Layer, BatchNormLayer | ResidualLayer>,
   x: tf.Tensor,
   variables: Variables,
 ): tf.Tensor {
   switch (layer.kind) {
+    case 'conv':
+      throw new TypeError('a convolution without batch norm');
     case 'relu':
       return tf.relu(x);
     case 'maxPool':
-      return maxPool(x as tf.Tensor4D, layer.window, layer.stride);
+      return maxPool(x as tf.Tensor4D, layer);
+    case 'globalAveragePool':
+      return globalAveragePool(x as tf.Tensor4D);
     case 'flatten':
-      return tf.reshape(x, [x.shape[0], -1]);
+      return tf.reshape(x, [x.shape[0]!, -1]);
     case 'dropout':
       return tf.clone(x);
     case 'dense': {
       const product = tf.matMul(x, variableOf(variables, `${layer.name}.weight`));
-      return tf.add(product, variableOf(variables, `${layer.name}.bias`));
+      const y = tf.add(product, variableOf(variables, `${layer.name}.bias`));
+      product.dispose();
+      return y;
     }
-    case 'batchNorm':
-      throw new TypeError('a batch norm without convolution');
   }
 }

@@ -5,12 +5,12 @@
 import * as tf from '@tensorflow/tfjs';
 import { shapeMismatch } from '../errors.ts';
 import { seededRng } from '../math/rng.ts';
-import type { StatisticSpec } from '../ps/layout.ts';
 import type { ModelSpec } from './architectures.ts';
 import { evaluationPass, type EvaluationPass } from './evaluation-pass.ts';
 import { networkInput } from './front-end.ts';
-import { softmaxLoss } from './softmax-loss.ts';
-import { trainingPass, type BatchStatistics } from './training-pass.ts';
+import { softmaxCrossEntropy } from './operations.ts';
+import { createStepResults, upload } from './transfer.ts';
+import { trainingPass } from './training-pass.ts';
 
 export interface SliceGradient {
   /** Sum of the slice's losses. */
@@ -30,7 +30,7 @@ export interface Model {
    */
   load(parameters: Float32Array, statistics: Float32Array): void;
   /**
-   * Features in evaluation mode: the last fully connected layer before its ReLU. An image's feature depends on that image
+   * Features in evaluation mode, as the network's description names them. An image's feature depends on that image
    * and the loaded version only, to the bit: not on its batch.
    * @param images [count, H, W, 3] RGB
    * @returns [count, featureDim]
@@ -78,8 +78,8 @@ class LoadedModel implements Model {
     requireLength('parameters', parameters, layout.parameterCount);
     requireLength('statistics', statistics, layout.statisticCount);
     this.dispose();
-    for (const spec of layout.variables) this.#upload(spec, parameters);
-    for (const spec of layout.statistics) this.#upload(spec, statistics);
+    upload(layout.variables, parameters, this.#variables);
+    upload(layout.statistics, statistics, this.#variables);
   }
 
   features(images: Uint8Array, count: number): Float32Array {
@@ -100,14 +100,12 @@ class LoadedModel implements Model {
     pseudoLabels: Int32Array,
     dropoutSeed: readonly (string | number)[],
   ): SliceGradient {
-    const { layers, layout, classes } = this.#spec;
+    const { layers, layout } = this.#spec;
     const count = pseudoLabels.length;
     this.#requireImages(images, count);
-    const gradient = new Float32Array(layout.parameterCount);
-    const offsets = new Map(layout.variables.map(({ name, offset }) => [name, offset]));
-    let lossSum = 0;
-    let measured: readonly BatchStatistics[] = [];
-    // Results leave the scope by assignment: a scope searches what is returned for tensors, element by element.
+    const results = createStepResults(layout);
+    let outcome: SliceGradient | null = null;
+    // The outcome leaves the scope by assignment: a scope searches what is returned for tensors, element by element.
     tf.tidy(() => {
       const { output, statistics, backward } = trainingPass(this.#inputOf(images, count), {
         layers,
@@ -115,14 +113,11 @@ class LoadedModel implements Model {
         dropoutMask: (name, probability, elements) =>
           drawDropoutMask([...dropoutSeed, name], probability, elements),
       });
-      const loss = softmaxLoss(output.dataSync<'float32'>(), pseudoLabels, classes);
-      lossSum = loss.lossSum;
-      measured = statistics;
-      backward(tf.tensor2d(loss.gradient, [count, classes]), (name, values) => {
-        gradient.set(values.dataSync<'float32'>(), offsets.get(name));
-      });
+      const loss = softmaxCrossEntropy(output as tf.Tensor2D, pseudoLabels);
+      backward(loss.gradient, results.takeGradient);
+      outcome = { ...results.read(statistics), lossSum: loss.lossSum() };
     });
-    return { lossSum, gradient, statistics: flattenStatistics(measured, layout.statistics) };
+    return outcome!;
   }
 
   memory(): { tensors: number; bytes: number } {
@@ -135,12 +130,6 @@ class LoadedModel implements Model {
     this.#evaluation = null;
     tf.dispose([...this.#variables.values()]);
     this.#variables = new Map();
-  }
-
-  #upload({ name, shape, offset, size }: StatisticSpec, vector: Float32Array): void {
-    // A copy: some engines read the array only when the tensor is first used.
-    const values = vector.slice(offset, offset + size);
-    this.#variables.set(name, tf.tensor(values, [...shape]));
   }
 
   #evaluate(images: Uint8Array): Float32Array {
@@ -187,23 +176,4 @@ function drawDropoutMask(
   const mask = new Float32Array(elements);
   for (let i = 0; i < elements; i += 1) mask[i] = rng.uint32() < threshold ? 0 : scale;
   return mask;
-}
-
-/** [S]: running averages take the unbiased variance. Of a single element there is none: its biased one, zero. */
-function flattenStatistics(
-  measured: readonly BatchStatistics[],
-  specs: readonly StatisticSpec[],
-): Float32Array {
-  const byName = new Map<string, Float32Array>();
-  for (const { name, mean, variance, count } of measured) {
-    const unbias = count / Math.max(1, count - 1);
-    byName.set(`${name}.running_mean`, mean);
-    byName.set(
-      `${name}.running_var`,
-      variance.map((value) => value * unbias),
-    );
-  }
-  const flat = new Float32Array(specs.reduce((sum, { size }) => sum + size, 0));
-  for (const { name, offset } of specs) flat.set(byName.get(name)!, offset);
-  return flat;
 }

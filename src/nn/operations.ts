@@ -4,29 +4,35 @@
  * Tensors returned are new and the caller's; arguments are left alone.
  */
 import * as tf from '@tensorflow/tfjs';
-import type { ConvLayer } from './architectures.ts';
+import type { ConvLayer, MaxPoolLayer } from './layers.ts';
+import { requireClass, softmaxLoss } from './softmax-loss.ts';
 
 /** Added to the variance: the value of the reference. */
 export const BATCH_NORM_EPSILON = 1e-5;
 
 type ConvGeometry = Pick<ConvLayer, 'stride' | 'padding'>;
+type PoolGeometry = Pick<MaxPoolLayer, 'window' | 'stride' | 'padding'>;
 
+/** @param bias [C], added to each pixel; null: nothing */
 export function convolve(
   x: tf.Tensor4D,
   filter: tf.Tensor4D,
-  bias: tf.Tensor1D,
+  bias: tf.Tensor1D | null,
   { stride, padding }: ConvGeometry,
   activation: 'linear' | 'relu' = 'linear',
 ): tf.Tensor4D {
-  return tf.fused.conv2d({
-    x,
-    filter,
-    bias,
+  const attributes = {
     strides: stride,
     pad: explicitPadding(padding),
+    dilations: 1,
+    dataFormat: 'NHWC',
     dimRoundingMode: 'floor',
-    activation,
-  });
+  };
+  if (bias === null && activation === 'linear') {
+    return kernel(tf.Conv2D, { x, filter }, attributes) as tf.Tensor4D;
+  }
+  const inputs = bias === null ? { x, filter } : { x, filter, bias };
+  return kernel(tf.FusedConv2D, inputs, { ...attributes, activation }) as tf.Tensor4D;
 }
 
 /** @returns gradient with respect to the filter */
@@ -36,13 +42,13 @@ export function convFilterGradient(
   filterShape: readonly number[],
   { stride, padding }: ConvGeometry,
 ): tf.Tensor4D {
-  return tf.tidy(() => {
-    const isPadded = needsPaddedGradients(padding);
-    const input = isPadded ? tf.pad(x, explicitPadding(padding)) : x;
-    const pad = isPadded ? 'valid' : explicitPadding(padding);
-    const attributes = { ...CONV_ATTRIBUTES, strides: stride, pad, filterShape: [...filterShape] };
-    return kernel(tf.Conv2DBackpropFilter, { x: input, dy }, attributes) as tf.Tensor4D;
-  });
+  const attributes = {
+    ...CONV_ATTRIBUTES,
+    strides: stride,
+    pad: explicitPadding(padding),
+    filterShape: [...filterShape],
+  };
+  return kernel(tf.Conv2DBackpropFilter, { x, dy }, attributes) as tf.Tensor4D;
 }
 
 /** @returns gradient with respect to the input of that shape */
@@ -52,20 +58,18 @@ export function convInputGradient(
   inputShape: readonly [number, number, number, number],
   { stride, padding }: ConvGeometry,
 ): tf.Tensor4D {
-  return tf.tidy(() => {
-    const isPadded = needsPaddedGradients(padding);
-    const [b, h, w, c] = inputShape;
-    const shape = isPadded ? [b, h + 2 * padding, w + 2 * padding, c] : [...inputShape];
-    const pad = isPadded ? 'valid' : explicitPadding(padding);
-    const attributes = { ...CONV_ATTRIBUTES, strides: stride, pad, inputShape: shape };
-    const dx = kernel(tf.Conv2DBackpropInput, { dy, filter }, attributes) as tf.Tensor4D;
-    return isPadded ? tf.slice(dx, [0, padding, padding, 0], [b, h, w, c]) : dx;
-  });
+  const attributes = {
+    ...CONV_ATTRIBUTES,
+    strides: stride,
+    pad: explicitPadding(padding),
+    inputShape: [...inputShape],
+  };
+  return kernel(tf.Conv2DBackpropInput, { dy, filter }, attributes) as tf.Tensor4D;
 }
 
-/** Over full windows only. */
-export function maxPool(x: tf.Tensor4D, window: number, stride: number): tf.Tensor4D {
-  return tf.maxPool(x, window, stride, 'valid');
+/** Over full windows only; padding is never the largest. */
+export function maxPool(x: tf.Tensor4D, geometry: PoolGeometry): tf.Tensor4D {
+  return kernel(tf.MaxPool, { x }, poolAttributes(geometry)) as tf.Tensor4D;
 }
 
 /** The first largest element of a window, row by row, receives its gradient. */
@@ -73,11 +77,9 @@ export function maxPoolGradient(
   dy: tf.Tensor4D,
   input: tf.Tensor4D,
   output: tf.Tensor4D,
-  window: number,
-  stride: number,
+  geometry: PoolGeometry,
 ): tf.Tensor4D {
-  const attributes = { filterSize: window, strides: stride, pad: 'valid', dimRoundingMode: null };
-  return kernel(tf.MaxPoolGrad, { dy, input, output }, attributes) as tf.Tensor4D;
+  return kernel(tf.MaxPoolGrad, { dy, input, output }, poolAttributes(geometry)) as tf.Tensor4D;
 }
 
 /** A batch normalised by its own statistics, rectified if asked, with what the gradient needs. */
@@ -87,11 +89,22 @@ export interface NormalisedBatch {
   readonly mean: tf.Tensor1D;
   /** [C], biased: the one that normalises. */
   readonly variance: tf.Tensor1D;
+  /** What the engine's own gradient kernel wants back; disposed with the rest. */
+  readonly saved: readonly tf.Tensor[];
 }
 
-/** Names under which an engine registers faster kernels of its own; otherwise these operations are composed. */
+/**
+ * Names under which an engine registers faster kernels of its own; otherwise these operations are composed.
+ * Batch norm: x, gamma, beta to y, mean, biased variance, then whatever its gradient kernel asks for as `saved0`, ….
+ */
 export const BATCH_NORM_KERNEL = 'TrainingBatchNorm';
 export const BATCH_NORM_GRADIENT_KERNEL = 'TrainingBatchNormGradient';
+/** dy, y to dy where y > 0. */
+export const RELU_GRADIENT_KERNEL = 'ReluGradient';
+/** logits, labels (int32) to losses [B] and the gradient of their sum. */
+export const SOFTMAX_LOSS_KERNEL = 'SoftmaxCrossEntropy';
+/** dy, weight to dy times the weight transposed. */
+export const DENSE_INPUT_GRADIENT_KERNEL = 'DenseInputGradient';
 
 /** y = (x - mean) / sqrt(variance + epsilon) * gamma + beta over [B, H, W], then max(y, 0) if `rectify`. */
 export function batchNorm(
@@ -101,9 +114,9 @@ export function batchNorm(
   rectify: boolean,
 ): NormalisedBatch {
   if (hasKernel(BATCH_NORM_KERNEL, tf.getBackend())) {
-    const outputs = kernel(BATCH_NORM_KERNEL, { x, gamma, beta }, { rectify });
-    const [y, mean, variance] = outputs as [tf.Tensor4D, tf.Tensor1D, tf.Tensor1D];
-    return { y, mean, variance };
+    const outputs = kernel(BATCH_NORM_KERNEL, { x, gamma, beta }, { rectify }) as tf.Tensor[];
+    const [y, mean, variance, ...saved] = outputs as [tf.Tensor4D, tf.Tensor1D, tf.Tensor1D];
+    return { y, mean, variance, saved };
   }
   return tf.tidy(() => {
     const mean: tf.Tensor1D = tf.mean(x, [0, 1, 2]);
@@ -111,7 +124,7 @@ export function batchNorm(
     const variance: tf.Tensor1D = tf.mean(tf.square(centred), [0, 1, 2]);
     const scale = tf.mul(gamma, tf.rsqrt(tf.add(variance, BATCH_NORM_EPSILON)));
     const y: tf.Tensor4D = tf.add(tf.mul(centred, scale), beta);
-    return { y: rectify ? tf.relu(y) : y, mean, variance };
+    return { y: rectify ? tf.relu(y) : y, mean, variance, saved: [] };
   });
 }
 
@@ -129,9 +142,10 @@ export function batchNormGradient(
   batch: NormalisedBatch,
   rectify: boolean,
 ): BatchNormGradients {
-  const { y, mean, variance } = batch;
+  const { y, mean, variance, saved } = batch;
   if (hasKernel(BATCH_NORM_GRADIENT_KERNEL, tf.getBackend())) {
-    const inputs = { dy, x, y, gamma, mean, variance };
+    const own = Object.fromEntries(saved.map((tensor, i) => [`saved${i}`, tensor]));
+    const inputs = { dy, x, gamma, mean, variance, ...own, ...(rectify ? { y } : {}) };
     const outputs = kernel(BATCH_NORM_GRADIENT_KERNEL, inputs, { rectify });
     const [dx, dGamma, dBeta] = outputs as [tf.Tensor4D, tf.Tensor1D, tf.Tensor1D];
     return { dx, dGamma, dBeta };
@@ -149,12 +163,77 @@ export function batchNormGradient(
   });
 }
 
+/** Mean over all pixels. @returns [B, C] */
+export function globalAveragePool(x: tf.Tensor4D): tf.Tensor2D {
+  return tf.mean(x, [1, 2]);
+}
+
+/** @param dy [B, C] @returns gradient with respect to the maps of that shape */
+export function globalAveragePoolGradient(
+  dy: tf.Tensor2D,
+  [b, h, w, c]: readonly [number, number, number, number],
+): tf.Tensor4D {
+  return tf.tidy(() => tf.tile(tf.reshape(tf.div(dy, h * w), [b, 1, 1, c]), [1, h, w, 1]));
+}
+
+/** dy where y, the output of a ReLU, is above zero. */
+export function reluGradient(dy: tf.Tensor, y: tf.Tensor): tf.Tensor {
+  if (hasKernel(RELU_GRADIENT_KERNEL, tf.getBackend())) {
+    return kernel(RELU_GRADIENT_KERNEL, { dy, y }, {}) as tf.Tensor;
+  }
+  return tf.tidy(() => tf.mul(dy, tf.step(y)));
+}
+
+/** @param dy [B, out] @param weight [in, out] @returns [B, in] */
+export function denseInputGradient(dy: tf.Tensor, weight: tf.Tensor): tf.Tensor {
+  return hasKernel(DENSE_INPUT_GRADIENT_KERNEL, tf.getBackend())
+    ? (kernel(DENSE_INPUT_GRADIENT_KERNEL, { dy, weight }, {}) as tf.Tensor)
+    : tf.matMul(dy, weight, false, true);
+}
+
+export interface SoftmaxCrossEntropy {
+  /** [B, K] gradient of the losses' sum with respect to the logits */
+  readonly gradient: tf.Tensor2D;
+  /** Sum of the losses; waits for the device. */
+  readonly lossSum: () => number;
+}
+
+/**
+ * Softmax cross-entropy of each row.
+ * @param logits [B, K]
+ * @param pseudoLabels [B], each in 0 .. K - 1
+ * @throws TrainerError PROTOCOL_VIOLATION for a pseudo-label that the head does not have
+ */
+export function softmaxCrossEntropy(
+  logits: tf.Tensor2D,
+  pseudoLabels: Int32Array,
+): SoftmaxCrossEntropy {
+  const [rows, classes] = logits.shape;
+  if (!hasKernel(SOFTMAX_LOSS_KERNEL, tf.getBackend())) {
+    const loss = softmaxLoss(logits.dataSync<'float32'>(), pseudoLabels, classes);
+    return { gradient: tf.tensor2d(loss.gradient, [rows, classes]), lossSum: () => loss.lossSum };
+  }
+  for (const label of pseudoLabels) requireClass(label, classes);
+  const labels = tf.tensor1d(pseudoLabels, 'int32');
+  const outputs = kernel(SOFTMAX_LOSS_KERNEL, { logits, labels }, {});
+  labels.dispose();
+  const [losses, gradient] = outputs as [tf.Tensor1D, tf.Tensor2D];
+  const lossSum = (): number => losses.dataSync<'float32'>().reduce((sum, loss) => sum + loss, 0);
+  return { gradient, lossSum };
+}
+
 /** Whether a backend has a kernel of that name; the library's types say that it always does. */
 export function hasKernel(name: string, backend: string): boolean {
   return (tf.getKernel(name, backend) as tf.KernelConfig | undefined) !== undefined;
 }
 
 const CONV_ATTRIBUTES = { dataFormat: 'NHWC', dimRoundingMode: 'floor' };
+
+function poolAttributes({ window, stride, padding }: PoolGeometry): Record<string, unknown> {
+  // What the library makes of the number 0 is `valid`, which every engine's kernel knows.
+  const pad = padding === 0 ? 'valid' : explicitPadding(padding);
+  return { filterSize: window, strides: stride, pad, dimRoundingMode: 'floor' };
+}
 
 function explicitPadding(
   p: number,
@@ -165,11 +244,6 @@ function explicitPadding(
     [p, p],
     [0, 0],
   ];
-}
-
-/** The native addon convolves with explicit padding, but takes gradients without any only. */
-function needsPaddedGradients(padding: number): boolean {
-  return padding > 0 && tf.getBackend() === 'tensorflow';
 }
 
 function kernel(

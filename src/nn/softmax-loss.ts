@@ -34,7 +34,8 @@ export function softmaxLoss(
   return { lossSum, gradient };
 }
 
-function requireClass(label: number, classes: number): number {
+/** @throws TrainerError PROTOCOL_VIOLATION for a pseudo-label that the head does not have */
+export function requireClass(label: number, classes: number): number {
   if (label >= 0 && label < classes) return label;
   const remedy = 'the assignment and the head must come from the same clustering';
   throw protocolViolation('pseudo-label', `0 .. ${classes - 1}`, label, remedy);

@@ -1,40 +1,44 @@
 /**
- * One pass through the network in training mode: batch statistics, dropout, and the way back. The network is a chain, so
- * the way back is the chain reversed: no graph, no recording. Shapes: B images, C channels.
+ * One pass through the network in training mode: batch statistics, dropout, and the way back. The network is a chain, in
+ * residual blocks two that meet again, so the way back is the chain reversed: no graph, no recording. Nothing here waits for
+ * the device. Shapes: B images, C channels.
  */
 import * as tf from '@tensorflow/tfjs';
-import type { Layer } from './architectures.ts';
+import type { BatchNormLayer, Layer, ResidualLayer } from './layers.ts';
 import {
   batchNorm,
   batchNormGradient,
   convFilterGradient,
   convInputGradient,
   convolve,
+  denseInputGradient,
+  globalAveragePool,
+  globalAveragePoolGradient,
   maxPool,
   maxPoolGradient,
+  reluGradient,
 } from './operations.ts';
 
 export type Variables = ReadonlyMap<string, tf.Tensor>;
 
-/** Receives the gradient of a named variable; the tensor is disposed after the call. */
+/** Receives the gradient of a named variable, and owns it from then on. */
 export type GradientSink = (name: string, gradient: tf.Tensor) => void;
 
 /** What a batch-norm layer measured. */
 export interface BatchStatistics {
   /** Of the layer. */
   readonly name: string;
-  /** [C] */
-  readonly mean: Float32Array;
-  /** [C], biased */
-  readonly variance: Float32Array;
-  /** Elements behind each mean: B x H x W. */
-  readonly count: number;
+  /** [C], of what a reference network's layer sees: with the bias of the convolution before it */
+  readonly mean: tf.Tensor1D;
+  /** [C], unbiased; of a single element there is none: its biased one, zero */
+  readonly variance: tf.Tensor1D;
 }
 
 export interface TrainingPass {
   readonly output: tf.Tensor;
+  /** The caller's, as `output` is. */
   readonly statistics: readonly BatchStatistics[];
-  /** Goes back once, freeing what the pass holds; `dOutput` is the gradient with respect to `output`. */
+  /** Goes back once, freeing what the pass holds; `dOutput` is the gradient with respect to `output`, and is freed too. */
   readonly backward: (dOutput: tf.Tensor, sink: GradientSink) => void;
 }
 
@@ -45,51 +49,28 @@ export interface PassInput {
   readonly dropoutMask: (name: string, probability: number, elements: number) => Float32Array;
 }
 
-/** Call it, and its `backward`, inside one `tf.tidy`. @param x the network's input [B, H, W, C] */
+/** Call it, and its `backward`, inside one `tf.tidy`. @param x the network's input [B, H, W, C]; left alone */
 export function trainingPass(x: tf.Tensor, input: PassInput): TrainingPass {
-  const { layers } = input;
-  const tape: Step[] = [];
-  const statistics: BatchStatistics[] = [];
-  let y = x;
-  for (let i = 0; i < layers.length; i += 1) {
-    const layer = layers[i]!;
-    const next = layers[i + 1]?.kind;
-    if (layer.kind === 'batchNorm') {
-      const rectify = next === 'relu';
-      const step = normalise(layer.name, y as tf.Tensor4D, rectify, input.variables);
-      statistics.push(step.statistics);
-      tape.push(step);
-      y = step.y;
-      if (rectify) i += 1;
-      continue;
-    }
-    const step = forward(layer, y, input, { isFirst: i === 0, beforeNorm: next === 'batchNorm' });
-    tape.push(step);
-    y = step.y;
-  }
+  const pass: Pass = { ...input, statistics: [] };
+  const { y, backward } = chain(input.layers, x, pass, true);
   return {
     output: y,
-    statistics,
+    statistics: pass.statistics,
     backward: (dy, sink) => {
-      runBack(tape, dy, sink);
+      backward(dy, sink)?.dispose();
     },
   };
 }
 
-/** Gradient with respect to a layer's input, given that with respect to its output; null where nobody needs it. */
-type Backward = (dy: tf.Tensor, sink: GradientSink) => tf.Tensor | null;
-
-/** A step frees its output when it has gone back: the step before it, whose output is its input, still needs that. */
-function runBack(tape: readonly Step[], dOutput: tf.Tensor, sink: GradientSink): void {
-  let dy: tf.Tensor | null = dOutput;
-  for (const { y, backward } of tape.toReversed()) {
-    if (dy === null) return;
-    const dx: tf.Tensor | null = backward(dy, sink);
-    tf.dispose([dy, y]);
-    dy = dx;
-  }
-  dy?.dispose();
+interface Pass extends Omit<PassInput, 'layers'> {
+  readonly statistics: BatchStatistics[];
 }
+
+/**
+ * Gradient with respect to a layer's input, given that with respect to its output; null where nobody needs it. It may be
+ * dy itself, handed on.
+ */
+type Backward = (dy: tf.Tensor, sink: GradientSink) => tf.Tensor | null;
 
 interface Step {
   /** The step's own tensor. */
@@ -97,43 +78,86 @@ interface Step {
   readonly backward: Backward;
 }
 
+/** Some layers in a row, as one step. @param isFirst whether nobody needs the gradient with respect to `x` */
+function chain(layers: readonly Layer[], x: tf.Tensor, pass: Pass, isFirst: boolean): Step {
+  const tape: Step[] = [];
+  let y = x;
+  for (let i = 0; i < layers.length; i += 1) {
+    const layer = layers[i]!;
+    const next = layers[i + 1]?.kind;
+    if (layer.kind === 'batchNorm') {
+      const rectify = next === 'relu';
+      const before = layers[i - 1];
+      const biasName = before?.kind === 'conv' && before.hasBias ? `${before.name}.bias` : null;
+      tape.push(normalise(layer, y, { rectify, biasName }, pass));
+      if (rectify) i += 1;
+    } else {
+      const place = { isFirst: isFirst && i === 0, beforeNorm: next === 'batchNorm' };
+      tape.push(forward(layer, y, pass, place));
+    }
+    y = tape.at(-1)!.y;
+  }
+  return { y, backward: (dy, sink) => runBack(tape, dy, sink) };
+}
+
+/**
+ * A step's output is freed when the step has gone back: the step before it, whose output is its input, still needs that.
+ * What arrives here of `dOutput` is freed on the way.
+ */
+function runBack(tape: readonly Step[], dOutput: tf.Tensor, sink: GradientSink): tf.Tensor | null {
+  let dy: tf.Tensor | null = dOutput;
+  for (const { y, backward } of tape.toReversed()) {
+    const dx: tf.Tensor | null = dy === null ? null : backward(dy, sink);
+    if (dx !== dy) dy?.dispose();
+    y.dispose();
+    dy = dx;
+  }
+  return dy;
+}
+
 function forward(
-  layer: Exclude<Layer, { kind: 'batchNorm' }>,
+  layer: Exclude<Layer, BatchNormLayer>,
   x: tf.Tensor,
-  { variables, dropoutMask }: PassInput,
+  pass: Pass,
   place: { isFirst: boolean; beforeNorm: boolean },
 ): Step {
+  const { variables, dropoutMask } = pass;
   switch (layer.kind) {
     case 'conv': {
       const filter = variableOf(variables, `${layer.name}.weight`) as tf.Tensor4D;
-      const bias = variableOf(variables, `${layer.name}.bias`) as tf.Tensor1D;
+      // A batch norm behind it subtracts the bias again: it is not even added, and its gradient is zero.
+      const isBiased = layer.hasBias && !place.beforeNorm;
+      const bias = isBiased ? (variableOf(variables, `${layer.name}.bias`) as tf.Tensor1D) : null;
       const input = x as tf.Tensor4D;
       const backward: Backward = (dy4, sink) => {
         const dy = dy4 as tf.Tensor4D;
-        give(sink, `${layer.name}.weight`, convFilterGradient(input, dy, filter.shape, layer));
-        // A batch norm behind it subtracts the bias again: its gradient is zero, and not computed.
-        if (!place.beforeNorm) give(sink, `${layer.name}.bias`, tf.sum(dy, [0, 1, 2]));
+        sink(`${layer.name}.weight`, convFilterGradient(input, dy, filter.shape, layer));
+        if (isBiased) sink(`${layer.name}.bias`, tf.sum(dy, [0, 1, 2]));
         return place.isFirst ? null : convInputGradient(dy, filter, input.shape, layer);
       };
       return { y: convolve(input, filter, bias, layer), backward };
     }
     case 'relu': {
       const y = tf.relu(x);
-      return { y, backward: (dy) => tf.tidy(() => tf.mul(dy, tf.step(y))) };
+      return { y, backward: (dy) => reluGradient(dy, y) };
     }
     case 'maxPool': {
-      const { window, stride } = layer;
-      const y = maxPool(x as tf.Tensor4D, window, stride);
+      const y = maxPool(x as tf.Tensor4D, layer);
       const backward: Backward = (dy) =>
-        maxPoolGradient(dy as tf.Tensor4D, x as tf.Tensor4D, y, window, stride);
+        maxPoolGradient(dy as tf.Tensor4D, x as tf.Tensor4D, y, layer);
       return { y, backward };
+    }
+    case 'globalAveragePool': {
+      const { shape } = x as tf.Tensor4D;
+      const backward: Backward = (dy) => globalAveragePoolGradient(dy as tf.Tensor2D, shape);
+      return { y: globalAveragePool(x as tf.Tensor4D), backward };
     }
     case 'flatten': {
       const { shape } = x;
-      return { y: tf.reshape(x, [shape[0], -1]), backward: (dy) => tf.reshape(dy, shape) };
+      return { y: tf.reshape(x, [shape[0]!, -1]), backward: (dy) => tf.reshape(dy, shape) };
     }
     case 'dropout': {
-      if (layer.probability === 0) return { y: tf.clone(x), backward: (dy) => tf.clone(dy) };
+      if (layer.probability === 0) return { y: tf.clone(x), backward: (dy) => dy };
       const mask = tf.tensor(dropoutMask(layer.name, layer.probability, x.size), x.shape);
       return { y: tf.mul(x, mask), backward: (dy) => tf.mul(dy, mask) };
     }
@@ -141,43 +165,74 @@ function forward(
       const weight = variableOf(variables, `${layer.name}.weight`);
       const bias = variableOf(variables, `${layer.name}.bias`);
       const backward: Backward = (dy, sink) => {
-        give(sink, `${layer.name}.weight`, tf.matMul(x, dy, true, false));
-        give(sink, `${layer.name}.bias`, tf.sum(dy, 0));
-        return tf.matMul(dy, weight, false, true);
+        sink(`${layer.name}.weight`, tf.matMul(x, dy, true, false));
+        sink(`${layer.name}.bias`, tf.sum(dy, 0));
+        return denseInputGradient(dy, weight);
       };
       return { y: tf.tidy(() => tf.add(tf.matMul(x, weight), bias)), backward };
     }
+    case 'residual':
+      return residual(layer, x, pass);
   }
 }
 
-function normalise(
-  name: string,
-  x: tf.Tensor4D,
-  rectify: boolean,
-  variables: Variables,
-): Step & { readonly statistics: BatchStatistics } {
-  const gamma = variableOf(variables, `${name}.weight`) as tf.Tensor1D;
-  const beta = variableOf(variables, `${name}.bias`) as tf.Tensor1D;
-  const batch = batchNorm(x, gamma, beta, rectify);
-  const statistics = {
-    name,
-    mean: batch.mean.dataSync<'float32'>(),
-    variance: batch.variance.dataSync<'float32'>(),
-    count: x.size / gamma.size,
-  };
+function residual({ main, shortcut }: ResidualLayer, x: tf.Tensor, pass: Pass): Step {
+  const long = chain(main, x, pass, false);
+  const short = chain(shortcut, x, pass, false);
+  const sum = tf.add(long.y, short.y);
+  const y = tf.relu(sum);
+  // Both ways end in a batch norm, whose gradient does not read its output.
+  tf.dispose(shortcut.length > 0 ? [sum, long.y, short.y] : [sum, long.y]);
   const backward: Backward = (dy, sink) => {
-    const { dx, dGamma, dBeta } = batchNormGradient(dy as tf.Tensor4D, x, gamma, batch, rectify);
-    give(sink, `${name}.weight`, dGamma);
-    give(sink, `${name}.bias`, dBeta);
-    tf.dispose([batch.mean, batch.variance]);
+    const dSum = reluGradient(dy, y);
+    // Either way frees what it is given, so each gets a tensor of its own; a clone shares the numbers.
+    const dLong = long.backward(tf.clone(dSum), sink)!;
+    const dShort = short.backward(dSum, sink)!;
+    const dx = tf.add(dLong, dShort);
+    tf.dispose([dLong, dShort]);
     return dx;
   };
-  return { y: batch.y, statistics, backward };
+  return { y, backward };
 }
 
-function give(sink: GradientSink, name: string, gradient: tf.Tensor): void {
-  sink(name, gradient);
-  gradient.dispose();
+function normalise(
+  { name, channels, isAffine }: BatchNormLayer,
+  x: tf.Tensor,
+  { rectify, biasName }: { rectify: boolean; biasName: string | null },
+  { variables, statistics }: Pass,
+): Step {
+  const [gamma, beta] = (
+    isAffine
+      ? [variableOf(variables, `${name}.weight`), variableOf(variables, `${name}.bias`)]
+      : [tf.ones([channels]), tf.zeros([channels])]
+  ) as [tf.Tensor1D, tf.Tensor1D];
+  // Vectors [B, C] are maps of one pixel; a reshaped tensor is a second handle on the same numbers.
+  const isVector = x.rank === 2;
+  const maps = (tensor: tf.Tensor): tf.Tensor4D =>
+    isVector ? tf.reshape(tensor, [-1, 1, 1, channels]) : (tensor as tf.Tensor4D);
+  const input = maps(x);
+  const batch = batchNorm(input, gamma, beta, rectify);
+  const count = x.size / channels;
+  statistics.push({
+    name,
+    mean:
+      biasName === null ? batch.mean.clone() : tf.add(batch.mean, variableOf(variables, biasName)),
+    variance: tf.mul(batch.variance, count / Math.max(1, count - 1)),
+  });
+  const backward: Backward = (dy, sink) => {
+    const g = maps(dy);
+    const { dx, dGamma, dBeta } = batchNormGradient(g, input, gamma, batch, rectify);
+    if (isAffine) {
+      sink(`${name}.weight`, dGamma);
+      sink(`${name}.bias`, dBeta);
+    }
+    tf.dispose([batch.mean, batch.variance, ...batch.saved]);
+    if (!isVector) return dx;
+    const vectors = tf.reshape(dx, x.shape);
+    tf.dispose([g, input, batch.y, dx]);
+    return vectors;
+  };
+  return { y: isVector ? tf.reshape(batch.y, x.shape) : batch.y, backward };
 }
 
 export function variableOf(variables: Variables, name: string): tf.Tensor {

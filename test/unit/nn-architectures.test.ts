@@ -3,16 +3,21 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { describeModel } from '../../src/nn/architectures.ts';
 import type { ModelConfig } from '../../src/nn/config.ts';
+import { multiplyAdds, trainingMultiplyAdds } from '../../src/nn/layers.ts';
 import { bodyCount, validateLayout } from '../../src/ps/layout.ts';
 
 const ALEXNET: ModelConfig = {
   architecture: 'alexnet-bn',
+  neck: 'none',
   sobel: true,
   dropout: 0.5,
   width: 32,
   featureDim: 256,
 };
 const SMALL: ModelConfig = { ...ALEXNET, architecture: 'small-convnet' };
+const VGG16: ModelConfig = { ...ALEXNET, architecture: 'vgg16-bn' };
+const RESNET50: ModelConfig = { ...ALEXNET, architecture: 'resnet50', sobel: false };
+const ODC: ModelConfig = { ...RESNET50, neck: 'odc' };
 
 test('AlexNet has the published number of parameters, with and without Sobel', () => {
   const count = (sobel: boolean, classes: number) =>
@@ -42,8 +47,45 @@ test('the layers of AlexNet have the published sizes', () => {
   assert.equal(featureName, 'fc7 (4096)');
 });
 
+test('VGG16 has the published number of parameters, with and without Sobel', () => {
+  const sobel = describeModel(VGG16, 224, 10_000);
+  const rgb = describeModel({ ...VGG16, sobel: false }, 224, 10_000);
+  assert.equal(bodyCount(sobel.layout), 134_268_416);
+  assert.equal(sobel.layout.parameterCount, 175_238_416);
+  assert.equal(bodyCount(rgb.layout), 14_723_136 + 119_545_856);
+  assert.equal(multiplyAdds(sobel.layers.slice(0, -7), sobel.input), 15_317_008_384);
+});
+
+test('ResNet-50 has the published number of parameters, alone and with the neck and head of ODC', () => {
+  const { layout, featureName } = describeModel(RESNET50, 224, 1000);
+  assert.equal(bodyCount(layout), 23_508_032);
+  assert.equal(layout.parameterCount, 23_508_032 + 2048 * 1000 + 1000);
+  assert.equal(layout.statisticCount, 2 * 26_560);
+  assert.equal(featureName, 'pooled (2048)');
+  const odc = describeModel(ODC, 224, 10_000);
+  const neck = 2048 * 512 + 512 + 512 * 256 + 256;
+  assert.equal(bodyCount(odc.layout), 23_508_032 + neck);
+  assert.equal(odc.layout.parameterCount, 23_508_032 + neck + 256 * 10_000 + 10_000);
+  assert.equal(odc.featureDim, 256);
+  const names = odc.layout.variables.map(({ name }) => name);
+  assert.ok(names.includes('backbone.layer3.5.conv2.weight'));
+  assert.ok(names.includes('backbone.layer4.0.downsample.1.bias'));
+  assert.deepEqual(names.slice(-6), [
+    ...['neck.fc0.weight', 'neck.fc0.bias', 'neck.fc1.weight', 'neck.fc1.bias'],
+    ...['head.fc_cls.weight', 'head.fc_cls.bias'],
+  ]);
+});
+
+test('multiply-adds of a step: three times the forward pass, less the first layer', () => {
+  const { layers, input } = describeModel(ALEXNET, 224, 10_000);
+  const forward = multiplyAdds(layers, input);
+  // As the spec gives them: convolutions, fully connected layers, head.
+  assert.equal(Math.round(forward / 1e6), Math.round(1041.5 + 54.5 + 41.0));
+  assert.equal(trainingMultiplyAdds(layers, input), 3 * forward - 55 * 55 * 11 * 11 * 2 * 96);
+});
+
 test('the feature is the last fully connected layer before its ReLU and the head', () => {
-  for (const config of [ALEXNET, SMALL]) {
+  for (const config of [ALEXNET, SMALL, VGG16]) {
     const { layers, featureLayer } = describeModel(config, 224, 10);
     const kinds = layers.slice(featureLayer).map(({ kind }) => kind);
     assert.deepEqual(kinds, ['dense', 'relu', 'dense']);
@@ -51,7 +93,7 @@ test('the feature is the last fully connected layer before its ReLU and the head
 });
 
 test('layouts are packed, with the head last', () => {
-  for (const config of [ALEXNET, SMALL]) {
+  for (const config of [ALEXNET, SMALL, VGG16, RESNET50]) {
     const { layout } = describeModel(config, 224, 10);
     validateLayout(layout);
     assert.deepEqual(
@@ -95,6 +137,7 @@ test('images that the poolings would use up are a configuration error that names
   const describe = (config: ModelConfig, size: number) => () => describeModel(config, size, 10);
   const error = { code: 'CONFIG_INVALID', message: /data\.imageSize.*at least 31 .*got 24/ };
   assert.throws(describe(SMALL, 24), error);
+  assert.throws(describe(VGG16, 31), { message: /at least 32 for vgg16-bn/ });
   assert.throws(describe(ALEXNET, 32), { code: 'CONFIG_INVALID', message: /data\.imageSize/ });
   assert.doesNotThrow(describe(SMALL, 31));
   assert.throws(describe(SMALL, 30), { code: 'CONFIG_INVALID' });

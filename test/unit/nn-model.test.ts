@@ -12,7 +12,14 @@ const SIZE = 32;
 const CLASSES = 3;
 const DIM = 8;
 const spec = describeModel(
-  { architecture: 'small-convnet', sobel: true, dropout: 0.5, width: 4, featureDim: DIM },
+  {
+    architecture: 'small-convnet',
+    neck: 'none',
+    sobel: true,
+    dropout: 0.5,
+    width: 4,
+    featureDim: DIM,
+  },
   SIZE,
   CLASSES,
 );
@@ -169,7 +176,14 @@ test('a slice of one image whose last map is one or few elements stays finite', 
 
 test('without dropout the seed changes nothing', () => {
   const still = describeModel(
-    { architecture: 'small-convnet', sobel: false, dropout: 0, width: 4, featureDim: DIM },
+    {
+      architecture: 'small-convnet',
+      neck: 'none',
+      sobel: false,
+      dropout: 0,
+      width: 4,
+      featureDim: DIM,
+    },
     SIZE,
     CLASSES,
   );

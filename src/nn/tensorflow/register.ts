@@ -1,0 +1,116 @@
+/**
+ * Gives the native backend the kernels that training needs: upstream's gradients refuse explicit padding, and its batch
+ * norm, softmax and ReLU gradients are composed of many small ones. Each is one or a few operations of the TensorFlow runtime.
+ */
+import * as tf from '@tensorflow/tfjs';
+import {
+  BATCH_NORM_EPSILON,
+  BATCH_NORM_GRADIENT_KERNEL,
+  BATCH_NORM_KERNEL,
+  DENSE_INPUT_GRADIENT_KERNEL,
+  RELU_GRADIENT_KERNEL,
+  SOFTMAX_LOSS_KERNEL,
+  hasKernel,
+} from '../operations.ts';
+import {
+  convFilterGradient,
+  convInputGradient,
+  convolution,
+  fusedConvolution,
+} from './convolution.ts';
+import { maxPool, maxPoolGradient } from './max-pool.ts';
+import { runtimeOf, type NativeKernel, type Runtime } from './runtime.ts';
+
+let isRegistered = false;
+
+/** Once in a process, with the native backend in place; more often changes nothing. */
+export function registerTensorflowKernels(): void {
+  if (isRegistered) return;
+  isRegistered = true;
+  register(tf.Conv2D, convolution);
+  register(tf.FusedConv2D, fusedConvolution);
+  register(tf.Conv2DBackpropFilter, convFilterGradient);
+  register(tf.Conv2DBackpropInput, convInputGradient);
+  register(tf.MaxPool, maxPool);
+  register(tf.MaxPoolGrad, maxPoolGradient);
+  register(BATCH_NORM_KERNEL, trainingBatchNorm);
+  register(BATCH_NORM_GRADIENT_KERNEL, trainingBatchNormGradient);
+  register(RELU_GRADIENT_KERNEL, (runtime, { dy, y }) => runtime.one('ReluGrad', [dy!, y!]));
+  register(SOFTMAX_LOSS_KERNEL, softmaxCrossEntropy);
+  register(DENSE_INPUT_GRADIENT_KERNEL, denseInputGradient);
+}
+
+function register(kernelName: string, kernel: NativeKernel): void {
+  if (hasKernel(kernelName, 'tensorflow')) tf.unregisterKernel(kernelName, 'tensorflow');
+  tf.registerKernel({
+    kernelName,
+    backendName: 'tensorflow',
+    kernelFunc: ({ inputs, attrs, backend }) =>
+      kernel(runtimeOf(backend), inputs as Record<string, tf.Tensor>, attrs ?? {}),
+  });
+}
+
+/** FusedBatchNormV3, and the ReLU behind it. */
+const trainingBatchNorm: NativeKernel = (runtime, { x, gamma, beta }, attributes) => {
+  const { type } = runtime;
+  const none = tf.tensor1d([]);
+  const [normal, mean, unbiased, ...saved] = runtime.many(
+    'FusedBatchNormV3',
+    [x!, gamma!, beta!, none, none],
+    6,
+    [...NORM_ATTRIBUTES(runtime), type.float('exponential_avg_factor', 1)],
+  ) as [tf.Tensor, tf.Tensor, tf.Tensor, ...tf.Tensor[]];
+  none.dispose();
+  // The runtime divides by n - 1; what normalises, and what every engine returns here, is divided by n.
+  const n = x!.size / gamma!.size;
+  const variance = tf.mul(unbiased, Math.max(1, n - 1) / n);
+  unbiased.dispose();
+  if (attributes['rectify'] !== true) return [normal, mean, variance, ...saved];
+  const y = runtime.one('Relu', [normal]);
+  normal.dispose();
+  return [y, mean, variance, ...saved];
+};
+
+const trainingBatchNormGradient: NativeKernel = (runtime, inputs, attributes) => {
+  const { dy, x, y, gamma, saved0, saved1, saved2 } = inputs as Record<string, tf.Tensor>;
+  const isRectified = attributes['rectify'] === true;
+  const g = isRectified ? runtime.one('ReluGrad', [dy!, y!]) : dy!;
+  const [dx, dGamma, dBeta, ...unused] = runtime.many(
+    'FusedBatchNormGradV3',
+    [g, x!, gamma!, saved0!, saved1!, saved2!],
+    5,
+    NORM_ATTRIBUTES(runtime),
+  ) as [tf.Tensor, tf.Tensor, tf.Tensor, ...tf.Tensor[]];
+  tf.dispose(unused);
+  if (isRectified) g.dispose();
+  return [dx, dGamma, dBeta];
+};
+
+const NORM_ATTRIBUTES = ({ type }: Runtime) => [
+  type.dtype('U', 'float32'),
+  type.float('epsilon', BATCH_NORM_EPSILON),
+  type.string('data_format', 'NHWC'),
+  type.bool('is_training', true),
+];
+
+const softmaxCrossEntropy: NativeKernel = (runtime, { logits, labels }) =>
+  runtime.many('SparseSoftmaxCrossEntropyWithLogits', [logits!, labels!], 2, [
+    runtime.type.dtype('Tlabels', 'int32'),
+  ]);
+
+/**
+ * On CPUs the product with a transposed second matrix runs at a third of the speed of a plain one: the few rows of dy are
+ * turned instead, and the result turned back.
+ */
+const denseInputGradient: NativeKernel = (runtime, { dy, weight }) => {
+  const turned = (a: boolean, b: boolean) => [
+    runtime.type.bool('transpose_a', a),
+    runtime.type.bool('transpose_b', b),
+  ];
+  if (runtime.isGpu) return runtime.one('MatMul', [dy!, weight!], turned(false, true));
+  const columns = runtime.transpose(dy!, [1, 0]);
+  const product = runtime.one('MatMul', [weight!, columns], turned(false, false));
+  const dx = runtime.transpose(product, [1, 0]);
+  tf.dispose([columns, product]);
+  return dx;
+};

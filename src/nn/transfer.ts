@@ -1,0 +1,118 @@
+/**
+ * Vectors on their way between host and device. On the native engine each way is one copy of one flat buffer: parameters
+ * enter and are cut up there, gradients are joined there and leave after the last operation, so that the device never waits
+ * for the host within a step. The wasm engine's memory is the host's own and scarce: there each array moves by itself, and
+ * its space is free at once. Shapes: P parameters, S batch-norm statistics.
+ */
+import * as tf from '@tensorflow/tfjs';
+import type { ParameterLayout, StatisticSpec } from '../ps/layout.ts';
+import type { BatchStatistics } from './training-pass.ts';
+
+/**
+ * Makes a tensor of each named part of a vector. The vector remains the caller's.
+ * @param into receives the tensors, which are the caller's
+ */
+export function upload(
+  specs: readonly StatisticSpec[],
+  vector: Float32Array,
+  into: Map<string, tf.Tensor>,
+): void {
+  if (!hasOwnMemory()) {
+    // A copy: this engine may read the array only when the tensor is first used.
+    for (const { name, shape, offset, size } of specs) {
+      into.set(name, tf.tensor(vector.slice(offset, offset + size), [...shape]));
+    }
+    return;
+  }
+  const flat = tf.tensor1d(vector);
+  for (const { name, shape, offset, size } of specs) {
+    const part = tf.slice1d(flat, offset, size);
+    into.set(name, tf.reshape(part, [...shape]));
+    part.dispose();
+  }
+  flat.dispose();
+}
+
+/** Gathers what a step gives: gradients by name, and what its batch norms measured. */
+export interface StepResults {
+  /** Takes the gradient of a variable over. */
+  readonly takeGradient: (name: string, gradient: tf.Tensor) => void;
+  /**
+   * Waits for the device and hands everything over. Variables without gradient have zeros.
+   * @returns gradient [P] and statistics [S], the caller's
+   */
+  readonly read: (statistics: readonly BatchStatistics[]) => {
+    gradient: Float32Array;
+    statistics: Float32Array;
+  };
+}
+
+export function createStepResults(layout: ParameterLayout): StepResults {
+  return hasOwnMemory() ? joinedOnDevice(layout) : copiedOneByOne(layout);
+}
+
+function joinedOnDevice({
+  variables,
+  statistics: specs,
+  parameterCount,
+}: ParameterLayout): StepResults {
+  const gradients = new Map<string, tf.Tensor>();
+  return {
+    takeGradient: (name, gradient) => {
+      gradients.set(name, gradient);
+    },
+    read: (statistics) => {
+      const flat = tf.tidy(() => {
+        const measured = statisticsByName(statistics);
+        return tf.concat1d(
+          [
+            ...variables.map(
+              ({ name, size }) => gradients.get(name)?.flatten() ?? tf.zeros([size]),
+            ),
+            ...specs.map(({ name }) => measured.get(name)!.flatten()),
+          ].map((part) => part as tf.Tensor1D),
+        );
+      });
+      tf.dispose([...gradients.values()]);
+      const values = flat.dataSync<'float32'>();
+      flat.dispose();
+      return {
+        gradient: values.subarray(0, parameterCount),
+        statistics: values.slice(parameterCount),
+      };
+    },
+  };
+}
+
+function copiedOneByOne({ variables, statistics: specs, ...counts }: ParameterLayout): StepResults {
+  const gradient = new Float32Array(counts.parameterCount);
+  const offsets = new Map(variables.map(({ name, offset }) => [name, offset]));
+  return {
+    takeGradient: (name, values) => {
+      gradient.set(values.dataSync<'float32'>(), offsets.get(name));
+      values.dispose();
+    },
+    read: (measured) => {
+      const statistics = new Float32Array(counts.statisticCount);
+      const byName = statisticsByName(measured);
+      for (const { name, offset } of specs) {
+        statistics.set(byName.get(name)!.dataSync<'float32'>(), offset);
+      }
+      return { gradient, statistics };
+    },
+  };
+}
+
+function statisticsByName(measured: readonly BatchStatistics[]): Map<string, tf.Tensor> {
+  return new Map(
+    measured.flatMap(({ name, mean, variance }): [string, tf.Tensor][] => [
+      [`${name}.running_mean`, mean],
+      [`${name}.running_var`, variance],
+    ]),
+  );
+}
+
+/** Whether the engine's numbers lie in a memory that is not this program's to look into. */
+function hasOwnMemory(): boolean {
+  return tf.getBackend() === 'tensorflow';
+}
