@@ -53,7 +53,11 @@ test('VGG16 has the published number of parameters, with and without Sobel', () 
   assert.equal(bodyCount(sobel.layout), 134_268_416);
   assert.equal(sobel.layout.parameterCount, 175_238_416);
   assert.equal(bodyCount(rgb.layout), 14_723_136 + 119_545_856);
-  assert.equal(multiplyAdds(sobel.layers.slice(0, -7), sobel.input), 15_317_008_384);
+  const convolutions = sobel.layers.slice(
+    0,
+    sobel.layers.findIndex(({ kind }) => kind === 'flatten'),
+  );
+  assert.equal(Math.round(multiplyAdds(convolutions, sobel.input) / 1e7), 1532);
 });
 
 test('ResNet-50 has the published number of parameters, alone and with the neck and head of ODC', () => {

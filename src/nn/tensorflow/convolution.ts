@@ -1,25 +1,29 @@
 /**
  * Convolution and its gradients on the TensorFlow runtime. On a GPU each is the operation of that name. On a CPU its
  * gradients are slower than its forward pass, by a third to a half; so the input gradient at stride 1 is computed as what it
- * is, a convolution of dy with the filter turned by half a turn, and the filter gradient sees an input padded beforehand.
+ * is, a convolution of dy with the filter turned by half a turn, and the filter gradient never sees explicit padding.
  * Shapes: x [B, H, W, C], dy and y [B, OH, OW, K], filter [KH, KW, C, K].
  */
 import * as tf from '@tensorflow/tfjs';
 import type { Attribute, NativeKernel, Runtime } from './runtime.ts';
 
 type Attributes = Readonly<Record<string, unknown>>;
-type Pads = readonly (readonly [number, number])[];
+/** Zeros before and after, for rows and columns. */
+type Pads = readonly [readonly [number, number], readonly [number, number]];
 
-/** Strides and zeros of a convolution. */
+/** Strides and zeros of a convolution over images of known size. */
 interface Geometry {
   readonly strides: readonly [number, number];
   readonly dilations: readonly [number, number];
-  /** Before and after, by dimension; or TensorFlow's names. */
-  readonly pad: Pads | 'SAME' | 'VALID';
+  readonly pads: Pads;
+  /** The runtime's own names for these zeros where it has one: its kernels are faster then. */
+  readonly padding: 'SAME' | 'VALID' | 'EXPLICIT';
 }
 
-export const convolution: NativeKernel = (runtime, { x, filter }, attributes) =>
-  runtime.one('Conv2D', [x!, filter!], attributesOf(runtime, geometryOf(attributes)));
+export const convolution: NativeKernel = (runtime, { x, filter }, attributes) => {
+  const geometry = geometryOf(x!.shape, filter!.shape, attributes);
+  return runtime.one('Conv2D', [x!, filter!], attributesOf(runtime, geometry));
+};
 
 /** With bias and ReLU. */
 export const fusedConvolution: NativeKernel = (runtime, { x, filter, bias }, attributes) => {
@@ -33,7 +37,8 @@ export const fusedConvolution: NativeKernel = (runtime, { x, filter, bias }, att
     steps.push((y) => runtime.one('BiasAdd', [y, bias], format));
   }
   if (activation === 'relu') steps.push((y) => runtime.one('Relu', [y]));
-  let y = runtime.one('Conv2D', [x!, filter!], attributesOf(runtime, geometryOf(attributes)));
+  const geometry = geometryOf(x!.shape, filter!.shape, attributes);
+  let y = runtime.one('Conv2D', [x!, filter!], attributesOf(runtime, geometry));
   for (const step of steps) {
     const next = step(y);
     y.dispose();
@@ -43,12 +48,13 @@ export const fusedConvolution: NativeKernel = (runtime, { x, filter, bias }, att
 };
 
 export const convFilterGradient: NativeKernel = (runtime, { x, dy }, attributes) => {
-  const geometry = geometryOf(attributes);
-  const shape = tf.tensor1d(attributes['filterShape'] as number[], 'int32');
-  const { pad } = geometry;
-  const isPadded = !runtime.isGpu && typeof pad !== 'string' && pad.flat().some((p) => p > 0);
-  const input = isPadded ? tf.pad(x!, pad as [number, number][]) : x!;
-  const seen: Geometry = isPadded ? { ...geometry, pad: 'VALID' } : geometry;
+  const filterShape = attributes['filterShape'] as number[];
+  const geometry = geometryOf(x!.shape, filterShape, attributes);
+  const isPadded = !runtime.isGpu && geometry.padding === 'EXPLICIT';
+  const around = geometry.pads.map((pair): [number, number] => [...pair]);
+  const input = isPadded ? tf.pad(x!, [[0, 0], ...around, [0, 0]]) : x!;
+  const seen: Geometry = isPadded ? { ...geometry, padding: 'VALID' } : geometry;
+  const shape = tf.tensor1d(filterShape, 'int32');
   const operands = [input, shape, dy!];
   const gradient = runtime.one('Conv2DBackpropFilter', operands, attributesOf(runtime, seen));
   shape.dispose();
@@ -57,16 +63,17 @@ export const convFilterGradient: NativeKernel = (runtime, { x, dy }, attributes)
 };
 
 export const convInputGradient: NativeKernel = (runtime, { dy, filter }, attributes) => {
-  const geometry = geometryOf(attributes);
-  const turnedPad = runtime.isGpu ? null : padOfTurned(geometry, filter!.shape);
-  if (turnedPad !== null) {
+  const inputShape = attributes['inputShape'] as number[];
+  const geometry = geometryOf(inputShape, filter!.shape, attributes);
+  const turnedPads = runtime.isGpu ? null : padsOfTurned(geometry, filter!.shape);
+  if (turnedPads !== null) {
     const turned = halfTurn(runtime, filter!);
-    const seen: Geometry = { ...geometry, pad: turnedPad };
+    const seen = geometryOf(dy!.shape, turned.shape, { ...attributes, pad: turnedPads });
     const gradient = runtime.one('Conv2D', [dy!, turned], attributesOf(runtime, seen));
     turned.dispose();
     return gradient;
   }
-  const shape = tf.tensor1d(attributes['inputShape'] as number[], 'int32');
+  const shape = tf.tensor1d(inputShape, 'int32');
   const operands = [shape, filter!, dy!];
   const gradient = runtime.one('Conv2DBackpropInput', operands, attributesOf(runtime, geometry));
   shape.dispose();
@@ -74,17 +81,14 @@ export const convInputGradient: NativeKernel = (runtime, { dy, filter }, attribu
 };
 
 /** Zeros around dy in the convolution that is the input gradient; null where it is not a plain one. */
-function padOfTurned(
-  { strides, dilations, pad }: Geometry,
-  filter: readonly number[],
-): Pads | null {
-  const isPlain = [...strides, ...dilations].every((step) => step === 1);
-  if (!isPlain || typeof pad === 'string') return null;
-  const around = pad.map(([before, after], i): readonly [number, number] => {
-    const kernel = i === 1 || i === 2 ? filter[i - 1]! : 1;
+function padsOfTurned(geometry: Geometry, filter: readonly number[]): number[][] | null {
+  const { strides, dilations, pads } = geometry;
+  if ([...strides, ...dilations].some((step) => step !== 1)) return null;
+  const around = pads.map(([before, after], i) => {
+    const kernel = filter[i]!;
     return [kernel - 1 - before, kernel - 1 - after];
   });
-  return around.flat().every((p) => p >= 0) ? around : null;
+  return around.flat().every((p) => p >= 0) ? [[0, 0], ...around, [0, 0]] : null;
 }
 
 /** Rows and columns backwards, input and output channels exchanged. */
@@ -96,19 +100,45 @@ function halfTurn(runtime: Runtime, filter: tf.Tensor): tf.Tensor {
   return turned;
 }
 
-function geometryOf({ strides, dilations, pad }: Attributes): Geometry {
-  return {
-    strides: pairOf(strides ?? 1),
-    dilations: pairOf(dilations ?? 1),
-    pad: padOf(pad),
-  };
+/** @param x [B, H, W, C], the shape of the images; `filter` [KH, KW, C, K], that of the filter */
+function geometryOf(
+  x: readonly number[],
+  filter: readonly number[],
+  attributes: Attributes,
+): Geometry {
+  const strides = pairOf(attributes['strides'] ?? 1);
+  const dilations = pairOf(attributes['dilations'] ?? 1);
+  const same = [0, 1].map((i) =>
+    samePad(x[i + 1]!, dilations[i]! * (filter[i]! - 1) + 1, strides[i]!),
+  );
+  const pads = padsOf(attributes['pad'], same as unknown as Pads);
+  const isNone = pads.flat().every((p) => p === 0);
+  const isSame = pads.every(
+    ([before, after], i) => before === same[i]![0] && after === same[i]![1],
+  );
+  return { strides, dilations, pads, padding: isNone ? 'VALID' : isSame ? 'SAME' : 'EXPLICIT' };
 }
 
-function padOf(pad: unknown): Geometry['pad'] {
-  if (typeof pad === 'string') return pad === 'same' ? 'SAME' : 'VALID';
-  if (typeof pad !== 'number') return pad as Pads;
-  const around = [pad, pad] as const;
-  return [[0, 0], around, around, [0, 0]];
+/** Zeros by TensorFlow's rule SAME: as many as give size / stride outputs, rounded up; the odd one behind. */
+function samePad(size: number, window: number, stride: number): readonly [number, number] {
+  const total = Math.max(0, (Math.ceil(size / stride) - 1) * stride + window - size);
+  return [Math.floor(total / 2), Math.ceil(total / 2)];
+}
+
+/** @param pad as the library gives it: a name, one number for all sides, or pairs for the four dimensions */
+function padsOf(pad: unknown, same: Pads): Pads {
+  if (pad === 'same') return same;
+  if (pad === 'valid')
+    return [
+      [0, 0],
+      [0, 0],
+    ];
+  if (typeof pad === 'number')
+    return [
+      [pad, pad],
+      [pad, pad],
+    ];
+  return (pad as number[][]).slice(1, 3) as unknown as Pads;
 }
 
 function pairOf(value: unknown): readonly [number, number] {
@@ -116,14 +146,15 @@ function pairOf(value: unknown): readonly [number, number] {
 }
 
 function attributesOf({ type }: Runtime, geometry: Geometry): Attribute[] {
-  const { strides, dilations, pad } = geometry;
-  const isNamed = typeof pad === 'string';
+  const { strides, dilations, pads, padding } = geometry;
   return [
     type.int('strides', [1, ...strides, 1]),
     type.int('dilations', [1, ...dilations, 1]),
     type.string('data_format', 'NHWC'),
     type.bool('use_cudnn_on_gpu', true),
-    type.string('padding', isNamed ? pad : 'EXPLICIT'),
-    ...(isNamed ? [] : [type.int('explicit_paddings', pad.flat())]),
+    type.string('padding', padding),
+    ...(padding === 'EXPLICIT'
+      ? [type.int('explicit_paddings', [0, 0, ...pads.flat(), 0, 0])]
+      : []),
   ];
 }
