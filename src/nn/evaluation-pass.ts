@@ -129,7 +129,7 @@ function apply(
     case 'globalAveragePool':
       return globalAveragePool(x as tf.Tensor4D);
     case 'flatten':
-      return tf.reshape(x, [x.shape[0]!, -1]);
+      return tf.reshape(x, [x.shape[0], -1]);
     case 'dropout':
       return tf.clone(x);
     case 'dense': {

@@ -154,7 +154,7 @@ function forward(
     }
     case 'flatten': {
       const { shape } = x;
-      return { y: tf.reshape(x, [shape[0]!, -1]), backward: (dy) => tf.reshape(dy, shape) };
+      return { y: tf.reshape(x, [shape[0], -1]), backward: (dy) => tf.reshape(dy, shape) };
     }
     case 'dropout': {
       if (layer.probability === 0) return { y: tf.clone(x), backward: (dy) => dy };

@@ -56,7 +56,7 @@ function stockKernel(kernelName: string): NativeKernel {
   const { kernelFunc } = tf.getKernel(kernelName, 'tensorflow');
   return (_runtime, inputs, attributes) =>
     kernelFunc({
-      inputs: inputs as tf.NamedTensorInfoMap,
+      inputs: inputs,
       attrs: attributes as tf.NamedAttrMap,
       backend: tf.backend(),
     }) as tf.Tensor;
