@@ -67,13 +67,16 @@ class Sobel(nn.Sequential):
 
     def __init__(self):
         super().__init__(nn.Conv2d(3, 1, 1), nn.Conv2d(1, 2, 3, padding=1))
+        self.requires_grad_(False)
+        self.reset()
+
+    def reset(self):
         across = torch.tensor([[1.0, 0, -1], [2, 0, -2], [1, 0, -1]])
         with torch.no_grad():
             self[0].weight.fill_(1 / 3)
             self[1].weight.copy_(torch.stack([across, across.T])[:, None])
             self[0].bias.zero_()
             self[1].bias.zero_()
-        self.requires_grad_(False)
 
 
 class Plain(nn.Module):
