@@ -41,12 +41,12 @@ from networks import network  # noqa: E402
 CASES = [
     dict(architecture="alexnet-bn", sobel=True, size=224, batch=2, classes=10, seed=1),
     dict(architecture="alexnet-bn", sobel=False, size=224, batch=2, classes=10, seed=1),
-    dict(architecture="vgg16-bn", sobel=True, size=32, batch=4, classes=10, seed=1),
+    dict(architecture="vgg16-bn", sobel=True, size=64, batch=2, classes=10, seed=1),
     dict(architecture="resnet50", neck="odc", sobel=False, size=40, batch=6, classes=10, seed=1),
-    dict(architecture="resnet50", neck="none", sobel=False, size=40, batch=6, classes=10, seed=1),
-    dict(architecture="small-convnet", sobel=True, size=64, batch=8, classes=10, width=32, feature_dim=256, seed=1),
-    dict(architecture="small-convnet", sobel=False, size=64, batch=8, classes=10, width=32, feature_dim=256, seed=1),
-    dict(architecture="small-convnet", sobel=True, size=32, batch=6, classes=3, width=4, feature_dim=8, seed=1),
+    dict(architecture="resnet50", neck="none", sobel=False, size=36, batch=6, classes=10, seed=1),
+    dict(architecture="small-convnet", sobel=True, size=64, batch=8, classes=10, width=32, feature_dim=256, seed=11),
+    dict(architecture="small-convnet", sobel=False, size=64, batch=8, classes=10, width=32, feature_dim=256, seed=6),
+    dict(architecture="small-convnet", sobel=True, size=32, batch=6, classes=3, width=4, feature_dim=8, seed=12),
 ]
 PRODUCTS, PLACES = 8, 8
 
@@ -82,7 +82,7 @@ def values(name, shape):
     elif name.endswith("weight"):
         unit = 1 + unit / 2
     else:
-        unit /= 5
+        unit *= 1 / 5
     return unit.astype(np.float32).reshape(shape)
 
 
@@ -118,11 +118,12 @@ class Margins(torch.overrides.TorchFunctionMode):
     least = float("inf")
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
         if func.__name__ == "relu":
             self.note(args[0].abs(), args[0])
         elif func.__name__ == "max_pool2d":
-            self.note_pool(*args[:4])
-        return func(*args, **(kwargs or {}))
+            self.note_pool(*args, **{k: v for k, v in kwargs.items() if k in ("stride", "padding")})
+        return func(*args, **kwargs)
 
     def note_pool(self, x, kernel, stride, padding=0):
         maps = functional.pad(x.detach().flatten(0, 1)[:, None], [padding] * 4)
