@@ -39,11 +39,11 @@ sys.path.insert(0, str(HERE.parent.parent / "bench" / "peers"))
 from networks import network  # noqa: E402
 
 CASES = [
-    dict(architecture="alexnet-bn", sobel=True, size=224, batch=2, classes=10, seed=1),
-    dict(architecture="alexnet-bn", sobel=False, size=224, batch=2, classes=10, seed=1),
-    dict(architecture="vgg16-bn", sobel=True, size=64, batch=2, classes=10, seed=1),
-    dict(architecture="resnet50", neck="odc", sobel=False, size=40, batch=6, classes=10, seed=1),
-    dict(architecture="resnet50", neck="none", sobel=False, size=36, batch=6, classes=10, seed=1),
+    dict(architecture="alexnet-bn", sobel=True, size=224, batch=2, classes=10, seed=3),
+    dict(architecture="alexnet-bn", sobel=False, size=224, batch=2, classes=10, seed=4),
+    dict(architecture="vgg16-bn", sobel=True, size=64, batch=2, classes=10, seed=4),
+    dict(architecture="resnet50", neck="odc", sobel=False, size=40, batch=6, classes=10, seed=3),
+    dict(architecture="resnet50", neck="none", sobel=False, size=36, batch=6, classes=10, seed=8),
     dict(architecture="small-convnet", sobel=True, size=64, batch=8, classes=10, width=32, feature_dim=256, seed=11),
     dict(architecture="small-convnet", sobel=False, size=64, batch=8, classes=10, width=32, feature_dim=256, seed=6),
     dict(architecture="small-convnet", sobel=True, size=32, batch=6, classes=3, width=4, feature_dim=8, seed=12),
