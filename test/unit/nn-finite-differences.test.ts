@@ -1,0 +1,235 @@
+/**
+ * The written-out gradients of the network's operations against differences of the operations themselves, over shapes,
+ * strides and paddings that a seed draws, on each engine. Operations are weighted into one number by a random dy; along a
+ * random direction d that number has the slope <gradient, d>. A gradient that is wrong by e is off there by |e| times the
+ * deviation of d's elements, on average: tolerances are shares of the gradient's norm times that deviation.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as tf from '@tensorflow/tfjs';
+import { seededRng, shuffleInPlace, type Rng } from '../../src/math/rng.ts';
+import {
+  batchNorm,
+  batchNormGradient,
+  convFilterGradient,
+  convInputGradient,
+  convolve,
+  maxPool,
+  maxPoolGradient,
+} from '../../src/nn/operations.ts';
+import { softmaxLoss } from '../../src/nn/softmax-loss.ts';
+import { testOnEngines } from '../support/engines.ts';
+
+const TRIALS = 16;
+const DIRECTIONS = 3;
+
+type Shape4 = [number, number, number, number];
+
+/** Values on a grid of 2^-8 in [-0.5, 0.5): with the steps below, points of a difference are exact in float32. */
+function drawn(rng: Rng, length: number): Float32Array {
+  return Float32Array.from({ length }, () => (rng.integer(256) - 128) / 256);
+}
+
+const DEVIATION = 1 / Math.sqrt(12);
+
+/** A drawn whole number in low .. high. */
+const between = (rng: Rng, low: number, high: number) => low + rng.integer(high - low + 1);
+
+const productOf = (shape: readonly number[]) => shape.reduce((n, side) => n * side, 1);
+
+const dot = (a: ArrayLike<number>, b: ArrayLike<number>) =>
+  Array.from(a).reduce((sum, value, i) => sum + value * b[i]!, 0);
+
+/** What `work` returns, in place of its tensor. */
+const valuesOf = (work: () => tf.Tensor) => tf.tidy(() => work().dataSync<'float32'>().slice());
+
+interface Slopes {
+  readonly what: string;
+  /** The number whose gradient is examined. */
+  readonly value: (at: Float32Array) => number;
+  readonly at: Float32Array;
+  readonly gradient: Float32Array;
+  /** Of the differences; a power of two. */
+  readonly step: number;
+  readonly tolerance: number;
+}
+
+/** Differences over four points, whose error is of the fourth order in the step; none for what is linear. */
+function assertSlopes(rng: Rng, { what, value, at, gradient, step, tolerance }: Slopes): void {
+  assert.equal(gradient.length, at.length, `${what}: length`);
+  const scale = Math.sqrt(dot(gradient, gradient)) * DEVIATION;
+  assert.ok(scale > 0, `${what}: all zero`);
+  for (let n = 0; n < DIRECTIONS; n += 1) {
+    const direction = drawn(rng, at.length);
+    const moved = (steps: number) => value(at.map((v, i) => v + steps * step * direction[i]!));
+    const slope = (8 * (moved(1) - moved(-1)) - (moved(2) - moved(-2))) / (12 * step);
+    const error = Math.abs(slope - dot(gradient, direction)) / scale;
+    // Written so that NaN fails.
+    assert.ok(error <= tolerance, `${what}: slope ${slope}, off by ${error} of the norm`);
+  }
+}
+
+/** Sums of float32 products, weighted into one. */
+const LINEAR = { step: 1, tolerance: 2e-5 };
+
+interface Convolution {
+  readonly title: string;
+  readonly x: Shape4;
+  readonly filter: Shape4;
+  readonly output: Shape4;
+  readonly geometry: { readonly stride: number; readonly padding: number };
+}
+
+function drawConvolution(rng: Rng): Convolution {
+  const kernel = [1, 2, 3, 3, 5, 7, 11][rng.integer(7)]!;
+  const stride = between(rng, 1, 4);
+  const padding = rng.integer(Math.floor(kernel / 2) + 1);
+  const [batch, inputs, outputs] = [between(rng, 1, 3), between(rng, 1, 9), between(rng, 1, 18)];
+  const sides = [0, 1].map(() => Math.max(1, kernel - 2 * padding) + rng.integer(12));
+  const [h, w] = sides as [number, number];
+  const side = (length: number) => Math.floor((length + 2 * padding - kernel) / stride) + 1;
+  return {
+    title: `${batch} x ${h} x ${w} x ${inputs}, ${kernel}^2 / ${stride}, padding ${padding}, to ${outputs}`,
+    x: [batch, h, w, inputs],
+    filter: [kernel, kernel, inputs, outputs],
+    output: [batch, side(h), side(w), outputs],
+    geometry: { stride, padding },
+  };
+}
+
+await testOnEngines('convolutions: gradients of filter and input', () => {
+  const rng = seededRng('finite differences', 'convolution');
+  for (let trial = 0; trial < TRIALS; trial += 1) {
+    const { title, x, filter, output, geometry } = drawConvolution(rng);
+    const [xs, filters, dys] = [x, filter, output].map((s) => drawn(rng, productOf(s))) as [
+      Float32Array,
+      Float32Array,
+      Float32Array,
+    ];
+    const bias = drawn(rng, output[3]);
+    const tensors = (xValues: Float32Array, filterValues: Float32Array) =>
+      [tf.tensor4d(xValues, x), tf.tensor4d(filterValues, filter)] as const;
+    const weighted = (xValues: Float32Array, filterValues: Float32Array) => {
+      const y = valuesOf(() => {
+        const [input, weights] = tensors(xValues, filterValues);
+        const result = convolve(input, weights, tf.tensor1d(bias), geometry);
+        assert.deepEqual(result.shape, output, title);
+        return result;
+      });
+      return dot(y, dys);
+    };
+    const dFilter = valuesOf(() => {
+      const [input] = tensors(xs, filters);
+      return convFilterGradient(input, tf.tensor4d(dys, output), filter, geometry);
+    });
+    const dx = valuesOf(() => {
+      const [, weights] = tensors(xs, filters);
+      return convInputGradient(tf.tensor4d(dys, output), weights, x, geometry);
+    });
+    const ofFilter = {
+      at: filters,
+      gradient: dFilter,
+      value: (at: Float32Array) => weighted(xs, at),
+    };
+    assertSlopes(rng, { what: `filter of ${title}`, ...ofFilter, ...LINEAR });
+    const ofInput = { at: xs, gradient: dx, value: (at: Float32Array) => weighted(at, filters) };
+    assertSlopes(rng, { what: `input of ${title}`, ...ofInput, ...LINEAR });
+  }
+});
+
+await testOnEngines('max poolings: gradient of the input', () => {
+  const rng = seededRng('finite differences', 'max pooling');
+  for (let trial = 0; trial < TRIALS; trial += 1) {
+    const window = between(rng, 1, 4);
+    const stride = between(rng, 1, 3);
+    const [batch, channels] = [between(rng, 1, 3), between(rng, 1, 9)];
+    const shape: Shape4 = [batch, window + rng.integer(9), window + rng.integer(9), channels];
+    // Whole numbers, each once: half of a step below moves none past another, so that all stays linear.
+    const xs = Float32Array.from({ length: productOf(shape) }, (_, i) => i);
+    const order = Int32Array.from(xs);
+    shuffleInPlace(order, rng);
+    order.forEach((value, i) => (xs[i] = value));
+    const pooled = (at: Float32Array) => maxPool(tf.tensor4d(at, shape), window, stride);
+    const dys = drawn(rng, valuesOf(() => pooled(xs)).length);
+    const gradient = valuesOf(() => {
+      const output = pooled(xs);
+      const input = tf.tensor4d(xs, shape);
+      return maxPoolGradient(tf.tensor4d(dys, output.shape), input, output, window, stride);
+    });
+    const value = (at: Float32Array) =>
+      dot(
+        valuesOf(() => pooled(at)),
+        dys,
+      );
+    const what = `${shape.join(' x ')}, windows of ${window} / ${stride}`;
+    assertSlopes(rng, { what, value, at: xs, gradient, step: 0.25, tolerance: 1e-6 });
+  }
+});
+
+/** Values on both sides of a gap around zero, so that a ReLU behind a normalisation has clear calls. */
+function drawnApart(rng: Rng, length: number): Float32Array {
+  return drawn(rng, length).map((value) => (value < 0 ? value - 0.5 : value + 0.5));
+}
+
+for (const rectify of [false, true]) {
+  const title = rectify ? 'batch norms with ReLU' : 'batch norms';
+  await testOnEngines(`${title}: gradients of input, scale and shift`, () => {
+    const rng = seededRng('finite differences', 'batch norm', String(rectify));
+    for (let trial = 0; trial < TRIALS;) {
+      const channels = between(rng, 1, 19);
+      const shape: Shape4 = [between(rng, 1, 4), between(rng, 2, 7), between(rng, 2, 7), channels];
+      const xs = drawnApart(rng, productOf(shape));
+      const gamma = drawn(rng, channels).map((value) => 1 + value);
+      const beta = drawn(rng, channels).map((value) => value / 4);
+      const dys = drawn(rng, xs.length);
+      const run = (x: Float32Array, g: Float32Array, b: Float32Array, isRectified = rectify) =>
+        batchNorm(tf.tensor4d(x, shape), tf.tensor1d(g), tf.tensor1d(b), isRectified);
+      // A ReLU's corner within reach of a step would be a slope of neither side.
+      const isClear = valuesOf(() => run(xs, gamma, beta, false).y).every((y) => Math.abs(y) > 0.1);
+      if (rectify && !isClear) continue;
+      trial += 1;
+      const gradients = ['dx', 'dGamma', 'dBeta'] as const;
+      const [dx, dGamma, dBeta] = gradients.map((pick) =>
+        valuesOf(() => {
+          const batch = run(xs, gamma, beta);
+          const [dy, x] = [tf.tensor4d(dys, shape), tf.tensor4d(xs, shape)];
+          return batchNormGradient(dy, x, tf.tensor1d(gamma), batch, rectify)[pick];
+        }),
+      ) as [Float32Array, Float32Array, Float32Array];
+      const weighted = (x: Float32Array, g: Float32Array, b: Float32Array) =>
+        dot(
+          valuesOf(() => run(x, g, b).y),
+          dys,
+        );
+      const what = (name: string) => `${name} of ${shape.join(' x ')}`;
+      const limits = { step: 2 ** -5, tolerance: 2e-4 };
+      const ofX = { at: xs, gradient: dx, value: (at: Float32Array) => weighted(at, gamma, beta) };
+      assertSlopes(rng, { what: what('x'), ...ofX, ...limits });
+      const ofGamma = {
+        at: gamma,
+        gradient: dGamma,
+        value: (at: Float32Array) => weighted(xs, at, beta),
+      };
+      assertSlopes(rng, { what: what('scale'), ...ofGamma, ...limits });
+      const ofBeta = {
+        at: beta,
+        gradient: dBeta,
+        value: (at: Float32Array) => weighted(xs, gamma, at),
+      };
+      assertSlopes(rng, { what: what('shift'), ...ofBeta, ...limits });
+    }
+  });
+}
+
+test('softmax loss: gradient of the logits', () => {
+  const rng = seededRng('finite differences', 'softmax loss');
+  for (let trial = 0; trial < TRIALS; trial += 1) {
+    const [batch, classes] = [between(rng, 1, 6), between(rng, 2, 40)];
+    const labels = Int32Array.from({ length: batch }, () => rng.integer(classes));
+    const at = drawn(rng, batch * classes).map((value) => value * 8);
+    const { gradient } = softmaxLoss(at, labels, classes);
+    const value = (logits: Float32Array) => softmaxLoss(logits, labels, classes).lossSum;
+    const what = `${batch} x ${classes} logits`;
+    assertSlopes(rng, { what, value, at, gradient, step: 2 ** -4, tolerance: 2e-5 });
+  }
+});
