@@ -2,13 +2,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { describeModel } from '../../src/nn/architectures.ts';
+import { modelConfigSchema } from '../../src/nn/config.ts';
 import { fromPytorch, pytorchArray, toPytorch } from '../../src/nn/pytorch-names.ts';
 
 /** Side of the maps that the small network flattens at 64 px, and their channels. */
 const [SIDE, CHANNELS] = [2, 16];
 const FEATURE_DIM = 8;
 const spec = describeModel(
-  { architecture: 'small-convnet', sobel: true, dropout: 0, width: 4, featureDim: FEATURE_DIM },
+  modelConfigSchema.parse({ architecture: 'small-convnet', width: 4, featureDim: FEATURE_DIM }),
   64,
   3,
 );
