@@ -41,8 +41,8 @@ sys.path.insert(0, str(HERE.parent.parent / "bench" / "peers"))
 from networks import network  # noqa: E402
 
 CASES = [
-    dict(architecture="alexnet-bn", sobel=True, size=224, batch=2, classes=10, seed=3),
-    dict(architecture="alexnet-bn", sobel=False, size=224, batch=2, classes=10, seed=4),
+    dict(architecture="alexnet-bn", sobel=True, size=224, batch=2, classes=10, seed=2),
+    dict(architecture="alexnet-bn", sobel=False, size=224, batch=2, classes=10, seed=6),
     dict(architecture="vgg16-bn", sobel=True, size=64, batch=2, classes=10, seed=4),
     dict(architecture="resnet50", neck="odc", sobel=False, size=40, batch=6, classes=10, seed=3),
     dict(architecture="resnet50", neck="none", sobel=False, size=36, batch=6, classes=10, seed=8),

@@ -10,6 +10,7 @@ import {
   assertMatchesOracle,
   caseTitle,
   networkCases,
+  normOf,
   runCase,
   specOf,
   TOLERANCE,
@@ -88,7 +89,3 @@ test('the engines agree with each other', async (context) => {
     assert.ok(difference <= TOLERANCE.gradient * norm, `${name}: ${difference} of ${norm}`);
   }
 });
-
-function normOf(values: Float32Array): number {
-  return Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
-}
