@@ -22,38 +22,44 @@ export function networkInput(
   const pixels = size * size;
   if (!sobel) return normalisedColours(images.subarray(0, count * pixels * 3));
   const output = new Float32Array(count * pixels * 2);
+  // One image at a time, with a row and a column of zeros on each side; the zeros stay from image to image.
+  const padded = new Float64Array((size + 2) ** 2);
   for (let b = 0; b < count; b += 1) {
-    const grey = normalisedGrey(images.subarray(b * pixels * 3, (b + 1) * pixels * 3));
-    sobelMaps(grey, size, size, output.subarray(b * pixels * 2, (b + 1) * pixels * 2));
+    greyWithin(padded, images.subarray(b * pixels * 3, (b + 1) * pixels * 3), size);
+    sobelMaps(padded, size, size, output.subarray(b * pixels * 2, (b + 1) * pixels * 2));
   }
   return output;
 }
 
 /**
- * The two gradient maps of a grey image, by cross-correlation with zeros around it.
- * @param grey [H, W]
+ * The two gradient maps of a grey image, by cross-correlation.
+ * @param padded [H + 2, W + 2], zeros around the image
  * @param maps [H, W, 2], written: left minus right, upper minus lower
  */
 export function sobelMaps(
-  grey: Float64Array,
+  padded: Float64Array,
   height: number,
   width: number,
   maps: Float32Array,
 ): void {
   const stride = width + 2;
-  const padded = new Float64Array((height + 2) * stride);
-  for (let y = 0; y < height; y += 1) {
-    padded.set(grey.subarray(y * width, (y + 1) * width), (y + 1) * stride + 1);
-  }
   for (let y = 0, out = 0; y < height; y += 1) {
-    for (let x = 0; x < width; x += 1, out += 2) {
-      const above = y * stride + x;
-      const here = above + stride;
-      const below = here + stride;
-      const diagonal = padded[above]! - padded[below + 2]!;
-      const antidiagonal = padded[above + 2]! - padded[below]!;
-      maps[out] = diagonal - antidiagonal + 2 * (padded[here]! - padded[here + 2]!);
-      maps[out + 1] = diagonal + antidiagonal + 2 * (padded[above + 1]! - padded[below + 1]!);
+    const above = y * stride;
+    const here = above + stride;
+    const below = here + stride;
+    // The columns left of the pixel and under it; the one to its right is read once and moves on.
+    let [a0, a1] = [padded[above]!, padded[above + 1]!];
+    let [h0, h1] = [padded[here]!, padded[here + 1]!];
+    let [b0, b1] = [padded[below]!, padded[below + 1]!];
+    for (let x = 2; x < stride; x += 1, out += 2) {
+      const a2 = padded[above + x]!;
+      const h2 = padded[here + x]!;
+      const b2 = padded[below + x]!;
+      const diagonal = a0 - b2;
+      const antidiagonal = a2 - b0;
+      maps[out] = diagonal - antidiagonal + 2 * (h0 - h2);
+      maps[out + 1] = diagonal + antidiagonal + 2 * (a1 - b1);
+      [a0, a1, h0, h1, b0, b1] = [a1, a2, h1, h2, b1, b2];
     }
   }
 }
@@ -63,17 +69,24 @@ const NORMALISED = MEAN.map((mean, channel) =>
   Float64Array.from({ length: 256 }, (_, byte) => (byte / 255 - mean) / STD[channel]!),
 );
 
-function normalisedGrey(pixels: Uint8Array): Float64Array {
+/** Writes the mean of the normalised channels into the middle of `padded`. @param pixels [S, S, 3] */
+function greyWithin(padded: Float64Array, pixels: Uint8Array, size: number): void {
   const [red, green, blue] = NORMALISED as [Float64Array, Float64Array, Float64Array];
-  const grey = new Float64Array(pixels.length / 3);
-  for (let i = 0, p = 0; i < grey.length; i += 1, p += 3) {
-    grey[i] = (red[pixels[p]!]! + green[pixels[p + 1]!]! + blue[pixels[p + 2]!]!) / 3;
+  for (let y = 0, p = 0; y < size; y += 1) {
+    const begin = (y + 1) * (size + 2) + 1;
+    for (let i = begin; i < begin + size; i += 1, p += 3) {
+      padded[i] = (red[pixels[p]!]! + green[pixels[p + 1]!]! + blue[pixels[p + 2]!]!) / 3;
+    }
   }
-  return grey;
 }
 
 function normalisedColours(pixels: Uint8Array): Float32Array {
+  const [red, green, blue] = NORMALISED as [Float64Array, Float64Array, Float64Array];
   const output = new Float32Array(pixels.length);
-  for (let p = 0; p < pixels.length; p += 1) output[p] = NORMALISED[p % 3]![pixels[p]!]!;
+  for (let p = 0; p < pixels.length; p += 3) {
+    output[p] = red[pixels[p]!]!;
+    output[p + 1] = green[pixels[p + 1]!]!;
+    output[p + 2] = blue[pixels[p + 2]!]!;
+  }
   return output;
 }

@@ -7,7 +7,11 @@ import { assertClose } from '../support/nn-arrays.ts';
 /** The two maps of a 5 x 5 image, as rows. */
 function mapsOf(grey: readonly number[]): { x: number[][]; y: number[][] } {
   const maps = new Float32Array(50);
-  sobelMaps(Float64Array.from(grey), 5, 5, maps);
+  const padded = new Float64Array(7 * 7);
+  grey.forEach((value, i) => {
+    padded[(1 + Math.floor(i / 5)) * 7 + 1 + (i % 5)] = value;
+  });
+  sobelMaps(padded, 5, 5, maps);
   const rows = (channel: number) =>
     [0, 1, 2, 3, 4].map((r) => [0, 1, 2, 3, 4].map((c) => maps[(r * 5 + c) * 2 + channel]!));
   return { x: rows(0), y: rows(1) };
