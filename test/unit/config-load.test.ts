@@ -204,7 +204,7 @@ describe('refusals name key, rule, value and origin', () => {
   });
 
   test('of a preset that does not exist', () => {
-    const names = 'deepcluster-alexnet-imagenet, demo, small-deepcluster';
+    const names = presetNames().join(', ');
     assertRefused(
       { preset: 'dem' },
       `config preset: must be one of ${names}, got "dem" (from --preset)`,
@@ -228,7 +228,10 @@ describe('refusals name key, rule, value and origin', () => {
 
 describe('presets', () => {
   test('load, all of them, without a word on the command line', () => {
-    assert.deepEqual(presetNames(), ['deepcluster-alexnet-imagenet', 'demo', 'small-deepcluster']);
+    assert.deepEqual(presetNames(), [
+      ...['deepcluster-alexnet-flickr', 'deepcluster-alexnet-imagenet'],
+      ...['deepcluster-vgg16-imagenet', 'demo', 'small-deepcluster'],
+    ]);
     for (const preset of presetNames()) assert.ok(load({ preset }).config.epochs > 0);
   });
 
