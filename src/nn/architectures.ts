@@ -1,7 +1,7 @@
 /**
  * The networks by name: their layers, their feature, and where their numbers lie. No tensor library here.
  * Sources: AlexNet and VGG16 with batch norm as DeepCluster trains them (Caron et al. 2018, arXiv:1807.05520);
- * ResNet-50, plain or with ODC's neck, in resnet.ts; `small-convnet` is the first ones' family for small images.
+ * ResNet-50 in resnet.ts; `small-convnet` is the first ones' family for small images. Each may have ODC's neck behind it.
  * Order: images and activations are [B, H, W, C]. The rows of the first fully connected layer therefore run over
  * (h, w, channel), where PyTorch's run over (channel, h, w): permute them when moving weights between the two.
  */
@@ -16,7 +16,8 @@ import {
   type MapShape,
 } from './layers.ts';
 import { layoutOf } from './layout.ts';
-import { RESNET50_CHANNELS, odcNeck, resnet50Backbone } from './resnet.ts';
+import { odcNeck } from './odc-neck.ts';
+import { RESNET50_CHANNELS, resnet50Maps } from './resnet.ts';
 
 export interface ModelSpec {
   readonly architecture: ModelConfig['architecture'];
@@ -28,24 +29,28 @@ export interface ModelSpec {
   readonly input: MapShape;
   /** From the normalised image to the logits. */
   readonly layers: readonly Layer[];
-  /** Index in `layers` of the layer whose output is the feature. */
+  /** Index in `layers` of the layer whose output is the feature: what is clustered. */
   readonly featureLayer: number;
   readonly featureDim: number;
   /** For people: `fc7 (4096)`. */
   readonly featureName: string;
+  /** The same for the representation: what the run is for, and is evaluated by; the feature itself, or what a neck is fed. */
+  readonly representationLayer: number;
+  readonly representationDim: number;
+  readonly representationName: string;
   /** K, the head's outputs. */
   readonly classes: number;
   readonly layout: ParameterLayout;
 }
 
-/** A network up to its feature. */
+/** A network up to its representation. */
 interface Body {
   readonly layers: readonly Layer[];
-  readonly featureDim: number;
-  readonly featureName: string;
-  /** What lies between feature and head. */
-  readonly beforeHead: readonly Layer[];
-  readonly headName: string;
+  readonly dim: number;
+  /** For people. */
+  readonly name: string;
+  /** What lies between the representation and what follows. */
+  readonly after: readonly Layer[];
 }
 
 /**
@@ -57,20 +62,41 @@ interface Body {
 export function describeModel(config: ModelConfig, imageSize: number, classes: number): ModelSpec {
   const { architecture, sobel } = config;
   const input: MapShape = { side: imageSize, channels: sobel ? 2 : 3 };
-  const { layers: body, featureDim, featureName, beforeHead, headName } = bodyOf(config, input);
+  const body = bodyOf(config, input);
+  const { featureDim, featureName, beforeHead, headName, neck } = featureOf(config, body);
+  const upToFeature = [...body.layers, ...neck];
   const head = dense(headName, featureDim, classes, 'head');
-  const layers: Layer[] = [...body, ...beforeHead, head];
+  const layers: Layer[] = [...upToFeature, ...beforeHead, head];
   return {
     architecture,
     imageSize,
     sobel,
     input,
     layers,
-    featureLayer: body.length - 1,
+    featureLayer: upToFeature.length - 1,
     featureDim,
     featureName,
+    representationLayer: body.layers.length - 1,
+    representationDim: body.dim,
+    representationName: body.name,
     classes,
     layout: layoutOf(architecture, layers),
+  };
+}
+
+/** From the representation to the head. */
+function featureOf(config: ModelConfig, body: Body) {
+  if (config.neck === 'none') {
+    return {
+      ...{ neck: [], featureDim: body.dim, featureName: body.name },
+      ...{ beforeHead: body.after, headName: 'top_layer' },
+    };
+  }
+  const { neckHidden: hidden, neckDim: out, dropout, neckBatchNormMomentum } = config;
+  const shape = { inFeatures: body.dim, hidden, out, dropout };
+  return {
+    neck: [...body.after, ...odcNeck({ ...shape, batchNormMomentum: neckBatchNormMomentum })],
+    ...{ featureDim: out, featureName: `neck (${out})`, beforeHead: [], headName: 'head.fc_cls' },
   };
 }
 
@@ -85,6 +111,7 @@ function bodyOf(config: ModelConfig, input: MapShape): Body {
     case 'small-convnet': {
       const features = smallFeatures(input.channels, config.width);
       const flat = flatLength(architecture, features, input);
+      if (config.neck === 'odc') return pooledBody(features, 4 * config.width);
       return convnetBody(features, alexnetClassifier(flat, [config.featureDim], dropout), 'fc');
     }
     case 'vgg16-bn': {
@@ -92,45 +119,32 @@ function bodyOf(config: ModelConfig, input: MapShape): Body {
       const flat = flatLength(architecture, features, input);
       return convnetBody(features, vggClassifier(flat, dropout), 'fc7');
     }
-    case 'resnet50':
-      return resnetBody(config, input);
+    case 'resnet50': {
+      const maps = resnet50Maps(input.channels);
+      flatLength(architecture, maps, input);
+      return pooledBody(maps, RESNET50_CHANNELS);
+    }
   }
 }
 
-/** The feature is the last fully connected layer before its ReLU. */
+/** The representation is the last fully connected layer before its ReLU. */
 function convnetBody(features: readonly Layer[], classifier: readonly Layer[], name: string): Body {
-  const featureDim = (classifier.at(-1) as DenseLayer).outFeatures;
+  const dim = (classifier.at(-1) as DenseLayer).outFeatures;
   return {
     layers: [...features, { kind: 'flatten' }, ...classifier],
-    featureDim,
-    featureName: `${name} (${featureDim})`,
-    beforeHead: [{ kind: 'relu' }],
-    headName: 'top_layer',
+    dim,
+    name: `${name} (${dim})`,
+    after: [{ kind: 'relu' }],
   };
 }
 
-/** Hidden and output width of ODC's neck. */
-const [NECK_HIDDEN, NECK_OUT] = [512, 256];
-
-/** The feature is the mean over the last maps, or what ODC's neck makes of it. */
-function resnetBody({ architecture, neck, dropout }: ModelConfig, input: MapShape): Body {
-  const backbone = resnet50Backbone(input.channels);
-  flatLength(architecture, backbone, input);
-  if (neck === 'none') {
-    return {
-      layers: backbone,
-      featureDim: RESNET50_CHANNELS,
-      featureName: `pooled (${RESNET50_CHANNELS})`,
-      beforeHead: [],
-      headName: 'top_layer',
-    };
-  }
+/** The representation is the mean over the last maps. */
+function pooledBody(maps: readonly Layer[], channels: number): Body {
   return {
-    layers: [...backbone, ...odcNeck(RESNET50_CHANNELS, NECK_HIDDEN, NECK_OUT, dropout)],
-    featureDim: NECK_OUT,
-    featureName: `neck (${NECK_OUT})`,
-    beforeHead: [],
-    headName: 'head.fc_cls',
+    layers: [...maps, { kind: 'globalAveragePool' }],
+    dim: channels,
+    name: `pooled (${channels})`,
+    after: [],
   };
 }
 
@@ -195,7 +209,7 @@ function convBlock(shape: Omit<ConvLayer, 'kind' | 'name' | 'hasBias' | 'initial
   const initialStd = Math.sqrt(2 / (kernel * kernel * channels));
   return [
     { kind: 'conv', name: '', ...shape, hasBias: true, initialStd },
-    { kind: 'batchNorm', name: '', channels, isAffine: true },
+    { kind: 'batchNorm', name: '', channels, isAffine: true, momentum: null },
     { kind: 'relu' },
   ];
 }

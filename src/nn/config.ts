@@ -9,8 +9,14 @@ export const modelConfigSchema = z.strictObject({
   architecture: z
     .enum(['alexnet-bn', 'vgg16-bn', 'resnet50', 'small-convnet'])
     .default('alexnet-bn'),
-  /** What lies between `resnet50` and the head: nothing, or ODC's two layers to 256 dimensions. Ignored by the others. */
+  /** What lies between the backbone and the head: nothing, or ODC's two fully connected layers, whose output is the feature. */
   neck: z.enum(['none', 'odc']).default('none'),
+  /** Width of the first layer of ODC's neck. */
+  neckHidden: z.int().min(8).max(8192).default(512),
+  /** Width of the second one: the dimensions of the feature. */
+  neckDim: z.int().min(2).max(8192).default(256),
+  /** Weight of the newest batch in the neck's running statistics; the reference's 0.001 is slow for short runs. */
+  neckBatchNormMomentum: z.number().gt(0).max(1).default(0.001),
   /** Frozen Sobel front end: grey, then two gradient maps. All published numbers use it. */
   sobel: z.boolean().default(true),
   /** Dropout probability: before each fully connected layer of AlexNet, between those of VGG16 and of the neck. */

@@ -38,6 +38,8 @@ export interface BatchNormLayer {
   readonly channels: number;
   /** Whether scale and shift are learned; else they are 1 and 0. */
   readonly isAffine: boolean;
+  /** Weight of the newest batch in the running statistics; null: as configured for all. */
+  readonly momentum: number | null;
 }
 
 /** What does not fill a window at the right and lower edges is left out. */

@@ -14,7 +14,8 @@ import { plainLayers, type Layer, type ResidualLayer } from './layers.ts';
 type PlainLayer = Exclude<Layer, ResidualLayer>;
 
 /** A variable or statistic before its place is known. */
-type Unplaced = Pick<VariableSpec, 'name' | 'shape' | 'initial' | 'group'>;
+type Unplaced = Pick<VariableSpec, 'name' | 'shape' | 'initial' | 'group'> &
+  Pick<StatisticSpec, 'momentum'>;
 
 export function layoutOf(architecture: string, layers: readonly Layer[]): ParameterLayout {
   const plain = plainLayers(layers);
@@ -23,9 +24,7 @@ export function layoutOf(architecture: string, layers: readonly Layer[]): Parame
   return {
     architecture,
     variables: variables.specs,
-    statistics: statistics.specs.map(({ name, shape, initial, offset, size }) => {
-      return { name, shape, initial, offset, size } satisfies StatisticSpec;
-    }),
+    statistics: statistics.specs.map(({ group: _group, ...spec }): StatisticSpec => spec),
     parameterCount: variables.count,
     statisticCount: statistics.count,
   };
@@ -68,19 +67,20 @@ function pair(
 
 function statisticsOf(layer: PlainLayer): Unplaced[] {
   if (layer.kind !== 'batchNorm') return [];
-  const shape = [layer.channels];
+  const common = { shape: [layer.channels], group: 'body' } as const;
+  const own = layer.momentum === null ? common : { ...common, momentum: layer.momentum };
   return [
-    { name: `${layer.name}.running_mean`, shape, group: 'body', initial: ZERO },
-    { name: `${layer.name}.running_var`, shape, group: 'body', initial: ONE },
+    { name: `${layer.name}.running_mean`, ...own, initial: ZERO },
+    { name: `${layer.name}.running_var`, ...own, initial: ONE },
   ];
 }
 
 /** Lays the arrays end to end, in their order. */
 function placed(specs: readonly Unplaced[]): { specs: VariableSpec[]; count: number } {
   let count = 0;
-  const result = specs.map(({ name, shape, group, initial }) => {
-    const size = shape.reduce((product, side) => product * side, 1);
-    const spec: VariableSpec = { name, shape, group, initial, offset: count, size };
+  const result = specs.map((unplaced) => {
+    const size = unplaced.shape.reduce((product, side) => product * side, 1);
+    const spec: VariableSpec = { ...unplaced, offset: count, size };
     count += size;
     return spec;
   });

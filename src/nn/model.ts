@@ -21,6 +21,15 @@ export interface SliceGradient {
   readonly statistics: Float32Array;
 }
 
+/** What a slice may ask for besides its gradient. */
+export interface SliceOptions {
+  /** [B], of each image's loss; all 1 if left out. */
+  readonly weights?: Float32Array;
+}
+
+/** Which output of the network: `feature` is what is clustered, `representation` what the run is for. */
+export type NetworkOutput = 'feature' | 'representation';
+
 export interface Model {
   /**
    * Takes one version in place of the one before. Both arrays remain the caller's.
@@ -33,10 +42,10 @@ export interface Model {
    * Features in evaluation mode, as the network's description names them. An image's feature depends on that image
    * and the loaded version only, to the bit: not on its batch.
    * @param images [count, H, W, 3] RGB
-   * @returns [count, featureDim]
+   * @returns [count, featureDim], or [count, representationDim]
    * @throws TrainerError SHAPE_MISMATCH
    */
-  features(images: Uint8Array, count: number): Float32Array;
+  features(images: Uint8Array, count: number, output?: NetworkOutput): Float32Array;
   /**
    * One training slice: batch norm over the slice, dropout, softmax cross-entropy.
    * @param images [B, H, W, 3] RGB
@@ -48,7 +57,18 @@ export interface Model {
     images: Uint8Array,
     pseudoLabels: Int32Array,
     dropoutSeed: readonly (string | number)[],
+    options?: SliceOptions,
   ): SliceGradient;
+  /**
+   * The same, with the features that the pass made on its way.
+   * @returns besides, [B, featureDim]: in training mode, as dropout and the slice's statistics left them
+   */
+  lossGradientAndFeatures(
+    images: Uint8Array,
+    pseudoLabels: Int32Array,
+    dropoutSeed: readonly (string | number)[],
+    options?: SliceOptions,
+  ): SliceGradient & { readonly features: Float32Array };
   /** What the engine holds for this process. */
   memory(): { tensors: number; bytes: number };
   dispose(): void;
@@ -66,8 +86,8 @@ class LoadedModel implements Model {
   readonly #spec: ModelSpec;
   /** Parameters and running statistics of the loaded version, by name; empty before the first. */
   #variables = new Map<string, tf.Tensor>();
-  /** Made by the first `features` of a version: most versions are trained on only. */
-  #evaluation: EvaluationPass | null = null;
+  /** Made by the first `features` of a version for that output: most versions are trained on only. */
+  readonly #evaluations = new Map<NetworkOutput, EvaluationPass>();
 
   constructor(spec: ModelSpec) {
     this.#spec = spec;
@@ -82,15 +102,16 @@ class LoadedModel implements Model {
     upload(layout.statistics, statistics, this.#variables);
   }
 
-  features(images: Uint8Array, count: number): Float32Array {
-    const { layers, featureLayer, featureDim } = this.#spec;
+  features(images: Uint8Array, count: number, output: NetworkOutput = 'feature'): Float32Array {
+    const { featureDim, representationDim } = this.#spec;
     const imageBytes = this.#requireImages(images, count);
-    this.#evaluation ??= evaluationPass(layers.slice(0, featureLayer + 1), this.#variables);
-    const features = new Float32Array(count * featureDim);
+    const dim = output === 'feature' ? featureDim : representationDim;
+    const pass = this.#evaluations.get(output) ?? this.#prepareEvaluation(output);
+    const features = new Float32Array(count * dim);
     for (let begin = 0; begin < count; begin += EVALUATION_BATCH) {
       const end = Math.min(count, begin + EVALUATION_BATCH);
-      const rows = this.#evaluate(images.subarray(begin * imageBytes, end * imageBytes));
-      features.set(rows.subarray(0, (end - begin) * featureDim), begin * featureDim);
+      const rows = this.#evaluate(images.subarray(begin * imageBytes, end * imageBytes), pass);
+      features.set(rows.subarray(0, (end - begin) * dim), begin * dim);
     }
     return features;
   }
@@ -99,23 +120,49 @@ class LoadedModel implements Model {
     images: Uint8Array,
     pseudoLabels: Int32Array,
     dropoutSeed: readonly (string | number)[],
+    options: SliceOptions = {},
   ): SliceGradient {
-    const { layers, layout } = this.#spec;
+    return this.#train(images, pseudoLabels, dropoutSeed, options, false);
+  }
+
+  lossGradientAndFeatures(
+    images: Uint8Array,
+    pseudoLabels: Int32Array,
+    dropoutSeed: readonly (string | number)[],
+    options: SliceOptions = {},
+  ): SliceGradient & { readonly features: Float32Array } {
+    return this.#train(images, pseudoLabels, dropoutSeed, options, true);
+  }
+
+  #train(
+    images: Uint8Array,
+    pseudoLabels: Int32Array,
+    dropoutSeed: readonly (string | number)[],
+    { weights }: SliceOptions,
+    wantsFeatures: boolean,
+  ): SliceGradient & { readonly features: Float32Array } {
+    const { layers, layout, featureLayer } = this.#spec;
     const count = pseudoLabels.length;
     this.#requireImages(images, count);
+    if (weights !== undefined) requireLength('weights of the losses', weights, count);
     const results = createStepResults(layout);
-    let outcome: SliceGradient | null = null;
+    let outcome: (SliceGradient & { readonly features: Float32Array }) | null = null;
     // The outcome leaves the scope by assignment: a scope searches what is returned for tensors, element by element.
     tf.tidy(() => {
-      const { output, statistics, backward } = trainingPass(this.#inputOf(images, count), {
+      const pass = trainingPass(this.#inputOf(images, count), {
         layers,
+        ...(wantsFeatures ? { keep: featureLayer } : {}),
         variables: this.#variables,
         dropoutMask: (name, probability, elements) =>
           drawDropoutMask([...dropoutSeed, name], probability, elements),
       });
-      const loss = softmaxCrossEntropy(output as tf.Tensor2D, pseudoLabels);
-      backward(loss.gradient, results.takeGradient);
-      outcome = { ...results.read(statistics), lossSum: loss.lossSum() };
+      const loss = softmaxCrossEntropy(pass.output as tf.Tensor2D, pseudoLabels, weights ?? null);
+      pass.backward(loss.gradient, results.takeGradient);
+      outcome = {
+        ...results.read(pass.statistics),
+        lossSum: loss.lossSum(),
+        features: pass.kept?.dataSync<'float32'>().slice() ?? new Float32Array(0),
+      };
     });
     return outcome!;
   }
@@ -126,18 +173,26 @@ class LoadedModel implements Model {
   }
 
   dispose(): void {
-    this.#evaluation?.dispose();
-    this.#evaluation = null;
+    for (const pass of this.#evaluations.values()) pass.dispose();
+    this.#evaluations.clear();
     tf.dispose([...this.#variables.values()]);
     this.#variables = new Map();
   }
 
-  #evaluate(images: Uint8Array): Float32Array {
+  #prepareEvaluation(output: NetworkOutput): EvaluationPass {
+    const { layers, featureLayer, representationLayer } = this.#spec;
+    const last = output === 'feature' ? featureLayer : representationLayer;
+    const pass = evaluationPass(layers.slice(0, last + 1), this.#variables);
+    this.#evaluations.set(output, pass);
+    return pass;
+  }
+
+  #evaluate(images: Uint8Array, pass: EvaluationPass): Float32Array {
     const { imageSize } = this.#spec;
     const batch = new Uint8Array(EVALUATION_BATCH * imageSize * imageSize * 3);
     batch.set(images);
     const input = this.#inputOf(batch, EVALUATION_BATCH);
-    const output = this.#evaluation!.run(input);
+    const output = pass.run(input);
     const features = output.dataSync<'float32'>();
     tf.dispose([input, output]);
     return features;

@@ -192,9 +192,9 @@ export function denseInputGradient(dy: tf.Tensor, weight: tf.Tensor): tf.Tensor 
 }
 
 export interface SoftmaxCrossEntropy {
-  /** [B, K] gradient of the losses' sum with respect to the logits */
+  /** [B, K] gradient of the losses' weighted sum with respect to the logits */
   readonly gradient: tf.Tensor2D;
-  /** Sum of the losses; waits for the device. */
+  /** Weighted sum of the losses; waits for the device. */
   readonly lossSum: () => number;
 }
 
@@ -202,23 +202,31 @@ export interface SoftmaxCrossEntropy {
  * Softmax cross-entropy of each row.
  * @param logits [B, K]
  * @param pseudoLabels [B], each in 0 .. K - 1
+ * @param weights [B], of each row's loss; null: all 1
  * @throws TrainerError PROTOCOL_VIOLATION for a pseudo-label that the head does not have
  */
 export function softmaxCrossEntropy(
   logits: tf.Tensor2D,
   pseudoLabels: Int32Array,
+  weights: Float32Array | null,
 ): SoftmaxCrossEntropy {
   const [rows, classes] = logits.shape;
   if (!hasKernel(SOFTMAX_LOSS_KERNEL, tf.getBackend())) {
-    const loss = softmaxLoss(logits.dataSync<'float32'>(), pseudoLabels, classes);
+    const loss = softmaxLoss(logits.dataSync<'float32'>(), pseudoLabels, classes, weights);
     return { gradient: tf.tensor2d(loss.gradient, [rows, classes]), lossSum: () => loss.lossSum };
   }
   for (const label of pseudoLabels) requireClass(label, classes);
   const labels = tf.tensor1d(pseudoLabels, 'int32');
   const outputs = kernel(SOFTMAX_LOSS_KERNEL, { logits, labels }, {});
   labels.dispose();
-  const [losses, gradient] = outputs as [tf.Tensor1D, tf.Tensor2D];
-  const lossSum = (): number => losses.dataSync<'float32'>().reduce((sum, loss) => sum + loss, 0);
+  const [losses, plain] = outputs as [tf.Tensor1D, tf.Tensor2D];
+  const lossSum = (): number =>
+    losses
+      .dataSync<'float32'>()
+      .reduce((sum, loss, row) => sum + (weights === null ? 1 : weights[row]!) * loss, 0);
+  if (weights === null) return { gradient: plain, lossSum };
+  const gradient: tf.Tensor2D = tf.tidy(() => tf.mul(plain, tf.tensor2d(weights, [rows, 1])));
+  plain.dispose();
   return { gradient, lossSum };
 }
 

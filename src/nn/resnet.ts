@@ -1,9 +1,9 @@
 /**
- * ResNet-50 and the neck that ODC puts behind it.
- * Sources: He et al. 2016 (arXiv:1512.03385), with the stride on the 3 x 3 convolution as in PyTorch's networks; neck and
- * initial values: ODC (Zhan et al. 2020, arXiv:2006.10645). Names: `backbone.…`, `neck.…` as in the reference.
+ * ResNet-50 up to its pooled maps.
+ * Sources: He et al. 2016 (arXiv:1512.03385), with the stride on the 3 x 3 convolution as in PyTorch's networks; initial
+ * values as ODC has them (Zhan et al. 2020, arXiv:2006.10645). Names: `backbone.…` as in the reference.
  */
-import type { ConvLayer, DenseLayer, Layer } from './layers.ts';
+import type { ConvLayer, Layer } from './layers.ts';
 
 /** Blocks, width of their 3 x 3 convolution, and stride of the first, by stage. */
 const STAGES = [
@@ -18,8 +18,8 @@ const EXPANSION = 4;
 /** Channels after the last stage. */
 export const RESNET50_CHANNELS = 2048;
 
-/** Up to the mean over all pixels, [B, 2048]. */
-export function resnet50Backbone(inChannels: number): Layer[] {
+/** Up to the last maps, 2,048 channels at a 32nd of the image's side. */
+export function resnet50Maps(inChannels: number): Layer[] {
   const layers: Layer[] = [
     ...convNorm('backbone.conv1', 'backbone.bn1', {
       inChannels,
@@ -39,19 +39,7 @@ export function resnet50Backbone(inChannels: number): Layer[] {
       channels = EXPANSION * width;
     }
   });
-  return [...layers, { kind: 'globalAveragePool' }];
-}
-
-/** fc, batch norm without scale and shift, ReLU, dropout, fc, ReLU. The last one's output is the feature. */
-export function odcNeck(inFeatures: number, hidden: number, out: number, dropout: number): Layer[] {
-  return [
-    neckDense('neck.fc0', inFeatures, hidden),
-    { kind: 'batchNorm', name: 'neck.bn0', channels: hidden, isAffine: false },
-    { kind: 'relu' },
-    { kind: 'dropout', name: 'neck.drop', probability: dropout },
-    neckDense('neck.fc1', hidden, out),
-    { kind: 'relu' },
-  ];
+  return layers;
 }
 
 function bottleneck(name: string, inChannels: number, width: number, stride: number): Layer {
@@ -85,11 +73,6 @@ function convNorm(conv: string, norm: string, shape: ConvShape): Layer[] {
   const initialStd = Math.sqrt(2 / (shape.kernel ** 2 * shape.inChannels));
   return [
     { kind: 'conv', name: conv, ...shape, hasBias: false, initialStd },
-    { kind: 'batchNorm', name: norm, channels: shape.outChannels, isAffine: true },
+    { kind: 'batchNorm', name: norm, channels: shape.outChannels, isAffine: true, momentum: null },
   ];
-}
-
-function neckDense(name: string, inFeatures: number, outFeatures: number): DenseLayer {
-  const initialStd = Math.sqrt(2 / inFeatures);
-  return { kind: 'dense', name, inFeatures, outFeatures, group: 'body', initialStd };
 }

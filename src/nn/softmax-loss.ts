@@ -1,16 +1,18 @@
-/** Softmax cross-entropy summed over a slice, and its gradient; in float64, stored in float32. Shapes: B images, K classes. */
+/** Softmax cross-entropy, weighted and summed over a slice, and its gradient; in float64, stored in float32. Shapes: B images, K classes. */
 import { protocolViolation } from '../errors.ts';
 
 /**
  * @param logits [B, K]
  * @param pseudoLabels [B], each in 0 .. K - 1
- * @returns the sum of the losses, and its gradient with respect to the logits [B, K]
+ * @param weights [B], of each loss; null: all 1
+ * @returns the weighted sum of the losses, and its gradient with respect to the logits [B, K]
  * @throws TrainerError PROTOCOL_VIOLATION for a pseudo-label that the head does not have
  */
 export function softmaxLoss(
   logits: Float32Array,
   pseudoLabels: Int32Array,
   classes: number,
+  weights: Float32Array | null = null,
 ): { lossSum: number; gradient: Float32Array } {
   const gradient = new Float32Array(logits.length);
   const exponentials = new Float64Array(classes);
@@ -26,10 +28,13 @@ export function softmaxLoss(
       exponentials[k] = Math.exp(row[k]! - largest);
       sum += exponentials[k]!;
     }
-    lossSum += largest + Math.log(sum) - row[label]!;
+    const weight = weights === null ? 1 : weights[b]!;
+    lossSum += weight * (largest + Math.log(sum) - row[label]!);
     const out = b * classes;
-    for (let k = 0; k < classes; k += 1) gradient[out + k] = exponentials[k]! / sum;
-    gradient[out + label] = exponentials[label]! / sum - 1;
+    for (let k = 0; k < classes; k += 1) {
+      gradient[out + k] = weight * (exponentials[k]! / sum);
+    }
+    gradient[out + label] = weight * (exponentials[label]! / sum - 1);
   }
   return { lossSum, gradient };
 }

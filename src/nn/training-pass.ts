@@ -36,6 +36,8 @@ export interface BatchStatistics {
 
 export interface TrainingPass {
   readonly output: tf.Tensor;
+  /** Output of the layer that `keep` names, the caller's; null without one. */
+  readonly kept: tf.Tensor | null;
   /** The caller's, as `output` is. */
   readonly statistics: readonly BatchStatistics[];
   /** Goes back once, freeing what the pass holds; `dOutput` is the gradient with respect to `output`, and is freed too. */
@@ -44,6 +46,8 @@ export interface TrainingPass {
 
 export interface PassInput {
   readonly layers: readonly Layer[];
+  /** Index of a layer whose output is wanted, too. */
+  readonly keep?: number;
   readonly variables: Variables;
   /** Of a named dropout layer: a factor for each of these elements, 0 or 1 / (1 - probability). */
   readonly dropoutMask: (name: string, probability: number, elements: number) => Float32Array;
@@ -52,17 +56,23 @@ export interface PassInput {
 /** Call it, and its `backward`, inside one `tf.tidy`. @param x the network's input [B, H, W, C]; left alone */
 export function trainingPass(x: tf.Tensor, input: PassInput): TrainingPass {
   const pass: Pass = { ...input, statistics: [] };
-  const { y, backward } = chain(input.layers, x, pass, true);
+  const end = input.keep === undefined ? 0 : input.keep + 1;
+  const first = chain(input.layers.slice(0, end), x, pass, true);
+  // The chain frees its tensors on the way back; what is kept is a second handle on the same numbers.
+  const kept = input.keep === undefined ? null : tf.clone(first.y);
+  const second = chain(input.layers.slice(end), first.y, pass, end === 0);
   return {
-    output: y,
+    output: second.y,
+    kept,
     statistics: pass.statistics,
-    backward: (dy, sink) => {
-      backward(dy, sink)?.dispose();
+    backward: (dOutput, sink) => {
+      const dFirst = second.backward(dOutput, sink);
+      if (dFirst !== null) first.backward(dFirst, sink)?.dispose();
     },
   };
 }
 
-interface Pass extends Omit<PassInput, 'layers'> {
+interface Pass extends Omit<PassInput, 'layers' | 'keep'> {
   readonly statistics: BatchStatistics[];
 }
 

@@ -33,6 +33,8 @@ export interface StatisticSpec {
   readonly name: string;
   readonly shape: readonly number[];
   readonly initial: InitialRule;
+  /** Weight of the newest batch in the running value, where it is not the one configured for all. */
+  readonly momentum?: number | undefined;
   /** First element in the flat statistics vector [S]. */
   readonly offset: number;
   readonly size: number;
@@ -71,6 +73,7 @@ const statisticSchema = z.strictObject({
     .regex(/^[A-Za-z][\w./-]*$/),
   shape: z.array(z.int().min(1).max(MAX_ELEMENTS)).max(8),
   initial: initialRuleSchema,
+  momentum: z.number().gt(0).max(1).optional(),
   offset: z.int().min(0).max(MAX_ELEMENTS),
   size: z.int().min(1).max(MAX_ELEMENTS),
 });

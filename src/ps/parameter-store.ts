@@ -95,6 +95,8 @@ export class ParameterStore {
   readonly #seed: number;
   /** Elements of the body. */
   readonly #body: number;
+  /** [S] weight of the newest batch in each running statistic. */
+  readonly #statisticMomenta: Float64Array;
   /** Slices a step is cut into at most: bounds what can be staged. */
   readonly #sliceLimit: number;
   /** Rises by one with every applied step. */
@@ -130,6 +132,7 @@ export class ParameterStore {
     this.#training = training;
     this.#seed = seed;
     this.#body = bodyCount(layout);
+    this.#statisticMomenta = statisticMomenta(layout, training.batchNormMomentum);
     this.#sliceLimit = Math.ceil(training.batchSize / training.sliceSize);
     this.restore(initial);
   }
@@ -291,7 +294,7 @@ export class ParameterStore {
       const values = blockToWrite(parameters, begin, end);
       stepPlain(values, reducer.meanGradient(begin, end), headRule);
     }
-    this.#statistics = reducer.mixStatistics(this.#statistics, training.batchNormMomentum);
+    this.#statistics = reducer.mixStatistics(this.#statistics, this.#statisticMomenta);
   }
 
   #requireForm(push: SlicePush): void {
@@ -322,6 +325,14 @@ export class ParameterStore {
       );
     }
   }
+}
+
+function statisticMomenta(layout: ParameterLayout, usual: number): Float64Array {
+  const momenta = new Float64Array(layout.statisticCount).fill(usual);
+  for (const { momentum, offset, size } of layout.statistics) {
+    if (momentum !== undefined) momenta.fill(momentum, offset, offset + size);
+  }
+  return momenta;
 }
 
 /** In slice order. */

@@ -46,11 +46,12 @@ export class SliceReducer {
   /**
    * The running statistics after the step: (1 - m) * running + m * mean, the mean over slices weighted by samples.
    * @param running [S] read only
-   * @param momentum m, the weight of the newest batch
+   * @param momenta [S] m, the weight of the newest batch
    * @returns [S], rounded to float32 once
    */
-  mixStatistics(running: Float32Array, momentum: number): Float32Array {
+  mixStatistics(running: Float32Array, momenta: Float64Array): Float32Array {
     return running.map((value, i) => {
+      const momentum = momenta[i]!;
       let sum = 0;
       for (const { samples, statistics } of this.#slices) sum += samples * statistics[i]!;
       return (1 - momentum) * value + momentum * (sum / this.#samples);

@@ -109,23 +109,29 @@ export interface PlainModelHooks {
 
 export function plainCompute(hooks: PlainModelHooks = {}): Compute {
   let parameters = new Float32Array(PLAIN_LAYOUT.parameterCount);
+  const lossAndGradient: Model['lossAndGradient'] = (pixels, pseudoLabels, seed) => {
+    hooks.beforeGradient?.();
+    const noise = seededRng(...seed).float();
+    const brightness = pixels.reduce((total, value) => total + value, 0) / (SIDE * SIDE * 3 * 255);
+    const labels = pseudoLabels.reduce((total, label) => total + label, 0);
+    const gradient = parameters.map(
+      (value, i) => value + Math.sin(i + brightness) + 0.01 * labels + noise,
+    );
+    const statistics = Float32Array.of(brightness / pseudoLabels.length, labels);
+    return { lossSum: brightness + labels + parameters[8]!, gradient, statistics };
+  };
+  const features: Model['features'] = (pixels, count) =>
+    plainFeatures(pixels, count, parameters[0]!);
   const model: Model = {
     load: (values) => {
       parameters = Float32Array.from(values);
     },
-    features: (pixels, count) => plainFeatures(pixels, count, parameters[0]!),
-    lossAndGradient: (pixels, pseudoLabels, seed) => {
-      hooks.beforeGradient?.();
-      const noise = seededRng(...seed).float();
-      const brightness =
-        pixels.reduce((total, value) => total + value, 0) / (SIDE * SIDE * 3 * 255);
-      const labels = pseudoLabels.reduce((total, label) => total + label, 0);
-      const gradient = parameters.map(
-        (value, i) => value + Math.sin(i + brightness) + 0.01 * labels + noise,
-      );
-      const statistics = Float32Array.of(brightness / pseudoLabels.length, labels);
-      return { lossSum: brightness + labels + parameters[8]!, gradient, statistics };
-    },
+    features,
+    lossAndGradient,
+    lossGradientAndFeatures: (pixels, pseudoLabels, seed) => ({
+      ...lossAndGradient(pixels, pseudoLabels, seed),
+      features: features(pixels, pseudoLabels.length),
+    }),
     memory: () => ({ tensors: 0, bytes: 0 }),
     dispose: () => undefined,
   };

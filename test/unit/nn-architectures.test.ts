@@ -3,17 +3,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { describeModel } from '../../src/nn/architectures.ts';
 import type { ModelConfig } from '../../src/nn/config.ts';
+import { modelConfig } from '../support/model-config.ts';
 import { multiplyAdds, trainingMultiplyAdds } from '../../src/nn/layers.ts';
 import { bodyCount, validateLayout } from '../../src/ps/layout.ts';
 
-const ALEXNET: ModelConfig = {
-  architecture: 'alexnet-bn',
-  neck: 'none',
-  sobel: true,
-  dropout: 0.5,
-  width: 32,
-  featureDim: 256,
-};
+const ALEXNET = modelConfig({});
 const SMALL: ModelConfig = { ...ALEXNET, architecture: 'small-convnet' };
 const VGG16: ModelConfig = { ...ALEXNET, architecture: 'vgg16-bn' };
 const RESNET50: ModelConfig = { ...ALEXNET, architecture: 'resnet50', sobel: false };
@@ -145,4 +139,13 @@ test('images that the poolings would use up are a configuration error that names
   assert.throws(describe(ALEXNET, 32), { code: 'CONFIG_INVALID', message: /data\.imageSize/ });
   assert.doesNotThrow(describe(SMALL, 31));
   assert.throws(describe(SMALL, 30), { code: 'CONFIG_INVALID' });
+});
+
+test("the statistics of ODC's neck have a momentum of their own", () => {
+  const { layout } = describeModel(ODC, 224, 10);
+  validateLayout(layout);
+  const momenta = new Set(
+    layout.statistics.map(({ name, momentum }) => `${name.split('.')[0]} ${momentum}`),
+  );
+  assert.deepEqual([...momenta], ['backbone undefined', 'neck 0.001']);
 });

@@ -346,8 +346,10 @@ await testOnEngines('softmax cross-entropy: gradient of the logits', () => {
     const [batch, classes] = [between(rng, 1, 6), between(rng, 2, 40)];
     const labels = Int32Array.from({ length: batch }, () => rng.integer(classes));
     const at = drawn(rng, batch * classes).map((value) => value * 8);
+    const weights =
+      trial % 2 === 0 ? null : Float32Array.from({ length: batch }, () => rng.float());
     const loss = (logits: Float32Array) =>
-      softmaxCrossEntropy(tf.tensor2d(logits, [batch, classes]), labels);
+      softmaxCrossEntropy(tf.tensor2d(logits, [batch, classes]), labels, weights);
     const gradient = valuesOf(() => loss(at).gradient);
     const value = (logits: Float32Array) => {
       let sum = NaN;

@@ -6,20 +6,20 @@ import { describeModel } from '../../src/nn/architectures.ts';
 import { startEngine } from '../../src/nn/engine.ts';
 import { createModel } from '../../src/nn/model.ts';
 import { initialParameters, initialStatistics } from '../../src/ps/initial-values.ts';
+import { modelConfig } from '../support/model-config.ts';
 import { assertClose, byteImages, centredValues, lcgValues } from '../support/nn-arrays.ts';
 
 const SIZE = 32;
 const CLASSES = 3;
 const DIM = 8;
 const spec = describeModel(
-  {
+  modelConfig({
     architecture: 'small-convnet',
-    neck: 'none',
     sobel: true,
     dropout: 0.5,
     width: 4,
     featureDim: DIM,
-  },
+  }),
   SIZE,
   CLASSES,
 );
@@ -176,14 +176,13 @@ test('a slice of one image whose last map is one or few elements stays finite', 
 
 test('without dropout the seed changes nothing', () => {
   const still = describeModel(
-    {
+    modelConfig({
       architecture: 'small-convnet',
-      neck: 'none',
       sobel: false,
       dropout: 0,
       width: 4,
       featureDim: DIM,
-    },
+    }),
     SIZE,
     CLASSES,
   );
@@ -237,5 +236,66 @@ test('a loaded version does not follow the arrays it came from', () => {
   const expected = model.features(images, 2);
   values.fill(0);
   assert.deepEqual(model.features(images, 2), expected);
+  model.dispose();
+});
+
+test('weights scale each image: twos double loss and gradient, a zero takes an image out of the loss', () => {
+  const model = loadedModel();
+  const images = byteImages(2, 4, SIZE);
+  const labels = Int32Array.of(0, 1, 2, 0);
+  const seed = [1, 'dropout', 3, 0];
+  const plain = model.lossAndGradient(images, labels, seed);
+  const doubled = model.lossAndGradient(images, labels, seed, {
+    weights: new Float32Array(4).fill(2),
+  });
+  assertClose([doubled.lossSum], [2 * plain.lossSum], 1e-12);
+  assertClose(
+    doubled.gradient,
+    plain.gradient.map((value) => 2 * value),
+    1e-5,
+    'gradient',
+  );
+  const parts = [0, 1, 2, 3].map((i) => {
+    const weights = new Float32Array(4);
+    weights[i] = 1;
+    return model.lossAndGradient(images, labels, seed, { weights }).lossSum;
+  });
+  assertClose([parts.reduce((sum, part) => sum + part, 0)], [plain.lossSum], 1e-12);
+  assert.throws(
+    () => model.lossAndGradient(images, labels, seed, { weights: new Float32Array(3) }),
+    { code: 'SHAPE_MISMATCH' },
+  );
+  model.dispose();
+});
+
+test("with ODC's neck the pass gives its own features, and the representation is what the neck is fed", () => {
+  const odc = describeModel(
+    modelConfig({
+      ...{ architecture: 'small-convnet', neck: 'odc', sobel: false, dropout: 0 },
+      ...{ width: 4, neckHidden: 12, neckDim: 6 },
+    }),
+    SIZE,
+    CLASSES,
+  );
+  const model = createModel(odc);
+  model.load(initialParameters(odc.layout, 5), initialStatistics(odc.layout));
+  const images = byteImages(3, 6, SIZE);
+  const { features, gradient } = model.lossGradientAndFeatures(
+    images,
+    Int32Array.of(0, 1, 2, 0, 1, 2),
+    [1],
+  );
+  assert.equal(features.length, 6 * 6);
+  assert.ok(
+    features.every((value) => value >= 0),
+    'behind a ReLU',
+  );
+  assert.ok(features.some((value) => value > 0));
+  // What the head is fed is the feature: its weight gradient is features transposed times (p - y), over all six images.
+  const plain = model.lossAndGradient(images, Int32Array.of(0, 1, 2, 0, 1, 2), [1]);
+  assert.deepEqual(gradient, plain.gradient, 'asking for features changes nothing');
+  assert.equal(model.features(images, 6).length, 6 * 6);
+  assert.equal(odc.representationName, 'pooled (16)');
+  assert.equal(model.features(images, 6, 'representation').length, 6 * 16);
   model.dispose();
 });

@@ -20,7 +20,7 @@ const LAYERS: readonly Layer[] = [
     hasBias: true,
     initialStd: 1,
   },
-  { kind: 'batchNorm', name: 'norm', channels: 3, isAffine: true },
+  { kind: 'batchNorm', name: 'norm', channels: 3, isAffine: true, momentum: null },
   { kind: 'relu' },
   { kind: 'maxPool', window: 3, stride: 2, padding: 0 },
 ];

@@ -4,6 +4,7 @@ import { trainingConfigSchema } from '../../src/ps/config.ts';
 import { initialHead } from '../../src/ps/initial-values.ts';
 import { ParameterStore, initialState } from '../../src/ps/parameter-store.ts';
 import type { SlicePush, StoreState } from '../../src/ps/parameter-store.ts';
+import type { StatisticSpec } from '../../src/ps/layout.ts';
 import { TINY_BODY as BODY, tinyLayout } from '../support/tiny-layout.ts';
 
 const P = tinyLayout.parameterCount;
@@ -117,6 +118,16 @@ test('gradients are divided by samples, not by slices or workers', () => {
     store.pull().parameters[P - 1],
     Math.fround(before - 0.1 * (gradient + 0.01 * before)),
   );
+});
+
+test('a statistic with a momentum of its own moves by that one', () => {
+  const [mean, variance] = tinyLayout.statistics as [StatisticSpec, StatisticSpec];
+  const layout = { ...tinyLayout, statistics: [mean, { ...variance, momentum: 0.001 }] };
+  const store = new ParameterStore(layout, training, SEED, initialState(layout, SEED));
+  stageAll(store, [pushOf({ statistics: Float32Array.of(3, 3, 3, 3) })]);
+  store.commit(0, [{ slice: 0, generation: 1 }]);
+  const [a, b, c, d] = [0.1 * 3, 0.1 * 3, 0.999 + 0.001 * 3, 0.999 + 0.001 * 3];
+  assert.deepEqual(store.snapshot().statistics, Float32Array.of(a, b, c, d));
 });
 
 test('running statistics move towards the mean of the slices, weighted by samples', () => {
