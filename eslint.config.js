@@ -10,7 +10,7 @@ const MAY_IMPORT = {
   math: [],
   clustering: ['math'],
   ps: ['math'],
-  data: ['math'],
+  data: ['math', 'config/thread'],
   nn: ['math', 'ps/layout', 'ps/initial-values'],
   checkpoint: [],
   rpc: ['ps/layout'],

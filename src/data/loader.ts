@@ -1,25 +1,20 @@
 /**
- * The image loader of a worker: reads, decodes and caches images, and makes both views of them.
- * A view depends on the run's seed, the epoch, the sample and its occurrence, never on timing, caching or worker; calls may
- * overlap, and share decodes. An image that cannot be read is reported and its row left out: it never fails a call.
+ * The image loader of a worker: both views of images, made on threads of their own (loader-pool.ts) or on the caller's.
+ * Views are the same to the bit either way (view-maker.ts). An image that cannot be read is reported and its row left out:
+ * it never fails a call.
  * Shapes: n samples asked for, m <= n of them readable, S side of a view; pixels are [m, S, S, 3] uint8.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { shapeMismatch } from '../errors.ts';
-import { seededRng } from '../math/rng.ts';
 import type { DataConfig } from './config.ts';
-import { decodeImage } from './decode.ts';
-import { ImageCache } from './image-cache.ts';
-import { forEachInLanes, Gate } from './lanes.ts';
-import type { RawImage } from './resample.ts';
+import { LoaderPool } from './loader-pool.ts';
 import type { ImageSource } from './source.ts';
-import { reasonOf, type UnreadableImage } from './unreadable.ts';
-import { centreShorterSide, centreView, randomView } from './views.ts';
+import type { UnreadableImage } from './unreadable.ts';
+import { viewBytes, ViewMaker, type MadeViews, type ViewRequest } from './view-maker.ts';
 
 export type SampleIds = Int32Array | readonly number[];
 
 export interface LoadedViews {
-  /** [m, S, S, 3], the readable samples in the order asked for. */
+  /** [m, S, S, 3], the readable samples in the order asked for; memory that threads may share. */
   readonly pixels: Uint8Array;
   /** [m] sample ids of the rows. */
   readonly ids: Int32Array;
@@ -29,6 +24,7 @@ export interface LoadedViews {
   readonly unreadable: UnreadableImage[];
 }
 
+/** Calls may overlap; the views of an earlier call are made first. */
 export interface ImageLoader {
   /** The deterministic views, to cluster by. */
   centre(ids: SampleIds, signal?: AbortSignal): Promise<LoadedViews>;
@@ -43,6 +39,8 @@ export interface ImageLoader {
     epoch: number,
     signal?: AbortSignal,
   ): Promise<LoadedViews>;
+  /** Ends the loader's threads; calls that wait are rejected, and so are later ones. */
+  close(): void;
 }
 
 export interface ImageLoaderOptions {
@@ -50,110 +48,97 @@ export interface ImageLoaderOptions {
   readonly config: DataConfig;
   /** Of the run. */
   readonly seed: number;
-  /** Images read and decoded at a time, over all calls; libuv decodes on 4 threads unless told otherwise. */
+  /** Threads that views are made on, started by the first call; 0 or left out: the caller's own. */
+  readonly threads?: number;
+  /** Images read and decoded at a time, over all calls and threads; libuv decodes on 4 threads unless told otherwise. */
   readonly concurrency?: number;
+  /** Told what each thread did for each call. */
+  readonly onMade?: (thread: number, made: MadeViews) => void;
 }
 
-/** Decoded images keep this multiple of the centre view's shorter side, so that random crops of photos stay sharp. */
-const OVERSAMPLING = 2;
+/** Makes the views of a request: what differs between one thread and several. */
+export interface ViewBackend {
+  /** @returns a block of n views, and why images could not be read, by sample id */
+  make(
+    request: ViewRequest,
+    signal?: AbortSignal,
+  ): Promise<{ pixels: Uint8Array; failures: ReadonlyMap<number, string> }>;
+  close(): void;
+}
+
+const CONCURRENCY = 4;
 
 export function createImageLoader(options: ImageLoaderOptions): ImageLoader {
-  const { source, config, seed, concurrency = 4 } = options;
-  const size = config.imageSize;
-  const decoded = createDecoder(source, config, concurrency);
+  const { source, config, threads = 0 } = options;
+  const pool = { ...options, threads, concurrency: options.concurrency ?? CONCURRENCY };
+  const backend = threads === 0 ? ownThread(options) : new LoaderPool(pool);
+  const closing = new AbortController();
 
-  /** Makes a view of each readable sample into its row, then closes the gaps of the others. */
   const load = async (
-    ids: SampleIds,
-    makeView: (image: RawImage, row: number, out: Uint8Array) => void,
+    { ids, ...views }: { ids: SampleIds } & Pick<ViewRequest, 'epoch' | 'occurrences'>,
     signal?: AbortSignal,
   ): Promise<LoadedViews> => {
-    const viewBytes = size * size * 3;
-    const pixels = new Uint8Array(ids.length * viewBytes);
-    const failures = new Map<number, UnreadableImage>();
-    const make = async (row: number): Promise<void> => {
-      const id = ids[row]!;
-      const image = await decoded(id);
-      if ('reason' in image) failures.set(id, image);
-      else makeView(image, row, pixels.subarray(row * viewBytes, (row + 1) * viewBytes));
-      await nextTurn(); // views are made on this thread: let rpcs and timers through between two
-    };
-    await untilAborted(forEachInLanes(ids.length, concurrency, make, signal), signal);
-    return compact(ids, pixels, failures, viewBytes);
+    signal?.throwIfAborted();
+    closing.signal.throwIfAborted();
+    const request = { ids: Int32Array.from(ids), rows: Int32Array.from(ids.keys()), ...views };
+    const made = untilAborted(backend.make(request, signal), signal);
+    const { pixels, failures } = await untilAborted(made, closing.signal);
+    return compact(request.ids, pixels, failures, viewBytes(config), source);
   };
 
   return {
-    centre: (ids, signal) =>
-      load(ids, (image, _row, out) => centreView(image, size, config.resizeRatio, out), signal),
+    centre: (ids, signal) => load({ ids, epoch: null, occurrences: null }, signal),
 
     random: async (ids, occurrences, epoch, signal) => {
       if (occurrences !== null && occurrences.length !== ids.length) {
         throw shapeMismatch('occurrences of random views', [ids.length], [occurrences.length]);
       }
-      return load(
-        ids,
-        (image, row, out) => {
-          const rng = seededRng(seed, 'view', epoch, ids[row]!, occurrences?.[row] ?? 0);
-          randomView(image, size, rng, config, out);
-        },
-        signal,
-      );
+      const times = occurrences === null ? null : Int32Array.from(occurrences);
+      return load({ ids, epoch, occurrences: times }, signal);
+    },
+
+    close: () => {
+      closing.abort(new Error('the image loader is closed'));
+      backend.close();
     },
   };
 }
 
-/** Gives decoded images by sample id: from the cache, from a decode under way, or from the disk. */
-function createDecoder(
-  source: ImageSource,
-  config: DataConfig,
-  concurrency: number,
-): (id: number) => Promise<RawImage | UnreadableImage> {
-  const maxShorterSide = OVERSAMPLING * centreShorterSide(config.imageSize, config.resizeRatio);
-  const cache = new ImageCache(config.cacheBytes);
-  const gate = new Gate(concurrency);
-  /** Decodes under way; each removes itself. Nobody's signal ends them: another call may wait for the same one. */
-  const underway = new Map<number, Promise<RawImage | UnreadableImage>>();
-
-  const decode = async (id: number): Promise<RawImage | UnreadableImage> => {
-    try {
-      const image = await gate.run(async () =>
-        decodeImage(await source.read(id), { maxShorterSide }),
-      );
-      cache.put(id, image);
-      return image;
-    } catch (error) {
-      return { id, path: source.path(id), reason: reasonOf(error) };
-    } finally {
-      underway.delete(id);
-    }
-  };
-
-  return async (id) => {
-    const cached = cache.get(id);
-    if (cached !== undefined) return cached;
-    const shared = underway.get(id) ?? decode(id);
-    underway.set(id, shared);
-    return shared;
+/** Makes views on the calling thread, between its other work. */
+function ownThread(options: ImageLoaderOptions): ViewBackend {
+  const { source, config, seed, concurrency = CONCURRENCY, onMade } = options;
+  const { cacheBytes } = config;
+  const maker = new ViewMaker({ config, seed, concurrency, cacheBytes });
+  return {
+    make: async (request, signal) => {
+      const pixels = new Uint8Array(request.ids.length * viewBytes(config));
+      const read = (index: number): Promise<Buffer> => source.read(request.ids[index]!);
+      const made = await maker.make(request, read, pixels, signal);
+      onMade?.(0, made);
+      return { pixels, failures: made.failures };
+    },
+    close: () => undefined,
   };
 }
 
 /** Moves the readable rows together. */
 function compact(
-  ids: SampleIds,
+  ids: Int32Array,
   pixels: Uint8Array,
-  failures: ReadonlyMap<number, UnreadableImage>,
-  viewBytes: number,
+  failures: ReadonlyMap<number, string>,
+  bytes: number,
+  source: ImageSource,
 ): LoadedViews {
   const rows = Int32Array.from(ids.keys()).filter((row) => !failures.has(ids[row]!));
   rows.forEach((row, i) => {
-    if (row !== i) pixels.copyWithin(i * viewBytes, row * viewBytes, (row + 1) * viewBytes);
+    if (row !== i) pixels.copyWithin(i * bytes, row * bytes, (row + 1) * bytes);
   });
-  const asked = new Set(ids);
+  const failed = [...new Set(ids)].filter((id) => failures.has(id));
   return {
-    pixels: pixels.subarray(0, rows.length * viewBytes),
+    pixels: pixels.subarray(0, rows.length * bytes),
     ids: rows.map((row) => ids[row]!),
     rows,
-    unreadable: [...asked].flatMap((id) => failures.get(id) ?? []),
+    unreadable: failed.map((id) => ({ id, path: source.path(id), reason: failures.get(id)! })),
   };
 }
 

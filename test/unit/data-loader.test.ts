@@ -1,16 +1,20 @@
-/** The loader: same views at any order, concurrency and cache; unreadable images reported; bounded memory and decodes. */
+/** The loader: same views at any order, concurrency, cache and number of threads; unreadable images reported. */
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { execFileSync } from 'node:child_process';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import type { Worker } from 'node:worker_threads';
 import { dataConfigSchema, type DataConfig } from '../../src/data/config.ts';
 import { decodeImage } from '../../src/data/decode.ts';
 import { ImageCache } from '../../src/data/image-cache.ts';
-import { Gate } from '../../src/data/lanes.ts';
-import { createImageLoader, type LoadedViews } from '../../src/data/loader.ts';
+import { SharedLanes } from '../../src/data/lanes.ts';
+import { createImageLoader, type ImageLoader, type LoadedViews } from '../../src/data/loader.ts';
 import type { ImageSource } from '../../src/data/source.ts';
 import { planShards } from '../../src/data/shard-plan.ts';
 import { centreView, randomView } from '../../src/data/views.ts';
 import { seededRng } from '../../src/math/rng.ts';
-import { lcgImage, noiseJpeg } from '../support/data-images.ts';
+import { lcgImage, noiseJpeg, temporaryFolder, writeFiles } from '../support/data-images.ts';
 
 const SIZE = 16;
 const VIEW_BYTES = SIZE * SIZE * 3;
@@ -19,32 +23,53 @@ function configOf(part: Partial<DataConfig> = {}): DataConfig {
   return { ...dataConfigSchema.parse({}), imageSize: SIZE, ...part };
 }
 
-/** A source in memory that counts its reads, in all and at a time; a missing file is an Error to throw. */
-function memorySource(files: readonly (Buffer | Error)[]): ImageSource & {
-  reads: number[];
-  mostAtOnce: number;
-} {
-  let atOnce = 0;
-  const source = {
-    spec: 'memory',
-    root: '/',
+/** Sources by their files; null is a file that is not there. */
+type Files = readonly (Buffer | null)[];
+
+async function folderSource(t: TestContext, files: Files): Promise<ImageSource> {
+  const root = await temporaryFolder(t);
+  const named = files.flatMap((file, id) => (file === null ? [] : [[`${id}.jpg`, file] as const]));
+  await writeFiles(root, Object.fromEntries(named));
+  return {
+    spec: root,
+    root,
     count: files.length,
     digest: '',
     truth: null,
-    reads: [] as number[],
-    mostAtOnce: 0,
-    path: (id: number) => `${id}.jpg`,
-    read: async (id: number) => {
-      source.reads.push(id);
-      source.mostAtOnce = Math.max(source.mostAtOnce, ++atOnce);
-      await new Promise(setImmediate);
-      atOnce--;
-      const file = files[id]!;
-      if (file instanceof Error) throw file;
-      return file;
+    path: (id) => `${id}.jpg`,
+    read: async (id) => {
+      const file = await open(join(root, `${id}.jpg`));
+      return file.readFile().finally(() => file.close());
     },
   };
-  return source;
+}
+
+interface Opened extends ImageLoader {
+  /** Images read and decoded by the calls that have ended. */
+  decoded: number;
+}
+
+interface Settings {
+  readonly config?: DataConfig;
+  readonly seed?: number;
+  readonly concurrency?: number;
+  readonly threads?: number;
+}
+
+/** A loader that is closed with its test. */
+function openLoader(t: TestContext, source: ImageSource, settings: Settings): Opened {
+  const loader = createImageLoader({
+    source,
+    config: configOf(),
+    seed: 1,
+    ...settings,
+    onMade: (_thread, made) => {
+      opened.decoded += made.decoded;
+    },
+  });
+  const opened: Opened = { ...loader, decoded: 0 };
+  t.after(() => loader.close());
+  return opened;
 }
 
 async function noiseFiles(count: number): Promise<Buffer[]> {
@@ -57,58 +82,142 @@ function viewOf(views: LoadedViews, row: number): Buffer {
   return Buffer.from(views.pixels.subarray(row * VIEW_BYTES, (row + 1) * VIEW_BYTES));
 }
 
-test('views are those of the plain functions on the decoded image', async () => {
-  const files = await noiseFiles(4);
-  const config = configOf();
-  const loader = createImageLoader({ source: memorySource(files), config, seed: 9 });
-  const centre = await loader.centre([2, 0]);
-  const random = await loader.random([3], [5], 7);
-  assert.deepEqual([...centre.ids], [2, 0]);
-  assert.deepEqual([...centre.rows], [0, 1]);
-  assert.deepEqual(centre.unreadable, []);
-  for (const [row, id] of [2, 0].entries()) {
-    const view = centreView(await decodeImage(files[id]!), SIZE, config.resizeRatio);
-    assert.deepEqual(viewOf(centre, row), Buffer.from(view));
-  }
-  const rng = seededRng(9, 'view', 7, 3, 5);
-  const view = randomView(await decodeImage(files[3]!), SIZE, rng, config);
-  assert.deepEqual(viewOf(random, 0), Buffer.from(view));
-});
+for (const threads of [0, 2]) {
+  const where = threads === 0 ? 'own thread' : `${threads} loader threads`;
 
-test('a random view does not depend on order, company, concurrency or cache', async () => {
-  const files = await noiseFiles(12);
-  const ids = Array.from(files.keys());
-  const reference = await createImageLoader({
-    source: memorySource(files),
-    config: configOf(),
-    seed: 1,
-    concurrency: 1,
-  }).random(ids, null, 3);
-  const loader = createImageLoader({
-    source: memorySource(files),
-    config: configOf({ cacheBytes: 3000 }), // one or two images
-    seed: 1,
-    concurrency: 5,
+  test(`${where}: views are those of the plain functions on the decoded image`, async (t) => {
+    const files = await noiseFiles(4);
+    const config = configOf();
+    const loader = openLoader(t, await folderSource(t, files), { threads, seed: 9 });
+    const centre = await loader.centre([2, 0]);
+    const random = await loader.random([3], [5], 7);
+    assert.deepEqual([...centre.ids], [2, 0]);
+    assert.deepEqual([...centre.rows], [0, 1]);
+    assert.deepEqual(centre.unreadable, []);
+    for (const [row, id] of [2, 0].entries()) {
+      const view = centreView(await decodeImage(files[id]!), SIZE, config.resizeRatio);
+      assert.deepEqual(viewOf(centre, row), Buffer.from(view));
+    }
+    const rng = seededRng(9, 'view', 7, 3, 5);
+    const view = randomView(await decodeImage(files[3]!), SIZE, rng, config);
+    assert.deepEqual(viewOf(random, 0), Buffer.from(view));
   });
-  const [backward, some, centre] = await Promise.all([
-    loader.random(ids.toReversed(), null, 3),
-    loader.random(Int32Array.of(7, 2, 7), null, 3),
-    loader.centre(ids),
-  ]);
-  for (const id of ids) {
-    assert.deepEqual(viewOf(backward, ids.length - 1 - id), viewOf(reference, id));
-  }
-  assert.deepEqual(viewOf(some, 0), viewOf(reference, 7));
-  assert.deepEqual(viewOf(some, 1), viewOf(reference, 2));
-  assert.deepEqual(viewOf(some, 2), viewOf(reference, 7));
-  assert.notDeepEqual(centre.pixels, reference.pixels);
-});
 
-test('seed, epoch, sample and occurrence each give another view', async () => {
+  test(`${where}: a random view does not depend on order, company, concurrency or cache`, async (t) => {
+    const files = await noiseFiles(12);
+    const ids = Array.from(files.keys());
+    const source = await folderSource(t, files);
+    const reference = await openLoader(t, source, { concurrency: 1 }).random(ids, null, 3);
+    const config = configOf({ cacheBytes: 3000 * Math.max(threads, 1) }); // one or two images each
+    const loader = openLoader(t, source, { threads, config, concurrency: 5 });
+    const [backward, some, centre] = await Promise.all([
+      loader.random(ids.toReversed(), null, 3),
+      loader.random(Int32Array.of(7, 2, 7), null, 3),
+      loader.centre(ids),
+    ]);
+    for (const id of ids) {
+      assert.deepEqual(viewOf(backward, ids.length - 1 - id), viewOf(reference, id));
+    }
+    assert.deepEqual(viewOf(some, 0), viewOf(reference, 7));
+    assert.deepEqual(viewOf(some, 1), viewOf(reference, 2));
+    assert.deepEqual(viewOf(some, 2), viewOf(reference, 7));
+    assert.notDeepEqual(centre.pixels, reference.pixels);
+  });
+
+  test(`${where}: unreadable images are reported once and their rows left out`, async (t) => {
+    const [a, b] = await noiseFiles(2);
+    const source = await folderSource(t, [a!, Buffer.from('not an image'), null, b!]);
+    const loader = openLoader(t, source, { threads });
+    const views = await loader.random([2, 0, 1, 3, 2], null, 0);
+    assert.deepEqual([...views.ids], [0, 3]);
+    assert.deepEqual([...views.rows], [1, 3]);
+    assert.equal(views.pixels.length, 2 * VIEW_BYTES);
+    const reason = 'not an image of a known format (JPEG, PNG, WebP, GIF, TIFF)';
+    assert.deepEqual(views.unreadable, [
+      { id: 2, path: '2.jpg', reason: 'no such file' },
+      { id: 1, path: '1.jpg', reason },
+    ]);
+    const alone = await loader.random([3], null, 0);
+    assert.deepEqual(viewOf(views, 1), viewOf(alone, 0));
+  });
+
+  test(`${where}: nothing asked for is nothing loaded`, async (t) => {
+    const views = await openLoader(t, await folderSource(t, []), { threads }).centre([]);
+    assert.deepEqual([views.pixels.length, views.ids.length, views.unreadable.length], [0, 0, 0]);
+  });
+
+  test(`${where}: overlapping calls share a decode, later ones the cache`, async (t) => {
+    const loader = openLoader(t, await folderSource(t, await noiseFiles(3)), { threads });
+    await Promise.all([loader.centre([0, 1, 2]), loader.random([2, 1, 0, 0], null, 0)]);
+    await loader.random([0, 1, 2], null, 1);
+    assert.equal(loader.decoded, 3);
+  });
+
+  test(`${where}: without a cache every call reads again`, async (t) => {
+    const source = await folderSource(t, await noiseFiles(2));
+    const loader = openLoader(t, source, { threads, config: configOf({ cacheBytes: 0 }) });
+    await loader.centre([0, 1]);
+    await loader.centre([0, 1]);
+    assert.equal(loader.decoded, 4);
+  });
+
+  test(`${where}: an abort ends its own call only`, async (t) => {
+    const source = await folderSource(t, await noiseFiles(6));
+    const loader = openLoader(t, source, { threads, concurrency: 2 });
+    const controller = new AbortController();
+    const ended = loader.centre([0, 1, 2, 3, 4, 5], controller.signal);
+    const other = loader.centre([0, 1]);
+    controller.abort(new Error('lease lost'));
+    await assert.rejects(ended, /lease lost/);
+    assert.equal((await other).ids.length, 2);
+    await assert.rejects(loader.centre([0], controller.signal), /lease lost/);
+  });
+
+  test(`${where}: neither an abort nor the end waits for a disk that hangs`, async (t) => {
+    const [good] = await noiseFiles(1);
+    const source = await folderSource(t, [null, null, good!]);
+    const pipe = join(source.root, '0.jpg');
+    execFileSync('mkfifo', [pipe]); // whoever opens it waits for a writer
+    const loader = openLoader(t, source, { threads });
+    await loader.centre([2]); // the thread that will hang has started
+    const controller = new AbortController();
+    const aborted = loader.centre([0], controller.signal);
+    const closed = loader.centre([0]);
+    setImmediate(() => {
+      controller.abort(new Error('shutdown'));
+    });
+    await assert.rejects(aborted, /shutdown/);
+    loader.close();
+    await assert.rejects(closed, /the image loader is closed/);
+    await assert.rejects(loader.centre([0]), /the image loader is closed/);
+    await (await open(pipe, 'r+')).close(); // lets the reader go
+  });
+
+  test(`${where}: a large photo is reduced while decoding, the same for both views`, async (t) => {
+    const file = await noiseJpeg(400, 300);
+    const config = configOf();
+    const loader = openLoader(t, await folderSource(t, [file]), { threads, seed: 4 });
+    const reduced = await decodeImage(file, { maxShorterSide: 36 }); // 2 * round(16 * 256 / 224)
+    assert.equal(reduced.height, 36);
+    const view = randomView(reduced, SIZE, seededRng(4, 'view', 0, 0, 0), config);
+    assert.deepEqual(viewOf(await loader.random([0], null, 0), 0), Buffer.from(view));
+    const centre = centreView(reduced, SIZE, config.resizeRatio);
+    assert.deepEqual(viewOf(await loader.centre([0]), 0), Buffer.from(centre));
+  });
+
+  test(`${where}: occurrences must be one a sample, and ids those of the source`, async (t) => {
+    const source = { ...(await folderSource(t, [])), path: () => assert.fail('no such sample') };
+    const loader = openLoader(t, source, { threads });
+    await assert.rejects(loader.random([0, 1], [0], 0), { code: 'SHAPE_MISMATCH' });
+    await assert.rejects(loader.centre([5]), /no such sample/);
+  });
+}
+
+test('seed, epoch, sample and occurrence each give another view', async (t) => {
   const file = await noiseJpeg(40, 30);
-  const source = memorySource([file, file]);
+  const source = await folderSource(t, [file, file]);
   const view = async (seed: number, epoch: number, id: number, time: number): Promise<string> => {
-    const loader = createImageLoader({ source, config: configOf(), seed });
+    const loader = openLoader(t, source, { seed });
     return viewOf(await loader.random([id], [time], epoch), 0).toString('hex');
   };
   const views = await Promise.all([
@@ -121,108 +230,76 @@ test('seed, epoch, sample and occurrence each give another view', async () => {
   assert.equal(new Set(views).size, 5);
 });
 
-test('unreadable images are reported once and their rows left out', async () => {
-  const [a, b] = await noiseFiles(2);
-  const gone = Object.assign(new Error('ENOENT: /secret/2.jpg'), { code: 'ENOENT' });
-  const source = memorySource([a!, Buffer.from('not an image'), gone, b!]);
-  const loader = createImageLoader({ source, config: configOf(), seed: 1 });
-  const views = await loader.random([2, 0, 1, 3, 2], null, 0);
-  assert.deepEqual([...views.ids], [0, 3]);
-  assert.deepEqual([...views.rows], [1, 3]);
-  assert.equal(views.pixels.length, 2 * VIEW_BYTES);
-  assert.deepEqual(views.unreadable, [
-    { id: 2, path: '2.jpg', reason: 'no such file' },
-    { id: 1, path: '1.jpg', reason: 'not an image of a known format (JPEG, PNG, WebP, GIF, TIFF)' },
-  ]);
-  const alone = await loader.random([3], null, 0);
-  assert.deepEqual(viewOf(views, 1), viewOf(alone, 0));
-});
-
-test('nothing asked for is nothing loaded', async () => {
-  const loader = createImageLoader({ source: memorySource([]), config: configOf(), seed: 1 });
-  const views = await loader.centre([]);
-  assert.deepEqual([views.pixels.length, views.ids.length, views.unreadable.length], [0, 0, 0]);
-});
-
-test('overlapping calls share a decode, later ones the cache', async () => {
-  const source = memorySource(await noiseFiles(3));
-  const loader = createImageLoader({ source, config: configOf(), seed: 1 });
-  await Promise.all([loader.centre([0, 1, 2]), loader.random([2, 1, 0, 0], null, 0)]);
-  await loader.random([0, 1, 2], null, 1);
-  assert.deepEqual(source.reads.toSorted(), [0, 1, 2]);
-});
-
-test('without a cache every call reads again', async () => {
-  const source = memorySource(await noiseFiles(2));
-  const loader = createImageLoader({ source, config: configOf({ cacheBytes: 0 }), seed: 1 });
-  await loader.centre([0, 1]);
-  await loader.centre([0, 1]);
-  assert.deepEqual(source.reads.toSorted(), [0, 0, 1, 1]);
-});
-
-test('all calls together read no more files at a time than allowed', async () => {
-  const source = memorySource(await noiseFiles(12));
-  const loader = createImageLoader({ source, config: configOf(), seed: 1, concurrency: 3 });
+test('all calls together read no more files at a time than allowed', async (t) => {
+  const inFolder = await folderSource(t, await noiseFiles(12));
+  let atOnce = 0;
+  let mostAtOnce = 0;
+  const source: ImageSource = {
+    ...inFolder,
+    read: async (id) => {
+      mostAtOnce = Math.max(mostAtOnce, ++atOnce);
+      return inFolder.read(id).finally(() => atOnce--);
+    },
+  };
+  const loader = openLoader(t, source, { concurrency: 3 });
   await Promise.all([loader.centre([0, 1, 2, 3, 4, 5]), loader.centre([6, 7, 8, 9, 10, 11])]);
-  assert.equal(source.mostAtOnce, 3);
+  assert.equal(mostAtOnce, 3);
 });
 
-test('a gate never lets in more than its limit, also after a queue has emptied', async () => {
-  const gate = new Gate(2);
-  let inside = 0;
-  let most = 0;
-  const enter = (): Promise<void> =>
-    gate.run(async () => {
-      most = Math.max(most, ++inside);
-      await new Promise(setImmediate);
-      inside--;
-    });
-  for (let wave = 0; wave < 3; wave++) {
-    await Promise.all(Array.from({ length: 5 }, enter));
-    await assert.rejects(gate.run(() => Promise.reject(new Error('a failure leaves, too'))));
-  }
-  assert.equal(most, 2);
+test('a thread that dies fails its calls by name, and the next call has a new one', async (t) => {
+  const started: Worker[] = [];
+  const onWorker = (worker: Worker): void => {
+    started.push(worker);
+  };
+  process.on('worker', onWorker);
+  t.after(() => process.off('worker', onWorker));
+  const loader = openLoader(t, await folderSource(t, await noiseFiles(2)), { threads: 2 });
+  const lost = loader.centre([0, 1]);
+  await new Promise(setImmediate); // threads are announced in the next tick
+  await started[1]!.terminate();
+  await assert.rejects(lost, { code: 'UNAVAILABLE', message: /^loader thread 1: it was ended$/ });
+  assert.equal((await loader.centre([0, 1])).ids.length, 2);
+  assert.equal(started.length, 3);
 });
 
-test('an abort ends its own call only', async () => {
-  const source = memorySource(await noiseFiles(6));
-  const loader = createImageLoader({ source, config: configOf(), seed: 1, concurrency: 2 });
-  const controller = new AbortController();
-  const ended = loader.centre([0, 1, 2, 3, 4, 5], controller.signal);
-  const other = loader.centre([0, 1]);
-  controller.abort(new Error('lease lost'));
-  await assert.rejects(ended, /lease lost/);
-  assert.equal((await other).ids.length, 2);
-  await assert.rejects(loader.centre([0], controller.signal), /lease lost/);
-  assert.ok(source.reads.length < 6);
-});
-
-test('an abort does not wait for a disk that hangs', async () => {
-  const source = { ...memorySource([Buffer.alloc(1)]), read: () => new Promise<never>(() => {}) };
-  const loader = createImageLoader({ source, config: configOf(), seed: 1 });
-  const controller = new AbortController();
-  const hung = loader.centre([0], controller.signal);
-  setImmediate(() => {
-    controller.abort(new Error('shutdown'));
+test('an error that nothing in a thread expects is the reason its calls fail with', async (t) => {
+  // Arithmetic with it throws where the thread starts.
+  const config = { ...configOf(), resizeRatio: 1n as unknown as number };
+  const source = await folderSource(t, await noiseFiles(1));
+  const loader = openLoader(t, source, { threads: 1, config });
+  await assert.rejects(loader.centre([0]), {
+    code: 'UNAVAILABLE',
+    message: /^loader thread 0: Cannot mix BigInt/,
   });
-  await assert.rejects(hung, /shutdown/);
 });
 
-test('occurrences must be one a sample', async () => {
-  const loader = createImageLoader({ source: memorySource([]), config: configOf(), seed: 1 });
-  await assert.rejects(loader.random([0, 1], [0], 0), { code: 'SHAPE_MISMATCH' });
-});
-
-test('a large photo is reduced while decoding, the same for both views', async () => {
-  const file = await noiseJpeg(400, 300);
-  const config = configOf();
-  const loader = createImageLoader({ source: memorySource([file]), config, seed: 4 });
-  const reduced = await decodeImage(file, { maxShorterSide: 36 }); // 2 * round(16 * 256 / 224)
-  assert.equal(reduced.height, 36);
-  const view = randomView(reduced, SIZE, seededRng(4, 'view', 0, 0, 0), config);
-  assert.deepEqual(viewOf(await loader.random([0], null, 0), 0), Buffer.from(view));
-  const centre = centreView(reduced, SIZE, config.resizeRatio);
-  assert.deepEqual(viewOf(await loader.centre([0]), 0), Buffer.from(centre));
+test('shared lanes never run more than their limit, and an earlier job first', async () => {
+  const lanes = new SharedLanes(2);
+  let running = 0;
+  let most = 0;
+  const order: string[] = [];
+  const job = (name: string, count: number, signal?: AbortSignal): Promise<void> =>
+    lanes.run(
+      count,
+      async (index) => {
+        most = Math.max(most, ++running);
+        order.push(`${name}${index}`);
+        await new Promise(setImmediate);
+        running--;
+      },
+      signal,
+    );
+  const stop = new AbortController();
+  const stopped = job('s', 1, stop.signal);
+  const jobs = [job('a', 3), job('b', 2), job('c', 2, stop.signal)];
+  stop.abort(new Error('stopped'));
+  const failing = lanes.run(3, () => Promise.reject(new Error('a failure ends its job only')));
+  const last = job('d', 1);
+  await assert.rejects(failing, /its job only/);
+  await assert.rejects(jobs[2]!, /stopped/);
+  await Promise.all([stopped, jobs[0], jobs[1], last]);
+  assert.deepEqual(order, ['s0', 'a0', 'a1', 'a2', 'b0', 'b1', 'd0']);
+  assert.equal(most, 2);
 });
 
 test('the cache counts bytes and drops the least recently used', () => {
