@@ -172,6 +172,10 @@ export class RunLoop {
     });
     const closed = record.closeEpoch();
     folder.metrics({ ...closed });
+    for (const { phase, computeSeconds, viewWaitSeconds } of record.takeDevice()) {
+      const seconds = { dc_compute_seconds: computeSeconds, dc_view_wait_seconds: viewWaitSeconds };
+      folder.metrics({ metric: 'dc_compute_seconds', epoch, phase, ...seconds });
+    }
     const truth =
       closed.nmiToTruth === null ? '' : `, NMI to truth ${closed.nmiToTruth.toFixed(3)}`;
     const previous =

@@ -123,6 +123,7 @@ const FREE_SETTINGS: ReadonlySet<string> = new Set([
   'checkpoint',
   'data.source',
   'data.cacheBytes',
+  'data.loaderThreads',
   'data.maxUnreadableFraction',
 ]);
 

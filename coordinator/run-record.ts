@@ -39,6 +39,14 @@ export interface EpochRecord {
   seconds: Record<TimedPhase, number>;
 }
 
+/** What the workers' devices did in a phase, summed over the workers [s]. */
+export interface DeviceTimes {
+  readonly phase: TimedPhase;
+  readonly computeSeconds: number;
+  /** Waiting because views were late. */
+  readonly viewWaitSeconds: number;
+}
+
 export interface UnreadableImage {
   readonly id: number;
   readonly path: string;
@@ -70,6 +78,8 @@ export class RunRecord {
   readonly #seconds: Record<TimedPhase, number> = { extract: 0, pca: 0, kmeans: 0, train: 0 };
   /** Of the epoch under way. */
   #epochSeconds: Record<TimedPhase, number> = { extract: 0, pca: 0, kmeans: 0, train: 0 };
+  /** Since they were last taken, by phase. */
+  readonly #device = new Map<TimedPhase, DeviceTimes>();
   readonly #images = { extracted: 0, trained: 0 };
   #earlierWallSeconds = 0;
   #phase: { timed: TimedPhase | null; sinceMs: number };
@@ -130,6 +140,25 @@ export class RunRecord {
     const fresh = header.unreadable.filter(({ id }) => !this.#unreadable.has(id));
     for (const image of fresh) this.#unreadable.set(image.id, { ...image });
     return fresh;
+  }
+
+  /** Adds what a result says of its device to the phase under way. */
+  noteDevice({ header }: ResultPayload): void {
+    const phase = this.#phase.timed;
+    if (phase === null) return;
+    const before = this.#device.get(phase) ?? { computeSeconds: 0, viewWaitSeconds: 0 };
+    this.#device.set(phase, {
+      phase,
+      computeSeconds: before.computeSeconds + header.computeSeconds,
+      viewWaitSeconds: before.viewWaitSeconds + header.viewWaitSeconds,
+    });
+  }
+
+  /** The phases that used a device since this was last asked; a restart forgets those of its epoch. */
+  takeDevice(): DeviceTimes[] {
+    const taken = [...this.#device.values()].filter(({ computeSeconds }) => computeSeconds > 0);
+    this.#device.clear();
+    return taken;
   }
 
   noteExtracted(images: number): void {

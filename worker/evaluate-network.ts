@@ -9,7 +9,8 @@ import { stratifiedSplit } from '../src/evaluation/split.ts';
 import type { Model } from '../src/nn/model.ts';
 import { initialParameters, initialStatistics } from '../src/ps/initial-values.ts';
 import type { ParameterLayout } from '../src/ps/layout.ts';
-import { centreBatches } from './image-batches.ts';
+import { CentreBatches } from './image-batches.ts';
+import type { OrderTimes } from './order-times.ts';
 
 export interface EvaluationInput {
   readonly config: RunConfig;
@@ -23,6 +24,7 @@ export interface EvaluationInput {
   readonly isRandom: boolean;
   readonly signal: AbortSignal;
   readonly advance: () => void;
+  readonly times: OrderTimes;
 }
 
 /** @returns [4]: kNN top-1, linear top-1 (means over the splits), images trained on, images tested on */
@@ -81,13 +83,16 @@ function rowsOf(features: Float32Array, rows: Int32Array, dim: number): Float32A
 /** Features of the readable ones among `ids`: [n, dim]. */
 async function featuresOf(
   ids: Int32Array,
-  { loader, model, featureDim: dim, signal, advance }: EvaluationInput,
+  { loader, model, featureDim: dim, config, signal, advance, times }: EvaluationInput,
 ): Promise<{ ids: Int32Array; features: Float32Array }> {
   const features = new Float32Array(ids.length * dim);
   const readable: number[] = [];
-  for await (const views of centreBatches(loader, ids, signal)) {
-    if (views.ids.length === 0) continue;
-    features.set(model.features(views.pixels, views.ids.length), readable.length * dim);
+  const batches = new CentreBatches(loader, ids, config.data.imageSize, signal);
+  for await (const views of batches.each(times)) {
+    const { length: count } = views.ids;
+    if (count === 0) continue;
+    const rows = times.pass('features', { count }, () => model.features(views.pixels, count));
+    features.set(rows, readable.length * dim);
     readable.push(...views.ids);
     advance();
   }

@@ -18,8 +18,9 @@ import type { ResultHeader } from '../src/rpc/generated/deepcluster/v1/ResultHea
 import type { TrainSlice__Output } from '../src/rpc/generated/deepcluster/v1/TrainSlice.ts';
 import { vectorOf, type ParametersClient } from '../src/rpc/parameters-client.ts';
 import type { Logger } from '../src/telemetry/logger.ts';
+import { NO_TRACE, type Trace } from '../src/telemetry/trace.ts';
 import { evaluateNetwork } from './evaluate-network.ts';
-import { centreBatches, idRange } from './image-batches.ts';
+import { OrderTimes } from './order-times.ts';
 import type { CoordinatorClient, WorkerIdentity } from './service.ts';
 import { Prefetch } from './prefetch.ts';
 import {
@@ -45,6 +46,8 @@ export interface WorkerDeps {
   /** Tells the heartbeat that something got done. */
   readonly advance: () => void;
   readonly logger: Logger;
+  /** Left out: none is taken. */
+  readonly trace?: Trace;
   readonly signal: AbortSignal;
 }
 
@@ -67,10 +70,12 @@ export class WorkerLoop {
   /** What the model has loaded: `version/headEpoch`. */
   #loaded = '';
   readonly #prefetch: Prefetch;
+  /** Of the order being worked on. */
+  #times = new OrderTimes(NO_TRACE);
 
   constructor(deps: WorkerDeps) {
     this.#deps = deps;
-    this.#prefetch = new Prefetch(deps);
+    this.#prefetch = new Prefetch({ ...deps, imageSize: deps.config.data.imageSize });
   }
 
   get held(): Residency {
@@ -87,6 +92,7 @@ export class WorkerLoop {
   /** Forgets the orders of a session that has ended; the features stay. */
   abandonOrders(): void {
     this.#queue.length = 0;
+    this.#prefetch.releaseShards();
   }
 
   async #workOff(): Promise<void> {
@@ -100,10 +106,15 @@ export class WorkerLoop {
   }
 
   async #answer(order: Order__Output): Promise<void> {
-    const { coordinator, signal, logger, advance } = this.#deps;
+    const { coordinator, signal, logger, advance, trace = NO_TRACE } = this.#deps;
     const { leaseId, generation } = order;
     const startedMs = performance.now();
-    const outcome = await this.#perform(order).catch((error: unknown): Outcome => {
+    const times = new OrderTimes(trace);
+    this.#times = times;
+    const work = times.span(order.work ?? 'order', { epoch: order.epoch }, () =>
+      this.#perform(order),
+    );
+    const outcome = await work.catch((error: unknown): Outcome => {
       const code = error instanceof TrainerError ? error.code : 'INTERNAL';
       if (!signal.aborted) logger.warn('order.failed', { leaseId, code, reason: messageOf(error) });
       return { header: { failure: { code, message: messageOf(error) } } };
@@ -112,12 +123,12 @@ export class WorkerLoop {
     if (signal.aborted) return;
     advance();
     const seconds = (performance.now() - startedMs) / 1000;
+    const { viewWaitSeconds, computeSeconds } = times;
     const rows = residentRows(this.#held);
+    const facts = { leaseId, generation, seconds, viewWaitSeconds, computeSeconds };
     try {
-      const reply = await coordinator.submit(
-        { leaseId, generation, seconds, residentRows: rows, ...header },
-        arrays,
-        signal,
+      const reply = await times.span('submit', {}, () =>
+        coordinator.submit({ ...facts, residentRows: rows, ...header }, arrays, signal),
       );
       if (reply.outcome === 'FENCED') logger.warn('result.fenced', { leaseId });
     } catch (error) {
@@ -149,7 +160,8 @@ export class WorkerLoop {
       order.kmeansStep?.centroidsArtifact ??
       order.assign?.centroidsArtifact;
     if (artifact !== undefined) this.#prefetch.artifact(artifact).catch(() => undefined);
-    const { epoch, parameterVersion, trainSlice } = order;
+    const { epoch, parameterVersion, trainSlice, extract } = order;
+    if (extract) this.#prefetch.beginShard(order.leaseId, extract);
     if (!trainSlice) return;
     const { step, slice, samples, upcoming } = trainSlice;
     if (!this.#hasLoaded(parameterVersion, epoch)) {
@@ -165,15 +177,18 @@ export class WorkerLoop {
     order: Order__Output,
     { shard, begin, end }: { shard: number; begin: number; end: number },
   ): Promise<Outcome> {
-    const { loader, model, featureDim, signal, advance } = this.#deps;
+    const { model, featureDim, advance } = this.#deps;
+    const times = this.#times;
+    const batches = this.#prefetch.takeShard(order.leaseId, { begin, end });
     await this.#load(order.parameterVersion, null);
     const features = new Float32Array((end - begin) * featureDim);
     const ids: number[] = [];
     const unreadable: LoadedViews['unreadable'] = [];
-    for await (const views of centreBatches(loader, idRange(begin, end), signal)) {
+    for await (const views of batches.each(times)) {
       unreadable.push(...views.unreadable);
-      if (views.ids.length === 0) continue;
-      const rows = model.features(views.pixels, views.ids.length);
+      const { length: count } = views.ids;
+      if (count === 0) continue;
+      const rows = times.pass('features', { count }, () => model.features(views.pixels, count));
       requireFinite(rows, `features of data shard ${shard}`);
       features.set(rows, ids.length * featureDim);
       ids.push(...views.ids);
@@ -266,14 +281,15 @@ export class WorkerLoop {
     const { step, samples } = slice;
     if (!samples) throw new TrainerError('PROTOCOL_VIOLATION', 'train slice without samples');
     this.#held = NOTHING_HELD;
-    const views = await this.#prefetch.views(
-      { epoch: order.epoch, step, slice: slice.slice },
-      samples,
-    );
+    const times = this.#times;
+    const name = { epoch: order.epoch, step, slice: slice.slice };
+    const views = await times.views(this.#prefetch.views(name, samples));
     await this.#load(order.parameterVersion, order.epoch);
     const targets = Int32Array.from(views.rows, (row) => samples.pseudoLabels[row]!);
     const seed = [config.seed, 'dropout', step, slice.slice];
-    const { lossSum, gradient, statistics } = model.lossAndGradient(views.pixels, targets, seed);
+    const { lossSum, gradient, statistics } = times.pass('lossAndGradient', { ...name }, () =>
+      model.lossAndGradient(views.pixels, targets, seed),
+    );
     if (!Number.isFinite(lossSum)) {
       throw nonFinite(
         `loss of step ${step}, slice ${slice.slice}`,
@@ -291,7 +307,7 @@ export class WorkerLoop {
       gradient,
       statistics,
     };
-    const reply = await parameters.push(push, signal);
+    const reply = await times.span('push', {}, () => parameters.push(push, signal));
     if (reply.outcome === 'FENCED' || reply.outcome === 'STALE') {
       throw new TrainerError(
         'GENERATION_FENCED',
@@ -319,6 +335,7 @@ export class WorkerLoop {
       isRandom,
       signal,
       advance,
+      times: this.#times,
     });
     return { arrays: { scores: { data: scores, shape: [scores.length] } } };
   }
@@ -326,8 +343,12 @@ export class WorkerLoop {
   /** Has the model hold this version; `headEpoch` null where the head does not matter. */
   async #load(version: number, headEpoch: number | null): Promise<void> {
     if (this.#hasLoaded(version, headEpoch)) return;
-    const values = await this.#prefetch.parameters(version, headEpoch);
-    this.#deps.model.load(vectorOf(values, 'parameters'), vectorOf(values, 'statistics'));
+    const times = this.#times;
+    const pulled = this.#prefetch.parameters(version, headEpoch);
+    const values = await times.span('wait for pull', { version }, () => pulled);
+    await times.span('load parameters', { version }, () => {
+      this.#deps.model.load(vectorOf(values, 'parameters'), vectorOf(values, 'statistics'));
+    });
     this.#loaded = `${version}/${values.headEpoch}`;
     this.#prefetch.releaseParameters();
   }

@@ -6,12 +6,17 @@ import type { NamedArrays } from '../src/checkpoint/safetensors.ts';
 import type { ImageLoader, LoadedViews } from '../src/data/loader.ts';
 import type { Samples__Output } from '../src/rpc/generated/deepcluster/v1/Samples.ts';
 import type { NamedVectors, ParametersClient } from '../src/rpc/parameters-client.ts';
+import { traceNowUs, type Trace } from '../src/telemetry/trace.ts';
+import { CentreBatches, idRange } from './image-batches.ts';
 import type { CoordinatorClient } from './service.ts';
 
 export interface PrefetchDeps {
+  /** Of views [px]. */
+  readonly imageSize: number;
   readonly coordinator: Pick<CoordinatorClient, 'artifact'>;
   readonly parameters: Pick<ParametersClient, 'pull'>;
   readonly loader: ImageLoader;
+  readonly trace?: Trace;
   readonly signal: AbortSignal;
 }
 
@@ -22,8 +27,16 @@ export interface SliceName {
   readonly slice: number;
 }
 
+/** Samples begin <= id < end. */
+export interface ShardRange {
+  readonly begin: number;
+  readonly end: number;
+}
+
 /** A clustering refers to its whitening and to two versions of centroids at a time. */
 const ARTIFACTS_KEPT = 3;
+/** Data shards whose first batches are made before their order's turn. */
+const SHARDS_AHEAD = 2;
 /** Slices whose views are decoded or being decoded: those in flight, and what will probably follow them. */
 const SLICES_AHEAD = 6;
 
@@ -35,6 +48,8 @@ export class Prefetch {
   readonly #artifacts = new Map<string, Promise<NamedArrays>>();
   /** By slice, oldest first. */
   readonly #views = new Map<string, Promise<LoadedViews>>();
+  /** By lease: at most SHARDS_AHEAD, those that come first. */
+  readonly #shards = new Map<string, CentreBatches>();
 
   constructor(deps: PrefetchDeps) {
     this.#deps = deps;
@@ -44,7 +59,12 @@ export class Prefetch {
   parameters(version: number, headEpoch: number | null): Promise<NamedVectors> {
     const { parameters, signal } = this.#deps;
     const key = `${version}/${headEpoch ?? 'any'}`;
-    return begun(this.#pulls, key, 1, () => parameters.pull(version, signal));
+    return begun(this.#pulls, key, 1, async () => {
+      const beginUs = traceNowUs();
+      const values = await parameters.pull(version, signal);
+      this.#deps.trace?.beside('pull', beginUs, traceNowUs(), { version });
+      return values;
+    });
   }
 
   /** Frees the vectors once the model has taken them. */
@@ -63,6 +83,28 @@ export class Prefetch {
     return begun(this.#views, key, SLICES_AHEAD, () =>
       loader.random(samples.ids, samples.occurrences, epoch, signal),
     );
+  }
+
+  /** Begins the deterministic views of a leased data shard, unless enough are begun already. */
+  beginShard(leaseId: string, shard: ShardRange): void {
+    if (this.#shards.size < SHARDS_AHEAD) this.#shards.set(leaseId, this.#batchesOf(shard));
+  }
+
+  /** The deterministic views of a leased data shard, begun before or now; the caller's from then on. */
+  takeShard(leaseId: string, shard: ShardRange): CentreBatches {
+    const batches = this.#shards.get(leaseId) ?? this.#batchesOf(shard);
+    this.#shards.delete(leaseId);
+    return batches;
+  }
+
+  /** Lets go of the data shards that were begun: their leases belong to others now. */
+  releaseShards(): void {
+    this.#shards.clear();
+  }
+
+  #batchesOf({ begin, end }: ShardRange): CentreBatches {
+    const { loader, imageSize, signal } = this.#deps;
+    return new CentreBatches(loader, idRange(begin, end), imageSize, signal);
   }
 }
 

@@ -15,6 +15,7 @@ import type { Ready } from '../src/rpc/generated/deepcluster/v1/Ready.ts';
 import type { Welcome__Output } from '../src/rpc/generated/deepcluster/v1/Welcome.ts';
 import { ParametersClient } from '../src/rpc/parameters-client.ts';
 import type { Logger } from '../src/telemetry/logger.ts';
+import { NO_TRACE, type Trace } from '../src/telemetry/trace.ts';
 import { startHeartbeat } from './heartbeat-thread.ts';
 import { WorkerLoop } from './loop.ts';
 import { CoordinatorClient, sessionError, type WorkerIdentity } from './service.ts';
@@ -28,6 +29,10 @@ export interface WorkerOptions {
   readonly engine: RunConfig['cluster']['engine'] | null;
   /** Null: a name of its own. */
   readonly workerId: string | null;
+  /** Threads that make views where the configuration leaves it open; left out: the worker's own. */
+  readonly loaderThreads?: number;
+  /** Left out: none is taken. */
+  readonly trace?: Trace;
   readonly logger: Logger;
   readonly signal: AbortSignal;
 }
@@ -130,11 +135,23 @@ async function prepare(
       logger.error('heartbeat.failed', { reason });
     },
   );
+  const { trace = NO_TRACE } = options;
+  const loader = createImageLoader({
+    source,
+    config: config.data,
+    seed: config.seed,
+    threads: config.data.loaderThreads ?? options.loaderThreads ?? 0,
+    onMade: (thread, { beginUs, endUs, images, decoded, resampleSeconds }) => {
+      const args = { images, decoded, resampleMs: Math.round(resampleSeconds * 1000) };
+      trace.beside(`views of thread ${thread}`, beginUs, endUs, args);
+    },
+  });
   const loop = new WorkerLoop({
     identity,
     config,
     source,
-    loader: createImageLoader({ source, config: config.data, seed: config.seed }),
+    loader,
+    trace,
     layout,
     featureDim,
     model,
@@ -159,6 +176,7 @@ async function prepare(
     },
     close: async () => {
       await heartbeat.stop();
+      loader.close();
       parameters.close();
       model.dispose();
     },

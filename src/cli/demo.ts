@@ -21,6 +21,7 @@ const IMAGES = { classes: 10, perClass: 120, size: 96 } as const;
 interface DemoOptions extends ConfigOptions, QuietLogOptions {
   readonly out?: string;
   readonly seed: number;
+  readonly trace?: boolean;
   readonly json?: boolean;
 }
 
@@ -31,6 +32,10 @@ export function addDemoCommand(program: Command, terminal: Terminal): void {
     .option('--seed <n>', 'seed of the images and of the run', wholeNumber, 31)
     .option('--workers <n>', 'workers to start (cluster.workers)', positiveInteger)
     .addOption(setOption())
+    .option(
+      '--trace',
+      "write each worker's trace for ui.perfetto.dev to trace/ in the run's folder",
+    )
     .option('--json', 'print the summary as one JSON object')
     .action((options: DemoOptions) => runDemo(options, terminal));
 }
@@ -57,6 +62,7 @@ async function runDemo(options: DemoOptions, terminal: Terminal): Promise<void> 
       },
       out,
       isResumed: false,
+      isTraced: options.trace === true,
       isJson: options.json === true,
       shownLevel: shownLogLevel(options),
     },

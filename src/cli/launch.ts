@@ -32,6 +32,7 @@ import { printJson, printLines, type Terminal } from './terminal.ts';
 interface LaunchOptions extends ConfigOptions, QuietLogOptions {
   readonly out?: string;
   readonly resume?: boolean;
+  readonly trace?: boolean;
   readonly json?: boolean;
 }
 
@@ -40,6 +41,10 @@ export function addLaunchCommand(program: Command, terminal: Terminal): void {
     .description('run a coordinator and its workers on this machine, and keep them running')
     .option('--out <dir>', 'folder of the run; runs/<algorithm>-<time> by default')
     .option('--resume', 'go on with the run in --out, by its own configuration if none is given')
+    .option(
+      '--trace',
+      "write each worker's trace for ui.perfetto.dev to trace/ in the run's folder",
+    )
     .option('--json', 'print the summary as one JSON object')
     .action(async (options: LaunchOptions, command: Command) => {
       if (options.resume === true && options.out === undefined) {
@@ -50,6 +55,7 @@ export function addLaunchCommand(program: Command, terminal: Terminal): void {
           sources: configSourcesOf(options),
           out: options.out ?? null,
           isResumed: options.resume === true,
+          isTraced: options.trace === true,
           isJson: options.json === true,
           shownLevel: shownLogLevel(options),
         },
@@ -63,6 +69,8 @@ export interface LaunchRequest {
   /** Folder of the run, or null for a new one under `runs/`. */
   readonly out: string | null;
   readonly isResumed: boolean;
+  /** Whether the workers write traces. */
+  readonly isTraced: boolean;
   readonly isJson: boolean;
   /** Level from which on the processes' logs are shown; null for warnings and errors in short. */
   readonly shownLevel: LogLevel | null;
@@ -117,7 +125,7 @@ function planLaunch(
   { config, origins }: LoadedConfig,
   { env }: Terminal,
 ): LaunchPlan {
-  const { sources, out, isResumed } = request;
+  const { sources, out, isResumed, isTraced } = request;
   const program = [process.execPath, join(packageRoot(), 'bin', 'deepcluster.mjs')];
   const logFlags = ['--log-level', request.shownLevel === 'debug' ? 'debug' : 'info'];
   const machine = detectMachine(env);
@@ -141,7 +149,8 @@ function planLaunch(
     workers: (address) =>
       Array.from({ length: workers }, (_, index) => {
         const id = `worker-${index}`;
-        const flags = ['--coordinator', address, '--worker-id', id, ...logFlags];
+        const traceFlags = isTraced ? ['--trace', join(out, 'trace', `${id}.json`)] : [];
+        const flags = ['--coordinator', address, '--worker-id', id, ...logFlags, ...traceFlags];
         return {
           id,
           command: [...program, 'worker', ...flags],

@@ -46,6 +46,15 @@ export function parseGpuList(listing: string): Gpu[] {
   }));
 }
 
+/** Most loader threads that a worker starts by itself: more wait for the disk and for libuv's threads. */
+const MOST_LOADER_THREADS = 8;
+
+/** Loader threads of a worker that is left to decide: one a core of its share. */
+export function ownLoaderThreads(env: Environment): number {
+  const share = Number(env['OMP_NUM_THREADS'] ?? availableParallelism());
+  return Math.min(MOST_LOADER_THREADS, Math.max(1, Math.floor(share) || 1));
+}
+
 /**
  * Environment that gives one of several workers its share: one GPU in turn, an equal part of the cores.
  * What the environment says already is left as it is.

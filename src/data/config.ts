@@ -22,11 +22,16 @@ export const dataConfigSchema = z.strictObject({
   shardSize: z.int().min(1).max(1_048_576).default(4096),
   /** Fraction of images that may be unreadable before the run stops with an error. */
   maxUnreadableFraction: z.number().min(0).max(1).default(0.05),
-  /** Bytes of decoded images that each worker keeps in memory; 0 decodes every time. */
+  /** Bytes of decoded images that each worker keeps in memory, over all its loader threads; 0 decodes every time. */
   cacheBytes: z
     .int()
     .min(0)
     .default(256 * 1024 * 1024),
+  /**
+   * Threads on which each worker makes views while its device computes; 0 makes them on the computing thread. Null: one a
+   * processor core of the worker's share, at most 8. Views do not depend on it.
+   */
+  loaderThreads: z.int().min(0).max(64).nullable().default(null),
 });
 
 export type DataConfig = z.infer<typeof dataConfigSchema>;

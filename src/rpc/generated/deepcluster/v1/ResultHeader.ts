@@ -15,6 +15,8 @@ export interface ResultHeader {
   'samples'?: (number);
   'residentRows'?: (number);
   'repeatedPush'?: (boolean);
+  'viewWaitSeconds'?: (number | string);
+  'computeSeconds'?: (number | string);
 }
 
 export interface ResultHeader__Output {
@@ -29,4 +31,6 @@ export interface ResultHeader__Output {
   'samples': (number);
   'residentRows': (number);
   'repeatedPush': (boolean);
+  'viewWaitSeconds': (number);
+  'computeSeconds': (number);
 }
