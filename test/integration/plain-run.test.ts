@@ -144,6 +144,18 @@ test('the record tells phases, steps and processes', () => {
   assert.equal(named('run.finished').length, 1);
 });
 
+test('the metrics tell how long devices computed and waited for views, by epoch and phase', () => {
+  const lines = readLines(out('workers-2'), 'metrics.jsonl').filter(
+    ({ metric }) => metric === 'dc_compute_seconds',
+  );
+  const named = lines.map(({ epoch, phase }) => `${String(epoch)} ${String(phase)}`);
+  assert.deepEqual(named, ['0 extract', '0 train', '1 extract', '1 train']);
+  for (const line of lines) {
+    assert.ok((line['dc_compute_seconds'] as number) > 0);
+    assert.ok((line['dc_view_wait_seconds'] as number) > 0);
+  }
+});
+
 test('class folders are evaluated at the end, trained and random network alike', async () => {
   const settings = { epochs: 1, 'evaluation.enabled': true, 'evaluation.knnK': 5 };
   const summary = await runPlain({ data, out: out('evaluated'), workers: 2, settings });

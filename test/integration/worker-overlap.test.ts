@@ -1,0 +1,141 @@
+/**
+ * The device never waits for views that can be made in time: while a slice's gradient is computed, which blocks the worker's
+ * thread, the views of the next one are made. Read off the worker's trace.
+ */
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { runConfigSchema } from '../../src/config/schema.ts';
+import { createImageLoader } from '../../src/data/loader.ts';
+import { openImageSource } from '../../src/data/source.ts';
+import type { Order__Output } from '../../src/rpc/generated/deepcluster/v1/Order.ts';
+import type { Samples__Output } from '../../src/rpc/generated/deepcluster/v1/Samples.ts';
+import { createLogger } from '../../src/telemetry/logger.ts';
+import { openTrace } from '../../src/telemetry/trace.ts';
+import { WorkerLoop, type WorkerDeps } from '../../worker/loop.ts';
+import { noiseJpeg, writeFiles } from '../support/data-images.ts';
+import {
+  FEATURES,
+  PLAIN_LAYOUT,
+  plainCompute,
+  SIDE,
+  temporaryFolder,
+} from '../support/in-process-run.ts';
+import { eventsOf, type Span } from '../support/trace-events.ts';
+
+const STEPS = 5;
+const IMAGES = 8;
+
+const folder = temporaryFolder();
+after(folder.remove);
+
+/** Images of step i: others than those of its neighbours. */
+function samplesOf(step: number): Samples__Output {
+  const ids = Array.from({ length: IMAGES }, (_, i) => (step % 2) * IMAGES + i);
+  return { ids, occurrences: ids.map(() => 0), pseudoLabels: ids.map(() => 0) };
+}
+
+function orderOf(step: number): Order__Output {
+  const samples = samplesOf(step);
+  const upcoming = step + 1 < STEPS ? samplesOf(step + 1) : null;
+  const trainSlice = { step, slice: 0, samples, upcoming };
+  const names = { leaseId: `step-${step}`, generation: 1, epoch: 0, parameterVersion: step };
+  return { ...names, trainSlice, work: 'trainSlice' };
+}
+
+/** Keeps the thread for a while, as an engine does. */
+function busy(ms: number): void {
+  const endMs = performance.now() + ms;
+  while (performance.now() < endMs);
+}
+
+test('views of the next slice are made within the gradient of the present one', async (t) => {
+  // Photos of a size that takes the decoder some time.
+  const photo = await noiseJpeg(900, 600);
+  const files = Array.from({ length: 2 * IMAGES }, (_, i) => [`${i}.jpg`, photo] as const);
+  await writeFiles(join(folder.path, 'images'), Object.fromEntries(files));
+  const source = await openImageSource(join(folder.path, 'images'));
+  const config = runConfigSchema.parse({
+    data: { imageSize: SIDE, cacheBytes: 0 },
+    model: { architecture: 'small-convnet' },
+  });
+  const path = join(folder.path, 'trace.json');
+  const trace = openTrace(path, {
+    processName: 'worker',
+    onFailure: (error) => assert.fail(String(error)),
+  });
+  const loader = createImageLoader({
+    source,
+    config: config.data,
+    seed: 1,
+    threads: 1,
+    onMade: (_thread, { beginUs, endUs }) => trace.beside('views', beginUs, endUs),
+  });
+  t.after(() => loader.close());
+  await loader.centre(samplesOf(0).ids); // the thread has started
+  const startedMs = performance.now();
+  await loader.centre(samplesOf(0).ids);
+  const computeMs = 5 * (performance.now() - startedMs);
+
+  await runSteps({
+    config,
+    source,
+    loader,
+    trace,
+    model: plainCompute({ beforeGradient: () => busy(computeMs) }).model,
+  });
+  trace.close();
+
+  const views = spansOf(path, 'b', 'views').slice(2); // the first two were made to measure
+  const passes = spansOf(path, 'X', 'lossAndGradient');
+  assert.deepEqual([views.length, passes.length], [STEPS, STEPS]);
+  for (let step = 1; step < STEPS; step += 1) {
+    const [made, before] = [views[step]!, passes[step - 1]!];
+    if (step > 1) assert.ok(made.beginUs > passes[step - 2]!.endUs, `views ${step} made too early`);
+    assert.ok(made.endUs > before.beginUs, `views ${step} made before the pass, not within it`);
+    assert.ok(made.endUs < before.endUs, `views ${step} made after the pass before`);
+  }
+});
+
+function spansOf(path: string, kind: 'X' | 'b', wanted: string): Span[] {
+  return eventsOf(path, kind)
+    .filter(({ name }) => name === wanted)
+    .sort((a, b) => a.beginUs - b.beginUs);
+}
+
+type Given = Pick<WorkerDeps, 'config' | 'source' | 'loader' | 'trace' | 'model'>;
+
+/** Gives the worker one slice after the other, as a coordinator of one worker does. */
+function runSteps(given: Given): Promise<void> {
+  const vectors = new Map([
+    ['parameters', new Float32Array(PLAIN_LAYOUT.parameterCount)],
+    ['statistics', new Float32Array(PLAIN_LAYOUT.statisticCount)],
+  ]);
+  return new Promise((resolve, reject) => {
+    let step = 0;
+    const loop = new WorkerLoop({
+      ...given,
+      identity: { workerId: 'worker-0', incarnation: '1' },
+      layout: PLAIN_LAYOUT,
+      featureDim: FEATURES,
+      coordinator: {
+        artifact: () => Promise.reject(new Error('no artifact is needed')),
+        submit: ({ failure }) => {
+          step += 1;
+          if (failure) reject(new Error(failure.message));
+          else if (step === STEPS) resolve();
+          else setImmediate(() => loop.take(orderOf(step)));
+          return Promise.resolve({ outcome: 'ACCEPTED' });
+        },
+      },
+      parameters: {
+        pull: (version) => Promise.resolve({ version, headEpoch: 0, vectors }),
+        push: () => Promise.resolve({ outcome: 'STAGED', version: step }),
+      },
+      advance: () => undefined,
+      logger: createLogger({ component: 'test', level: 'error' }),
+      signal: new AbortController().signal,
+    });
+    loop.take(orderOf(0));
+  });
+}
