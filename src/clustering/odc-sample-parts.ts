@@ -48,7 +48,10 @@ export class SampleParts implements SampleRows {
     return labels;
   }
 
-  /** Every part takes every step, even one that has none of its samples: so they stay at the same step. */
+  /**
+   * Every part takes every step, even one that has none of its samples: so they stay at the same step. Parts that took it before,
+   * when others were cut off from it, give their answer again.
+   */
   apply(step: number, slices: readonly SliceRows[]): ApplyOutcome {
     const outcomes = this.#parts.map((part) =>
       part.apply(
@@ -59,10 +62,10 @@ export class SampleParts implements SampleRows {
     const changes = outcomes.map(({ change }) => change);
     const known = changes.filter((change) => change !== null);
     const change = known.length === changes.length ? mergeChanges(known, this.#dim) : null;
-    const isApplied = outcomes.some(({ kind }) => kind === 'applied');
-    return isApplied && change !== null
-      ? { kind: 'applied', change }
-      : { kind: 'duplicate', change };
+    if (outcomes.every(({ kind }) => kind === 'duplicate')) return { kind: 'duplicate', change };
+    if (change !== null) return { kind: 'applied', change };
+    const remedy = 'restore all parts from the checkpoint that the run resumes from';
+    throw protocolViolation('parts of the sample memory', `all at step ${step}`, 'others', remedy);
   }
 
   relabel(step: number, ids: Int32Array, pseudoLabels: Int32Array): 'applied' | 'duplicate' {

@@ -106,6 +106,16 @@ export function answerLocally<Result>(
   return request.value;
 }
 
+/** Makes a plan with rows that have to be fetched, from parameter servers in other processes. */
+export async function answerRemotely<Result>(
+  requests: RowRequests<Result>,
+  fetchRows: (ids: Int32Array) => Promise<Float32Array>,
+): Promise<Result> {
+  let request = requests.next();
+  while (request.done !== true) request = requests.next(await fetchRows(request.value));
+  return request.value;
+}
+
 /** Small classes to treat, ascending, and which classes are targets of the merge [K]. */
 function divideClasses(
   sizes: Int32Array,

@@ -10,6 +10,7 @@ import {
   type SampleRange,
 } from '../../src/clustering/odc-sample-memory.ts';
 import { drawOdcEpoch } from '../../src/clustering/odc-sampler.ts';
+import { answerRemotely } from '../../src/clustering/odc-small-clusters.ts';
 import { sizeStatistics, summariseInterval } from '../../src/clustering/odc-statistics.ts';
 import {
   beginOdc,
@@ -160,6 +161,42 @@ test('a step that comes again changes nothing, whatever comes with it', () => {
   assert.deepEqual(state.snapshot(), once);
   assert.throws(() => state.commit(9, slices), { code: 'PROTOCOL_VIOLATION' });
   assert.deepEqual(state.snapshot(), once);
+});
+
+test('a step that reached only some parts of the memory is completed when it comes again', () => {
+  const ranges = [samplesModulo(0, 2, N), samplesModulo(1, 2, N)];
+  const [cutOff, whole] = [run(beginRun(BUSY, ranges), 4), run(beginRun(BUSY, ranges), 4)];
+  const slices = slicesOf(cutOff, cut(batches(6).next().value as SliceInput, 3));
+  const own = slices.map(({ slice, ids, rows, pseudoLabels }) => {
+    const at = [...ids.keys()].filter((i) => ids[i]! % 2 === 0);
+    return {
+      slice,
+      ids: Int32Array.from(at, (i) => ids[i]!),
+      rows: Float32Array.from(at.flatMap((i) => [...rows.subarray(i * DIM, (i + 1) * DIM)])),
+      pseudoLabels: Int32Array.from(at, (i) => pseudoLabels[i]!),
+    };
+  });
+  assert.equal(cutOff.memory.parts[0]!.apply(4, own).kind, 'applied');
+  assert.equal(cutOff.commit(4, slices).kind, 'applied');
+  whole.commit(4, slices);
+  assertSameState(cutOff, whole);
+});
+
+test('rows that have to be fetched give the same plan as rows at hand', async () => {
+  const [local, remote] = [beginRun(), beginRun()];
+  const source = batches(9);
+  for (let step = 0; step < 20; step += 1) {
+    const slices = slicesOf(local, [source.next().value as SliceInput]);
+    local.commit(step, slices);
+    const { change } = remote.memory.apply(step, slices);
+    assert.ok(change !== null);
+    const outcome = await answerRemotely(remote.clusters.commit(step, change), (ids) =>
+      Promise.resolve(remote.memory.rowsOf(ids)),
+    );
+    assert.ok(outcome.kind === 'applied');
+    remote.memory.relabel(step, outcome.movedIds, outcome.movedLabels);
+  }
+  assertSameState(local, remote);
 });
 
 test('a run that goes on from a snapshot is the run that was not interrupted', () => {
