@@ -6,7 +6,7 @@
  *     node --import tsx bench/odc-memory.ts [steps]      prints the row as one JSON object
  *
  * The load is the peer's: random rows, classes of exponential sizes from 20 up. At every step three of ten drawn samples get
- * another class, and one class of 20 loses a member: each step has one merge, of 19 rows, and one split of the largest class.
+ * another class, and a smallest class is brought to 19: each step has a merge, of 19 rows, and a split of the largest class.
  * Shapes: N samples, d columns, K classes, B samples of a step.
  */
 import { fileURLToPath } from 'node:url';
@@ -65,8 +65,8 @@ export function measureOdcMemory(steps: number): OdcMemoryRow {
   const statistics: StepStatistics[] = [];
   let version = -1;
   for (let i = 0; i < WARM_UP + steps; i += 1) {
-    const ids = drawIds(state, rng);
-    const slice = madeWork(state, ids, rng);
+    const { ids, leaving } = drawIds(state, rng);
+    const slice = madeWork(state, ids, leaving, rng);
     const begin = performance.now();
     state.orderFor(ids);
     const outcome = state.commit(i, [slice]);
@@ -125,20 +125,21 @@ function randomRows(): Float32Array {
   return rows;
 }
 
-/** B - 1 samples at random, and a member of a smallest class. */
-function drawIds({ clusters }: OdcState, rng: Rng): Int32Array {
-  const ids = Int32Array.from({ length: BATCH }, () => rng.integer(N));
+/** Samples at random, and as many members of a smallest class as make it small when they leave. */
+function drawIds({ clusters }: OdcState, rng: Rng): { ids: Int32Array; leaving: number } {
   const smallest = clusters.sizes.reduce((best, size, c, all) => (size < all[best]! ? c : best), 0);
-  ids[BATCH - 1] = clusters.membersOf(smallest)[0]!;
-  return ids;
+  const leaving = clusters.sizes[smallest]! - (MIN_SIZE - 1);
+  const ids = Int32Array.from({ length: BATCH }, () => rng.integer(N));
+  ids.set(clusters.membersOf(smallest).subarray(0, leaving), BATCH - leaving);
+  return { ids, leaving };
 }
 
-/** What a worker would send: other unit rows, three of ten with another class, the last one always. */
-function madeWork(state: OdcState, ids: Int32Array, rng: Rng): SliceRows {
+/** What a worker would send: other unit rows, three of ten with another class, those at the end always. */
+function madeWork(state: OdcState, ids: Int32Array, leaving: number, rng: Rng): SliceRows {
   const noise = Float32Array.from({ length: BATCH * DIM }, () => rng.float());
   const old = state.memory.pseudoLabelsOf(ids);
   const pseudoLabels = old.map((label, i) => {
-    const isMoved = i === BATCH - 1 || rng.float() < 0.3;
+    const isMoved = i >= BATCH - leaving || rng.float() < 0.3;
     return isMoved ? (label + 1 + rng.integer(K - 1)) % K : label;
   });
   return { slice: 0, ids, rows: normaliseRows(noise, DIM), pseudoLabels };
@@ -168,5 +169,5 @@ function rowOf(timesMs: readonly number[], statistics: readonly StepStatistics[]
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  console.log(JSON.stringify(measureOdcMemory(Number(process.argv[2] ?? 100))));
+  console.log(JSON.stringify(measureOdcMemory(Number(process.argv[2] ?? 40))));
 }

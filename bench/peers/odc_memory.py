@@ -4,7 +4,7 @@
 Written from this project's specification of what the published method does: all centroids are recomputed from all rows every
 ten steps, sizes are counted over all pseudo-labels wherever they are needed, members are looked for among all of them, and a
 split is the best of ten 2-means. Mixing and the assignment of the batch are left out, as in ours. The load is ours too: classes
-of exponential sizes from 20 up, three of ten drawn samples change their class, and one merge and one split at every step.
+of exponential sizes from 20 up, three of ten drawn samples change their class, and a merge and a split at every step.
 
     python3 bench/peers/odc_memory.py [--steps 20] [--threads 1]
 
@@ -118,9 +118,11 @@ def main():
     times, merged, splits = [], 0, 0
     for step in range(args.steps):
         ids = rng.integers(N, size=BATCH)
-        ids[-1] = np.flatnonzero(labels == np.bincount(labels, minlength=K).argmin())[0]
+        members = np.flatnonzero(labels == np.bincount(labels, minlength=K).argmin())
+        leaving = len(members) - (MIN_SIZE - 1)
+        ids[BATCH - leaving :] = members[:leaving]
         rows = unit(torch.rand(BATCH, DIM))
-        move = (rng.random(BATCH) < 0.3) | (np.arange(BATCH) == BATCH - 1)
+        move = (rng.random(BATCH) < 0.3) | (np.arange(BATCH) >= BATCH - leaving)
         new = np.where(move, (labels[ids] + rng.integers(1, K, size=BATCH)) % K, labels[ids])
 
         begin = time.perf_counter()

@@ -214,10 +214,14 @@ export class SampleMemory implements SampleRows {
         remedy,
       );
     }
-    const bad = rows.findIndex((value) => !Number.isFinite(value));
+    const bad = firstNonFinite(rows);
     if (bad >= 0) {
       const remedy = 'the step was refused; lower the learning rate, or look for damaged images';
-      throw nonFinite(`memory row of sample ${ids[Math.floor(bad / this.#dim)]}`, NaN, remedy);
+      throw nonFinite(
+        `memory row of sample ${ids[Math.floor(bad / this.#dim)]}`,
+        rows[bad]!,
+        remedy,
+      );
     }
   }
 
@@ -239,6 +243,12 @@ function copyRow(
   const source = at * dim;
   const target = place * dim;
   for (let j = 0; j < dim; j += 1) to[target + j] = from[source + j]!;
+}
+
+/** Its place, or -1. A loop: a callback for each of 131,072 values takes longer than all else here. */
+function firstNonFinite(values: Float32Array): number {
+  for (let i = 0; i < values.length; i += 1) if (!Number.isFinite(values[i]!)) return i;
+  return -1;
 }
 
 function outOfTurn(what: string, step: number, due: number) {
