@@ -41,7 +41,9 @@ export function assignRows(
     throw shapeMismatch('centroids', [classes, dim], [values.length]);
   }
   const n = rows.length / dim;
-  const wideRows = Float64Array.from(rows);
+  // A row of zeros makes their number even: the product takes a last odd row alone, and slower than a pair.
+  const padded = n + (n % 2);
+  const wideRows = widenRows(rows, 0, n, dim, new Float64Array(padded * dim));
   const best = new Int32Array(n);
   const scores = new Float64Array(n).fill(-Infinity);
   const tile = new Float64Array(TILE_ROWS * dim);
@@ -52,8 +54,9 @@ export function assignRows(
     const { scale, shift } = scoreTerms(tile, width, dim, metric);
     for (let begin = 0; begin < n; begin += TILE_ROWS) {
       const count = Math.min(TILE_ROWS, n - begin);
-      const part = wideRows.subarray(begin * dim, (begin + count) * dim);
-      multiplyTransposed(part, count, tile, width, dim, products);
+      const pairs = Math.min(TILE_ROWS, padded - begin);
+      const part = wideRows.subarray(begin * dim, (begin + pairs) * dim);
+      multiplyTransposed(part, pairs, tile, width, dim, products);
       for (let i = 0; i < count; i += 1) {
         for (let c = 0; c < width; c += 1) {
           if (isCandidate?.[first + c] === 0) continue;

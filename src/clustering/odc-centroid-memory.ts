@@ -3,8 +3,8 @@
  * which the workers assign by and which are published only now and then. Assigning by live means would be another algorithm.
  * Sources: Zhan et al., CVPR 2020 (arXiv:2006.10645), section 3.2; spec of ODC, sections 6 and 11.
  *
- * Means are not normalised. The code that the paper describes renews only classes that gained or lost members; the released
- * code renews all, since members that stay change too, and so does this. Shapes: K classes, d columns.
+ * Means are not normalised. The paper renews only classes that gained or lost members; its code renews all, since members that
+ * stay change too, and so does this. Shapes: K classes, d columns.
  */
 import { nonFinite, shapeMismatch } from '../errors.ts';
 import type { Centroids } from './odc-assignment.ts';

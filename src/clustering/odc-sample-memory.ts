@@ -245,7 +245,7 @@ function copyRow(
   for (let j = 0; j < dim; j += 1) to[target + j] = from[source + j]!;
 }
 
-/** Its place, or -1. A loop: a callback for each of 131,072 values takes longer than all else here. */
+/** Its place, or -1. */
 function firstNonFinite(values: Float32Array): number {
   for (let i = 0; i < values.length; i += 1) if (!Number.isFinite(values[i]!)) return i;
   return -1;
