@@ -5,12 +5,14 @@
  * An engine that was asked for is never replaced by another in silence.
  */
 import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { setWasmPaths, version_wasm } from '@tensorflow/tfjs-backend-wasm';
 import { engineUnavailable, messageOf } from '../errors.ts';
 import { registerTensorflowKernels } from './tensorflow/register.ts';
 import { registerWasmKernels } from './wasm/register.ts';
+import { setWasmThreads } from './wasm/threads.ts';
 
 export type EngineName = 'tensorflow' | 'wasm';
 
@@ -25,7 +27,10 @@ export interface Engine {
 }
 
 export interface EngineOptions {
-  /** Compute threads of `tensorflow` on CPUs; its runtime decides if absent. `wasm` has one whatever is asked. */
+  /**
+   * Compute threads. If absent, `tensorflow` leaves it to its runtime; `wasm` takes OMP_NUM_THREADS, or as many as there are
+   * cores for this process.
+   */
   readonly threads?: number;
 }
 
@@ -38,11 +43,11 @@ export async function startEngine(
   options: EngineOptions,
 ): Promise<Engine> {
   if (name === 'tensorflow') return startTensorflow(options);
-  if (name === 'wasm') return startWasm('as asked');
+  if (name === 'wasm') return startWasm('as asked', options);
   try {
     return await startTensorflow(options);
   } catch (error) {
-    return await startWasm(`since tensorflow is missing (${messageOf(error)})`);
+    return await startWasm(`since tensorflow is missing (${messageOf(error)})`, options);
   }
 }
 
@@ -67,7 +72,7 @@ async function startTensorflow({ threads }: EngineOptions): Promise<Engine> {
   };
 }
 
-async function startWasm(why: string): Promise<Engine> {
+async function startWasm(why: string, options: EngineOptions): Promise<Engine> {
   const require = createRequire(import.meta.url);
   const binary =
     require.resolve('@tensorflow/tfjs-backend-wasm/wasm-out/tfjs-backend-wasm-simd.wasm');
@@ -76,22 +81,32 @@ async function startWasm(why: string): Promise<Engine> {
     const remedy = 'use a CPU with SSE 4.1 or NEON';
     throw engineUnavailable('wasm', 'this CPU has no SIMD that V8 can use', remedy);
   }
-  await withoutProcessListeners(() => select('wasm'));
-  const { isFused } = registerWasmKernels();
+  const threads = options.threads ?? wasmThreads();
+  const { isFused } = await withoutProcessListeners(async () => {
+    await setWasmThreads(threads);
+    await select('wasm');
+    return registerWasmKernels();
+  });
   const kind = isFused ? 'SIMD with fused multiply-adds' : 'SIMD without fused multiply-adds';
-  const reason = `wasm: ${kind}, one thread, ${why}`;
-  return { name: 'wasm', version: version_wasm, reason, threads: 1 };
+  const reason = `wasm: ${kind}, ${threads === 1 ? 'one thread' : `${threads} threads`}, ${why}`;
+  return { name: 'wasm', version: version_wasm, reason, threads };
+}
+
+/** What a launcher that shares out the cores says, or what there is. */
+function wasmThreads(): number {
+  const given = Number(process.env['OMP_NUM_THREADS']);
+  return Number.isInteger(given) && given > 0 ? given : availableParallelism();
 }
 
 /**
  * Runs `start` and takes away the listeners that it added to the process: the wasm module's answer to any uncaught error
  * of the program is to throw it again from its own file, which hides the error and its exit code.
  */
-async function withoutProcessListeners(start: () => Promise<void>): Promise<void> {
+async function withoutProcessListeners<T>(start: () => Promise<T>): Promise<T> {
   const events = ['uncaughtException', 'unhandledRejection'] as const;
   const before = new Map(events.map((event) => [event, process.rawListeners(event)]));
   try {
-    await start();
+    return await start();
   } finally {
     for (const event of events) {
       for (const listener of process.rawListeners(event)) {

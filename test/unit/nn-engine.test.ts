@@ -16,7 +16,7 @@ test('the wasm engine starts, is the backend, and computes', async () => {
   const listeners = () =>
     (['uncaughtException', 'unhandledRejection'] as const).map((e) => process.listenerCount(e));
   const before = listeners();
-  const engine = await startEngine('wasm', {});
+  const engine = await startEngine('wasm', { threads: 1 });
   assert.deepEqual(listeners(), before, 'errors of the process are left to the process');
   assert.equal(engine.name, 'wasm');
   assert.equal(engine.threads, 1);

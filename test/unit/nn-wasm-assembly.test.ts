@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { advance, assembleModule, local, repeat, v128 } from '../../src/nn/wasm/assembler.ts';
-import { createKernels } from '../../src/nn/wasm/kernels.ts';
+import { compileKernels, instantiateKernels } from '../../src/nn/wasm/kernels.ts';
 import { PANEL, TILE_ROWS } from '../../src/nn/wasm/matrix-kernels.ts';
 import { assertClose, centredValues } from '../support/nn-arrays.ts';
 
@@ -28,6 +28,10 @@ function createHeap() {
       return array;
     },
   };
+}
+
+function createKernels(memory: WebAssembly.Memory, allowFused: boolean) {
+  return instantiateKernels(compileKernels(false, allowFused).module, memory);
 }
 
 test('an assembled loop runs as often as it says, with offsets and steps of one byte and more', () => {
@@ -107,37 +111,89 @@ for (const allowFused of [true, false]) {
     });
 
     test(`outer products of ${height} elements are added to what is there, ${kind}`, () => {
-      const [windows, panels, dColumns, outColumns] = [5, 2, 20, 18];
+      const [windows, panels, outColumns] = [5, 2, 18];
+      const columns = panels * PANEL;
       const heap = createHeap();
-      const { addOuterProducts } = createKernels(heap.memory, allowFused);
-      const a = heap.floats(centredValues(1, 40));
-      const begins = [0, 9, 3, 30, 17];
-      const d = heap.floats(centredValues(2, windows * dColumns));
+      const kernels = createKernels(heap.memory, allowFused);
+      const a = heap.floats(centredValues(1, windows * TILE_ROWS));
+      const b = heap.floats(centredValues(2, windows * columns));
       const before = centredValues(3, height * outColumns);
-      const out = heap.floats(before);
-      const windowOffsets = heap.ints(begins.map((begin) => 4 * begin));
-      addOuterProducts[height]!(
-        a.byteOffset,
-        windowOffsets.byteOffset,
-        windows,
-        d.byteOffset,
-        4 * dColumns,
-        out.byteOffset,
-        4 * outColumns,
-        panels,
-      );
       const expected = Float64Array.from(before, (value, at) => {
         const [i, column] = [Math.floor(at / outColumns), at % outColumns];
-        if (column >= panels * PANEL) return value;
-        return begins.reduce(
-          (sum, begin, m) => sum + a[begin + i]! * d[m * dColumns + column]!,
-          value,
-        );
+        if (column >= columns) return value;
+        let sum = value;
+        for (let m = 0; m < windows; m += 1) {
+          const row = Math.floor(column / PANEL) * windows + m;
+          sum += a[m * TILE_ROWS + i]! * b[row * PANEL + (column % PANEL)]!;
+        }
+        return sum;
       });
-      assertClose(out, expected, FLOAT32_SUMS);
+      for (const multiply of [kernels.addOuterProducts, kernels.continueOuterProducts]) {
+        const out = heap.floats(before);
+        const [from, along, to] = [a.byteOffset, b.byteOffset, out.byteOffset];
+        multiply[height]!(from, windows, along, to, 4 * outColumns, panels);
+        assertClose(out, expected, FLOAT32_SUMS);
+      }
+    });
+
+    test(`a tile of ${height} elements of each window is gathered`, () => {
+      const heap = createHeap();
+      const { gatherTile } = createKernels(heap.memory, allowFused);
+      const a = heap.floats(centredValues(1, 40));
+      const begins = [0, 9, 3, 30, 17];
+      const windowOffsets = heap.ints(begins.map((begin) => 4 * begin));
+      const target = heap.floats(new Float32Array(begins.length * TILE_ROWS).fill(9));
+      const { byteOffset } = windowOffsets;
+      gatherTile[height]!(a.byteOffset, byteOffset, begins.length, target.byteOffset);
+      const expected = begins.flatMap((begin) =>
+        Array.from({ length: TILE_ROWS }, (_, i) => (i < height ? a[begin + i]! : 9)),
+      );
+      assert.deepEqual([...target], expected);
     });
   }
 }
+
+test('outer products that go on from what is there have the bits of a product with windows', () => {
+  const [elements, first] = [37, 14];
+  const heap = createHeap();
+  const kernels = createKernels(heap.memory, true);
+  const a = heap.floats(centredValues(1, TILE_ROWS * elements));
+  const turned = heap.floats(
+    Float32Array.from(a, (_, at) => a[(at % TILE_ROWS) * elements + Math.floor(at / TILE_ROWS)]!),
+  );
+  const b = heap.floats(centredValues(2, elements * PANEL));
+  const [bias, floor] = [heap.floats(new Float32Array(PANEL)), heap.floats([-Infinity])];
+  const rows = Array.from({ length: TILE_ROWS }, (_, i) => i);
+  const windowOffsets = heap.ints(rows.map((i) => 4 * i * elements));
+  const outOffsets = heap.ints(rows.map((i) => 4 * i * PANEL));
+  const [whole, parts] = [1, 2].map(() => heap.floats(new Float32Array(TILE_ROWS * PANEL))) as [
+    Float32Array,
+    Float32Array,
+  ];
+  kernels.windowsTimesMatrix[TILE_ROWS]!(
+    a.byteOffset,
+    windowOffsets.byteOffset,
+    whole.byteOffset,
+    outOffsets.byteOffset,
+    b.byteOffset,
+    bias.byteOffset,
+    floor.byteOffset,
+    1,
+    1,
+    elements,
+    0,
+  );
+  for (const [begin, count] of [
+    [0, first],
+    [first, elements - first],
+  ] as const) {
+    const at = turned.byteOffset + 4 * TILE_ROWS * begin;
+    const along = b.byteOffset + 4 * PANEL * begin;
+    const to = parts.byteOffset;
+    kernels.continueOuterProducts[TILE_ROWS]!(at, count, along, to, 4 * PANEL, 1);
+  }
+  assert.deepEqual(parts, whole);
+});
 
 test('column sums are added in float64', () => {
   const [rows, channels, groups] = [6, 11, 2];
@@ -150,7 +206,8 @@ test('column sums are added in float64', () => {
   const b = heap.floats(centredValues(2, rows * channels));
   const sums = new Float64Array(heap.memory.buffer, 4096, groups * 8);
   sums.fill(0.5);
-  addColumnSums(a.byteOffset, b.byteOffset, 4 * channels, rows, sums.byteOffset, groups);
+  const { byteOffset: unused } = b;
+  addColumnSums(a.byteOffset, b.byteOffset, unused, 4 * channels, rows, sums.byteOffset, groups);
   for (let c = 0; c < 4 * groups; c += 1) {
     let [sum, product] = [0.5, 0.5];
     for (let row = 0; row < rows; row += 1) {

@@ -66,6 +66,11 @@ const CONVOLUTIONS: readonly {
   { x: [1, 14, 14, 3], kernel: 7, stride: 2, pad: 'same', out: 4 },
   { x: [1, 15, 15, 2], kernel: 7, stride: 4, pad: 'valid', out: 3 },
   { x: [2, 30, 30, 2], kernel: 11, stride: 4, pad: explicit(2, 2, 2, 2), out: 9 },
+  // Those of ResNet-50, and a sum over more windows than a block has, with more columns.
+  { x: [1, 18, 18, 3], kernel: 7, stride: 2, pad: explicit(3, 3, 3, 3), out: 8 },
+  { x: [2, 8, 8, 6], kernel: 3, stride: 2, pad: explicit(1, 1, 1, 1), out: 8 },
+  { x: [2, 8, 8, 16], kernel: 1, stride: 2, pad: explicit(0, 0, 0, 0), out: 24 },
+  { x: [2, 17, 17, 8], kernel: 1, stride: 1, pad: explicit(0, 0, 0, 0), out: 264 },
 ];
 
 for (const { x, kernel, stride, pad, out } of CONVOLUTIONS) {
@@ -232,14 +237,25 @@ test('products of batches of matrices are left to the backend', async () => {
 
 test('a row of a product has the same bits whatever rows are beside it', async () => {
   await tf.setBackend('wasm');
-  tf.tidy(() => {
-    const [a, b] = [seeded(6, [11, 50]), seeded(7, [50, 20])];
-    const all = tf.matMul(a, b).dataSync();
-    for (let row = 0; row < 11; row += 1) {
-      const alone = tf.matMul(tf.slice(a, [row, 0], [1, 50]), b).dataSync();
-      assert.deepEqual(alone, all.slice(row * 20, (row + 1) * 20), `row ${row}`);
-    }
-  });
+  // Products of few rows go another way than those of many, and long sums are done in parts.
+  const [rows, inner, columns] = [90, 300, 100];
+  for (const turnB of [false, true]) {
+    tf.tidy(() => {
+      const b = seeded(7, turnB ? [columns, inner] : [inner, columns]);
+      const a = seeded(6, [rows, inner]);
+      const all = tf.matMul(a, b, false, turnB).dataSync();
+      for (const [first, count] of [
+        [0, 1],
+        [7, 11],
+        [20, 64],
+        [10, 65],
+      ] as const) {
+        const some = tf.matMul(tf.slice(a, [first, 0], [count, inner]), b, false, turnB);
+        const expected = all.slice(first * columns, (first + count) * columns);
+        assert.deepEqual(some.dataSync(), expected, `${count} rows, ${turnB}`);
+      }
+    });
+  }
 });
 
 test('batch norm over more rows than a block, and channels in and beyond groups of four', async () => {

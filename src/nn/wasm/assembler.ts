@@ -4,6 +4,9 @@
  * of the relaxed SIMD extension.
  */
 
+/** Pages of 64 KiB that 32-bit addresses reach: 4 GiB. */
+export const MAX_PAGES = 65_536;
+
 /** Encoded instructions; they concatenate. */
 export type Code = readonly number[];
 
@@ -33,6 +36,18 @@ export const i32 = {
   sub: [0x6b] as Code,
 };
 
+export const f32 = {
+  load: (offset: number): Code => [0x2a, 2, ...unsigned(offset)],
+  store: (offset: number): Code => [0x38, 2, ...unsigned(offset)],
+};
+
+export const memory = {
+  /** Takes target, source and bytes from the stack. */
+  copy: [0xfc, 0x0a, 0x00, 0x00] as Code,
+  /** Takes target, the byte's value and bytes from the stack. */
+  fill: [0xfc, 0x0b, 0x00] as Code,
+};
+
 export const v128 = {
   load: (offset: number): Code => [...simd(0x00), 2, ...unsigned(offset)],
   store: (offset: number): Code => [...simd(0x0b), 2, ...unsigned(offset)],
@@ -50,6 +65,7 @@ export const v128 = {
 export const f32x4 = {
   /** All bits set where equal, none where not. */
   equal: simd(0x41),
+  greater: simd(0x44),
   add: simd(0xe4),
   mul: simd(0xe6),
   max: simd(0xe9),
@@ -94,15 +110,22 @@ export function repeat(counter: number, body: Code): Code {
   ];
 }
 
-/** A module with these functions; its one import is the memory they work in, `env.memory`. */
-export function assembleModule(functions: readonly WasmFunction[]): Uint8Array<ArrayBuffer> {
+/**
+ * A module with these functions; its one import is the memory they work in, `env.memory`.
+ * @param isShared whether that memory is shared with other threads, and may grow to 4 GiB
+ */
+export function assembleModule(
+  functions: readonly WasmFunction[],
+  isShared = false,
+): Uint8Array<ArrayBuffer> {
   const [i32Type, v128Type, functionType] = [0x7f, 0x7b, 0x60];
   const types = functions.map(({ params }) => [
     functionType,
     ...vector(Array<Code>(params).fill([i32Type])),
     ...vector([]),
   ]);
-  const memory = [...text('env'), ...text('memory'), 0x02, 0x00, ...unsigned(0)];
+  const limits = isShared ? [0x03, ...unsigned(0), ...unsigned(MAX_PAGES)] : [0x00, ...unsigned(0)];
+  const imported = [...text('env'), ...text('memory'), 0x02, ...limits];
   const exported = functions.map(({ name }, i) => [...text(name), 0x00, ...unsigned(i)]);
   const codes = functions.map(({ i32Locals, v128Locals, body }) => {
     const locals = vector([
@@ -114,7 +137,7 @@ export function assembleModule(functions: readonly WasmFunction[]): Uint8Array<A
   return Uint8Array.from([
     ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
     ...section(1, vector(types)),
-    ...section(2, vector([memory])),
+    ...section(2, vector([imported])),
     ...section(3, vector(functions.map((_, i) => unsigned(i)))),
     ...section(7, vector(exported)),
     ...section(10, vector(codes)),
@@ -133,16 +156,16 @@ function vector(items: readonly Code[]): Code {
   return [...unsigned(items.length), ...items.flat()];
 }
 
-function text(value: string): Code {
+export function text(value: string): Code {
   return sized([...Buffer.from(value)]);
 }
 
-function sized(content: Code): Code {
+export function sized(content: Code): Code {
   return [...unsigned(content.length), ...content];
 }
 
 /** LEB128 */
-function unsigned(value: number): Code {
+export function unsigned(value: number): Code {
   return value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...unsigned(value >>> 7)];
 }
 

@@ -7,6 +7,8 @@
 import * as tf from '@tensorflow/tfjs';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import { hasKernel } from '../operations.ts';
+import { compileKernels, instantiateKernels, type Kernels } from './kernels.ts';
+import { soloTeam, startTeam, type Team } from './team.ts';
 
 export type Inputs = Readonly<Record<string, tf.TensorInfo>>;
 
@@ -16,6 +18,37 @@ export type WasmKernel = (
   inputs: Inputs,
   attributes: Readonly<Record<string, unknown>>,
 ) => tf.TensorInfo | tf.TensorInfo[];
+
+const teamByMemory = new WeakMap<WebAssembly.Memory, Team>();
+
+/** Those who compute over the backend's memory: the asking thread alone, if nobody has been given to it. */
+export function teamOf(backend: BackendWasm): Team {
+  const memory = memoryOf(backend);
+  const team = teamByMemory.get(memory) ?? soloTeam(kernelsOver(memory));
+  teamByMemory.set(memory, team);
+  return team;
+}
+
+/** Gives a backend over shared memory a team, before it computes anything. */
+export async function giveTeam(backend: BackendWasm, threads: number): Promise<Team> {
+  const memory = memoryOf(backend);
+  const { module } = compileKernels(true);
+  const team = await startTeam(threads, instantiateKernels(module, memory), module, memory);
+  teamByMemory.set(memory, team);
+  return team;
+}
+
+function kernelsOver(memory: WebAssembly.Memory): Kernels {
+  return instantiateKernels(compileKernels(isShared(memory)).module, memory);
+}
+
+function isShared({ buffer }: WebAssembly.Memory): boolean {
+  return (buffer as ArrayBuffer | SharedArrayBuffer) instanceof SharedArrayBuffer;
+}
+
+function memoryOf({ wasm }: BackendWasm): WebAssembly.Memory {
+  return (wasm as unknown as { asm: { memory: WebAssembly.Memory } }).asm.memory;
+}
 
 /** Puts a kernel in the place of the backend's own of that name, or adds one. */
 export function registerWasmKernel(kernelName: string, kernel: WasmKernel): void {

@@ -6,14 +6,15 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
-import { Scratch, allocate, viewOf, type WasmKernel } from './backend.ts';
+import { Scratch, addressOf, allocate, teamOf, viewOf, type WasmKernel } from './backend.ts';
 import {
   PLAIN,
   multiplyTransposedWindows,
   multiplyWindows,
+  plainMatrix,
   rowOffsetsOf,
   type Epilogue,
-  type StridedMatrix,
+  type PlacedMatrix,
   type Windows,
 } from './window-products.ts';
 
@@ -58,7 +59,7 @@ export const convFilterGradient: WasmKernel = (backend, { x, dy }, attributes) =
 export const convInputGradient: WasmKernel = (backend, { dy, filter }, attributes) => {
   const inputShape = attributes['inputShape'] as Shape4;
   const geometry = geometryOf(inputShape, filter!.shape as Shape4, attributes);
-  const { batchSize, inChannels, outChannels, outHeight, outWidth, padInfo } = geometry;
+  const { batchSize, outChannels, outHeight, outWidth, padInfo } = geometry;
   const { filterHeight, filterWidth, strideHeight, strideWidth } = geometry;
   const rows = phasesOf(filterHeight, strideHeight, padInfo.top, geometry.inHeight);
   const columns = phasesOf(filterWidth, strideWidth, padInfo.left, geometry.inWidth);
@@ -79,14 +80,9 @@ export const convInputGradient: WasmKernel = (backend, { dy, filter }, attribute
         offsets: pixelOffsets(padded, row.windows, column.windows),
         segments: row.taps,
         segmentLength: column.taps * outChannels,
-        segmentStep: width * outChannels * BYTES,
+        segmentStep: width * outChannels,
       };
-      const taps: StridedMatrix = {
-        source: filter!,
-        starts: tapStarts(row, column, geometry),
-        columns: inChannels,
-        columnStride: outChannels,
-      };
+      const taps = tapsOf(filter!, row, column, geometry);
       const outputs = pixelOffsets(imagesOf(inputShape), row.inputs, column.inputs);
       multiplyWindows(backend, windows, taps, PLAIN, dx, outputs);
     }
@@ -123,10 +119,8 @@ function convolve(
   const y = allocate(backend, geometry.outShape);
   const windows = inputWindows(backend, x, geometry, scratch);
   const columns = geometry.outChannels;
-  const elements = windows.segments * windows.segmentLength;
-  const starts = Int32Array.from({ length: elements }, (_, e) => e * columns);
   const rowOffsets = rowOffsetsOf(windows.offsets.length, columns);
-  const matrix = { source: filter, starts, columns, columnStride: 1 };
+  const matrix = plainMatrix(filter, windows.segments * windows.segmentLength, columns);
   multiplyWindows(backend, windows, matrix, epilogue, y, rowOffsets);
   scratch.free();
   return y;
@@ -162,7 +156,7 @@ function inputWindows(
     ),
     segments: filterHeight,
     segmentLength: filterWidth * channels,
-    segmentStep: padded.width * channels * BYTES,
+    segmentStep: padded.width * channels,
   };
 }
 
@@ -196,20 +190,28 @@ function tapsAtMost(kernel: number, stride: number): number {
   return Math.ceil(kernel / stride);
 }
 
-/** Where the filter's rows [K] of a phase's taps begin: the last tap first, since it meets the first output. */
-function tapStarts(row: Phase, column: Phase, geometry: Geometry): Int32Array {
-  const { filterWidth, strideHeight, strideWidth, inChannels, outChannels } = geometry;
-  const starts = new Int32Array(row.taps * column.taps * outChannels);
-  let element = 0;
-  for (let i = row.taps - 1; i >= 0; i -= 1) {
-    for (let j = column.taps - 1; j >= 0; j -= 1) {
-      const y = row.firstTap + i * strideHeight;
-      const x = column.firstTap + j * strideWidth;
-      const start = (y * filterWidth + x) * inChannels * outChannels;
-      for (let k = 0; k < outChannels; k += 1, element += 1) starts[element] = start + k;
-    }
-  }
-  return starts;
+/** A phase's taps as a matrix [taps x K, C]: the last tap first, since it meets the first output. */
+function tapsOf(
+  filter: tf.TensorInfo,
+  row: Phase,
+  column: Phase,
+  { filterWidth, strideHeight, strideWidth, inChannels, outChannels }: Geometry,
+): PlacedMatrix {
+  const lastRow = row.firstTap + (row.taps - 1) * strideHeight;
+  const lastColumn = column.firstTap + (column.taps - 1) * strideWidth;
+  const tapSize = inChannels * outChannels;
+  return {
+    source: filter,
+    first: (lastRow * filterWidth + lastColumn) * tapSize,
+    tapRows: row.taps,
+    tapColumns: column.taps,
+    tapRowStep: -strideHeight * filterWidth * tapSize,
+    tapColumnStep: -strideWidth * tapSize,
+    tapLength: outChannels,
+    elementStep: 1,
+    columnStep: outChannels,
+    columns: inChannels,
+  };
 }
 
 interface Images {
@@ -251,17 +253,16 @@ function padImages(
   scratch: Scratch,
 ): tf.TensorInfo {
   const { batch, height, width, channels } = imagesOf(source.shape as Shape4);
+  const pixelBytes = channels * BYTES;
   const padded = scratch.floats(batch * target.height * target.width * channels);
-  const from = viewOf(backend, source);
-  const to = viewOf(backend, padded).fill(0);
-  const row = width * channels;
-  for (let b = 0; b < batch; b += 1) {
-    for (let y = 0; y < height; y += 1) {
-      const begin = (b * height + y) * row;
-      const at = ((b * target.height + top + y) * target.width + left) * channels;
-      to.set(from.subarray(begin, begin + row), at);
-    }
-  }
+  const operands = {
+    ...{ source: addressOf(backend, source), target: addressOf(backend, padded) },
+    ...{ rows: height, rowBytes: width * pixelBytes },
+    imageBytes: target.height * target.width * pixelBytes,
+    paddedRowBytes: target.width * pixelBytes,
+    offset: (top * target.width + left) * pixelBytes,
+  };
+  teamOf(backend).run('padImage', operands, batch);
   return padded;
 }
 

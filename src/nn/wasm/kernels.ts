@@ -1,31 +1,35 @@
 /** The kernels written for this project, as functions over the memory of the wasm backend. */
 import { setFlagsFromString } from 'node:v8';
-import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import { assembleModule } from './assembler.ts';
 import { channelKernelCode, channelKernelsOf, type ChannelKernels } from './channel-kernels.ts';
+import { copyKernelCode, copyKernelsOf, type CopyKernels } from './copy-kernels.ts';
 import { matrixKernelCode, matrixKernelsOf, type MatrixKernels } from './matrix-kernels.ts';
 
-export interface Kernels extends MatrixKernels, ChannelKernels {
+export type Kernels = MatrixKernels & ChannelKernels & CopyKernels;
+
+export interface KernelModule {
+  /** Compiled; other threads of the process may instantiate it too. */
+  readonly module: WebAssembly.Module;
   /** Whether multiply-adds are fused; results then differ in rounding from those of machines where they are not. */
   readonly isFused: boolean;
 }
 
-const kernelsByMemory = new WeakMap<WebAssembly.Memory, Kernels>();
-
-/** The kernels over the backend's own memory, made when first asked for. */
-export function kernelsOf({ wasm }: BackendWasm): Kernels {
-  const { memory } = (wasm as unknown as { asm: { memory: WebAssembly.Memory } }).asm;
-  const kernels = kernelsByMemory.get(memory) ?? createKernels(memory, true);
-  kernelsByMemory.set(memory, kernels);
-  return kernels;
+/**
+ * @param isShared whether the memory they will work in is
+ * @param allowFused false keeps to plain multiply and add
+ */
+export function compileKernels(isShared: boolean, allowFused = true): KernelModule {
+  const isFused = allowFused && canFuse();
+  const functions = [...matrixKernelCode(isFused), ...channelKernelCode(), ...copyKernelCode()];
+  return { module: new WebAssembly.Module(assembleModule(functions, isShared)), isFused };
 }
 
-/** @param allowFused false keeps to plain multiply and add */
-export function createKernels(memory: WebAssembly.Memory, allowFused: boolean): Kernels {
-  const isFused = allowFused && canFuse();
-  const code = assembleModule([...matrixKernelCode(isFused), ...channelKernelCode()]);
-  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(code), { env: { memory } });
-  return { isFused, ...matrixKernelsOf(exports), ...channelKernelsOf(exports) };
+export function instantiateKernels(
+  module: WebAssembly.Module,
+  memory: WebAssembly.Memory,
+): Kernels {
+  const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+  return { ...matrixKernelsOf(exports), ...channelKernelsOf(exports), ...copyKernelsOf(exports) };
 }
 
 /** Node 20 has relaxed SIMD behind a flag of V8, Node 22 without. */

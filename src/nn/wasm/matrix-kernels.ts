@@ -57,20 +57,17 @@ export type WindowsTimesMatrix = (
 ) => void;
 
 /**
- * out[i, :] += sum over m of (element i of window m) d[m, :], for as many consecutive elements as the tile is high.
- * @param a address of the windows' operand, at the first of the elements
- * @param windowOffsets as above
+ * out[i, :] += sum over m of a[m, i] b[m, :], for as many i as the tile is high.
+ * @param a address of a tile's elements: by window, TILE_ROWS floats each
  * @param windows how many, at least 1
- * @param d address of d, whose rows are `dStride` bytes apart
+ * @param b address of a packed matrix, as above, with one row for each window
  * @param out address of out, whose rows are `outStride` bytes apart
  * @param panels at least 1
  */
 export type AddOuterProducts = (
   a: number,
-  windowOffsets: number,
   windows: number,
-  d: number,
-  dStride: number,
+  b: number,
   out: number,
   outStride: number,
   panels: number,
@@ -79,7 +76,10 @@ export type AddOuterProducts = (
 export interface MatrixKernels {
   /** By the tile's height, 1 to TILE_ROWS; the element 0 is not used. */
   readonly windowsTimesMatrix: readonly WindowsTimesMatrix[];
+  /** Sums by themselves, then adds: long sums in parts lose less. */
   readonly addOuterProducts: readonly AddOuterProducts[];
+  /** Goes on from what is there: in many parts the same bits as in one, and as `windowsTimesMatrix`. */
+  readonly continueOuterProducts: readonly AddOuterProducts[];
 }
 
 /** Heights of tiles. */
@@ -88,7 +88,8 @@ const HEIGHTS = range(1, TILE_ROWS);
 export function matrixKernelCode(isFused: boolean): WasmFunction[] {
   return HEIGHTS.flatMap((height) => [
     windowsTimesMatrixCode(height, isFused),
-    addOuterProductsCode(height, isFused),
+    outerProductsCode('outer', height, isFused),
+    outerProductsCode('chain', height, isFused),
   ]);
 }
 
@@ -99,6 +100,7 @@ export function matrixKernelsOf(functions: Readonly<Record<string, unknown>>): M
   return {
     windowsTimesMatrix: named('windows') as WindowsTimesMatrix[],
     addOuterProducts: named('outer') as AddOuterProducts[],
+    continueOuterProducts: named('chain') as AddOuterProducts[],
   };
 }
 
@@ -160,48 +162,57 @@ function windowsTimesMatrixCode(height: number, isFused: boolean): WasmFunction 
   };
 }
 
-function addOuterProductsCode(height: number, isFused: boolean): WasmFunction {
-  const params = 8;
-  const [a, windowOffsets, windows, d, dStride, out, outStride, panels] = range(
-    0,
-    params,
-  ) as Repeated<typeof params>;
-  const [window, offset, dRow, outRow, element] = range(params, 5) as Repeated<5>;
-  const left = range(params + 5, height);
-  const right = range(params + 5 + height, height);
-  const [dLeft, dRight, splat] = range(params + 5 + 2 * height, 3) as Repeated<3>;
+function outerProductsCode(
+  kind: 'outer' | 'chain',
+  height: number,
+  isFused: boolean,
+): WasmFunction {
+  const params = 6;
+  const [a, windows, b, out, outStride, panels] = range(0, params) as Repeated<typeof params>;
+  const [window, element, outRow] = range(params, 3) as Repeated<3>;
+  const left = range(params + 3, height);
+  const right = range(params + 3 + height, height);
+  const [bLeft, bRight, splat] = range(params + 3 + 2 * height, 3) as Repeated<3>;
 
+  const begin: Record<typeof kind, Code> = {
+    outer: [...left, ...right].flatMap((sum) => [...v128.zero, ...local.set(sum)]),
+    chain: [
+      ...[...local.get(out), ...local.set(outRow)],
+      ...left.flatMap((sum, i) => [
+        ...[...local.get(outRow), ...v128.load(0), ...local.set(sum)],
+        ...[...local.get(outRow), ...v128.load(16), ...local.set(right[i]!)],
+        ...addTo(outRow, outStride),
+      ]),
+    ],
+  };
+  const storeSum = kind === 'outer' ? addToMemory : setMemory;
   const panel: Code = [
-    ...[...left, ...right].flatMap((sum) => [...v128.zero, ...local.set(sum)]),
+    ...begin[kind],
     ...[...local.get(windows), ...local.set(window)],
-    ...[...local.get(windowOffsets), ...local.set(offset)],
-    ...[...local.get(d), ...local.set(dRow)],
+    ...[...local.get(a), ...local.set(element)],
     ...repeat(window, [
-      ...[...local.get(dRow), ...v128.load(0), ...local.set(dLeft)],
-      ...[...local.get(dRow), ...v128.load(16), ...local.set(dRight)],
-      ...addTo(dRow, dStride),
-      ...[...local.get(a), ...local.get(offset), ...i32.load(0), ...i32.add],
-      ...local.set(element),
-      ...advance(offset, 4),
+      ...[...local.get(b), ...v128.load(0), ...local.set(bLeft)],
+      ...[...local.get(b), ...v128.load(16), ...local.set(bRight)],
+      ...advance(b, PANEL_BYTES),
       ...left.flatMap((sum, i) => [
         ...[...local.get(element), ...v128.loadSplat(4 * i), ...local.set(splat)],
-        ...multiplyAdd(sum, splat, dLeft, isFused),
-        ...multiplyAdd(right[i]!, splat, dRight, isFused),
+        ...multiplyAdd(sum, splat, bLeft, isFused),
+        ...multiplyAdd(right[i]!, splat, bRight, isFused),
       ]),
+      ...advance(element, 4 * TILE_ROWS),
     ]),
     ...[...local.get(out), ...local.set(outRow)],
     ...left.flatMap((sum, i) => [
-      ...addToMemory(outRow, 0, sum),
-      ...addToMemory(outRow, 16, right[i]!),
+      ...storeSum(outRow, 0, sum),
+      ...storeSum(outRow, 16, right[i]!),
       ...addTo(outRow, outStride),
     ]),
-    ...advance(d, PANEL_BYTES),
     ...advance(out, PANEL_BYTES),
   ];
   return {
-    name: `outer${height}`,
+    name: `${kind}${height}`,
     params,
-    i32Locals: 5,
+    i32Locals: 3,
     v128Locals: 2 * height + 3,
     body: repeat(panels, panel),
   };
@@ -221,4 +232,9 @@ function addToMemory(address: number, offset: number, value: number): Code {
     ...[...local.get(address), ...local.get(address), ...v128.load(offset)],
     ...[...local.get(value), ...f32x4.add, ...v128.store(offset)],
   ];
+}
+
+/** The four floats at an address = local `value` */
+function setMemory(address: number, offset: number, value: number): Code {
+  return [...local.get(address), ...local.get(value), ...v128.store(offset)];
 }

@@ -4,13 +4,15 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
-import { allocate, type WasmKernel } from './backend.ts';
+import { Scratch, allocate, type WasmKernel } from './backend.ts';
 import {
   PLAIN,
   matrixRows,
   multiplyTransposedWindows,
   multiplyWindows,
+  plainMatrix,
   rowOffsetsOf,
+  transposeMatrix,
 } from './window-products.ts';
 
 /** In place of the backend's kernel. @param stock the backend's own kernel */
@@ -28,6 +30,10 @@ export function matrixProduct(stock: WasmKernel): WasmKernel {
   };
 }
 
+/** Rows up to which packing the right matrix, which is read only once for each, would cost more than it saves. */
+const FEW_ROWS = 64;
+
+/** Each way to the product sums in the same order: the bits of a row do not depend on how many there are. */
 function plainTimes(
   backend: BackendWasm,
   a: tf.TensorInfo,
@@ -37,10 +43,27 @@ function plainTimes(
   const [rows, inner] = sidesOf(a);
   const columns = sidesOf(b)[isBTurned ? 0 : 1];
   const product = allocate(backend, [...leadingOf(a, b), rows, columns]);
-  const starts = Int32Array.from({ length: inner }, (_, e) => (isBTurned ? e : e * columns));
-  const matrix = { source: b, starts, columns, columnStride: isBTurned ? inner : 1 };
-  const windows = matrixRows(a, rows, inner);
-  multiplyWindows(backend, windows, matrix, PLAIN, product, rowOffsetsOf(rows, columns));
+  if (rows > FEW_ROWS || columns < rows) {
+    const matrix = plainMatrix(b, inner, columns, isBTurned);
+    const rowOffsets = rowOffsetsOf(rows, columns);
+    multiplyWindows(backend, matrixRows(a, rows, inner), matrix, PLAIN, product, rowOffsets);
+    return product;
+  }
+  const scratch = new Scratch(backend);
+  if (isBTurned) {
+    // transpose(b transpose(a)): the large matrix is read once, row by row.
+    const turned = scratch.floats(columns * rows);
+    const matrix = plainMatrix(a, inner, rows, true);
+    const rowOffsets = rowOffsetsOf(columns, rows);
+    multiplyWindows(backend, matrixRows(b, columns, inner), matrix, PLAIN, turned, rowOffsets);
+    transposeMatrix(backend, turned, [columns, rows], product);
+  } else {
+    const turned = scratch.floats(inner * rows);
+    transposeMatrix(backend, a, [rows, inner], turned);
+    const windows = matrixRows(turned, inner, rows);
+    multiplyTransposedWindows(backend, windows, b, columns, product, 'sequence');
+  }
+  scratch.free();
   return product;
 }
 

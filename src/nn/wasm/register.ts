@@ -1,6 +1,5 @@
 /** Gives the wasm backend the kernels that training needs and upstream lacks, or has slow or wrong. */
 import * as tf from '@tensorflow/tfjs';
-import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import { BATCH_NORM_GRADIENT_KERNEL, BATCH_NORM_KERNEL } from '../operations.ts';
 import { registerWasmKernel, stockKernel } from './backend.ts';
 import { trainingBatchNorm, trainingBatchNormGradient } from './batch-norm.ts';
@@ -10,9 +9,9 @@ import {
   convolution,
   fusedConvolution,
 } from './convolution.ts';
-import { kernelsOf } from './kernels.ts';
+import { compileKernels } from './kernels.ts';
 import { matrixProduct } from './matrix-product.ts';
-import { maxPoolGradient } from './max-pool-gradient.ts';
+import { maxPool, maxPoolGradient } from './max-pool.ts';
 
 let isRegistered = false;
 
@@ -21,13 +20,14 @@ let isRegistered = false;
  * @returns whether multiply-adds are fused: results of engines that differ in it differ in rounding
  */
 export function registerWasmKernels(): { isFused: boolean } {
-  const { isFused } = kernelsOf(tf.backend() as unknown as BackendWasm);
+  const { isFused } = compileKernels(false);
   if (isRegistered) return { isFused };
   isRegistered = true;
   registerWasmKernel(tf.Conv2D, convolution(stockKernel(tf.Conv2D)));
   registerWasmKernel(tf.FusedConv2D, fusedConvolution(stockKernel(tf.FusedConv2D)));
   registerWasmKernel(tf.Conv2DBackpropFilter, convFilterGradient);
   registerWasmKernel(tf.Conv2DBackpropInput, convInputGradient);
+  registerWasmKernel(tf.MaxPool, maxPool(stockKernel(tf.MaxPool)));
   registerWasmKernel(tf.MaxPoolGrad, maxPoolGradient);
   registerWasmKernel(tf.BatchMatMul, matrixProduct(stockKernel(tf.BatchMatMul)));
   registerWasmKernel(BATCH_NORM_KERNEL, trainingBatchNorm);

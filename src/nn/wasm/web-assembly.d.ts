@@ -8,12 +8,16 @@ declare namespace WebAssembly {
   }
   type Module = object;
 
-  /** @param limits in pages of 64 KiB */
-  const Memory: new (limits: { readonly initial: number }) => Memory;
+  /** @param limits in pages of 64 KiB; a shared memory needs a maximum */
+  const Memory: new (limits: {
+    readonly initial: number;
+    readonly maximum?: number;
+    readonly shared?: boolean;
+  }) => Memory;
   const Module: new (code: Uint8Array) => Module;
   const Instance: new (
     module: Module,
-    imports: Readonly<Record<string, Readonly<Record<string, Memory>>>>,
+    imports: Readonly<Record<string, Readonly<Record<string, unknown>>>>,
   ) => Instance;
   function validate(code: Uint8Array): boolean;
 }

@@ -1,13 +1,14 @@
 /**
- * Matrix products with the windows of a tensor on the heap, cut into tiles for the kernels: a convolution forward and back
- * is three such products, a fully connected layer too. Columns that do not fill a panel are computed beside, and copied.
- * Shapes: M windows of E elements, N columns. Offsets are in bytes.
+ * Matrix products with the windows of a tensor on the heap: a convolution forward and back is three such products, a fully
+ * connected layer too. Columns that do not fill a panel are computed beside, and copied.
+ * Shapes: M windows of E elements, N columns. Offsets are in bytes, steps in floats.
  */
 import type * as tf from '@tensorflow/tfjs';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
-import { Scratch, addressOf, viewOf } from './backend.ts';
-import { kernelsOf, type Kernels } from './kernels.ts';
+import { Scratch, addressOf, teamOf, viewOf } from './backend.ts';
 import { PANEL, TILE_ROWS } from './matrix-kernels.ts';
+import type { Team } from './team.ts';
+import { BLOCK_PANELS, OUTER_SCRATCH_BYTES } from './window-jobs.ts';
 
 /** M stretches of a tensor, which may overlap: each of `segments` segments, a fixed step apart. */
 export interface Windows {
@@ -22,12 +23,21 @@ export interface Windows {
   readonly segmentStep: number;
 }
 
-/** A matrix [E, N] where it lies: element e of column j is `starts[e] + j * columnStride` floats into the source. */
-export interface StridedMatrix {
+/**
+ * A matrix [E, N] where it lies: its rows are those of a grid of taps, each of `tapLength` rows. Element e of tap (i, j)
+ * in column k is at `first + i tapRowStep + j tapColumnStep + e elementStep + k columnStep`.
+ */
+export interface PlacedMatrix {
   readonly source: tf.TensorInfo;
-  readonly starts: Int32Array;
+  readonly first: number;
+  readonly tapRows: number;
+  readonly tapColumns: number;
+  readonly tapRowStep: number;
+  readonly tapColumnStep: number;
+  readonly tapLength: number;
+  readonly elementStep: number;
+  readonly columnStep: number;
   readonly columns: number;
-  readonly columnStride: number;
 }
 
 /** Applied to each sum of a product. */
@@ -43,8 +53,12 @@ export const PLAIN: Epilogue = { bias: null, rectify: false };
 const BYTES = Float32Array.BYTES_PER_ELEMENT;
 /** Of packed panels used in one pass over the windows: a part of the second-level cache. */
 const PANEL_BLOCK_BYTES = 256 * 1024;
-/** Windows whose products are summed in registers before they go to memory: their rows fit the first-level cache. */
-const WINDOW_BLOCK = 64;
+/** Chunks of a product for each thread: enough that a slow one is made up for. */
+const CHUNKS_OF_THREAD = 6;
+/** Fewest windows of a chunk. */
+const LEAST_ROWS = 4 * TILE_ROWS;
+/** Tiles of output rows that share a packed block: fewer make packing show, more leave the cache. */
+const [LEAST_TILES, MOST_TILES] = [16, 64] as const;
 
 /** Row i of the plain matrix [M, E] as window i. */
 export function matrixRows(source: tf.TensorInfo, rows: number, columns: number): Windows {
@@ -52,9 +66,23 @@ export function matrixRows(source: tf.TensorInfo, rows: number, columns: number)
   return { source, offsets, segments: 1, segmentLength: columns, segmentStep: 0 };
 }
 
+/** The matrix [E, N] that lies plain, or whose transpose [N, E] does. */
+export function plainMatrix(
+  source: tf.TensorInfo,
+  rows: number,
+  columns: number,
+  isTransposed = false,
+): PlacedMatrix {
+  const grid = { first: 0, tapRows: 1, tapColumns: 1, tapRowStep: 0, tapColumnStep: 0 };
+  const [elementStep, columnStep] = isTransposed ? [1, rows] : [columns, 1];
+  return { source, ...grid, tapLength: rows, elementStep, columnStep, columns };
+}
+
 /** Where the rows of a plain matrix begin. */
 export function rowOffsetsOf(rows: number, columns: number): Int32Array {
-  return Int32Array.from({ length: rows }, (_, i) => i * columns * BYTES);
+  const offsets = new Int32Array(rows);
+  for (let i = 0; i < rows; i += 1) offsets[i] = i * columns * BYTES;
+  return offsets;
 }
 
 /**
@@ -64,74 +92,65 @@ export function rowOffsetsOf(rows: number, columns: number): Int32Array {
 export function multiplyWindows(
   backend: BackendWasm,
   windows: Windows,
-  matrix: StridedMatrix,
+  matrix: PlacedMatrix,
   { bias, rectify }: Epilogue,
   out: tf.TensorInfo,
   rowOffsets: Int32Array,
 ): void {
-  const { columns, starts } = matrix;
+  const { segments, segmentLength, segmentStep } = windows;
   const rows = rowOffsets.length;
-  const wide = wholePanels(columns);
+  const elements = segments * segmentLength;
   const scratch = new Scratch(backend);
-  const target = wide === columns ? out : scratch.floats(rows * wide);
-  const targetOffsets = wide === columns ? rowOffsets : rowOffsetsOf(rows, wide);
-  const packed = scratch.floats(starts.length * wide);
+  const target = wideTarget(scratch, out, rows, matrix.columns);
+  const wide = wholePanels(matrix.columns);
+  const packed = scratch.floats(elements * wide);
   const biases = scratch.floats(wide);
   const floor = scratch.floats(1);
-  const operands = {
-    windows: addressOf(backend, windows.source),
-    windowOffsets: addressOf(backend, scratch.ints(windows.offsets)),
-    packed: addressOf(backend, packed),
-    biases: addressOf(backend, biases),
-    floor: addressOf(backend, floor),
-    out: addressOf(backend, target),
-    outOffsets: addressOf(backend, scratch.ints(targetOffsets)),
-  };
-  packPanels(viewOf(backend, matrix.source), matrix, viewOf(backend, packed));
+  const windowOffsets = scratch.ints(windows.offsets);
+  const outOffsets = scratch.ints(target === out ? rowOffsets : rowOffsetsOf(rows, wide));
   viewOf(backend, biases).fill(0);
   if (bias !== null) viewOf(backend, biases).set(viewOf(backend, bias));
   viewOf(backend, floor)[0] = rectify ? 0 : -Infinity;
-  runTiles(kernelsOf(backend), windows, wide, operands);
+  const at = (info: tf.TensorInfo): number => addressOf(backend, info);
+  const team = teamOf(backend);
+  pack(team, matrix, at(matrix.source), at(packed));
+  const panels = wide / PANEL;
+  const blockPanels = clamp(Math.floor(PANEL_BLOCK_BYTES / (elements * PANEL * BYTES)), 1, panels);
+  const blocks = Math.ceil(panels / blockPanels);
+  const rowsOfChunk = rowsOfChunks(rows, Math.ceil((CHUNKS_OF_THREAD * team.threads) / blocks));
+  const operands = {
+    ...{ windows: at(windows.source), windowOffsets: at(windowOffsets), count: rows },
+    ...{ segments, segmentLength, gap: (segmentStep - segmentLength) * BYTES },
+    ...{ packed: at(packed), panels, blockPanels, rowsOfChunk },
+    ...{ biases: at(biases), floor: at(floor), out: at(target), outOffsets: at(outOffsets) },
+  };
+  team.run('windowTiles', operands, blocks * Math.ceil(rows / rowsOfChunk));
   if (target !== out) {
-    copyColumns(viewOf(backend, target), wide, viewOf(backend, out), rowOffsets, columns);
+    narrow(backend, target, out, at(scratch.ints(rowOffsets)), rows, matrix.columns);
   }
   scratch.free();
 }
 
-/** Addresses of what the tiles of a product read and write. */
-type TileOperands = Readonly<
-  Record<'windows' | 'windowOffsets' | 'packed' | 'biases' | 'floor' | 'out' | 'outOffsets', number>
->;
-
-function runTiles(kernels: Kernels, windows: Windows, wide: number, at: TileOperands): void {
-  const { offsets, segments, segmentLength, segmentStep } = windows;
-  const panels = wide / PANEL;
-  const panelBytes = segments * segmentLength * PANEL * BYTES;
-  const blockPanels = Math.max(1, Math.floor(PANEL_BLOCK_BYTES / panelBytes));
-  for (let panel = 0; panel < panels; panel += blockPanels) {
-    const columnBytes = panel * PANEL * BYTES;
-    for (let i = 0; i < offsets.length; i += TILE_ROWS) {
-      kernels.windowsTimesMatrix[Math.min(TILE_ROWS, offsets.length - i)]!(
-        at.windows,
-        at.windowOffsets + i * BYTES,
-        at.out + columnBytes,
-        at.outOffsets + i * BYTES,
-        at.packed + panel * panelBytes,
-        at.biases + columnBytes,
-        at.floor,
-        Math.min(blockPanels, panels - panel),
-        segments,
-        segmentLength,
-        segmentStep - segmentLength * BYTES,
-      );
-    }
-  }
+function pack(team: Team, matrix: PlacedMatrix, source: number, packed: number): void {
+  const { tapRows, tapColumns, tapLength, columns } = matrix;
+  const panels = Math.ceil(columns / PANEL);
+  const panelsOfChunk = Math.ceil(panels / (CHUNKS_OF_THREAD * team.threads));
+  const operands = {
+    ...{ source: source + matrix.first * BYTES, packed, tapRows, tapColumns, tapLength, columns },
+    tapRowStep: matrix.tapRowStep * BYTES,
+    tapColumnStep: matrix.tapColumnStep * BYTES,
+    elementStep: matrix.elementStep * BYTES,
+    columnStep: matrix.columnStep * BYTES,
+    panelsOfChunk,
+  };
+  team.run('packMatrix', operands, Math.ceil(panels / panelsOfChunk));
 }
 
 /**
  * out = transpose(windows) times d.
  * @param d [M, N]
  * @param out [E, N], overwritten
+ * @param summation of the M products of each sum: `parts`, which loses less, or in `sequence`, as {@link multiplyWindows}
  */
 export function multiplyTransposedWindows(
   backend: BackendWasm,
@@ -139,94 +158,103 @@ export function multiplyTransposedWindows(
   d: tf.TensorInfo,
   columns: number,
   out: tf.TensorInfo,
+  summation: 'parts' | 'sequence' = 'parts',
 ): void {
-  const elements = windows.segments * windows.segmentLength;
-  const wide = wholePanels(columns);
+  const { segments, segmentLength, segmentStep } = windows;
+  const elements = segments * segmentLength;
+  const team = teamOf(backend);
   const scratch = new Scratch(backend);
-  const right = wide === columns ? d : scratch.floats(windows.offsets.length * wide);
-  const target = wide === columns ? out : scratch.floats(elements * wide);
+  const target = wideTarget(scratch, out, elements, columns);
+  const windowOffsets = scratch.ints(windows.offsets);
+  const ownMemory = scratch.floats((team.threads * OUTER_SCRATCH_BYTES) / BYTES);
+  const panels = Math.ceil(columns / PANEL);
+  const tiles = segments * Math.ceil(segmentLength / TILE_ROWS);
+  const { blockPanels, tilesOfChunk } = outerChunks(tiles, panels, team.threads);
+  const chunks = Math.ceil(panels / blockPanels) * Math.ceil(tiles / tilesOfChunk);
+  const at = (info: tf.TensorInfo): number => addressOf(backend, info);
   const operands = {
-    windows: addressOf(backend, windows.source),
-    windowOffsets: addressOf(backend, scratch.ints(windows.offsets)),
-    d: addressOf(backend, right),
-    out: addressOf(backend, target),
+    ...{ windows: at(windows.source), windowOffsets: at(windowOffsets) },
+    ...{ count: windows.offsets.length, segments, segmentLength, segmentStep: segmentStep * BYTES },
+    ...{ matrix: at(d), columns, blockPanels, tilesOfChunk },
+    continues: summation === 'sequence' ? 1 : 0,
+    ...{ out: at(target), scratch: at(ownMemory), scratchBytes: OUTER_SCRATCH_BYTES },
   };
-  if (right !== d) widenRows(viewOf(backend, d), columns, viewOf(backend, right), wide);
-  viewOf(backend, target).fill(0);
-  runTransposedTiles(kernelsOf(backend), windows, wide, operands);
+  team.run('outerTiles', operands, chunks);
   if (target !== out) {
-    const rowOffsets = rowOffsetsOf(elements, columns);
-    copyColumns(viewOf(backend, target), wide, viewOf(backend, out), rowOffsets, columns);
+    const rowOffsets = scratch.ints(rowOffsetsOf(elements, columns));
+    narrow(backend, target, out, at(rowOffsets), elements, columns);
   }
   scratch.free();
 }
 
-function runTransposedTiles(
-  kernels: Kernels,
-  { offsets, segments, segmentLength, segmentStep }: Windows,
-  wide: number,
-  at: Readonly<Record<'windows' | 'windowOffsets' | 'd' | 'out', number>>,
+/** Two chunks for each thread, if that leaves them large enough. */
+function outerChunks(
+  tiles: number,
+  panels: number,
+  threads: number,
+): { blockPanels: number; tilesOfChunk: number } {
+  const isTall = tiles > MOST_TILES;
+  const blockPanels = isTall
+    ? BLOCK_PANELS
+    : clamp(Math.ceil(panels / (2 * threads)), BLOCK_PANELS / 4, BLOCK_PANELS);
+  const blocks = Math.ceil(panels / blockPanels);
+  const wanted = Math.ceil(tiles / Math.ceil((2 * threads) / blocks));
+  const fair = Math.ceil(tiles / Math.ceil(threads / blocks));
+  return { blockPanels, tilesOfChunk: Math.min(clamp(wanted, LEAST_TILES, MOST_TILES), fair) };
+}
+
+/** transpose of a plain matrix [M, N], as [N, M]. @param sourceStep floats from row to row, at least N */
+export function transposeMatrix(
+  backend: BackendWasm,
+  source: tf.TensorInfo,
+  [rows, columns]: readonly [number, number],
+  target: tf.TensorInfo,
 ): void {
-  const rowBytes = wide * BYTES;
-  for (let window = 0; window < offsets.length; window += WINDOW_BLOCK) {
-    for (let segment = 0; segment < segments; segment += 1) {
-      for (let i = 0; i < segmentLength; i += TILE_ROWS) {
-        kernels.addOuterProducts[Math.min(TILE_ROWS, segmentLength - i)]!(
-          at.windows + segment * segmentStep + i * BYTES,
-          at.windowOffsets + window * BYTES,
-          Math.min(WINDOW_BLOCK, offsets.length - window),
-          at.d + window * rowBytes,
-          rowBytes,
-          at.out + (segment * segmentLength + i) * rowBytes,
-          rowBytes,
-          wide / PANEL,
-        );
-      }
-    }
-  }
+  const [from, to] = [addressOf(backend, source), addressOf(backend, target)];
+  teamOf(backend).run(
+    'transposeRow',
+    { source: from, rows, columns, target: to },
+    Math.min(rows, columns),
+  );
+}
+
+function narrow(
+  backend: BackendWasm,
+  from: tf.TensorInfo,
+  to: tf.TensorInfo,
+  rowOffsets: number,
+  rows: number,
+  columns: number,
+): void {
+  const team = teamOf(backend);
+  const rowsOfChunk = rowsOfChunks(rows, CHUNKS_OF_THREAD * team.threads);
+  const operands = {
+    ...{ source: addressOf(backend, from), sourceStep: wholePanels(columns) * BYTES, rowOffsets },
+    ...{ target: addressOf(backend, to), rows, columns, rowsOfChunk },
+  };
+  team.run('narrowRows', operands, Math.ceil(rows / rowsOfChunk));
+}
+
+/** Where a product's rows may be written in whole panels. */
+function wideTarget(
+  scratch: Scratch,
+  out: tf.TensorInfo,
+  rows: number,
+  columns: number,
+): tf.TensorInfo {
+  return columns % PANEL === 0 ? out : scratch.floats(rows * wholePanels(columns));
 }
 
 function wholePanels(columns: number): number {
   return Math.ceil(columns / PANEL) * PANEL;
 }
 
-/** By panel, then by element, PANEL columns each; columns that are not there are zero. */
-function packPanels(
-  source: Float32Array,
-  { starts, columns, columnStride }: StridedMatrix,
-  packed: Float32Array,
-): void {
-  // What lies behind the last column changes no result; but stray denormals would be slow to multiply.
-  if (columns % PANEL !== 0) packed.fill(0);
-  let to = 0;
-  for (let first = 0; first < columns; first += PANEL) {
-    const here = Math.min(PANEL, columns - first);
-    const skipped = first * columnStride;
-    for (let e = 0; e < starts.length; e += 1, to += PANEL) {
-      let from = starts[e]! + skipped;
-      for (let j = 0; j < here; j += 1, from += columnStride) packed[to + j] = source[from]!;
-    }
-  }
+/** Whole tiles, about as many chunks as asked for. */
+function rowsOfChunks(rows: number, chunks: number): number {
+  const tiles = Math.ceil(rows / chunks / TILE_ROWS);
+  return Math.max(LEAST_ROWS, tiles * TILE_ROWS);
 }
 
-/** [M, N] to [M, wide], zeros behind. */
-function widenRows(from: Float32Array, columns: number, to: Float32Array, wide: number): void {
-  to.fill(0);
-  for (let i = 0, row = 0; i < from.length; i += columns, row += wide) {
-    for (let j = 0; j < columns; j += 1) to[row + j] = from[i + j]!;
-  }
-}
-
-/** The first columns of each row [M, wide], to where its offset says. */
-function copyColumns(
-  from: Float32Array,
-  wide: number,
-  to: Float32Array,
-  rowOffsets: Int32Array,
-  columns: number,
-): void {
-  for (let i = 0; i < rowOffsets.length; i += 1) {
-    const [source, target] = [i * wide, rowOffsets[i]! / BYTES];
-    for (let j = 0; j < columns; j += 1) to[target + j] = from[source + j]!;
-  }
+function clamp(value: number, least: number, most: number): number {
+  return Math.max(least, Math.min(most, value));
 }

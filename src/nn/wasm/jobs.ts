@@ -1,0 +1,31 @@
+/** All jobs, by the names under which threads know them. */
+import { blendColumns, poolGradient, poolRow, scaleColumns, sumColumns } from './channel-jobs.ts';
+import type { Job } from './job.ts';
+import {
+  narrowRows,
+  outerTiles,
+  packMatrix,
+  padImage,
+  transposeRow,
+  windowTiles,
+} from './window-jobs.ts';
+
+export const JOBS = {
+  ...{ windowTiles, outerTiles, packMatrix, narrowRows, transposeRow, padImage },
+  ...{ sumColumns, scaleColumns, blendColumns, poolRow, poolGradient },
+} as const;
+
+export type JobName = keyof typeof JOBS;
+
+export type ParametersOf<N extends JobName> = Parameters<(typeof JOBS)[N]['run']>[1];
+
+const NAMES = Object.keys(JOBS) as JobName[];
+
+/** A job's number, for other threads. */
+export function numberOf(name: JobName): number {
+  return NAMES.indexOf(name);
+}
+
+export function jobOf(number: number): Job {
+  return JOBS[NAMES[number]!];
+}
