@@ -144,6 +144,22 @@ export function unavailable(what: string, problem: string, cause?: unknown): Tra
   );
 }
 
+/** `a training slice of 64 images needs 5.10 GiB of memory, the wasm engine has 4.00 GiB; remedy` */
+export function memoryExceeded(
+  what: string,
+  neededBytes: number | null,
+  limitBytes: number,
+  remedy: string,
+): TrainerError {
+  const gibibytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(2)} GiB`;
+  const needed = neededBytes === null ? 'needs more' : `needs ${gibibytes(neededBytes)}`;
+  return new TrainerError(
+    'CONFIG_INVALID',
+    `${what} ${needed} of memory, the wasm engine has ${gibibytes(limitBytes)}; ${remedy}`,
+    { what, neededBytes, limitBytes },
+  );
+}
+
 /** An engine that was asked for and cannot run here; never answered by a slower one in silence. */
 export function engineUnavailable(
   engine: string,

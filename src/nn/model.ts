@@ -11,6 +11,7 @@ import { networkInput } from './front-end.ts';
 import { softmaxCrossEntropy } from './operations.ts';
 import { createStepResults, upload } from './transfer.ts';
 import { trainingPass } from './training-pass.ts';
+import { withinHeap } from './wasm/heap.ts';
 
 export interface SliceGradient {
   /** Sum of the slice's losses. */
@@ -51,7 +52,8 @@ export interface Model {
    * @param images [B, H, W, 3] RGB
    * @param pseudoLabels [B]
    * @param dropoutSeed names the slice: the same parts draw the same masks
-   * @throws TrainerError SHAPE_MISMATCH, PROTOCOL_VIOLATION for a pseudo-label outside 0 .. K - 1
+   * @throws TrainerError SHAPE_MISMATCH, PROTOCOL_VIOLATION for a pseudo-label outside 0 .. K - 1, CONFIG_INVALID if the
+   *   slice needs more memory than the engine can have
    */
   lossAndGradient(
     images: Uint8Array,
@@ -81,6 +83,16 @@ const EVALUATION_BATCH = 32;
 export function createModel(spec: ModelSpec): Model {
   return new LoadedModel(spec);
 }
+
+/** What a training pass is made of. */
+interface Slice extends SliceOptions {
+  readonly images: Uint8Array;
+  readonly pseudoLabels: Int32Array;
+  readonly dropoutSeed: readonly (string | number)[];
+}
+
+/** Features are empty unless asked for. */
+type SliceOutcome = SliceGradient & { readonly features: Float32Array };
 
 class LoadedModel implements Model {
   readonly #spec: ModelSpec;
@@ -122,7 +134,11 @@ class LoadedModel implements Model {
     dropoutSeed: readonly (string | number)[],
     options: SliceOptions = {},
   ): SliceGradient {
-    return this.#train(images, pseudoLabels, dropoutSeed, options, false);
+    const { features: _features, ...gradient } = this.#trainWithinHeap(
+      { images, pseudoLabels, dropoutSeed, ...options },
+      false,
+    );
+    return gradient;
   }
 
   lossGradientAndFeatures(
@@ -131,22 +147,36 @@ class LoadedModel implements Model {
     dropoutSeed: readonly (string | number)[],
     options: SliceOptions = {},
   ): SliceGradient & { readonly features: Float32Array } {
-    return this.#train(images, pseudoLabels, dropoutSeed, options, true);
+    return this.#trainWithinHeap({ images, pseudoLabels, dropoutSeed, ...options }, true);
+  }
+
+  #trainWithinHeap(slice: Slice, wantsFeatures: boolean): SliceOutcome {
+    const { images, pseudoLabels, weights } = slice;
+    const imageBytes = this.#requireImages(images, pseudoLabels.length);
+    if (weights !== undefined) {
+      requireLength('weights of the losses', weights, pseudoLabels.length);
+    }
+    return withinHeap(pseudoLabels.length, (count) => {
+      const part = {
+        ...slice,
+        images: images.subarray(0, count * imageBytes),
+        pseudoLabels: pseudoLabels.subarray(0, count),
+      };
+      return this.#train(
+        weights === undefined ? part : { ...part, weights: weights.subarray(0, count) },
+        wantsFeatures,
+      );
+    });
   }
 
   #train(
-    images: Uint8Array,
-    pseudoLabels: Int32Array,
-    dropoutSeed: readonly (string | number)[],
-    { weights }: SliceOptions,
+    { images, pseudoLabels, dropoutSeed, weights }: Slice,
     wantsFeatures: boolean,
-  ): SliceGradient & { readonly features: Float32Array } {
+  ): SliceOutcome {
     const { layers, layout, featureLayer } = this.#spec;
     const count = pseudoLabels.length;
-    this.#requireImages(images, count);
-    if (weights !== undefined) requireLength('weights of the losses', weights, count);
     const results = createStepResults(layout);
-    let outcome: (SliceGradient & { readonly features: Float32Array }) | null = null;
+    let outcome: SliceOutcome | null = null;
     // The outcome leaves the scope by assignment: a scope searches what is returned for tensors, element by element.
     tf.tidy(() => {
       const pass = trainingPass(this.#inputOf(images, count), {

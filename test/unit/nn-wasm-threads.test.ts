@@ -65,14 +65,15 @@ test('convolutions, products, batch norm and pooling have the same bits on any n
         const [gamma, beta] = [seeded<tf.Rank.R1>(5, [12]), seeded<tf.Rank.R1>(6, [12])];
         const batch = batchNorm(x, gamma, beta, true);
         const dBatch = batchNormGradient(seeded(7, x.shape), x, gamma, batch, true);
-        const pooled = maxPool(x, 3, 2);
+        const pooling = { window: 3, stride: 2, padding: 1 };
+        const pooled = maxPool(x, pooling);
         const [few, many] = [seeded(8, [9, 700]), seeded(9, [70, 700])];
         const [matrix, turned] = [seeded(10, [700, 264]), seeded(11, [264, 700])];
         return [
           ...[y, convFilterGradient(x, dy, filter.shape, geometry)],
           convInputGradient(dy, filter, x.shape, geometry),
           ...[batch.y, batch.mean, batch.variance, dBatch.dx, dBatch.dGamma, dBatch.dBeta],
-          ...[pooled, maxPoolGradient(seeded(12, pooled.shape), x, pooled, 3, 2)],
+          ...[pooled, maxPoolGradient(seeded(12, pooled.shape), x, pooled, pooling)],
           ...[few, many].flatMap((a) => [tf.matMul(a, matrix), tf.matMul(a, turned, false, true)]),
           tf.matMul(many, seeded(13, [70, 36]), true),
         ];
@@ -82,7 +83,13 @@ test('convolutions, products, batch norm and pooling have the same bits on any n
 });
 
 test('a training step and features have the same bits on any number of threads', async () => {
-  const config = { architecture: 'small-convnet', sobel: true, dropout: 0.5, width: 8 } as const;
+  const config = {
+    architecture: 'small-convnet',
+    neck: 'none',
+    sobel: true,
+    dropout: 0.5,
+    width: 8,
+  } as const;
   const spec = describeModel({ ...config, featureDim: 32 }, 32, 10);
   const images = Uint8Array.from(
     { length: 6 * 32 * 32 * 3 },

@@ -1,5 +1,6 @@
 /** Gives the wasm backend the kernels that training needs and upstream lacks, or has slow or wrong. */
 import * as tf from '@tensorflow/tfjs';
+import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import { BATCH_NORM_GRADIENT_KERNEL, BATCH_NORM_KERNEL } from '../operations.ts';
 import { registerWasmKernel, stockKernel } from './backend.ts';
 import { trainingBatchNorm, trainingBatchNormGradient } from './batch-norm.ts';
@@ -9,6 +10,7 @@ import {
   convolution,
   fusedConvolution,
 } from './convolution.ts';
+import { watchHeap } from './heap.ts';
 import { compileKernels } from './kernels.ts';
 import { matrixProduct } from './matrix-product.ts';
 import { maxPool, maxPoolGradient } from './max-pool.ts';
@@ -21,6 +23,7 @@ let isRegistered = false;
  */
 export function registerWasmKernels(): { isFused: boolean } {
   const { isFused } = compileKernels(false);
+  watchHeap(tf.backend() as unknown as BackendWasm);
   if (isRegistered) return { isFused };
   isRegistered = true;
   registerWasmKernel(tf.Conv2D, convolution(stockKernel(tf.Conv2D)));

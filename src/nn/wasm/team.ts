@@ -63,8 +63,9 @@ export class JobBoard {
       Atomics.notify(this.#words, WORD.ticket, count - 1);
       const failure = this.#takeChunks(kernels, 0);
       this.#awaitOthers();
+      const failedElsewhere = Atomics.exchange(this.#words, WORD.failed, 0) !== 0;
       if (failure !== null) throw failure.cause;
-      if (Atomics.exchange(this.#words, WORD.failed, 0) !== 0) {
+      if (failedElsewhere) {
         throw new Error(`a chunk of the job ${name} failed on another thread`);
       }
     }
@@ -75,8 +76,7 @@ export class JobBoard {
     for (;;) {
       const ticket = Atomics.load(this.#words, WORD.ticket);
       if ((ticket & CHUNK_MASK) === 0) Atomics.wait(this.#words, WORD.ticket, ticket);
-      else if (this.#takeChunks(kernels, thread) !== null)
-        Atomics.store(this.#words, WORD.failed, 1);
+      else this.#takeChunks(kernels, thread);
     }
   }
 
@@ -107,6 +107,8 @@ export class JobBoard {
         job.run(kernels, parameters, first + left - 1, thread);
       } catch (cause) {
         failure ??= { cause };
+        // Before the chunk counts as finished: afterwards it would be another job's.
+        if (thread !== 0) Atomics.store(this.#words, WORD.failed, 1);
       }
       if (Atomics.sub(this.#words, WORD.pending, 1) === 1)
         Atomics.notify(this.#words, WORD.pending);
