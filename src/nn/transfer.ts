@@ -7,6 +7,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { ParameterLayout, StatisticSpec } from '../ps/layout.ts';
 import type { BatchStatistics } from './training-pass.ts';
+import { readInto } from './wasm/backend.ts';
 
 /**
  * Makes a tensor of each named part of a vector. The vector remains the caller's.
@@ -18,9 +19,11 @@ export function upload(
   into: Map<string, tf.Tensor>,
 ): void {
   if (!hasOwnMemory()) {
-    // A copy: this engine may read the array only when the tensor is first used.
+    // The wasm engine copies at once; the reference backend keeps the array, which must then be a copy.
+    const copiesAtOnce = tf.getBackend() === 'wasm';
     for (const { name, shape, offset, size } of specs) {
-      into.set(name, tf.tensor(vector.slice(offset, offset + size), [...shape]));
+      const part = vector.subarray(offset, offset + size);
+      into.set(name, tf.tensor(copiesAtOnce ? part : part.slice(), [...shape]));
     }
     return;
   }
@@ -89,7 +92,7 @@ function copiedOneByOne({ variables, statistics: specs, ...counts }: ParameterLa
   const offsets = new Map(variables.map(({ name, offset }) => [name, offset]));
   return {
     takeGradient: (name, values) => {
-      gradient.set(values.dataSync<'float32'>(), offsets.get(name));
+      readInto(values, gradient, offsets.get(name)!);
       values.dispose();
     },
     read: (measured) => {

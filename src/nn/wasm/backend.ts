@@ -86,6 +86,13 @@ export function viewOf(backend: BackendWasm, info: tf.TensorInfo): Float32Array 
   return backend.typedArrayFromHeap(info) as Float32Array;
 }
 
+/** Copies a tensor's numbers to their place in an array: on this backend straight from the heap. */
+export function readInto(tensor: tf.Tensor, target: Float32Array, offset: number): void {
+  const isHere = tf.getBackend() === 'wasm';
+  const backend = tf.backend() as unknown as BackendWasm;
+  target.set(isHere ? viewOf(backend, tensor) : tensor.dataSync<'float32'>(), offset);
+}
+
 /** The same numbers in another shape; no new reference, so not to be freed. */
 export function reshaped(info: tf.TensorInfo, shape: readonly number[]): tf.TensorInfo {
   return { ...info, shape: [...shape] };
