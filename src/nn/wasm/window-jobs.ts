@@ -122,19 +122,18 @@ export const packMatrix = defineJob(
   },
 );
 
-/** Copies columns [M, N] out of rows that are wider. A chunk is some rows. */
+/** Copies columns [M, N] out of rows that are wider, to where `rowOffsets` say. A chunk is some rows. */
 export const narrowRows = defineJob(
   ['source', 'sourceStep', 'rowOffsets', 'target', 'rows', 'columns', 'rowsOfChunk'],
   (kernels, p, chunk) => {
     const begin = chunk * p.rowsOfChunk;
     const end = Math.min(p.rows, begin + p.rowsOfChunk);
-    const offsets = p.rowOffsets;
     for (let column = 0; column < p.columns; column += 1) {
       kernels.scatterFloats(
         p.source + begin * p.sourceStep + column * BYTES,
         p.sourceStep,
         p.target + column * BYTES,
-        offsets + begin * BYTES,
+        p.rowOffsets + begin * BYTES,
         end - begin,
       );
     }

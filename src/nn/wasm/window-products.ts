@@ -203,7 +203,7 @@ function outerChunks(
   return { blockPanels, tilesOfChunk: Math.min(clamp(wanted, LEAST_TILES, MOST_TILES), fair) };
 }
 
-/** transpose of a plain matrix [M, N], as [N, M]. @param sourceStep floats from row to row, at least N */
+/** target [N, M] = the transpose of a plain matrix [M, N]. */
 export function transposeMatrix(
   backend: BackendWasm,
   source: tf.TensorInfo,
