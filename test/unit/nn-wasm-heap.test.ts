@@ -9,13 +9,11 @@ import { startEngine } from '../../src/nn/engine.ts';
 import { createModel } from '../../src/nn/model.ts';
 import { fittingImages, limitHeap, watchHeap } from '../../src/nn/wasm/heap.ts';
 import { initialParameters, initialStatistics } from '../../src/ps/initial-values.ts';
+import { modelConfig } from '../support/model-config.ts';
 
 const SIZE = 32;
 const spec = describeModel(
-  {
-    ...({ architecture: 'small-convnet', neck: 'none', sobel: false } as const),
-    ...{ dropout: 0.5, width: 8, featureDim: 16 },
-  },
+  modelConfig({ architecture: 'small-convnet', sobel: false, width: 8, featureDim: 16 }),
   SIZE,
   5,
 );

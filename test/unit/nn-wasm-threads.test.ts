@@ -21,6 +21,7 @@ import { compileKernels, instantiateKernels } from '../../src/nn/wasm/kernels.ts
 import { withSharedMemory } from '../../src/nn/wasm/shared-module.ts';
 import { startTeam } from '../../src/nn/wasm/team.ts';
 import { initialParameters, initialStatistics } from '../../src/ps/initial-values.ts';
+import { modelConfig } from '../support/model-config.ts';
 import { centredValues } from '../support/nn-arrays.ts';
 
 /** More threads than cores: chunks then finish in every order. */
@@ -83,14 +84,8 @@ test('convolutions, products, batch norm and pooling have the same bits on any n
 });
 
 test('a training step and features have the same bits on any number of threads', async () => {
-  const config = {
-    architecture: 'small-convnet',
-    neck: 'none',
-    sobel: true,
-    dropout: 0.5,
-    width: 8,
-  } as const;
-  const spec = describeModel({ ...config, featureDim: 32 }, 32, 10);
+  const config = modelConfig({ architecture: 'small-convnet', width: 8, featureDim: 32 });
+  const spec = describeModel(config, 32, 10);
   const images = Uint8Array.from(
     { length: 6 * 32 * 32 * 3 },
     (_, i) => Math.imul(i, 2654435761) >>> 24,
