@@ -134,11 +134,9 @@ class LoadedModel implements Model {
     dropoutSeed: readonly (string | number)[],
     options: SliceOptions = {},
   ): SliceGradient {
-    const { features: _features, ...gradient } = this.#trainWithinHeap(
-      { images, pseudoLabels, dropoutSeed, ...options },
-      false,
-    );
-    return gradient;
+    const slice = { images, pseudoLabels, dropoutSeed, ...options };
+    const { lossSum, gradient, statistics } = this.#trainWithinHeap(slice, false);
+    return { lossSum, gradient, statistics };
   }
 
   lossGradientAndFeatures(

@@ -12,7 +12,7 @@ export function softmaxLoss(
   logits: Float32Array,
   pseudoLabels: Int32Array,
   classes: number,
-  weights: Float32Array | null = null,
+  weights: ArrayLike<number> | null = null,
 ): { lossSum: number; gradient: Float32Array } {
   const gradient = new Float32Array(logits.length);
   const exponentials = new Float64Array(classes);

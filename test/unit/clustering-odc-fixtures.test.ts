@@ -15,7 +15,7 @@ import { splitInTwo } from '../../src/clustering/odc-split.ts';
 import { sizeStatistics } from '../../src/clustering/odc-statistics.ts';
 import { beginOdc, type OdcState } from '../../src/clustering/odc-step.ts';
 import { seededRng } from '../../src/math/rng.ts';
-import { weightedSoftmaxLoss } from '../../src/nn/weighted-softmax-loss.ts';
+import { softmaxLoss } from '../../src/nn/softmax-loss.ts';
 import {
   centroidsOf,
   matrixOf,
@@ -222,12 +222,7 @@ test('weights: by size, power and offset, summing to 1', () => {
 test('weighted_loss: the weighted mean over the step, with its gradient', () => {
   const { logits, labels, weights, loss, grad_logits } = odcFixtures.weighted_loss;
   const [own] = sampleWeights([Int32Array.from(labels)], Float64Array.from(weights), 'step');
-  const { lossSum, gradient } = weightedSoftmaxLoss(
-    matrixOf(logits),
-    Int32Array.from(labels),
-    own!,
-    3,
-  );
+  const { lossSum, gradient } = softmaxLoss(matrixOf(logits), Int32Array.from(labels), 3, own!);
   assertNear([lossSum / 4], [loss]);
   assertNear(
     gradient.map((value) => value / 4),
@@ -246,7 +241,7 @@ test('weighted_loss: two slices give the loss of the whole, or the mean of their
   const lossSums = (normaliser: 'step' | 'reference'): number[] =>
     sampleWeights(slices, weights, normaliser).map((own, s) => {
       const rows = matrixOf(logits.slice(2 * s, 2 * s + 2));
-      return weightedSoftmaxLoss(rows, slices[s]!, own, 3).lossSum;
+      return softmaxLoss(rows, slices[s]!, 3, own).lossSum;
     });
   const [a, b] = lossSums('step');
   assertNear([(a! + b!) / 4], [figures.whole_batch]);

@@ -17,7 +17,7 @@ import {
 } from '../../src/clustering/odc-statistics.ts';
 import { beginOdc } from '../../src/clustering/odc-step.ts';
 import { seededRng, type Rng } from '../../src/math/rng.ts';
-import { weightedSoftmaxLoss } from '../../src/nn/weighted-softmax-loss.ts';
+import { softmaxLoss } from '../../src/nn/softmax-loss.ts';
 import { odcSettings } from '../support/odc-fixtures.ts';
 import { BatchNorm, Dense, Gate, type ToyLayer } from '../support/toy-network.ts';
 
@@ -54,7 +54,7 @@ test('NMI to truth rises, the change ratio falls but not to 0, no class is empty
       const fresh = forward(body, viewsOf(points, batch, rng), true);
       const logits = Float32Array.from(head.forward(fresh));
       const weights = sampleWeights([order.pseudoLabels], state.clusters.weights, 'step')[0]!;
-      const { gradient } = weightedSoftmaxLoss(logits, order.pseudoLabels, weights, K);
+      const { gradient } = softmaxLoss(logits, order.pseudoLabels, K, weights);
       backward(body, head.backward(Float64Array.from(gradient, (value) => value / BATCH)));
       for (const layer of body) layer.step(BODY_RULE);
       head.step(HEAD_RULE);
