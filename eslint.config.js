@@ -70,7 +70,7 @@ const HOMES = {
 const NODE_MODULES = builtinModules.flatMap((name) => [name, `node:${name}`]);
 
 export default tseslint.config(
-  { ignores: ['dist/', 'runs/', 'demo-run*/', 'src/rpc/generated/', 'node_modules/'] },
+  { ignores: ['.tensorflow/', 'dist/', 'runs/', 'demo-run*/', 'src/rpc/generated/', 'node_modules/'] },
   {
     files: ['**/*.ts'],
     extends: [tseslint.configs.strictTypeChecked],

@@ -12,27 +12,43 @@ export function packageProgram(file) {
 
 /**
  * @param command program and arguments
- * @param isShown output goes to the terminal as it comes; else it is returned
- * @returns {Promise<{ exitCode: number, output: string, seconds: number }>}
+ * @param options
+ *   isShown: output goes to the terminal as it comes; else it is returned, all of it and stdout alone
+ *   isEchoed: as it comes, it goes to stderr, too
+ *   timeoutMs: after which the program is ended, which is a failure
+ *   cwd, env: other than the package's root, and besides this process's environment
+ * @returns {Promise<{ exitCode: number, output: string, stdout: string, seconds: number }>}
  */
-export function runCommand([program, ...args], { isShown = false } = {}) {
+export function runCommand([program, ...args], options = {}) {
+  const { isShown = false, isEchoed = false, timeoutMs, cwd = root, env = {} } = options;
   const start = performance.now();
   return new Promise((resolve) => {
     const chunks = [];
+    const stdout = [];
     const child = spawn(program, args, {
-      cwd: root,
+      cwd,
+      env: { ...process.env, ...env },
+      timeout: timeoutMs,
       stdio: isShown ? 'inherit' : ['ignore', 'pipe', 'pipe'],
     });
     const end = (exitCode) => {
       const seconds = (performance.now() - start) / 1000;
-      resolve({ exitCode, output: Buffer.concat(chunks).toString(), seconds });
+      const [output, results] = [chunks, stdout].map((parts) => Buffer.concat(parts).toString());
+      resolve({ exitCode, output, stdout: results, seconds });
     };
-    child.stdout?.on('data', (chunk) => chunks.push(chunk));
-    child.stderr?.on('data', (chunk) => chunks.push(chunk));
+    const keep = (chunk) => {
+      chunks.push(chunk);
+      if (isEchoed) process.stderr.write(chunk);
+    };
+    child.stdout?.on('data', keep).on('data', (chunk) => stdout.push(chunk));
+    child.stderr?.on('data', keep);
     child.once('error', (error) => {
       chunks.push(Buffer.from(`${program}: ${error.message}\n`));
       end(1);
     });
-    child.once('close', (code) => end(code ?? 1));
+    child.once('close', (code, signal) => {
+      if (signal !== null) chunks.push(Buffer.from(`${program}: ended by ${signal}\n`));
+      end(code ?? 1);
+    });
   });
 }

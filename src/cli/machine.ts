@@ -1,6 +1,6 @@
 /** What this machine has to share out among workers: processor cores and GPUs. */
-import { execFileSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
+import { listGpus, visibleGpus } from '../nn/gpus.ts';
 
 export interface Machine {
   readonly cores: number;
@@ -11,39 +11,7 @@ export interface Machine {
 type Environment = Readonly<Record<string, string | undefined>>;
 
 export function detectMachine(env: Environment): Machine {
-  const visible = env['CUDA_VISIBLE_DEVICES'];
-  const found = listGpus(env).map(({ index }) => index);
-  const gpus =
-    visible === undefined ? found : found.length > 0 ? visible.split(',').filter(Boolean) : [];
-  return { cores: availableParallelism(), gpus };
-}
-
-export interface Gpu {
-  readonly index: string;
-  readonly name: string;
-}
-
-/** GPUs that the driver's own tool lists; none where there is no such tool. */
-export function listGpus(env: Environment): Gpu[] {
-  try {
-    const listing = execFileSync('nvidia-smi', ['-L'], {
-      encoding: 'utf8',
-      env,
-      timeout: 10_000,
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-    return parseGpuList(listing);
-  } catch {
-    return []; // no driver, no GPU to train on
-  }
-}
-
-/** `GPU 0: NVIDIA H200 (UUID: GPU-…)`, one line a GPU. */
-export function parseGpuList(listing: string): Gpu[] {
-  return [...listing.matchAll(/^GPU (\d+): (.*?)(?: \(UUID.*)?$/gm)].map(([, index, name]) => ({
-    index: index!,
-    name: name!,
-  }));
+  return { cores: availableParallelism(), gpus: visibleGpus(env, listGpus(env)) };
 }
 
 /** Most loader threads that a worker starts by itself: more wait for the disk and for libuv's threads. */

@@ -10,6 +10,7 @@ import { dirname } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { setWasmPaths, version_wasm } from '@tensorflow/tfjs-backend-wasm';
 import { engineUnavailable, messageOf } from '../errors.ts';
+import { describeTensorflow, loadTensorflow, TENSORFLOW_REMEDY } from './tensorflow.ts';
 import { registerTensorflowKernels } from './tensorflow/register.ts';
 import { registerWasmKernels } from './wasm/register.ts';
 import { setWasmThreads } from './wasm/threads.ts';
@@ -18,11 +19,13 @@ export type EngineName = 'tensorflow' | 'wasm';
 
 export interface Engine {
   readonly name: EngineName;
-  /** Of the backend's package. */
+  /** Of the runtime that computes: TensorFlow's, or that of the backend's package. */
   readonly version: string;
   /** Which engine and why, in one line. */
   readonly reason: string;
-  /** Threads that compute; 0 where the runtime decides. */
+  /** `CPU`, or the GPU in use by index and name. */
+  readonly device: string;
+  /** Threads that compute one operation on the CPU. */
   readonly threads: number;
 }
 
@@ -42,34 +45,25 @@ export async function startEngine(
   name: 'auto' | EngineName,
   options: EngineOptions,
 ): Promise<Engine> {
-  if (name === 'tensorflow') return startTensorflow(options);
   if (name === 'wasm') return startWasm('as asked', options);
   try {
-    return await startTensorflow(options);
+    await loadTensorflow(options.threads);
+    await select('tensorflow');
   } catch (error) {
+    if (name === 'tensorflow') throw error;
     return await startWasm(`since tensorflow is missing (${messageOf(error)})`, options);
   }
+  registerTensorflowKernels();
+  // Beyond the try: a GPU that is there and not used is an error under `auto`, too, and no reason to be slower still.
+  return describeEngine(name === 'auto' ? 'the fastest that there is' : 'as asked');
 }
 
-async function startTensorflow({ threads }: EngineOptions): Promise<Engine> {
-  // Read by the runtime when its first device is made, hence before the addon loads.
-  if (threads !== undefined) process.env['TF_NUM_INTRAOP_THREADS'] = String(threads);
-  let addon: typeof import('@tensorflow/tfjs-node-gpu');
-  try {
-    addon = await import('@tensorflow/tfjs-node-gpu');
-  } catch (cause) {
-    throw engineUnavailable('tensorflow', addonProblem(cause), ADDON_REMEDY, cause);
-  }
-  await select('tensorflow');
-  registerTensorflowKernels();
-  const backend = tf.backend() as tf.KernelBackend & { readonly isUsingGpuDevice?: boolean };
-  const device = backend.isUsingGpuDevice === true ? 'a GPU' : 'the CPU';
-  return {
-    name: 'tensorflow',
-    version: addon.version['tfjs-node'],
-    reason: `tensorflow: the native runtime, on ${device}`,
-    threads: threads ?? 0,
-  };
+function describeEngine(why: string): Engine {
+  const { version, device, remark, threads } = describeTensorflow();
+  const place = device === 'CPU' ? `the CPU, threads: ${threads}` : device;
+  const story = `tensorflow: TensorFlow ${version} on ${place}, ${why}`;
+  const reason = remark === null ? story : `${story}; ${remark}`;
+  return { name: 'tensorflow', version, reason, device, threads };
 }
 
 async function startWasm(why: string, options: EngineOptions): Promise<Engine> {
@@ -89,7 +83,7 @@ async function startWasm(why: string, options: EngineOptions): Promise<Engine> {
   });
   const kind = isFused ? 'SIMD with fused multiply-adds' : 'SIMD without fused multiply-adds';
   const reason = `wasm: ${kind}, ${threads === 1 ? 'one thread' : `${threads} threads`}, ${why}`;
-  return { name: 'wasm', version: version_wasm, reason, threads };
+  return { name: 'wasm', version: version_wasm, reason, device: 'CPU', threads };
 }
 
 /** What a launcher that shares out the cores says, or what there is. */
@@ -119,7 +113,7 @@ async function withoutProcessListeners<T>(start: () => Promise<T>): Promise<T> {
 
 /** Makes `name` the backend, and makes sure: TensorFlow.js falls back to its slow reference backend without a word. */
 async function select(name: EngineName): Promise<void> {
-  const remedy = name === 'tensorflow' ? ADDON_REMEDY : 'reinstall the packages with `npm ci`';
+  const remedy = name === 'tensorflow' ? TENSORFLOW_REMEDY : 'reinstall the packages with `npm ci`';
   let isSet: boolean;
   try {
     isSet = await tf.setBackend(name);
@@ -130,15 +124,4 @@ async function select(name: EngineName): Promise<void> {
   if (!isSet || tf.getBackend() !== name) {
     throw engineUnavailable(name, `TensorFlow.js chose ${tf.getBackend()} in its place`, remedy);
   }
-}
-
-const ADDON_REMEDY =
-  'build it with `npm rebuild @tensorflow/tfjs-node-gpu --build-addon-from-source`, or take engine wasm';
-
-/** The package's own message is a page of advice for another system: one cause, one line. */
-function addonProblem(cause: unknown): string {
-  const message = messageOf(cause);
-  return message.includes('native addon module') || message.includes('tfjs_binding')
-    ? 'its native addon is not installed'
-    : message.slice(0, 200);
 }

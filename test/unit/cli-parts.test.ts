@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { shownLine } from '../../src/cli/child-log.ts';
-import { parseGpuList, workerShare } from '../../src/cli/machine.ts';
+import { workerShare } from '../../src/cli/machine.ts';
 import { summaryLines } from '../../src/cli/summary-table.ts';
 import type { RunSummary } from '../../src/report/summary.ts';
 
@@ -27,20 +27,6 @@ describe("a worker's share of the machine", () => {
       TF_NUM_INTRAOP_THREADS: '1',
       UV_THREADPOOL_SIZE: '2',
     });
-  });
-
-  test("the driver's list of GPUs is read by index and name, slices of a GPU aside", () => {
-    const listing = [
-      'GPU 0: NVIDIA H200 (UUID: GPU-3c1f0e8a-0000-0000-0000-000000000000)',
-      '  MIG 1g.18gb     Device  0: (UUID: MIG-00000000-0000-0000-0000-000000000000)',
-      'GPU 1: NVIDIA H200 (UUID: GPU-4c1f0e8a-0000-0000-0000-000000000000)',
-      '',
-    ].join('\n');
-    assert.deepEqual(parseGpuList(listing), [
-      { index: '0', name: 'NVIDIA H200' },
-      { index: '1', name: 'NVIDIA H200' },
-    ]);
-    assert.deepEqual(parseGpuList('No devices found.\n'), []);
   });
 });
 
