@@ -2,16 +2,21 @@
 import { describeModel } from '../src/nn/architectures.ts';
 import { startEngine } from '../src/nn/engine.ts';
 import { createModel } from '../src/nn/model.ts';
+import type { Notice } from '../src/telemetry/notice.ts';
 import { workThroughSessions, type WorkerOptions } from './session.ts';
 
-/** Works until the coordinator says stop. @throws TrainerError when refused, or when the coordinator stays away */
-export function runWorker(options: WorkerOptions): Promise<void> {
+/**
+ * Works until the coordinator says stop, and tells the launcher which engine it took.
+ * @throws TrainerError when refused, or when the coordinator stays away
+ */
+export function runWorker(
+  options: WorkerOptions & { readonly notify: (notice: Notice) => void },
+): Promise<void> {
   return workThroughSessions(options, async (config, logger) => {
-    const { name, version, reason } = await startEngine(
-      options.engine ?? config.cluster.engine,
-      {},
-    );
-    logger.info('engine.started', { engine: name, version, reason });
+    const engine = await startEngine(options.engine ?? config.cluster.engine, {});
+    const { name, version, device, threads, reason } = engine;
+    logger.info('engine.started', { engine: name, version, device, threads, reason });
+    options.notify({ type: 'engine', name, reason });
     const spec = describeModel(config.model, config.data.imageSize, config.clustering.k);
     const { layout, featureDim, featureName } = spec;
     return { engine: name, model: createModel(spec), layout, featureDim, featureName };

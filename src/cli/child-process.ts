@@ -87,9 +87,10 @@ function isErrorLine(line: string): boolean {
   return /^(deepcluster: |\w*Error\b|FATAL ERROR)/.test(line);
 }
 
-/** Neither a line of the log, nor of a stack, nor the version that Node signs a crash with. */
+/** Neither a line of the log, nor of a stack, nor TensorFlow's greeting, nor the version that Node signs a crash with. */
 function isPlainLine(line: string): boolean {
-  return /^[^\s{}]/.test(line) && !line.startsWith('Node.js v');
+  const greetings = /^(Node\.js v|[IW]\d{4} \d\d|WARNING: All log messages before)/;
+  return /^[^\s{}]/.test(line) && !greetings.test(line);
 }
 
 interface End {

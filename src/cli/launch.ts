@@ -105,10 +105,16 @@ export async function launchRun(request: LaunchRequest, terminal: Terminal): Pro
 }
 
 function hooksOf(view: ProgressView, shownLevel: LogLevel | null): LaunchHooks {
+  /** Workers take the same engine, unless something is wrong: one line for each that is taken. */
+  const engines = new Set<string>();
   return {
     onNotice(_id, notice) {
       if (notice.type === 'progress') view.show(notice);
       if (notice.type === 'remark') view.remark(notice.text);
+      if (notice.type === 'engine' && !engines.has(notice.name)) {
+        engines.add(notice.name);
+        view.remark(`engine ${notice.reason}`);
+      }
     },
     onLine(id, line) {
       const shown = shownLine(id, line, shownLevel);

@@ -32,13 +32,13 @@ export function addWorkerCommand(program: Command): void {
 async function runWorkerCommand(options: WorkerOptions): Promise<void> {
   const { coordinator, data = null, engine = null, workerId = null } = options;
   const logger = createLogger({ component: 'worker', level: options.logLevel ?? 'info' });
-  await withLifetime(workerId ?? 'worker', logger, async ({ signal }) => {
+  await withLifetime(workerId ?? 'worker', logger, async ({ signal, notify }) => {
     const { runWorker } = await import('../../worker/main.ts');
     const trace = openWorkerTrace(options.trace, workerId ?? 'worker', logger);
     try {
       const loaderThreads = ownLoaderThreads(process.env);
       const given = { coordinator, dataSource: data, engine, workerId, loaderThreads, trace };
-      await runWorker({ ...given, logger, signal });
+      await runWorker({ ...given, logger, signal, notify });
     } finally {
       trace.close();
     }

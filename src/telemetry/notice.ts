@@ -22,5 +22,7 @@ export type Notice =
   | ({ readonly type: 'progress' } & Progress)
   /** A line for a person, such as "epoch 3: NMI to previous 0.61, loss 2.9". */
   | { readonly type: 'remark'; readonly text: string }
+  /** The tensor engine that a worker has started, and why that one. */
+  | { readonly type: 'engine'; readonly name: string; readonly reason: string }
   | { readonly type: 'finished'; readonly summary: unknown }
   | { readonly type: 'failed'; readonly exitCode: number; readonly message: string };
