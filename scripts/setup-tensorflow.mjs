@@ -4,13 +4,14 @@
  * proved; what was interrupted goes on where it was. The result is one line on stdout, everything else goes to stderr.
  */
 import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join, resolve, sep } from 'node:path';
 import { parseArgs } from 'node:util';
 import { runCommand } from './run-command.mjs';
 import { compileAddon } from './tensorflow/addon.mjs';
 import { EXIT, Obstacle, Obstacles } from './tensorflow/obstacle.mjs';
 import {
   FOLDER,
+  forgetRecord,
   KEPT_ADDON,
   packageVersion,
   placeAddon,
@@ -107,7 +108,8 @@ async function smokeTest() {
 async function proveEarlier(request) {
   const record = readRecord();
   if (record === null || JSON.stringify(record.request) !== JSON.stringify(request)) return null;
-  if (!existsSync(PLACED_ADDON) && existsSync(KEPT_ADDON)) placeAddon(KEPT_ADDON);
+  // What lies in place may be gone, or of a setup that was interrupted.
+  if (existsSync(KEPT_ADDON)) placeAddon(KEPT_ADDON);
   try {
     return { ...record, result: await smokeTest() };
   } catch (error) {
@@ -145,11 +147,14 @@ async function finish(request, tensorflow, partial = null) {
     if (existsSync(KEPT_ADDON) && readRecord() !== null) placeAddon(KEPT_ADDON); // as it was before
     throw error;
   }
-  if (partial !== null) renameSync(partial, KEPT_ADDON);
+  forgetRecord();
+  // The stock addon finds its libraries beside itself only: there is nothing of it to keep.
+  if (partial === null) rmSync(KEPT_ADDON, { force: true });
+  else renameSync(partial, KEPT_ADDON);
   const record = { request, tensorflow, result };
   writeRecord(record);
   for (const name of readdirSync(FOLDER).filter(isEnvironment)) {
-    const isUsed = tensorflow?.startsWith(join(FOLDER, name)) ?? false;
+    const isUsed = tensorflow?.startsWith(join(FOLDER, name, sep)) ?? false;
     if (!isUsed) rmSync(join(FOLDER, name), { recursive: true });
   }
   return record;

@@ -1,6 +1,6 @@
 /**
- * Runs the tests of test/unit, test/integration and test/e2e. `--only unit,integration` takes some of the folders; further
- * arguments go to Node's test runner (`--test-name-pattern=...`).
+ * Runs the tests of test/unit, test/integration, test/e2e and test/gpu. `--only unit,integration` takes some of the folders; further
+ * arguments go to Node's test runner (`--test-name-pattern=...`). Says at the end which engines the tests had.
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -25,7 +25,7 @@ function fail(message) {
 }
 
 const { values, tokens } = parseArgs({
-  options: { only: { type: 'string', default: 'unit,integration,e2e' } },
+  options: { only: { type: 'string', default: 'unit,integration,e2e,gpu' } },
   strict: false,
   tokens: true,
 });
@@ -56,4 +56,8 @@ for (const folder of folders) {
   const verdict = result.exitCode === 0 ? 'passed' : 'FAILED';
   process.stdout.write(`test/${folder}: ${verdict} in ${result.seconds.toFixed(1)} s\n`);
 }
-process.exit(exitCode);
+const engines = await runCommand([
+  ...[process.execPath, '--import', 'tsx', 'test/support/print-engines.ts'],
+]);
+process.stdout.write(engines.stdout);
+process.exit(exitCode || engines.exitCode);

@@ -38,9 +38,15 @@ export function readRecord() {
 }
 
 export function writeRecord(record) {
+  mkdirSync(FOLDER, { recursive: true });
   const partial = `${RECORD}.partial`;
   writeFileSync(partial, `${JSON.stringify(record, null, 2)}\n`);
   renameSync(partial, RECORD);
+}
+
+/** Until the next record is written, nothing claims to be whole. */
+export function forgetRecord() {
+  rmSync(RECORD, { force: true });
 }
 
 /** Puts a copy of an addon where the package looks for it; never a file half written. */
@@ -60,9 +66,9 @@ export function restoreAddon() {
   if (readRecord()?.request.package === packageVersion()) placeAddon(KEPT_ADDON);
 }
 
-/** Takes the addon away; the record goes first, so that nothing claims to be whole meanwhile. */
+/** Takes the addon away, and all that was made for it. */
 export function removeSetup() {
-  rmSync(RECORD, { force: true });
+  forgetRecord();
   rmSync(PLACED_ADDON, { force: true });
   rmSync(FOLDER, { recursive: true, force: true });
 }

@@ -129,7 +129,7 @@ function isWhole(folder) {
   );
 }
 
-/** Removes environments that earlier setups made: each takes a gigabyte or more. */
+/** Whether a file name is that of an environment made here: each takes a gigabyte or more. */
 export function isEnvironment(name) {
   return /^(cpu|cuda)-\d/.test(basename(name)) || name === 'environment.partial';
 }

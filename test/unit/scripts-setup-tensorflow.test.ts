@@ -1,0 +1,244 @@
+/** The setup of TensorFlow against programs that play their parts: no network, no compiler, every obstacle. */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { afterEach, beforeEach, describe, test } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import { SetupDouble, type SetupRun } from '../support/setup-double.ts';
+
+let setup: SetupDouble;
+beforeEach(() => {
+  setup = new SetupDouble();
+});
+afterEach(() => {
+  setup.remove();
+});
+
+/** How often each of the steps that take time was done. */
+function stepsOf({ calls }: SetupRun): Record<'pip' | 'compiled' | 'tested', number> {
+  const count = (part: string): number => calls.filter((call) => call.includes(part)).length;
+  return { pip: count('pip install'), compiled: count('-shared'), tested: count('smoke test') };
+}
+
+/** Asserts one line of result on stdout, this exit code, and what stands in the way on stderr. */
+function assertStops(run: SetupRun, code: number, ...obstacles: RegExp[]): void {
+  assert.equal(run.code, code, run.stderr.join('\n'));
+  assert.equal(run.stdout.length, 1);
+  assert.match(run.stdout[0]!, /^engine tensorflow: not set up: /);
+  for (const obstacle of obstacles) {
+    assert.ok(
+      run.stderr.some((line) => obstacle.test(line)),
+      `${String(obstacle)} in\n${run.stderr.join('\n')}`,
+    );
+  }
+}
+
+describe('a setup', () => {
+  test('installs, compiles against the real folder, places, tests, and says so in one line', () => {
+    const run = setup.run(['--version', '2.99.0']);
+    assert.equal(run.code, 0, run.stderr.join('\n'));
+    const tensorflow = setup.path('.tensorflow/cpu-2.99.0/lib/tensorflow');
+    assert.deepEqual(run.stdout, [
+      `engine tensorflow: set up and tested: TensorFlow 2.99.0 on CPU, 2 threads; ${tensorflow}`,
+    ]);
+    assert.deepEqual(stepsOf(run), { pip: 1, compiled: 1, tested: 1 });
+    assert.ok(run.calls.some((call) => call.includes('--no-deps tensorflow-cpu==2.99.0')));
+    assert.ok(run.calls.some((call) => call.includes(`-Wl,-rpath,${tensorflow}`)));
+    assert.equal(readFileSync(setup.addon, 'utf8'), 'addon\n');
+    assert.deepEqual(
+      readdirSync(setup.path('.tensorflow')).sort(),
+      ['cpu-2.99.0', 'headers', 'setup.json', 'tfjs_binding.node'], // nothing half done
+    );
+  });
+
+  test('that was done is tested and not done again, also where npm took the addon away', async () => {
+    assert.equal(setup.run().code, 0);
+    rmSync(setup.addon);
+    const run = setup.run(['--json']);
+    assert.deepEqual(stepsOf(run), { pip: 0, compiled: 0, tested: 1 });
+    assert.equal((JSON.parse(run.stdout[0]!) as { action: string }).action, 'verified');
+    assert.equal(readFileSync(setup.addon, 'utf8'), 'addon\n');
+
+    // What ensure-installed.mjs does after an installation of the packages.
+    rmSync(setup.addon);
+    const places = pathToFileURL(setup.path('scripts/tensorflow/places.mjs')).href;
+    const { restoreAddon } = (await import(places)) as { restoreAddon: () => void };
+    setup.write('node_modules/@tensorflow/tfjs-node-gpu/package.json', '{ "version": "5.0.0" }');
+    restoreAddon();
+    assert.throws(
+      () => readFileSync(setup.addon),
+      /ENOENT/,
+      'an addon of other sources stays away',
+    );
+    setup.write('node_modules/@tensorflow/tfjs-node-gpu/package.json', '{ "version": "4.0.0" }');
+    restoreAddon();
+    assert.equal(readFileSync(setup.addon, 'utf8'), 'addon\n');
+  });
+
+  test('that was killed in the middle of an installation begins that step again', () => {
+    const killed = setup.run([], { FAKE_PIP: 'killed' });
+    assert.deepEqual([killed.code, killed.stdout], [null, []]);
+    const run = setup.run();
+    assert.equal(run.code, 0, run.stderr.join('\n'));
+    assert.deepEqual(stepsOf(run), { pip: 1, compiled: 1, tested: 1 });
+    assert.ok(!setup.has('.tensorflow/environment.partial'));
+  });
+
+  test('goes on behind the installation where only the compiler failed', () => {
+    assertStops(
+      setup.run([], { FAKE_COMPILER: 'tfjs_backend.cc:7:1: fatal error: gone.h: No such file' }),
+      42,
+      /does not compile against .*fatal error: gone\.h.*; leave out --version/,
+    );
+    assert.ok(!setup.has('.tensorflow/setup.json'));
+    const run = setup.run();
+    assert.deepEqual(stepsOf(run), { pip: 0, compiled: 1, tested: 1 });
+    assert.equal(run.code, 0);
+  });
+
+  test('of another release takes the place of the earlier one, once it passes its test', () => {
+    assert.equal(setup.run(['--version', '2.98.0']).code, 0);
+    const failed = setup.run(['--version', '2.99.0'], { FAKE_SMOKE: 'kernels are wrong' });
+    assertStops(failed, 42, /fails its test: Error: kernels are wrong; take the known release/);
+    // The earlier one is in place as before.
+    assert.deepEqual(stepsOf(setup.run(['--version', '2.98.0'])), {
+      pip: 0,
+      compiled: 0,
+      tested: 1,
+    });
+    assert.equal(setup.run(['--version', '2.99.0']).code, 0);
+    assert.ok(!setup.has('.tensorflow/cpu-2.98.0'), 'a gigabyte that nothing uses');
+  });
+
+  test('whose first test fails leaves no addon that would not work', () => {
+    assertStops(setup.run([], { FAKE_SMOKE: 'kernels are wrong' }), 42);
+    assert.throws(() => readFileSync(setup.addon), /ENOENT/);
+  });
+
+  test('takes the build for GPUs where the driver lists one', () => {
+    setup.program('nvidia-smi', '#!/bin/sh\necho "GPU 0: NVIDIA H200 (UUID: GPU-3c1f)"\n');
+    const run = setup.run(['--version', '2.99.0']);
+    assert.equal(run.code, 0, run.stderr.join('\n'));
+    assert.ok(run.calls.some((call) => call.endsWith(' tensorflow[and-cuda]==2.99.0')));
+    assert.ok(setup.has('.tensorflow/cuda-2.99.0'));
+  });
+
+  test('is taken away by --variant none', () => {
+    assert.equal(setup.run().code, 0);
+    const run = setup.run(['--variant', 'none', '--json']);
+    assert.deepEqual(JSON.parse(run.stdout[0]!), { ok: true, action: 'removed' });
+    assert.ok(!setup.has('.tensorflow'));
+    assert.throws(() => readFileSync(setup.addon), /ENOENT/);
+  });
+});
+
+describe('what is missing is said in a line each, with its remedy:', () => {
+  test('Python and the compiler, both at once and before anything is downloaded', () => {
+    rmSync(setup.path('bin/python3'));
+    rmSync(setup.path('bin/g++'));
+    const run = setup.run();
+    assertStops(
+      run,
+      42,
+      /^no Python: python3 does not run; install it \(Debian: apt-get install python3-venv\)/,
+      /^no C\+\+ compiler: g\+\+ does not run; install it \(Debian: apt-get install g\+\+\)/,
+    );
+    assert.deepEqual(stepsOf(run), { pip: 0, compiled: 0, tested: 0 });
+    const problems = JSON.parse(setup.run(['--json']).stdout[0]!) as { problems: unknown[] };
+    assert.equal(problems.problems.length, 2);
+  });
+
+  test("Debian's split of Python", () => {
+    const run = setup.run([], { FAKE_PYTHON: 'ensurepip' });
+    assertStops(run, 42, /^python3 has no module ensurepip; .*apt-get install python3-venv/);
+  });
+
+  test('the packages', () => {
+    rmSync(setup.path('node_modules/node-api-headers'), { recursive: true });
+    assertStops(setup.run(), 42, /node-api-headers.* is missing; install the packages: npm ci/);
+  });
+
+  test('what pip cannot get, and whether trying again may help', () => {
+    const cases: readonly [string, number, RegExp][] = [
+      [
+        "WARNING: Retrying (Retry(total=4)) after connection broken by 'NewConnectionError'",
+        75,
+        /index cannot be reached; try again with a network/,
+      ],
+      [
+        'ERROR: Could not find a version that satisfies the requirement x (from versions: 2.8.0, 2.9.0)',
+        42,
+        /there is 2\.8\.0, 2\.9\.0; name one of them with --version, or a Python/,
+      ],
+      ['ERROR: HTTP error 403 while getting x', 42, /the package index answers 403; name an index/],
+      ['OSError: [Errno 28] No space left on device', 42, /no space left on the disk; make room/],
+      ['python: No module named pip', 42, /no pip; install it \(Debian: apt-get install/],
+    ];
+    for (const [said, code, expected] of cases) {
+      assertStops(setup.run([], { FAKE_PIP: said }), code, expected);
+    }
+    assert.ok(!setup.has('.tensorflow/setup.json'));
+  });
+
+  test('room on the disk', async () => {
+    const preflight = pathToFileURL(setup.path('scripts/tensorflow/preflight.mjs')).href;
+    const { roomObstacle } = (await import(preflight)) as {
+      roomObstacle: (free: number, needed: number) => Error | null;
+    };
+    assert.equal(roomObstacle(2, 2), null);
+    assert.match(
+      roomObstacle(1.25, 2)!.message,
+      /too little room .*: 1\.3 GiB, 2 needed; make room/,
+    );
+  });
+
+  test('a wrong option, with the usage', () => {
+    for (const args of [
+      ['--variant', 'gpu'],
+      ['--version', 'newest'],
+      ['--use', '/x', '--version', '2.21.0'],
+      ['--nonsense'],
+    ]) {
+      const { code, stdout, stderr } = setup.run(args);
+      assert.deepEqual([code, stdout], [2, []]);
+      assert.ok(stderr.some((line) => line.startsWith('usage: npm run setup:tensorflow')));
+    }
+  });
+});
+
+describe('--use takes a TensorFlow that is there:', () => {
+  test('its folder, its environment, or its Python, with no installation', () => {
+    const tensorflow = setup.environmentWithTensorflow('own');
+    for (const named of [tensorflow, setup.path('own'), setup.path('own/bin/python')]) {
+      const run = setup.run(['--use', named]);
+      assert.equal(run.code, 0, run.stderr.join('\n'));
+      assert.ok(run.stdout[0]!.endsWith(tensorflow), run.stdout[0]);
+      assert.deepEqual(stepsOf(run), { pip: 0, compiled: 1, tested: 1 });
+    }
+  });
+
+  test('and refuses what is none', () => {
+    setup.write('empty/file', '');
+    assertStops(setup.run(['--use', setup.path('empty')]), 42, /empty holds no TensorFlow; name a/);
+    assertStops(setup.run(['--use', 'python4']), 42, /python4 does not run as a Python/);
+    assertStops(
+      setup.run(['--use', 'python3']),
+      42,
+      /python3 has no package tensorflow; python3 -m/,
+    );
+  });
+});
+
+describe("--variant stock runs upstream's own script", () => {
+  test('and leaves its manifest as it was', () => {
+    const run = setup.run(['--variant', 'stock']);
+    assert.equal(run.code, 0, run.stderr.join('\n'));
+    assert.equal(readFileSync(setup.addon, 'utf8'), 'cpu');
+    assert.equal(readFileSync(setup.manifest, 'utf8'), '{ "version": "4.0.0" }');
+  });
+
+  test('and may be tried again where its download fails', () => {
+    const run = setup.run(['--variant', 'stock'], { FAKE_STOCK: 'getaddrinfo ENOTFOUND' });
+    assertStops(run, 75, /upstream's download failed: getaddrinfo ENOTFOUND; try again/);
+    assert.equal(readFileSync(setup.manifest, 'utf8'), '{ "version": "4.0.0" }');
+  });
+});
