@@ -70,7 +70,16 @@ const HOMES = {
 const NODE_MODULES = builtinModules.flatMap((name) => [name, `node:${name}`]);
 
 export default tseslint.config(
-  { ignores: ['.tensorflow/', 'dist/', 'runs/', 'demo-run*/', 'src/rpc/generated/', 'node_modules/'] },
+  {
+    ignores: [
+      '.tensorflow/',
+      'dist/',
+      'runs/',
+      'demo-run*/',
+      'src/rpc/generated/',
+      'node_modules/',
+    ],
+  },
   {
     files: ['**/*.ts'],
     extends: [tseslint.configs.strictTypeChecked],

@@ -1,6 +1,6 @@
 /**
- * Runs the tests of test/unit, test/integration, test/e2e and test/gpu. `--only unit,integration` takes some of the folders; further
- * arguments go to Node's test runner (`--test-name-pattern=...`). Says at the end which engines the tests had.
+ * Runs the tests of test/unit, test/integration, test/e2e and test/gpu. `--only unit,integration` takes some of the folders;
+ * further arguments go to Node's test runner (`--test-name-pattern=...`). Says at the end which engines the tests had.
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
