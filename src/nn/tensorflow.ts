@@ -90,7 +90,8 @@ export function describeTensorflow(): TensorflowRuntime {
     remark: isIdle
       ? `${titles.join(', ')} not used: this TensorFlow has no CUDA (npm run setup:tensorflow -- --variant cuda)`
       : null,
-    threads: Number(env['TF_NUM_INTRAOP_THREADS']),
+    // The runtime takes 0 for one a core.
+    threads: Number(env['TF_NUM_INTRAOP_THREADS']) || availableParallelism(),
   };
 }
 

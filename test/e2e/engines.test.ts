@@ -1,0 +1,35 @@
+/** A whole run on each engine, and what the launcher says of it. */
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { makeImages } from '../../src/data/made-images.ts';
+import type { RunSummary } from '../../src/report/summary.ts';
+import { testEngines } from '../support/engines.ts';
+import { temporaryFolder } from '../support/in-process-run.ts';
+import { launch } from '../support/launched-run.ts';
+
+const folder = temporaryFolder();
+const data = join(folder.path, 'images');
+before(async () => {
+  await makeImages({ out: data, classes: 4, perClass: 12, size: 32, seed: 1 });
+});
+after(() => {
+  folder.remove();
+});
+
+for (const { name, skip } of await testEngines()) {
+  test(
+    `launch says once which engine its workers run, and on what (${name})`,
+    { skip },
+    async () => {
+      const out = join(folder.path, name);
+      const settings = { epochs: 1, 'cluster.engine': name };
+      const { code, stdout, stderr } = await launch({ data, out, workers: 2, settings }).ended;
+      assert.equal(code, 0, stderr);
+      assert.equal((JSON.parse(stdout) as RunSummary).engine, name);
+      const said = stderr.split('\n').filter((line) => line.startsWith('engine '));
+      assert.equal(said.length, 1, stderr);
+      assert.match(said[0]!, new RegExp(`^engine ${name}: .*, as asked`));
+    },
+  );
+}
