@@ -29,7 +29,7 @@ export function listGpus(env: Environment): Gpu[] {
 
 /** `0, NVIDIA H200, 143771`, one line a GPU. */
 export function parseGpuList(listing: string): Gpu[] {
-  return [...listing.matchAll(/^(\d+), (.*), ([^,]*)$/gm)].map(([, index, name, memory]) => ({
+  return [...listing.matchAll(/^(\d+), (.*), ([^,\n]*)$/gm)].map(([, index, name, memory]) => ({
     index: index!,
     name: name!,
     memoryMib: /^\d+$/.test(memory!) ? Number(memory) : null,

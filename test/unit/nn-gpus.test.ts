@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gpuTitle, parseGpuList, visibleGpus } from '../../src/nn/gpus.ts';
 
-const LISTING = '0, NVIDIA H200, 143771\n1, NVIDIA H200, [N/A]\n';
+const LISTING = '0, NVIDIA H200, [N/A]\n1, NVIDIA H200, 143771\n';
 const FOUND = parseGpuList(LISTING);
 
 test("the driver's list of GPUs is read by index, name and memory", () => {
   assert.deepEqual(FOUND, [
-    { index: '0', name: 'NVIDIA H200', memoryMib: 143771 },
-    { index: '1', name: 'NVIDIA H200', memoryMib: null },
+    { index: '0', name: 'NVIDIA H200', memoryMib: null },
+    { index: '1', name: 'NVIDIA H200', memoryMib: 143771 },
   ]);
   assert.deepEqual(parseGpuList('No devices were found\n'), []);
 });
