@@ -10,7 +10,7 @@ import { dirname } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { setWasmPaths, version_wasm } from '@tensorflow/tfjs-backend-wasm';
 import { engineUnavailable, messageOf } from '../errors.ts';
-import { describeTensorflow, loadTensorflow, TENSORFLOW_REMEDY } from './tensorflow.ts';
+import { describeTensorflow, loadTensorflow, TENSORFLOW_REMEDY } from './tensorflow/addon.ts';
 import { registerTensorflowKernels } from './tensorflow/register.ts';
 import { registerWasmKernels } from './wasm/register.ts';
 import { setWasmThreads } from './wasm/threads.ts';

@@ -9,7 +9,7 @@ import { pathToFileURL } from 'node:url';
 import * as tf from '@tensorflow/tfjs';
 import { packageRoot } from '../../src/config/package-root.ts';
 import { startEngine } from '../../src/nn/engine.ts';
-import { setRuntimeEnvironment } from '../../src/nn/tensorflow.ts';
+import { setRuntimeEnvironment } from '../../src/nn/tensorflow/addon.ts';
 import { testEngines, testOnEngines } from '../support/engines.ts';
 
 const [tensorflow] = await testEngines();

@@ -7,8 +7,8 @@ import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import { engineUnavailable, messageOf } from '../errors.ts';
-import { gpuTitle, listGpus, visibleGpus } from './gpus.ts';
+import { engineUnavailable, messageOf } from '../../errors.ts';
+import { gpuTitle, listGpus, visibleGpus } from '../gpus.ts';
 
 export const TENSORFLOW_REMEDY = 'set it up with `npm run setup:tensorflow`, or take engine wasm';
 
