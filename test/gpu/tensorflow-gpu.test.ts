@@ -45,7 +45,14 @@ async function reasonToSkip(): Promise<string | false> {
 /** One slice of the demo: 16 images of 64 px, 40 clusters. */
 function demoStep(): SliceGradient {
   const spec = describeModel(
-    { architecture: 'small-convnet', sobel: true, dropout: 0.2, width: 32, featureDim: 256 },
+    {
+      architecture: 'small-convnet',
+      neck: 'none',
+      sobel: true,
+      dropout: 0.2,
+      width: 32,
+      featureDim: 256,
+    },
     64,
     40,
   );
