@@ -99,6 +99,7 @@ async function smokeTest() {
     { timeoutMs: SMOKE_TEST_MS },
   );
   if (exitCode === 0) return JSON.parse(stdout);
+  log(output.trimEnd());
   const error = output.split('\n').find((line) => /^\w*Error\b/.test(line));
   const remedy = 'take the known release: npm run setup:tensorflow without --version and --use';
   throw new Obstacle(`the engine fails its test: ${error ?? lastLine(output)}`, remedy);
