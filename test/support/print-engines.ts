@@ -4,7 +4,7 @@ import { testEngines } from './engines.ts';
 for (const { name, skip, engine } of await testEngines()) {
   process.stdout.write(
     engine === null
-      ? `engine ${name}: not tested here, because ${String(skip)}\n`
+      ? `engine ${name}: not tested here, because ${String(skip).replace(`engine ${name}: `, '')}\n`
       : `engine ${name}: tested, version ${engine.version} on ${engine.device}\n`,
   );
 }
