@@ -10,6 +10,7 @@ import * as tf from '@tensorflow/tfjs';
 import { packageRoot } from '../../src/config/package-root.ts';
 import { describeModel } from '../../src/nn/architectures.ts';
 import { messageOf } from '../../src/errors.ts';
+import { modelConfigSchema } from '../../src/nn/config.ts';
 import { startEngine } from '../../src/nn/engine.ts';
 import { listGpus, visibleGpus } from '../../src/nn/gpus.ts';
 import { createModel, type SliceGradient } from '../../src/nn/model.ts';
@@ -45,14 +46,7 @@ async function reasonToSkip(): Promise<string | false> {
 /** One slice of the demo: 16 images of 64 px, 40 clusters. */
 function demoStep(): SliceGradient {
   const spec = describeModel(
-    {
-      architecture: 'small-convnet',
-      neck: 'none',
-      sobel: true,
-      dropout: 0.2,
-      width: 32,
-      featureDim: 256,
-    },
+    modelConfigSchema.parse({ architecture: 'small-convnet', dropout: 0.2 }),
     64,
     40,
   );
