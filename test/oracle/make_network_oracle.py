@@ -11,8 +11,9 @@ from a rule in integers, the same to the bit in test/support/network-rule.ts:
     unit(name, i)  (hash >> 8) / 2^24 - 0.5, in [-0.5, 0.5): exact in float32
 
     weights        of convolutions and fully connected layers: unit * sqrt(24 / inputs of an output), variance 2 / inputs
-    scales         of batch norms: 1 + unit / 2; shifts and biases: unit / 5; all in float64, then rounded to float32
-    running_mean   unit * 2 / 5;  running_var  1 + unit
+    scales         of batch norms: 1 + unit / 2, and a quarter of it for the last one of a residual branch (bn3): at one,
+                   16 blocks in a row make float32's error grow a thousandfold; shifts and biases: unit / 5
+    running_mean   unit * 2 / 5;  running_var  1 + unit; all in float64, then rounded to float32
     images         bytes [B, H, W, 3]: (3 * coarse + fine) >> 2, the upper bytes of hash("images SEED fine", i) and of
                    hash("images SEED coarse", cell), where cells are a quarter of a side: [B, 4, 4, 3]
     labels         hash("labels SEED", i) mod K
@@ -44,8 +45,8 @@ CASES = [
     dict(architecture="alexnet-bn", sobel=True, size=224, batch=2, classes=10, seed=2),
     dict(architecture="alexnet-bn", sobel=False, size=224, batch=2, classes=10, seed=6),
     dict(architecture="vgg16-bn", sobel=True, size=64, batch=2, classes=10, seed=4),
-    dict(architecture="resnet50", neck="odc", sobel=False, size=40, batch=6, classes=10, seed=3),
-    dict(architecture="resnet50", neck="none", sobel=False, size=36, batch=6, classes=10, seed=8),
+    dict(architecture="resnet50", neck="odc", sobel=False, size=34, batch=5, classes=10, seed=8),
+    dict(architecture="resnet50", neck="none", sobel=False, size=36, batch=4, classes=10, seed=13),
     dict(architecture="small-convnet", sobel=True, size=64, batch=8, classes=10, width=32, feature_dim=256, seed=1),
     dict(architecture="small-convnet", sobel=False, size=64, batch=8, classes=10, width=32, feature_dim=256, seed=3),
     dict(architecture="small-convnet", sobel=True, size=32, batch=6, classes=3, width=4, feature_dim=8, seed=2),
@@ -82,7 +83,7 @@ def values(name, shape):
     elif len(shape) > 1:
         unit *= np.sqrt(24 / np.prod(shape[1:]))
     elif name.endswith("weight"):
-        unit = 1 + unit / 2
+        unit = (1 + unit / 2) * (1 / 4 if name.endswith("bn3.weight") else 1)
     else:
         unit *= 1 / 5
     return unit.astype(np.float32).reshape(shape)

@@ -43,6 +43,7 @@ function scaleAndShift(name: string, shape: readonly number[]): [scale: number, 
   if (name.endsWith('running_mean')) return [2 / 5, 0];
   if (name.endsWith('running_var')) return [1, 1];
   if (shape.length > 1) return [Math.sqrt(24 / shape.slice(1).reduce((n, side) => n * side, 1)), 0];
+  if (name.endsWith('bn3.weight')) return [1 / 8, 1 / 4];
   return name.endsWith('weight') ? [1 / 2, 1] : [1 / 5, 0];
 }
 
