@@ -34,17 +34,23 @@ export function ruledValues(spec: ModelSpec): {
 }
 
 function fillByRule(name: string, shape: readonly number[], data: Float32Array): void {
-  const [scale, shift] = scaleAndShift(name, shape);
+  const value = ruleOf(name, shape);
   const start = textHash(name);
-  for (let i = 0; i < data.length; i += 1) data[i] = unitOf(hashAt(start, i)) * scale + shift;
+  // The last batch norm of a residual branch; a power of two, exact wherever it is applied.
+  const damping = /\.bn3\.(weight|bias)$/.test(name) ? 1 / 4 : 1;
+  for (let i = 0; i < data.length; i += 1) data[i] = value(unitOf(hashAt(start, i))) * damping;
 }
 
-function scaleAndShift(name: string, shape: readonly number[]): [scale: number, shift: number] {
-  if (name.endsWith('running_mean')) return [2 / 5, 0];
-  if (name.endsWith('running_var')) return [1, 1];
-  if (shape.length > 1) return [Math.sqrt(24 / shape.slice(1).reduce((n, side) => n * side, 1)), 0];
-  if (name.endsWith('bn3.weight')) return [1 / 8, 1 / 4];
-  return name.endsWith('weight') ? [1 / 2, 1] : [1 / 5, 0];
+function ruleOf(name: string, shape: readonly number[]): (unit: number) => number {
+  if (name.endsWith('running_mean')) return (unit) => unit * (2 / 5);
+  if (name.endsWith('running_var')) return (unit) => 1 + unit;
+  if (shape.length > 1) {
+    const scale = Math.sqrt(24 / shape.slice(1).reduce((n, side) => n * side, 1));
+    return (unit) => unit * scale;
+  }
+  if (name.endsWith('weight')) return (unit) => 1 + unit / 2;
+  if (name.startsWith('backbone')) return (unit) => unit + (unit < 0 ? -2 : 2);
+  return (unit) => unit * (1 / 5);
 }
 
 /** [batch, size, size, 3]: a coarse pattern of its own for each image, with noise. */
