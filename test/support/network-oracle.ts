@@ -82,7 +82,8 @@ export function runCase(
   const features = model.features(images, batch);
   const slice = model.lossAndGradient(images, ruledLabels(seed, batch, classes), [seed]);
   model.dispose();
-  return { features, ...slice, logits: trainingLogits(spec, parameters, images, batch) };
+  const logits = trainingLogits(spec, parameters, images, batch);
+  return { ...slice, features, logits };
 }
 
 function trainingLogits(
@@ -116,6 +117,8 @@ export function assertMatchesOracle(
   got: NetworkResult,
 ): void {
   const { layout, featureDim } = spec;
+  assert.equal(layout.parameterCount, network.parameters);
+  assert.equal(got.features.length, network.batch * featureDim);
   assertNear(
     'features',
     { data: got.features, shape: [network.batch, featureDim] },
