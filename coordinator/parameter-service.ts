@@ -64,8 +64,8 @@ class ParametersService {
       },
       Commit: (call, callback) => {
         answer<CommitReply>(callback, () => {
-          const { step, slices } = call.request;
-          const outcome = this.#require(call.request.layoutHash).store.commit(step, slices);
+          const { layoutHash: hash, step, slices, learningRateFactor } = call.request;
+          const outcome = this.#require(hash).store.commit(step, slices, learningRateFactor);
           switch (outcome.kind) {
             case 'applied':
               return { outcome: 'APPLIED', version: outcome.version };

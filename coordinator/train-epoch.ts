@@ -4,6 +4,7 @@
  */
 import type { RunConfig } from '../src/config/schema.ts';
 import { TrainerError } from '../src/errors.ts';
+import { learningRateFactor } from '../src/ps/schedule.ts';
 import type { ParametersClient } from '../src/rpc/parameters-client.ts';
 import type { Progress } from '../src/telemetry/notice.ts';
 import type { Dispatcher } from './dispatcher.ts';
@@ -108,18 +109,20 @@ async function trainStep(
   const inOrder = results.toSorted((a, b) => a.slice - b.slice);
   const samples = inOrder.reduce((total, result) => total + result.samples, 0);
   const lossSum = inOrder.reduce((total, result) => total + result.lossSum, 0);
-  const nextVersion = await commitStep(step, inOrder, deps);
+  const nextVersion = await commitStep(step, plan.epoch, inOrder, deps);
   dispatcher.dispatch({ type: 'stepCommitted', begin: draws.begin, end: draws.end });
   return { step, epoch: plan.epoch, loss: lossSum / samples, samples, version: nextVersion };
 }
 
 async function commitStep(
   step: number,
+  epoch: number,
   slices: readonly SliceResult[],
-  { parameters }: TrainingDeps,
+  { config, parameters }: TrainingDeps,
 ): Promise<number> {
+  const factor = learningRateFactor(config.training.schedule, epoch);
   // Not cut short by a stop: a step that took effect must be in the ledger of the checkpoint that follows.
-  const reply = await parameters.commit(step, slices, AbortSignal.timeout(COMMIT_MS));
+  const reply = await parameters.commit(step, slices, factor, AbortSignal.timeout(COMMIT_MS));
   if (reply.outcome === 'MISSING') {
     throw new TrainerError(
       'PROTOCOL_VIOLATION',

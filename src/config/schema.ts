@@ -36,6 +36,16 @@ export const runConfigSchema = z
         training.sliceSize,
       );
     }
+    for (const [i, { epoch }] of training.schedule.entries()) {
+      const before = training.schedule[i - 1]?.epoch ?? -1;
+      if (epoch <= before) {
+        rule(
+          ['training', 'schedule', i, 'epoch'],
+          `must be later than that of the entry before (${before})`,
+          epoch,
+        );
+      }
+    }
     for (const key of ['cropArea', 'cropAspect'] as const) {
       if (data[key][0] > data[key][1]) {
         rule(['data', key], 'must be [low, high] with low <= high', data[key]);

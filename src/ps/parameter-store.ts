@@ -176,9 +176,11 @@ export class ParameterStore {
   /**
    * Applies exactly these slices as one step, in slice order; other pushes of the step are dropped.
    * A step whose slices used no sample at all counts, and moves no value.
+   * @param learningRateFactor scales the learning rates of body and head in this step; greater than 0
    * @throws TrainerError PROTOCOL_VIOLATION for a step not yet due, or other slices than a step was committed with
    */
-  commit(step: number, slices: readonly CommittedSlice[]): CommitOutcome {
+  commit(step: number, slices: readonly CommittedSlice[], learningRateFactor = 1): CommitOutcome {
+    requireFactor(step, learningRateFactor);
     const generations = generationsBySlice(step, slices);
     if (step < this.#step) return this.#repeatedCommit(step, generations);
     if (step > this.#step) {
@@ -194,7 +196,10 @@ export class ParameterStore {
     );
     if (missing.length > 0) return { kind: 'missing', slices: missing.map(([slice]) => slice) };
     const pushes = [...generations.keys()].map((slice) => this.#staged.get(slice)!);
-    this.#apply(pushes.filter(({ samples }) => samples > 0));
+    this.#apply(
+      pushes.filter(({ samples }) => samples > 0),
+      learningRateFactor,
+    );
     this.#step += 1;
     this.#version += 1;
     this.#committed = generations;
@@ -275,20 +280,22 @@ export class ParameterStore {
   }
 
   /** @param pushes in slice order, each with at least one sample */
-  #apply(pushes: readonly SlicePush[]): void {
+  #apply(pushes: readonly SlicePush[], learningRateFactor: number): void {
     if (pushes.length === 0) return;
-    const training = this.#training;
-    const headRule = {
-      learningRate: training.headLearningRate,
-      weightDecay: training.weightDecay,
+    const { learningRate, headLearningRate, momentum: decay, weightDecay } = this.#training;
+    const bodyRule = {
+      learningRate: learningRateFactor * learningRate,
+      momentum: decay,
+      weightDecay,
     };
+    const headRule = { learningRate: learningRateFactor * headLearningRate, weightDecay };
     const parameters = this.#parameters.beginWrite();
     const momentum = this.#momentum.beginWrite();
     const reducer = new SliceReducer(pushes);
     for (const [begin, end] of blocks(0, this.#body)) {
       const values = blockToWrite(parameters, begin, end);
       const velocity = blockToWrite(momentum, begin, end);
-      stepWithMomentum(values, velocity, reducer.meanGradient(begin, end), training);
+      stepWithMomentum(values, velocity, reducer.meanGradient(begin, end), bodyRule);
     }
     for (const [begin, end] of blocks(this.#body, parameters.to.length)) {
       const values = blockToWrite(parameters, begin, end);
@@ -383,6 +390,17 @@ function describeSlices(generations: ReadonlyMap<number, number>): string {
 function firstNonFinite(values: Float32Array): number {
   for (let i = 0; i < values.length; i += 1) if (!Number.isFinite(values[i]!)) return i;
   return -1;
+}
+
+/** A peer that sends none sends 0: a step that silently moved nothing. */
+function requireFactor(step: number, factor: number): void {
+  if (Number.isFinite(factor) && factor > 0) return;
+  throw protocolViolation(
+    `learning rate factor of step ${step}`,
+    'a number greater than 0',
+    factor,
+    'run the same release on every process',
+  );
 }
 
 function requireLength(what: string, values: Float32Array, expected: number): void {

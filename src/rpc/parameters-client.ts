@@ -90,9 +90,11 @@ export class ParametersClient {
   commit(
     step: number,
     slices: readonly CommitSlice[],
+    learningRateFactor: number,
     signal: AbortSignal,
   ): Promise<CommitReply__Output> {
-    const request = { layoutHash: this.#layoutHash, step, slices: [...slices] };
+    const layoutHash = this.#layoutHash;
+    const request = { layoutHash, step, slices: [...slices], learningRateFactor };
     return this.#repeat(signal, () =>
       callUnary(
         this.#client.commit.bind(this.#client),

@@ -119,6 +119,22 @@ test('a run that is stopped in mid-epoch and resumed is the undisturbed run', as
   assert.ok(readLines(run, 'events.jsonl').some(({ event }) => event === 'run.resumed'));
 });
 
+test('a schedule takes hold with the first step of its epoch', async () => {
+  // Half of twice the learning rates is what the plain run has, and a power of two costs no rounding.
+  const run = out('scheduled');
+  const settings = {
+    'training.learningRate': 2 * 0.01,
+    'training.headLearningRate': 2 * 0.05,
+    'training.schedule': '[{epoch: 0, factor: 0.5}, {epoch: 1, factor: 0.25}]',
+  };
+  await runPlain({ data, out: run, workers: 2, settings });
+  const [plain, scheduled] = [readLosses(out('workers-2')), readLosses(run)];
+  // The loss of a step is that of the parameters it begins with.
+  const lastAlike = Math.ceil(IMAGES / 16);
+  assert.deepEqual(scheduled.slice(0, lastAlike + 1), plain.slice(0, lastAlike + 1));
+  assert.notEqual(scheduled[lastAlike + 1], plain[lastAlike + 1]);
+});
+
 test('the record tells phases, steps and processes', () => {
   const events = readLines(out('workers-2'), 'events.jsonl');
   const named = (event: string): Record<string, unknown>[] =>

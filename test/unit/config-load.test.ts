@@ -196,6 +196,29 @@ describe('refusals name key, rule, value and origin', () => {
     );
   });
 
+  test('of a schedule whose epochs do not ascend, or with an entry of another form', () => {
+    const refused = (schedule: string, message: string): void => {
+      const settings = [flag('training.schedule', schedule)];
+      assertRefused({ settings }, `config ${message} (from --set training.schedule)`);
+    };
+    refused(
+      '[{epoch: 4, factor: 0.4}, {epoch: 4, factor: 0.1}]',
+      'training.schedule.1.epoch: must be later than that of the entry before (4), got 4',
+    );
+    refused(
+      '[{epoch: 4, factor: 0.4}, {epoch: 9, factor: 1}, {epoch: 8, factor: 0.1}]',
+      'training.schedule.2.epoch: must be later than that of the entry before (9), got 8',
+    );
+    refused('[{epoch: 4, factor: 0}]', 'training.schedule.0.factor: must be greater than 0, got 0');
+    refused('[{epoch: 4}]', 'training.schedule.0.factor: must be a number, got nothing');
+    const schedule = [
+      { epoch: 0, factor: 0.1 },
+      { epoch: 4, factor: 1 },
+    ];
+    const file = fileWith(JSON.stringify({ training: { schedule } }));
+    assert.deepEqual(load({ file }).config.training.schedule, schedule);
+  });
+
   test('of a value where a section belongs', () => {
     assertRefused(
       { settings: [flag('training', '5')] },

@@ -49,7 +49,7 @@ function assertUnchanged(store: ParameterStore, before: StoreState): void {
 }
 
 /** The optimizer as one would write it for a single process and one slice, rounding where the store says it does. */
-function plainStep(state: StoreState, push: SlicePush): StoreState {
+function plainStep(state: StoreState, push: SlicePush, factor = 1): StoreState {
   const parameters = state.parameters.slice();
   const momentum = state.momentum.slice();
   const statistics = state.statistics.slice();
@@ -58,9 +58,9 @@ function plainStep(state: StoreState, push: SlicePush): StoreState {
     const decayed = g + training.weightDecay * parameters[i]!;
     if (i < BODY) {
       momentum[i] = training.momentum * momentum[i]! + decayed;
-      parameters[i] = parameters[i]! - training.learningRate * momentum[i]!;
+      parameters[i] = parameters[i]! - factor * training.learningRate * momentum[i]!;
     } else {
-      parameters[i] = parameters[i]! - training.headLearningRate * decayed;
+      parameters[i] = parameters[i]! - factor * training.headLearningRate * decayed;
     }
   }
   for (let i = 0; i < S; i += 1) {
@@ -81,6 +81,32 @@ test('one slice a step is the plain loop, bit for bit', () => {
     expected = plainStep(expected, push);
     assert.deepEqual(store.snapshot(), expected);
   }
+});
+
+test('a factor scales the learning rates of body and head in its step alone', () => {
+  const store = newStore();
+  let expected = initialState(tinyLayout, SEED);
+  for (const [step, factor] of [1, 0.4, 0.3, 1].entries()) {
+    const push = pushOf({ step, samples: 3 });
+    stageAll(store, [push]);
+    store.commit(step, [{ slice: 0, generation: 1 }], factor);
+    expected = plainStep(expected, push, factor);
+    assert.deepEqual(store.snapshot(), expected);
+  }
+});
+
+test('a repeated commit changes nothing, whatever its factor; a step without learning is refused', () => {
+  const store = newStore();
+  stageAll(store, [pushOf()]);
+  const slices = [{ slice: 0, generation: 1 }];
+  for (const bad of [0, -1, NaN, Infinity]) {
+    assert.throws(() => store.commit(0, slices, bad), { code: 'PROTOCOL_VIOLATION' });
+  }
+  assert.deepEqual(store.commit(0, slices, 0.4), { kind: 'applied', version: 1 });
+  const before = store.snapshot();
+  assert.deepEqual(store.commit(0, slices, 0.4), { kind: 'duplicate', version: 1 });
+  assert.deepEqual(store.commit(0, slices, 1), { kind: 'duplicate', version: 1 });
+  assertUnchanged(store, before);
 });
 
 test('any order of arrival, and of the commit list, gives the same bits', () => {

@@ -6,10 +6,12 @@ export interface CommitRequest {
   'layoutHash'?: (string);
   'step'?: (number);
   'slices'?: (_deepcluster_v1_CommitSlice)[];
+  'learningRateFactor'?: (number | string);
 }
 
 export interface CommitRequest__Output {
   'layoutHash': (string);
   'step': (number);
   'slices': (_deepcluster_v1_CommitSlice__Output)[];
+  'learningRateFactor': (number);
 }
