@@ -7,6 +7,7 @@
  */
 import { shuffleInPlace, type Rng } from '../math/rng.ts';
 
+/** A range of 0 leaves its adjustment out. */
 export interface ColourJitterOptions {
   /** Factors are uniform on [max(0, 1 - x), 1 + x]. */
   readonly brightness: number;
@@ -15,14 +16,6 @@ export interface ColourJitterOptions {
   /** Turns are uniform on [-x, x], x at most 0.5: half the colour circle. */
   readonly hue: number;
 }
-
-/** ODC's: strong. */
-export const ODC_COLOUR_JITTER: ColourJitterOptions = {
-  brightness: 0.4,
-  contrast: 0.4,
-  saturation: 1,
-  hue: 0.5,
-};
 
 type Adjustment = 'brightness' | 'contrast' | 'saturation' | 'hue';
 
@@ -39,7 +32,10 @@ const ADJUST: Readonly<Record<Adjustment, (pixels: Uint8Array, amount: number) =
   hue: adjustHue,
 };
 
-/** Draws the order, then the four amounts; always seven numbers, so that what is drawn next does not depend on them. */
+/**
+ * Draws the order, then the four amounts; always seven numbers, so that what is drawn next does not depend on them.
+ * What has no range is not in the draw: a hue turned by nothing is still rounded to HSV and back.
+ */
 export function drawColourJitter(rng: Rng, options: ColourJitterOptions): ColourJitter {
   const order = [0, 1, 2, 3];
   shuffleInPlace(order, rng);
@@ -53,14 +49,14 @@ export function drawColourJitter(rng: Rng, options: ColourJitterOptions): Colour
     { adjustment: 'saturation', amount: factor(options.saturation) },
     { adjustment: 'hue', amount: options.hue * (2 * rng.float() - 1) },
   ] as const;
-  return order.map((i) => changes[i]!);
+  return order.map((i) => changes[i]!).filter(({ adjustment }) => options[adjustment] > 0);
 }
 
 export function applyColourJitter(pixels: Uint8Array, jitter: ColourJitter): void {
   for (const { adjustment, amount } of jitter) ADJUST[adjustment](pixels, amount);
 }
 
-/** Makes the view grey with some probability. */
+/** Makes the view grey with some probability; takes one number. */
 export function randomGrey(pixels: Uint8Array, rng: Rng, probability: number): void {
   if (rng.float() < probability) makeGrey(pixels);
 }

@@ -1,6 +1,18 @@
 /** Settings of the image data: where it lies, how it is cut into data shards, how the two views are made. */
 import { z } from 'zod';
 
+/** Colour jitter of the random view; each 0 by default: left out. In ODC it stands in for the Sobel filter. */
+const colourJitterSchema = z.strictObject({
+  /** The light is scaled by a factor uniform on [max(0, 1 - x), 1 + x]. */
+  brightness: z.number().min(0).default(0),
+  /** The distance from the mean grey is scaled likewise. */
+  contrast: z.number().min(0).default(0),
+  /** The distance from the pixel's own grey is scaled likewise. */
+  saturation: z.number().min(0).default(0),
+  /** The hue is turned by a part of the colour circle uniform on [-x, x]. */
+  hue: z.number().min(0).max(0.5).default(0),
+});
+
 export const dataConfigSchema = z.strictObject({
   /** Folder (nested or flat) or list file (.txt, .csv, .ndjson) of images; relative to the working directory. */
   source: z.string().min(1).nullable().default(null),
@@ -18,6 +30,11 @@ export const dataConfigSchema = z.strictObject({
   cropAspect: z.tuple([z.number().gt(0), z.number().gt(0)]).default([3 / 4, 4 / 3]),
   /** Probability of a horizontal flip in the random view. */
   flipProbability: z.number().min(0).max(1).default(0.5),
+  /** The random view is turned by an angle uniform on [-x, x] degrees, its corners black; 0 leaves it as it is. */
+  rotationDegrees: z.number().min(0).max(45).default(0),
+  colourJitter: colourJitterSchema.prefault({}),
+  /** Probability of a random view without colour. */
+  greyProbability: z.number().min(0).max(1).default(0),
   /** Images a data shard holds; all reductions run in data-shard order, so a change moves rounding. */
   shardSize: z.int().min(1).max(1_048_576).default(4096),
   /** Fraction of images that may be unreadable before the run stops with an error. */

@@ -8,15 +8,9 @@ import type { Rng } from '../math/rng.ts';
 /** Fixed-point steps in a pixel. */
 const ONE = 2 ** 16;
 
-/** Turns by an angle uniform on [-range, range] degrees. @param out receives [S, S, 3], another array than `pixels` */
-export function randomRotation(
-  pixels: Uint8Array,
-  size: number,
-  rng: Rng,
-  range: number,
-  out: Uint8Array,
-): void {
-  rotateView(pixels, size, range * (2 * rng.float() - 1), out);
+/** An angle uniform on [-range, range] degrees. */
+export function drawRotation(rng: Rng, range: number): number {
+  return range * (2 * rng.float() - 1);
 }
 
 /**

@@ -5,6 +5,7 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { seededRng } from '../math/rng.ts';
+import { augmentView } from './augmentation.ts';
 import type { DataConfig } from './config.ts';
 import { decodeImage } from './decode.ts';
 import { ImageCache } from './image-cache.ts';
@@ -129,6 +130,7 @@ export class ViewMaker {
     } else {
       const rng = seededRng(seed, 'view', epoch, ids[index]!, occurrences?.[index] ?? 0);
       randomView(image, config.imageSize, rng, config, out);
+      augmentView(out, config.imageSize, rng, config);
     }
   }
 

@@ -88,6 +88,15 @@ describe('reading values', () => {
     assert.equal(config.data.source, '0123');
   });
 
+  test('a section in a section is set in part', () => {
+    const { config } = load({
+      env: { DC_DATA__COLOUR_JITTER__HUE: '0.5' },
+      settings: [flag('data.colourJitter.contrast', '0.4')],
+    });
+    const { colourJitter } = config.data;
+    assert.deepEqual(colourJitter, { brightness: 0, contrast: 0.4, saturation: 0, hue: 0.5 });
+  });
+
   test('null clears a setting that may be absent', () => {
     const file = fileWith('data: { source: images }\n');
     assert.equal(load({ file, settings: [flag('data.source', 'null')] }).config.data.source, null);
@@ -182,6 +191,10 @@ describe('refusals name key, rule, value and origin', () => {
     assertRefused(
       { settings: [flag('data.cropArea', '[0.3, 2]')] },
       'config data.cropArea.1: must be at most 1, got 2 (from --set data.cropArea)',
+    );
+    assertRefused(
+      { settings: [flag('data.colourJitter.hue', '0.6')] },
+      'config data.colourJitter.hue: must be at most 0.5, got 0.6 (from --set data.colourJitter.hue)',
     );
     assertRefused(
       { settings: [flag('data.source', '')] },

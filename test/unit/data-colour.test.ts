@@ -4,7 +4,6 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import {
-  ODC_COLOUR_JITTER,
   adjustBrightness,
   adjustContrast,
   adjustHue,
@@ -15,7 +14,7 @@ import {
   randomGrey,
   type ColourJitter,
 } from '../../src/data/colour.ts';
-import { randomRotation, rotateView } from '../../src/data/rotation.ts';
+import { drawRotation, rotateView } from '../../src/data/rotation.ts';
 import { seededRng } from '../../src/math/rng.ts';
 
 interface Case {
@@ -33,6 +32,8 @@ interface Oracle {
 
 const path = new URL('../oracle/colour.json', import.meta.url);
 const oracle = JSON.parse(readFileSync(path, 'utf8')) as Oracle;
+
+const ODC_RANGES = { brightness: 0.4, contrast: 0.4, saturation: 1, hue: 0.5 };
 
 function changed(pixels: Uint8Array, { adjustment, amount }: Case): Uint8Array {
   const out = pixels.slice();
@@ -79,14 +80,13 @@ test('draws: each order of the four equally often, amounts uniform in their rang
   const rounds = 24 * 500;
   const orders = new Map<string, number>();
   const sums = { brightness: 0, contrast: 0, saturation: 0, hue: 0 };
-  const ranges = { brightness: 0.4, contrast: 0.4, saturation: 1, hue: 0.5 };
   const middles = { brightness: 1, contrast: 1, saturation: 1, hue: 0 };
   for (let i = 0; i < rounds; i += 1) {
-    const jitter = drawColourJitter(rng, ODC_COLOUR_JITTER);
+    const jitter = drawColourJitter(rng, ODC_RANGES);
     const order = jitter.map(({ adjustment }) => adjustment[0]).join('');
     orders.set(order, (orders.get(order) ?? 0) + 1);
     for (const { adjustment, amount } of jitter) {
-      assert.ok(Math.abs(amount - middles[adjustment]) <= ranges[adjustment]);
+      assert.ok(Math.abs(amount - middles[adjustment]) <= ODC_RANGES[adjustment]);
       sums[adjustment] += amount - middles[adjustment];
     }
   }
@@ -94,8 +94,19 @@ test('draws: each order of the four equally often, amounts uniform in their rang
   // Five standard errors: of a count of 500, and of a mean of uniform numbers.
   for (const count of orders.values()) assert.ok(Math.abs(count - 500) < 5 * Math.sqrt(500));
   for (const adjustment of ['brightness', 'contrast', 'saturation', 'hue'] as const) {
-    const error = (5 * ranges[adjustment]) / Math.sqrt(3 * rounds);
+    const error = (5 * ODC_RANGES[adjustment]) / Math.sqrt(3 * rounds);
     assert.ok(Math.abs(sums[adjustment] / rounds) < error, adjustment);
+  }
+});
+
+test('an adjustment without a range is left out, and the draws of the others stay', () => {
+  for (const adjustment of ['brightness', 'contrast', 'saturation', 'hue'] as const) {
+    const [all, some] = [seededRng('part', adjustment), seededRng('part', adjustment)];
+    const expected = drawColourJitter(all, ODC_RANGES).filter(
+      (change) => change.adjustment !== adjustment,
+    );
+    assert.deepEqual(drawColourJitter(some, { ...ODC_RANGES, [adjustment]: 0 }), expected);
+    assert.equal(some.float(), all.float());
   }
 });
 
@@ -115,16 +126,25 @@ test('grey comes with its probability, and takes one number either way', () => {
   assert.equal(grey.float(), plain.float());
 });
 
-test('a turn of 0 is none, and turns are drawn on both sides', () => {
+test('a turn of 0 is none', () => {
   const pixels = Uint8Array.from(oracle.image);
   const out = new Uint8Array(pixels.length);
   rotateView(pixels, oracle.side, 0, out);
   assert.deepEqual(out, pixels);
-  randomRotation(pixels, oracle.side, seededRng('turn', 1), 20, out);
-  const other = new Uint8Array(pixels.length);
-  randomRotation(pixels, oracle.side, seededRng('turn', 1), 20, other);
-  assert.deepEqual(other, out);
-  // The drawn angle is range * (2 u - 1), u the first number of the stream.
-  rotateView(pixels, oracle.side, 20 * (2 * seededRng('turn', 1).float() - 1), other);
-  assert.deepEqual(other, out);
+});
+
+test('turns are uniform on both sides', () => {
+  assert.equal(drawRotation(seededRng('turn', 1), 20), 20 * (2 * seededRng('turn', 1).float() - 1));
+  const rng = seededRng('turns');
+  const rounds = 10_000;
+  const quarters = [0, 0, 0, 0];
+  for (let i = 0; i < rounds; i += 1) {
+    const degrees = drawRotation(rng, 2);
+    assert.ok(Math.abs(degrees) <= 2);
+    quarters[Math.min(Math.floor(degrees + 2), 3)]! += 1;
+  }
+  // Five standard deviations of a count.
+  for (const count of quarters) {
+    assert.ok(Math.abs(count - rounds / 4) < 5 * Math.sqrt(rounds * 0.25 * 0.75));
+  }
 });

@@ -5,6 +5,7 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { Worker } from 'node:worker_threads';
+import { augmentView } from '../../src/data/augmentation.ts';
 import { dataConfigSchema, type DataConfig } from '../../src/data/config.ts';
 import { decodeImage } from '../../src/data/decode.ts';
 import { ImageCache } from '../../src/data/image-cache.ts';
@@ -101,6 +102,31 @@ for (const threads of [0, 2]) {
     const rng = seededRng(9, 'view', 7, 3, 5);
     const view = randomView(await decodeImage(files[3]!), SIZE, rng, config);
     assert.deepEqual(viewOf(random, 0), Buffer.from(view));
+  });
+
+  test(`${where}: turn, colour jitter and grey follow crop and mirror`, async (t) => {
+    const [file] = await noiseFiles(1);
+    const config = configOf({
+      rotationDegrees: 10,
+      colourJitter: { brightness: 0.4, contrast: 0.4, saturation: 1, hue: 0.5 },
+      greyProbability: 0.5,
+    });
+    const source = await folderSource(t, [file!]);
+    const changed = await openLoader(t, source, { threads, config }).random([0, 0], [0, 1], 7);
+    const plain = await openLoader(t, source, { threads }).random([0, 0], [0, 1], 7);
+    for (const occurrence of [0, 1]) {
+      const rng = seededRng(1, 'view', 7, 0, occurrence);
+      const view = randomView(await decodeImage(file!), SIZE, rng, config);
+      assert.deepEqual(viewOf(plain, occurrence), Buffer.from(view));
+      augmentView(view, SIZE, rng, config);
+      assert.deepEqual(viewOf(changed, occurrence), Buffer.from(view));
+      assert.notDeepEqual(viewOf(changed, occurrence), viewOf(plain, occurrence));
+    }
+    const centres = [config, configOf()].map((of) =>
+      openLoader(t, source, { threads, config: of }).centre([0]),
+    );
+    const [withAll, without] = await Promise.all(centres);
+    assert.deepEqual(withAll!.pixels, without!.pixels);
   });
 
   test(`${where}: a random view does not depend on order, company, concurrency or cache`, async (t) => {
