@@ -138,8 +138,8 @@ export default tseslint.config(
     ['src/cli/**/*.ts'],
     [
       {
-        regex: '^\\.\\./\\.\\./(?!(coordinator|worker)/main\\.ts$)',
-        message: 'src/cli imports src and the two mains',
+        regex: '^\\.\\./\\.\\./(?!((coordinator|worker)/main|bench/bench)\\.ts$)',
+        message: 'src/cli imports src, the two mains and the benchmark',
       },
       ...packagesBut('commands'),
     ],

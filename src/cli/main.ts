@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { packageRoot } from '../config/package-root.ts';
 import { EXIT, exitCodeOf, messageOf } from '../errors.ts';
+import { addBenchCommand } from './bench.ts';
 import { addCoordinatorCommand } from './coordinator.ts';
 import { addDataCommand } from './data.ts';
 import { addDemoCommand } from './demo.ts';
@@ -63,6 +64,7 @@ function buildProgram(terminal: Terminal, report: (text: string) => void): Comma
   addStatusCommand(program, terminal);
   addDataCommand(program, terminal);
   addDoctorCommand(program, terminal);
+  addBenchCommand(program, terminal);
   return program;
 }
 

@@ -1,0 +1,109 @@
+/**
+ * `deepcluster bench kmeans`: ten steps of k-means, and PCA with whitening, over made features in one process.
+ * The peer is faiss on the same rows (bench/peers/faiss_clustering.py). Shapes: N rows, D dimensions, K centroids.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { initialCentroidIds } from '../src/clustering/kmeans.ts';
+import { nextCentroids, sumShard } from '../src/clustering/kmeans-reducer.ts';
+import { momentsOf } from '../src/clustering/moments.ts';
+import { applyWhitening, solveWhitening } from '../src/clustering/whitening.ts';
+import { nonFinite } from '../src/errors.ts';
+import type { Case, Prepared } from './measure.ts';
+import { featureLikeRows, unitRows } from './made-features.ts';
+import type { PeerWork } from './peer.ts';
+
+const STEPS = 10;
+const SEED = 1234;
+
+interface KmeansSize {
+  readonly n: number;
+  readonly dim: number;
+  readonly k: number;
+}
+
+interface PcaSize {
+  readonly n: number;
+  /** A power of two. */
+  readonly dim: number;
+  readonly outDim: number;
+}
+
+export function clusteringCases(isQuick: boolean): Case[] {
+  return isQuick
+    ? [kmeansCase({ n: 2000, dim: 64, k: 50 }), pcaCase({ n: 500, dim: 64, outDim: 16 })]
+    : [
+        kmeansCase({ n: 100_000, dim: 256, k: 1000 }),
+        pcaCase({ n: 20_000, dim: 4096, outDim: 256 }),
+      ];
+}
+
+function kmeansCase({ n, dim, k }: KmeansSize): Case {
+  return {
+    name: `kmeans/${n}x${dim}/k${k}`,
+    // The products of rows with centroids; sums and means are small beside them.
+    quantity: { unit: 's', images: 1, flops: 2 * n * dim * k * STEPS },
+    isGemmLimited: true,
+    prepare: () => {
+      const rows = unitRows(n, dim, SEED);
+      const work = { mode: 'kmeans', n, dim, k, steps: STEPS };
+      return withPeerFile(rows, work, () => {
+        runSteps(rows, { n, dim, k });
+      });
+    },
+  };
+}
+
+function runSteps(rows: Float32Array, { n, dim, k }: KmeansSize): void {
+  let centroids: Float32Array = new Float32Array(k * dim);
+  initialCentroidIds(n, k, SEED).forEach((row, c) => {
+    centroids.set(rows.subarray(row * dim, (row + 1) * dim), c * dim);
+  });
+  let inertia = Infinity;
+  for (let step = 0; step < STEPS; step += 1) {
+    const sums = sumShard(rows, n, dim, centroids, k, 0);
+    // Each step lowers it, but for the split of a large cluster: a time for anything else is worth nothing.
+    requireFalling(sums.inertia, inertia);
+    inertia = sums.inertia;
+    centroids = nextCentroids(sums, centroids).centroids;
+  }
+}
+
+function requireFalling(inertia: number, before: number): void {
+  if (!(inertia <= before * 1.001)) {
+    throw nonFinite('inertia', inertia, `it was ${before} a step before`);
+  }
+}
+
+function pcaCase({ n, dim, outDim }: PcaSize): Case {
+  return {
+    name: `pca/${n}x${dim}-${outDim}`,
+    quantity: { unit: 's', images: 1, flops: null },
+    isGemmLimited: false,
+    prepare: () => {
+      const rows = featureLikeRows(n, dim, SEED);
+      return withPeerFile(rows, { mode: 'pca', n, dim, outDim }, () => {
+        const whitening = solveWhitening(momentsOf(rows, n, dim), { outDim, epsilon: 1e-8 });
+        applyWhitening(whitening, rows, n);
+      });
+    },
+  };
+}
+
+/** The peer reads the same rows from a file, which lives as long as the case. */
+function withPeerFile(rows: Float32Array, work: PeerWork, run: () => void): Prepared {
+  let folder: string | null = null;
+  return {
+    run,
+    peerWork: () => {
+      folder = mkdtempSync(join(tmpdir(), 'deepcluster-bench-'));
+      const file = join(folder, 'rows.f32');
+      writeFileSync(file, rows);
+      return { ...work, file };
+    },
+    dispose: () => {
+      if (folder !== null) rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}

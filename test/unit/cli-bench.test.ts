@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { Writable } from 'node:stream';
+import { describe, test } from 'node:test';
+import { z } from 'zod';
+import { runCli } from '../../src/cli/main.ts';
+
+interface Ran {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function bench(...args: string[]): Promise<Ran> {
+  const written = { stdout: '', stderr: '' };
+  const into = (name: 'stdout' | 'stderr'): Writable =>
+    new Writable({
+      write(chunk: Buffer, _encoding, done) {
+        written[name] += chunk.toString();
+        done();
+      },
+    });
+  const terminal = { env: process.env, stdout: into('stdout'), stderr: into('stderr') };
+  const code = await runCli(['bench', ...args], terminal);
+  return { code, ...written };
+}
+
+const positive = z.number().positive();
+const spread = z.strictObject({
+  median: positive,
+  min: positive,
+  max: positive,
+  runs: z.int().positive(),
+});
+
+/** The contract of `bench … --json`. */
+const reportSchema = z.strictObject({
+  machine: z.strictObject({
+    cpu: z.string().min(1),
+    cores: z.int().positive(),
+    memoryBytes: positive,
+    gpus: z.array(z.string()),
+    platform: z.string(),
+    node: z.string(),
+  }),
+  engine: z.strictObject({
+    name: z.enum(['tensorflow', 'wasm']),
+    version: z.string().min(1),
+    threads: z.int().positive(),
+    reason: z.string().min(1),
+  }),
+  date: z.iso.datetime(),
+  rows: z.array(
+    z.strictObject({
+      name: z.string().min(1),
+      unit: z.enum(['images/s', 's']),
+      ours: spread,
+      peer: spread.extend({ name: z.string().min(1) }).optional(),
+      ratio: positive.optional(),
+      peerMissing: z.string().min(1).optional(),
+      gflops: positive.optional(),
+      limit: z.strictObject({ name: z.literal('gemm'), value: positive }).optional(),
+      shareOfLimit: positive.optional(),
+    }),
+  ),
+});
+
+function reportOf({ code, stdout, stderr }: Ran): z.infer<typeof reportSchema> {
+  assert.equal(code, 0, stderr);
+  assert.equal(stdout.split('\n').length, 2); // one line and its end
+  return reportSchema.parse(JSON.parse(stdout));
+}
+
+describe('deepcluster bench', () => {
+  test('train measures the chosen networks and prints the report', async () => {
+    const flags = ['--quick', '--engine', 'wasm', '--only', 'small', '--json'];
+    const { engine, rows } = reportOf(await bench('train', ...flags));
+    assert.equal(engine.name, 'wasm');
+    const names = rows.map(({ name }) => name);
+    assert.deepEqual(names, ['train/small-convnet/step/b4', 'train/small-convnet/forward/b4']);
+    for (const row of rows) {
+      assert.equal(row.unit, 'images/s');
+      assert.equal(row.ours.runs, 1);
+      assert.equal(row.limit!.name, 'gemm');
+      const share = row.ours.median / row.limit!.value;
+      assert.ok(Math.abs(row.shareOfLimit! / share - 1) < 1e-9);
+      assert.equal(row.peerMissing, undefined); // nobody asked
+    }
+  });
+
+  test('kmeans measures k-means and PCA; with --peers each row has one or says why not', async () => {
+    const flags = ['--quick', '--engine', 'wasm', '--peers', '--json'];
+    const { rows } = reportOf(await bench('kmeans', ...flags));
+    assert.deepEqual(
+      rows.map(({ name, unit }) => [name, unit]),
+      [
+        ['kmeans/2000x64/k50', 's'],
+        ['pca/500x64-16', 's'],
+      ],
+    );
+    for (const { ours, peer, ratio, peerMissing } of rows) {
+      assert.notEqual(peer === undefined, peerMissing === undefined);
+      if (peer !== undefined) assert.equal(ratio, peer.median / ours.median);
+    }
+  });
+
+  test('prints a table without --json, and progress on stderr only', async () => {
+    const flags = ['--quick', '--engine', 'wasm', '--only', '^pca'];
+    const { code, stdout, stderr } = await bench('kmeans', ...flags);
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /^machine {4}.*\nengine {5}wasm .*\n\nrow +median/);
+    assert.match(stdout, /^pca\/500x64-16 +\S+ +\(.+ \.\. .+\) +s /m);
+    assert.match(stderr, /^pca\/500x64-16: run 1 of 1/m);
+  });
+
+  test('refuses rows that do not exist, and what is no regular expression', async () => {
+    const none = await bench('kmeans', '--quick', '--only', 'nothing');
+    assert.equal(none.code, 42);
+    assert.match(none.stderr, /must match one of kmeans\/2000x64\/k50, pca.*\(from --only\)/);
+    const broken = await bench('kmeans', '--only', '[');
+    assert.equal(broken.code, 2);
+    assert.match(broken.stderr, /Must be a regular expression/);
+  });
+});
