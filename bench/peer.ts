@@ -37,6 +37,16 @@ export interface Peer {
 const REPLY_TIMEOUT_MS = 900_000;
 
 /**
+ * For glibc's allocator: what a step frees serves the next one. By default the activations of a large batch go back to the
+ * system each time, and a virtual machine may take longer to give them again than the arithmetic does.
+ */
+const KEEP_FREED_MEMORY = {
+  MALLOC_MMAP_MAX_: '0',
+  MALLOC_TRIM_THRESHOLD_: String(2 ** 36),
+  MALLOC_TOP_PAD_: String(2 ** 28),
+};
+
+/**
  * Starts a peer and waits until its libraries are loaded.
  * @returns the peer, or why it cannot run here
  */
@@ -44,7 +54,7 @@ export async function startPeer(options: PeerOptions): Promise<Peer | { missing:
   const { script, python, threads } = options;
   const path = join(packageRoot(), 'bench', 'peers', script);
   if (!existsSync(path)) return { missing: `bench/peers/${script} is not part of this package` };
-  const env = { ...options.env, OMP_NUM_THREADS: String(threads) };
+  const env = { ...KEEP_FREED_MEMORY, ...options.env, OMP_NUM_THREADS: String(threads) };
   const child = spawn(python, ['-u', path, '--threads', String(threads)], { env, stdio: 'pipe' });
   const lines = new LineConversation(child, `peer ${script}`);
   try {
