@@ -11,7 +11,7 @@ const MAY_IMPORT = {
   clustering: ['math'],
   ps: ['math'],
   data: ['math', 'config/thread'],
-  nn: ['math', 'config/thread', 'ps/layout', 'ps/initial-values'],
+  nn: ['math', 'clustering', 'config/thread', 'ps/layout', 'ps/initial-values'],
   checkpoint: [],
   rpc: ['ps/layout'],
   telemetry: [],
