@@ -6,10 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { initialCentroidIds } from '../src/clustering/kmeans.ts';
-import { nextCentroids, sumShard } from '../src/clustering/kmeans-reducer.ts';
-import { momentsOf } from '../src/clustering/moments.ts';
-import { applyWhitening, solveWhitening } from '../src/clustering/whitening.ts';
-import { nonFinite } from '../src/errors.ts';
+import { kmeansOnEngine, pcaOnEngine } from '../src/nn/clustering/run-on-engine.ts';
 import type { Case, Prepared } from './measure.ts';
 import { featureLikeRows, unitRows } from './made-features.ts';
 import type { PeerWork } from './peer.ts';
@@ -56,24 +53,19 @@ function kmeansCase({ n, dim, k }: KmeansSize): Case {
 }
 
 function runSteps(rows: Float32Array, { n, dim, k }: KmeansSize): void {
-  let centroids: Float32Array = new Float32Array(k * dim);
-  initialCentroidIds(n, k, SEED).forEach((row, c) => {
-    centroids.set(rows.subarray(row * dim, (row + 1) * dim), c * dim);
+  const initialIds = initialCentroidIds(n, k, SEED);
+  const { objectives } = kmeansOnEngine(rows, n, dim, k, STEPS, initialIds, false);
+  objectives.slice(1).forEach((inertia, step) => {
+    requireFalling(inertia, objectives[step]!);
   });
-  let inertia = Infinity;
-  for (let step = 0; step < STEPS; step += 1) {
-    const sums = sumShard(rows, n, dim, centroids, k, 0);
-    // Each step lowers it, but for the split of a large cluster: a time for anything else is worth nothing.
-    requireFalling(sums.inertia, inertia);
-    inertia = sums.inertia;
-    centroids = nextCentroids(sums, centroids).centroids;
-  }
 }
 
+/**
+ * Each step lowers the inertia, but for the split of a large cluster: a time for anything else is worth nothing.
+ */
 function requireFalling(inertia: number, before: number): void {
-  if (!(inertia <= before * 1.001)) {
-    throw nonFinite('inertia', inertia, `it was ${before} a step before`);
-  }
+  if (inertia <= before * 1.001) return;
+  throw new Error(`k-means: expected the inertia to fall from ${before}, got ${inertia}`);
 }
 
 function pcaCase({ n, dim, outDim }: PcaSize): Case {
@@ -84,8 +76,7 @@ function pcaCase({ n, dim, outDim }: PcaSize): Case {
     prepare: () => {
       const rows = featureLikeRows(n, dim, SEED);
       return withPeerFile(rows, { mode: 'pca', n, dim, outDim }, () => {
-        const whitening = solveWhitening(momentsOf(rows, n, dim), { outDim, epsilon: 1e-8 });
-        applyWhitening(whitening, rows, n);
+        pcaOnEngine(rows, n, dim, outDim);
       });
     },
   };

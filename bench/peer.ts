@@ -173,8 +173,8 @@ class LineConversation {
     if (typeof reply !== 'object' || reply === null || Array.isArray(reply)) return;
     const waiting = this.#waiting;
     this.#waiting = null;
-    if (waiting === null) this.#unread.push(reply as Reply);
-    else waiting.resolve(reply as Reply);
+    if (waiting === null) this.#unread.push(reply);
+    else waiting.resolve(reply);
   }
 
   #fail(problem: string): void {

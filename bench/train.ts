@@ -6,7 +6,7 @@ import { nonFinite } from '../src/errors.ts';
 import { seededRng } from '../src/math/rng.ts';
 import { describeModel, type ModelSpec } from '../src/nn/architectures.ts';
 import { modelConfigSchema } from '../src/nn/config.ts';
-import { countFlops } from '../src/nn/flop-count.ts';
+import { multiplyAdds, trainingMultiplyAdds } from '../src/nn/layers.ts';
 import { createModel, type Model } from '../src/nn/model.ts';
 import { initialParameters, initialStatistics } from '../src/ps/initial-values.ts';
 import type { Case, Prepared } from './measure.ts';
@@ -70,11 +70,14 @@ export function trainCases(isQuick: boolean): Case[] {
 }
 
 function caseOf(spec: ModelSpec, mode: Mode, batch: number, peerWork: PeerWork): Case {
-  const flops = countFlops(spec);
-  const flopsOfImage = mode === 'step' ? flops.step : flops.features;
+  const { layers, featureLayer, input } = spec;
+  const products =
+    mode === 'step'
+      ? trainingMultiplyAdds(layers, input)
+      : multiplyAdds(layers.slice(0, featureLayer + 1), input);
   return {
     name: `train/${spec.architecture}/${mode}/b${batch}`,
-    quantity: { unit: 'images/s', images: batch, flops: flopsOfImage * batch },
+    quantity: { unit: 'images/s', images: batch, flops: 2 * products * batch },
     isGemmLimited: true,
     prepare: () => prepare(spec, mode, batch, peerWork),
   };
