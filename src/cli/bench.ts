@@ -2,7 +2,7 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import type { SuiteName } from '../../bench/bench.ts';
 import { benchTable } from './bench-table.ts';
-import { listGpus } from './machine.ts';
+import { listGpus } from '../nn/gpus.ts';
 import { engineOption, positiveInteger } from './options.ts';
 import { printJson, printLines, type Terminal } from './terminal.ts';
 
