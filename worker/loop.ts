@@ -4,9 +4,7 @@
  */
 import { arrayOf } from '../src/checkpoint/bundle.ts';
 import type { NamedArrays } from '../src/checkpoint/safetensors.ts';
-import { assignShard, sumShard } from '../src/clustering/kmeans-reducer.ts';
-import { momentsOf } from '../src/clustering/moments.ts';
-import { applyWhitening, solveWhitening } from '../src/clustering/whitening.ts';
+import type { ClusteringKernels, RowsToCluster } from '../src/clustering/kernels.ts';
 import type { RunConfig } from '../src/config/schema.ts';
 import type { ImageLoader, LoadedViews } from '../src/data/loader.ts';
 import type { ImageSource } from '../src/data/source.ts';
@@ -41,6 +39,7 @@ export interface WorkerDeps {
   readonly layout: ParameterLayout;
   readonly featureDim: number;
   readonly model: Model;
+  readonly clustering: ClusteringKernels;
   readonly coordinator: Pick<CoordinatorClient, 'artifact' | 'submit'>;
   readonly parameters: Pick<ParametersClient, 'pull' | 'push'>;
   /** Tells the heartbeat that something got done. */
@@ -63,6 +62,8 @@ interface Outcome {
 export class WorkerLoop {
   readonly #deps: WorkerDeps;
   #held: Residency = NOTHING_HELD;
+  /** Held features as k-means has them prepared, for as long as they are held. */
+  readonly #prepared = new Map<Float32Array, RowsToCluster>();
   /** Orders that wait; the first is taken next. */
   readonly #queue: Order__Output[] = [];
   /** Whether the queue is being worked off. */
@@ -206,7 +207,8 @@ export class WorkerLoop {
 
   #moments(order: Order__Output, shard: number): Promise<Outcome> {
     const { features, ids, dim } = residentShard(this.#held, shard, order.epoch, false);
-    const { count, sum, outer } = momentsOf(features, ids.length, dim);
+    const { clustering, advance } = this.#deps;
+    const { count, sum, outer } = clustering.moments(features, ids.length, dim, advance);
     return Promise.resolve({
       header: { samples: count },
       arrays: {
@@ -217,16 +219,23 @@ export class WorkerLoop {
   }
 
   async #solvePca(name: string): Promise<Outcome> {
-    const { config, advance } = this.#deps;
+    const { config, clustering, advance, logger } = this.#deps;
     const { pcaDim: outDim, pcaEpsilon: epsilon } = config.clustering;
     const arrays = await this.#prefetch.artifact(name);
-    const whitening = solveWhitening(
+    const whitening = clustering.solve(
       {
         count: arrayOf(arrays, 'count', Float64Array)[0]!,
         sum: arrayOf(arrays, 'sum', Float64Array),
         outer: arrayOf(arrays, 'outer', Float64Array),
       },
-      { outDim, epsilon, onProgress: advance },
+      {
+        outDim,
+        epsilon,
+        onProgress: advance,
+        onFallback: (reason) => {
+          logger.warn('pca.solved-densely', { reason });
+        },
+      },
     );
     return { arrays: whiteningToArrays(whitening) };
   }
@@ -234,9 +243,11 @@ export class WorkerLoop {
   async #project(order: Order__Output, shard: number, name: string): Promise<Outcome> {
     const resident = residentShard(this.#held, shard, order.epoch, false);
     const whitening = whiteningFromArrays(await this.#prefetch.artifact(name));
-    const features = applyWhitening(whitening, resident.features, resident.ids.length);
+    const { clustering, advance } = this.#deps;
+    const count = resident.ids.length;
+    const features = clustering.project(whitening, resident.features, count, advance);
     this.#hold(order, { ...resident, features, dim: whitening.outDim, isProjected: true });
-    return { header: { samples: resident.ids.length } };
+    return { header: { samples: count } };
   }
 
   #sampleRows(order: Order__Output, shard: number, rows: readonly number[]): Promise<Outcome> {
@@ -251,11 +262,12 @@ export class WorkerLoop {
   async #kmeansStep(order: Order__Output, shard: number, name: string): Promise<Outcome> {
     const { k } = this.#deps.config.clustering;
     const centroids = arrayOf(await this.#prefetch.artifact(name), 'centroids', Float32Array);
-    const { features, ids, dim } = residentShard(this.#held, shard, order.epoch, true);
-    const { sums, counts, inertia } = sumShard(features, ids.length, dim, centroids, k, shard);
+    const resident = residentShard(this.#held, shard, order.epoch, true);
+    const rows = this.#rowsToCluster(resident);
+    const { sums, counts, inertia } = rows.sum(centroids, k, shard, this.#deps.advance);
     return {
       arrays: {
-        sums: { data: sums, shape: [k, dim] },
+        sums: { data: sums, shape: [k, resident.dim] },
         counts: { data: counts, shape: [k] },
         inertia: { data: Float64Array.of(inertia), shape: [1] },
       },
@@ -265,8 +277,10 @@ export class WorkerLoop {
   async #assign(order: Order__Output, shard: number, name: string): Promise<Outcome> {
     const { k } = this.#deps.config.clustering;
     const centroids = arrayOf(await this.#prefetch.artifact(name), 'centroids', Float32Array);
-    const { features, ids, dim } = residentShard(this.#held, shard, order.epoch, true);
-    const { labels, inertia } = assignShard(features, ids.length, dim, centroids, k);
+    const resident = residentShard(this.#held, shard, order.epoch, true);
+    const { ids } = resident;
+    const rows = this.#rowsToCluster(resident);
+    const { labels, inertia } = rows.assign(centroids, k, this.#deps.advance);
     return {
       arrays: {
         ids: { data: ids, shape: [ids.length] },
@@ -280,7 +294,7 @@ export class WorkerLoop {
     const { config, model, parameters, identity, signal } = this.#deps;
     const { step, samples } = slice;
     if (!samples) throw new TrainerError('PROTOCOL_VIOLATION', 'train slice without samples');
-    this.#held = NOTHING_HELD;
+    this.#letGo();
     const times = this.#times;
     const name = { epoch: order.epoch, step, slice: slice.slice };
     const views = await times.views(this.#prefetch.views(name, samples));
@@ -323,7 +337,7 @@ export class WorkerLoop {
   async #evaluate(order: Order__Output, isRandom: boolean): Promise<Outcome> {
     const { config, layout, source, loader, model, featureDim, signal, advance } = this.#deps;
     if (!isRandom) await this.#load(order.parameterVersion, null);
-    this.#held = NOTHING_HELD;
+    this.#letGo();
     if (isRandom) this.#loaded = '';
     const scores = await evaluateNetwork({
       config,
@@ -364,6 +378,29 @@ export class WorkerLoop {
     shard: Omit<ResidentShard, 'epoch' | 'parameterVersion'>,
   ): void {
     this.#held = hold(this.#held, { ...shard, epoch, parameterVersion });
+    this.#releaseUnheld();
+  }
+
+  #letGo(): void {
+    this.#held = NOTHING_HELD;
+    this.#releaseUnheld();
+  }
+
+  #rowsToCluster({ features, ids, dim }: ResidentShard): RowsToCluster {
+    const prepared = this.#prepared.get(features);
+    if (prepared !== undefined) return prepared;
+    const rows = this.#deps.clustering.rowsToCluster(features, ids.length, dim);
+    this.#prepared.set(features, rows);
+    return rows;
+  }
+
+  #releaseUnheld(): void {
+    const held = new Set([...this.#held.values()].map(({ features }) => features));
+    for (const [features, rows] of this.#prepared) {
+      if (held.has(features)) continue;
+      rows.release();
+      this.#prepared.delete(features);
+    }
   }
 }
 

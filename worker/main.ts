@@ -1,5 +1,6 @@
 /** The worker process, wired: the tensor engine and the network, under the sessions with the coordinator. */
 import { describeModel } from '../src/nn/architectures.ts';
+import { engineKernels } from '../src/nn/clustering/engine-kernels.ts';
 import { startEngine } from '../src/nn/engine.ts';
 import { createModel } from '../src/nn/model.ts';
 import type { Notice } from '../src/telemetry/notice.ts';
@@ -19,6 +20,8 @@ export function runWorker(
     options.notify({ type: 'engine', name, reason });
     const spec = describeModel(config.model, config.data.imageSize, config.clustering.k);
     const { layout, featureDim, featureName } = spec;
-    return { engine: name, model: createModel(spec), layout, featureDim, featureName };
+    const model = createModel(spec);
+    const clustering = engineKernels();
+    return { engine: name, model, layout, featureDim, featureName, clustering };
   });
 }

@@ -4,6 +4,7 @@
  */
 import { setMaxListeners } from 'node:events';
 import { nanoid } from 'nanoid';
+import { FLOAT64_KERNELS, type ClusteringKernels } from '../src/clustering/kernels.ts';
 import { runConfigSchema, type RunConfig } from '../src/config/schema.ts';
 import { createImageLoader } from '../src/data/loader.ts';
 import { openImageSource } from '../src/data/source.ts';
@@ -45,6 +46,8 @@ export interface Compute {
   readonly featureDim: number;
   /** Name of the layer whose output is the feature. */
   readonly featureName: string;
+  /** What clustering is computed with; float64 JavaScript if absent. */
+  readonly clustering?: ClusteringKernels;
 }
 
 /** Builds the network that a run's configuration names. */
@@ -155,6 +158,7 @@ async function prepare(
     layout,
     featureDim,
     model,
+    clustering: compute.clustering ?? FLOAT64_KERNELS,
     coordinator: client,
     parameters,
     advance: () => {

@@ -6,7 +6,7 @@
  */
 import { TrainerError, shapeMismatch } from '../errors.ts';
 import { TILE_ROWS, multiplyTransposed } from '../math/matrix.ts';
-import { symmetricEigen } from '../math/symmetric-eigen.ts';
+import { symmetricEigen, type SymmetricEigen } from '../math/symmetric-eigen.ts';
 import type { ShardMoments } from './moments.ts';
 
 export interface Whitening {
@@ -29,7 +29,23 @@ export interface WhiteningOptions {
   readonly epsilon: number;
   /** Called on the way: wide features take minutes. */
   readonly onProgress?: () => void;
+  /** Told when the solver of an engine gave way to the dense one, and why. */
+  readonly onFallback?: (reason: string) => void;
 }
+
+/**
+ * Eigenvalues and eigenvectors of a symmetric matrix [n, n], descending: the first `wanted` at least.
+ */
+export type EigenSolver = (
+  matrix: Float64Array,
+  n: number,
+  wanted: number,
+  options: WhiteningOptions,
+) => SymmetricEigen;
+
+/** All of them, in float64. */
+const solveDense: EigenSolver = (matrix, n, _wanted, { onProgress }) =>
+  symmetricEigen(matrix, n, onProgress);
 
 /** Roundings of a sum over a block of rows; further ones come with every block. */
 const ROUNDING = 64;
@@ -38,16 +54,20 @@ const ROUNDING = 64;
  * @param moments of all N rows
  * @throws TrainerError DATA_UNREADABLE when all features are equal: there is nothing to cluster
  */
-export function solveWhitening(moments: ShardMoments, options: WhiteningOptions): Whitening {
+export function solveWhitening(
+  moments: ShardMoments,
+  options: WhiteningOptions,
+  solve: EigenSolver = solveDense,
+): Whitening {
   const { count, sum } = moments;
   const dim = sum.length;
   const mean = sum.map((value) => value / count);
   const matrix = scatter(moments, mean);
   requireSpread(moments, matrix);
-  const { values, vectors } = symmetricEigen(matrix, dim, options.onProgress);
-  const largest = values[0]!;
   // N centred rows span N - 1 dimensions at most; what is left of the last eigenvalue is rounding.
   const limit = Math.min(options.outDim, dim, count - 1);
+  const { values, vectors } = solve(matrix, dim, limit, options);
+  const largest = values[0]!;
   const floor = Math.max(options.epsilon, dim * Number.EPSILON) * largest;
   let outDim = 0;
   while (outDim < limit && values[outDim]! > floor) outDim += 1;

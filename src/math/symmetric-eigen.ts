@@ -15,6 +15,8 @@ export interface SymmetricEigen {
 const MAX_SWEEPS = 60;
 /** Of entries of a matrix whose largest is 1. */
 const NEGLIGIBLE_SQUARE = 1e-280;
+/** Of such a matrix too: the reduction has rounded by more than this times the rounding unit. */
+const NEGLIGIBLE_SCALE = 2 ** -10;
 
 /**
  * @param matrix [n, n] symmetric; only its lower triangle is read, and it is not changed
@@ -168,8 +170,8 @@ function firstNegligible(
   let m = low;
   while (m < n - 1) {
     const scale = Math.abs(diagonal[m]!) + Math.abs(diagonal[m + 1]!);
-    // The second term: beside two zeros of the diagonal, nothing is small in relation to them.
-    if (Math.abs(beside[m]!) <= Number.EPSILON * (scale + Number.EPSILON)) break;
+    // The second term: beside two numbers that are themselves rounding, nothing is small in relation to them.
+    if (Math.abs(beside[m]!) <= Number.EPSILON * (scale + NEGLIGIBLE_SCALE)) break;
     m += 1;
   }
   return m;

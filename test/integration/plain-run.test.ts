@@ -3,11 +3,15 @@ import { after, before, test } from 'node:test';
 import { join } from 'node:path';
 import { arrayOf } from '../../src/checkpoint/bundle.ts';
 import { readLatestCheckpoint, type Checkpoint } from '../../src/checkpoint/checkpoint.ts';
+import { FLOAT64_KERNELS, type ClusteringKernels } from '../../src/clustering/kernels.ts';
 import { clusterSeed, initialCentroidIds } from '../../src/clustering/kmeans.ts';
 import { dataConfigSchema } from '../../src/data/config.ts';
 import { createImageLoader } from '../../src/data/loader.ts';
 import { openImageSource } from '../../src/data/source.ts';
 import { unavailable } from '../../src/errors.ts';
+import { engineKernels } from '../../src/nn/clustering/engine-kernels.ts';
+import { startEngine, type EngineName } from '../../src/nn/engine.ts';
+import type { Compute } from '../../worker/session.ts';
 import { kmeansBruteForce, whitenBruteForce } from '../support/brute-force-clustering.ts';
 import {
   FEATURES,
@@ -45,9 +49,31 @@ async function checkpointOf(run: string): Promise<Checkpoint> {
   return checkpoint;
 }
 
-test('the distributed PCA and k-means equal a brute-force float64 computation on the same features', async () => {
-  const run = out('brute-force');
-  await runPlain({ data, out: run, workers: 2, settings: { epochs: 1 } });
+/** Null where the engine is not installed. */
+async function kernelsOf(name: 'float64' | EngineName): Promise<ClusteringKernels | null> {
+  if (name === 'float64') return FLOAT64_KERNELS;
+  try {
+    await startEngine(name, {});
+  } catch {
+    return null;
+  }
+  return engineKernels();
+}
+
+for (const name of ['float64', 'wasm', 'tensorflow'] as const) {
+  test(`the distributed PCA and k-means equal a brute-force float64 computation on the same features: ${name}`, async (t) => {
+    const clustering = await kernelsOf(name);
+    if (clustering === null) {
+      t.skip(`engine ${name} is not installed here`);
+      return;
+    }
+    const compute = (): Compute => ({ ...plainCompute(), clustering });
+    await equalsBruteForce(out(`brute-force-${name}`), compute);
+  });
+}
+
+async function equalsBruteForce(run: string, compute: () => Compute): Promise<void> {
+  await runPlain({ data, out: run, workers: 2, settings: { epochs: 1 }, compute });
   const { files } = await checkpointOf(run);
   const clustering = files['clustering']!;
   const centroids = arrayOf(clustering, 'centroids', Float32Array);
@@ -72,7 +98,7 @@ test('the distributed PCA and k-means equal a brute-force float64 computation on
       assert.ok(Math.abs(value - sign * theirs[c]!) < 1e-5, `centroid ${c}, dimension ${j}`);
     });
   }
-});
+}
 
 test('one, two and three workers give the same run bit for bit, and each holds its part of the features', async () => {
   const runs = [1, 2, 3];

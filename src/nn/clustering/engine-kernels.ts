@@ -2,23 +2,30 @@
  * The kernels of clustering on the running engine. Labels, and the sums by cluster, are bit for bit those of float64.
  * Moments, whitening and projection are float64 but for float32 products of blocks; see each file for its bound.
  */
-import {
-  FLOAT64_KERNELS,
-  type ClusteringKernels,
-  type OnProgress,
-  type RowsToCluster,
-} from '../../clustering/kernels.ts';
+import type { ClusteringKernels, OnProgress, RowsToCluster } from '../../clustering/kernels.ts';
 import type { Assignment, ShardSums } from '../../clustering/kmeans-reducer.ts';
+import { solveWhitening, type EigenSolver } from '../../clustering/whitening.ts';
 import { shapeMismatch } from '../../errors.ts';
+import { momentsOnEngine } from './moments.ts';
 import { NearestCentroids } from './nearest.ts';
+import { projectOnEngine } from './project.ts';
+import { topEigen } from './top-eigen.ts';
 
 /** For the engine that runs in this process; start it first. */
 export function engineKernels(): ClusteringKernels {
   return {
-    ...FLOAT64_KERNELS,
+    moments: momentsOnEngine,
+    solve: (moments, options) => solveWhitening(moments, options, solveOnEngine),
+    project: projectOnEngine,
     rowsToCluster: (features, count, dim) => new RowsOnEngine(features, count, dim),
   };
 }
+
+const solveOnEngine: EigenSolver = (matrix, n, wanted, { onProgress, onFallback }) => {
+  const solved = topEigen(matrix, n, wanted, onProgress === undefined ? {} : { onProgress });
+  if (solved.failure !== null) onFallback?.(solved.failure);
+  return solved;
+};
 
 const NO_PROGRESS: OnProgress = () => undefined;
 

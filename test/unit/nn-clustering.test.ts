@@ -1,0 +1,300 @@
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import { initialCentroidIds, kmeans } from '../../src/clustering/kmeans.ts';
+import { FLOAT64_KERNELS, type ClusteringKernels } from '../../src/clustering/kernels.ts';
+import { symmetricEigen } from '../../src/math/symmetric-eigen.ts';
+import { engineKernels } from '../../src/nn/clustering/engine-kernels.ts';
+import { kmeansOnEngine, pcaOnEngine } from '../../src/nn/clustering/run-on-engine.ts';
+import { topEigen } from '../../src/nn/clustering/top-eigen.ts';
+import { startEngine } from '../../src/nn/engine.ts';
+import { lcg, lcgArray } from '../support/lcg.ts';
+
+/** One test for each engine; skipped, with the reason, where it is not installed. */
+function onEachEngine(
+  name: string,
+  body: (kernels: ClusteringKernels, t: TestContext) => void,
+): void {
+  for (const engine of ['wasm', 'tensorflow'] as const) {
+    test(`${engine}: ${name}`, async (t) => {
+      try {
+        await startEngine(engine, {});
+      } catch (error) {
+        t.skip(error instanceof Error ? error.message : String(error));
+        return;
+      }
+      body(engineKernels(), t);
+    });
+  }
+}
+
+/** Rows about `centre` in every coordinate, of length 1 if asked. */
+function rowsOf(seed: number, n: number, dim: number, centre = 0, isUnit = false): Float32Array {
+  const rows = Float32Array.from(lcgArray(seed, n * dim), (value) => value - 0.5 + centre);
+  if (!isUnit) return rows;
+  for (let i = 0; i < n; i += 1) {
+    const row = rows.subarray(i * dim, (i + 1) * dim);
+    const length = Math.hypot(...row);
+    row.forEach((value, j) => {
+      row[j] = value / length;
+    });
+  }
+  return rows;
+}
+
+function picked(rows: Float32Array, dim: number, ids: ArrayLike<number>): Float32Array {
+  const result = new Float32Array(ids.length * dim);
+  Array.from(ids).forEach((id, i) => {
+    result.set(rows.subarray(id * dim, (id + 1) * dim), i * dim);
+  });
+  return result;
+}
+
+function assertSameStep(
+  kernels: ClusteringKernels,
+  rows: Float32Array,
+  n: number,
+  dim: number,
+  centroids: Float32Array,
+  what: string,
+): void {
+  const k = centroids.length / dim;
+  const prepared = kernels.rowsToCluster(rows, n, dim);
+  const ours = prepared.sum(centroids, k, 3);
+  const assigned = prepared.assign(centroids, k);
+  prepared.release();
+  const oracle = FLOAT64_KERNELS.rowsToCluster(rows, n, dim);
+  const theirs = oracle.sum(centroids, k, 3);
+  assert.deepEqual(assigned.labels, oracle.assign(centroids, k).labels, what);
+  assert.deepEqual(ours.counts, theirs.counts, what);
+  assert.deepEqual(ours.sums, theirs.sums, what);
+  assert.equal(ours.shard, 3);
+  const scale = rows.reduce((sum, value) => sum + value * value, 0);
+  assert.ok(Math.abs(ours.inertia - theirs.inertia) <= 1e-6 * theirs.inertia + 1e-12 * scale, what);
+}
+
+onEachEngine(
+  'labels, counts and sums are those of float64, bit for bit, over shapes',
+  (kernels) => {
+    // Rows around a block of 1024, centroids around a tile of 1024 and a group of 16, odd dimensions.
+    const shapes = [
+      [1, 1, 1],
+      [10, 3, 1],
+      [1023, 5, 2],
+      [1025, 17, 15],
+      [1500, 64, 16],
+      [700, 33, 17],
+      [600, 8, 1024],
+      [1100, 7, 1025],
+    ] as const;
+    shapes.forEach(([n, dim, k], i) => {
+      for (const [centre, isUnit] of [
+        [0, true],
+        [0, false],
+        [40, false],
+      ] as const) {
+        const rows = rowsOf(100 + i, n, dim, centre, isUnit);
+        const next = lcg(200 + i);
+        const ids = Array.from({ length: k }, () => Math.floor(next() * n));
+        const what = `${n} x ${dim}, k ${k}, centre ${centre}`;
+        assertSameStep(kernels, rows, n, dim, picked(rows, dim, ids), what);
+      }
+    });
+  },
+);
+
+onEachEngine(
+  'ties go to the lower index: repeated rows and centroids, and points between two',
+  (kernels) => {
+    const dim = 6;
+    const base = rowsOf(7, 20, dim, 0, true);
+    const rows = picked(
+      base,
+      dim,
+      Array.from({ length: 1200 }, (_, i) => i % 20),
+    );
+    const centroids = picked(
+      base,
+      dim,
+      Array.from({ length: 100 }, (_, c) => (c * 7) % 20),
+    );
+    assertSameStep(kernels, rows, 1200, dim, centroids, 'repeated');
+    // Whole coordinates make every distance exact: many points lie half way between centroids.
+    const next = lcg(9);
+    const grid = Float32Array.from({ length: 2000 * 2 }, () => Math.floor(next() * 5) - 2);
+    const corners = Float32Array.of(-2, -2, -2, 2, 2, -2, 2, 2, 0, 0, 0, 0);
+    assertSameStep(kernels, grid, 2000, 2, corners, 'grid');
+  },
+);
+
+onEachEngine(
+  'centroids closer together than float32 products can tell are told apart',
+  (kernels) => {
+    const [n, dim, k] = [400, 48, 30];
+    const rows = rowsOf(11, n, dim, 0, true);
+    const next = lcg(12);
+    const centre = rowsOf(13, 1, dim, 0, true);
+    const centroids = new Float32Array(k * dim).map(
+      (_, i) => centre[i % dim]! * (1 + 1e-6 * next()),
+    );
+    assertSameStep(kernels, rows, n, dim, centroids, 'near');
+  },
+);
+
+onEachEngine('whole runs of k-means are those of float64', () => {
+  const [n, dim, k] = [1500, 24, 40];
+  const rows = rowsOf(21, n, dim, 0, true);
+  const ids = initialCentroidIds(n, k, 5);
+  const ours = kmeansOnEngine(rows, n, dim, k, 8, ids);
+  const theirs = kmeans(rows, n, dim, k, { iterations: 8, seed: 5 });
+  assert.deepEqual(ours.labels, theirs.labels);
+  assert.deepEqual(ours.centroids, theirs.centroids);
+  ours.objectives.forEach((objective, i) => {
+    assert.ok(Math.abs(objective / theirs.objectives[i]! - 1) < 1e-9);
+  });
+});
+
+onEachEngine(
+  'moments are those of float64 within the rounding of float32 blocks, far from the origin too',
+  (kernels) => {
+    for (const [n, dim, centre] of [
+      [1, 3, 0],
+      [2049, 5, 0],
+      [300, 513, 100],
+    ] as const) {
+      const rows = rowsOf(31, n, dim, centre);
+      const ours = kernels.moments(rows, n, dim);
+      const theirs = FLOAT64_KERNELS.moments(rows, n, dim);
+      assert.equal(ours.count, n);
+      ours.sum.forEach((value, j) => {
+        assert.ok(Math.abs(value - theirs.sum[j]!) <= 1e-12 * n * (1 + centre));
+      });
+      // Centred entries are below 1/2 each: the bound of the file's header, with n rows of variance below 1/4.
+      const bound = Math.min(n, 2048) * 2 ** -24 * n * 0.3 + 1e-10;
+      ours.outer.forEach((value, i) => {
+        assert.ok(Math.abs(value - theirs.outer[i]!) <= bound, `${n} x ${dim}: ${i}`);
+      });
+    }
+  },
+);
+
+onEachEngine(
+  'whitened columns have sum of squares 1 before rows are normalised, and rows agree with float64 up to sign',
+  () => {
+    const [n, dim, outDim] = [900, 420, 40];
+    const next = lcg(41);
+    // Decaying spread over the coordinates, away from the origin.
+    const rows = new Float32Array(n * dim).map(
+      (_, i) => (next() - 0.5) / (1 + 0.05 * (i % dim)) + 3,
+    );
+    const { whitening, rows: ours } = pcaOnEngine(rows, n, dim, outDim);
+    const moments = FLOAT64_KERNELS.moments(rows, n, dim);
+    const exact = FLOAT64_KERNELS.solve(moments, { outDim, epsilon: 0 });
+    assert.equal(whitening.outDim, outDim);
+    const theirs = FLOAT64_KERNELS.project(exact, rows, n);
+    whitening.eigenvalues.forEach((value, i) => {
+      assert.ok(Math.abs(value / exact.eigenvalues[i]! - 1) < 1e-5, `eigenvalue ${i}`);
+    });
+    const squares = new Float64Array(outDim);
+    for (let i = 0; i < n; i += 1) {
+      for (let c = 0; c < outDim; c += 1) {
+        let value = 0;
+        for (let j = 0; j < dim; j += 1) {
+          value += (rows[i * dim + j]! - whitening.mean[j]!) * whitening.components[c * dim + j]!;
+        }
+        squares[c]! += value * value;
+      }
+    }
+    squares.forEach((sum, c) => {
+      assert.ok(Math.abs(sum - 1) < 1e-5, `column ${c}: ${sum}`);
+    });
+    // Dot products of rows do not know the vectors' signs.
+    for (let i = 1; i < 50; i += 1) {
+      const dot = (values: Float32Array): number => {
+        let sum = 0;
+        for (let j = 0; j < outDim; j += 1) sum += values[j]! * values[i * outDim + j]!;
+        return sum;
+      };
+      assert.ok(Math.abs(dot(ours) - dot(theirs)) < 1e-3, `rows 0 and ${i}`);
+    }
+  },
+);
+
+onEachEngine(
+  'fewer rows than dimensions lower the number of dimensions; equal rows are an error',
+  () => {
+    const [n, dim] = [30, 500];
+    const rows = rowsOf(51, n, dim);
+    const { whitening } = pcaOnEngine(rows, n, dim, 64);
+    assert.equal(whitening.outDim, n - 1);
+    const equal = picked(rowsOf(52, 1, dim), dim, new Int32Array(n));
+    assert.throws(() => pcaOnEngine(equal, n, dim, 8), /same feature/);
+  },
+);
+
+onEachEngine(
+  'top eigenpairs are those of the dense solver: flat, slow, steep, repeated and deficient spectra',
+  () => {
+    const [n, wanted] = [400, 24];
+    const spectra: Record<string, (i: number) => number> = {
+      flat: () => 1,
+      slow: (i) => 1 / (1 + 0.01 * i),
+      steep: (i) => Math.exp(-i / 8),
+      repeated: (i) => 1 / (1 + Math.floor(i / 8)),
+      deficient: (i) => (i < 20 ? 2 - i / 20 : 0),
+    };
+    for (const [name, valueOf] of Object.entries(spectra)) {
+      const matrix = matrixWith(Array.from({ length: n }, (_, i) => valueOf(i)));
+      const ours = topEigen(matrix, n, wanted);
+      assert.equal(ours.method, 'subspace', `${name}: ${ours.failure ?? ''}`);
+      assert.ok(ours.residual <= 2e-6, name);
+      const theirs = symmetricEigen(matrix, n);
+      for (let i = 0; i < wanted; i += 1) {
+        assert.ok(Math.abs(ours.values[i]! - theirs.values[i]!) < 1e-9, `${name}: value ${i}`);
+        for (let j = 0; j <= i; j += 1) {
+          let dot = 0;
+          for (let c = 0; c < n; c += 1) dot += ours.vectors[i * n + c]! * ours.vectors[j * n + c]!;
+          assert.ok(Math.abs(dot - (i === j ? 1 : 0)) < 1e-9, `${name}: vectors ${i} and ${j}`);
+        }
+      }
+    }
+  },
+);
+
+onEachEngine(
+  'an iteration that does not reach its tolerance gives way to the dense solver, and says so',
+  () => {
+    const n = 400;
+    const matrix = matrixWith(Array.from({ length: n }, (_, i) => 1 / (1 + 0.01 * i)));
+    const solved = topEigen(matrix, n, 10, { tolerance: 1e-18 });
+    assert.equal(solved.method, 'dense');
+    assert.match(solved.failure ?? '', /residual/);
+    assert.ok(Math.abs(solved.values[0]! - 1) < 1e-12);
+  },
+);
+
+/** A symmetric matrix with these eigenvalues: reflected four times. */
+function matrixWith(values: readonly number[]): Float64Array {
+  const n = values.length;
+  const basis = new Float64Array(n * n);
+  for (let i = 0; i < n; i += 1) basis[i * n + i] = 1;
+  for (let r = 0; r < 4; r += 1) {
+    const u = lcgArray(60 + r, n).map((value) => value - 0.5);
+    const squares = u.reduce((sum, value) => sum + value * value, 0);
+    for (let i = 0; i < n; i += 1) {
+      let dot = 0;
+      for (let j = 0; j < n; j += 1) dot += basis[i * n + j]! * u[j]!;
+      for (let j = 0; j < n; j += 1) basis[i * n + j]! -= ((2 * dot) / squares) * u[j]!;
+    }
+  }
+  const matrix = new Float64Array(n * n);
+  values.forEach((value, v) => {
+    for (let i = 0; i < n; i += 1) {
+      const factor = value * basis[v * n + i]!;
+      for (let j = 0; j < n; j += 1) matrix[i * n + j]! += factor * basis[v * n + j]!;
+    }
+  });
+  for (let i = 0; i < n; i += 1) {
+    for (let j = 0; j < i; j += 1) matrix[i * n + j] = matrix[j * n + i]!;
+  }
+  return matrix;
+}
