@@ -98,7 +98,7 @@ function iterate(
   const a = scaledTensor(matrix, n);
   const apply = (block: tf.Tensor2D): tf.Tensor2D => {
     products += 1;
-    const image = tf.matMul(a, block) as tf.Tensor2D;
+    const image = tf.matMul<tf.Tensor2D>(a, block);
     onProgress();
     return image;
   };
@@ -160,8 +160,8 @@ function ritz(block: tf.Tensor2D, apply: (block: tf.Tensor2D) => tf.Tensor2D): B
   const result = tf.tidy(() => {
     const rotation = tf.tensor2d(Float32Array.from(vectors), [size, size]);
     return {
-      vectors: tf.matMul(basis, rotation, false, true) as tf.Tensor2D,
-      images: tf.matMul(image, rotation, false, true) as tf.Tensor2D,
+      vectors: tf.matMul<tf.Tensor2D>(basis, rotation, false, true),
+      images: tf.matMul<tf.Tensor2D>(image, rotation, false, true),
     };
   });
   tf.dispose([basis, image]);
@@ -245,13 +245,13 @@ function filter(
 ): tf.Tensor2D {
   const damped = Math.max(values.at(-1)!, LEAST_DAMPED * values[0]!);
   const degree = filterDegree(values[0]! / damped);
-  let before = vectors.clone() as tf.Tensor2D;
-  let current = tf.tidy(() => tf.sub(tf.mul(images, 2 / damped), vectors)) as tf.Tensor2D;
+  let before = vectors.clone<tf.Tensor2D>();
+  let current = tf.tidy(() => tf.sub<tf.Tensor2D>(tf.mul(images, 2 / damped), vectors));
   for (let i = 1; i < degree; i += 1) {
     const image = apply(current);
     const next = tf.tidy(() =>
-      tf.sub(tf.mul(tf.sub(tf.mul(image, 2 / damped), current), 2), before),
-    ) as tf.Tensor2D;
+      tf.sub<tf.Tensor2D>(tf.mul(tf.sub(tf.mul(image, 2 / damped), current), 2), before),
+    );
     tf.dispose([before, image]);
     before = current;
     current = next;
