@@ -109,6 +109,7 @@ export function sumByLabel(
     const end = at + counts[c]!;
     if (end === at) continue;
     sum.fill(0);
+    for (; at + 3 < end; at += 4) addFourRows(features, order, at, dim, sum);
     for (; at < end; at += 1) {
       const from = order[at]! * dim;
       for (let j = 0; j < dim; j += 1) sum[j] = sum[j]! + features[from + j]!;
@@ -116,6 +117,24 @@ export function sumByLabel(
     sums.set(sum, c * dim);
   }
   return { sums, counts };
+}
+
+/** One after the other in each column, as a plain loop would: four rows on their way from memory at a time. */
+function addFourRows(
+  features: Float32Array,
+  order: Int32Array,
+  at: number,
+  dim: number,
+  sum: Float64Array,
+): void {
+  const a = order[at]! * dim;
+  const b = order[at + 1]! * dim;
+  const c = order[at + 2]! * dim;
+  const d = order[at + 3]! * dim;
+  for (let j = 0; j < dim; j += 1) {
+    const two = sum[j]! + features[a + j]! + features[b + j]!;
+    sum[j] = two + features[c + j]! + features[d + j]!;
+  }
 }
 
 /** [n] rows, sorted by label and then by number. */
