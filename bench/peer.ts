@@ -8,6 +8,7 @@ import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { KEEP_FREED_MEMORY } from '../src/config/allocator.ts';
 import { packageRoot } from '../src/config/package-root.ts';
 import { messageOf, unavailable } from '../src/errors.ts';
 
@@ -35,16 +36,6 @@ export interface Peer {
 
 /** A library takes long to load from a cold disk; nothing that a peer does in one request takes longer than this [ms]. */
 const REPLY_TIMEOUT_MS = 900_000;
-
-/**
- * For glibc's allocator: what a step frees serves the next one. By default the activations of a large batch go back to the
- * system each time, and a virtual machine may take longer to give them again than the arithmetic does.
- */
-const KEEP_FREED_MEMORY = {
-  MALLOC_MMAP_MAX_: '0',
-  MALLOC_TRIM_THRESHOLD_: String(2 ** 36),
-  MALLOC_TOP_PAD_: String(2 ** 28),
-};
 
 /**
  * Starts a peer and waits until its libraries are loaded.

@@ -1,7 +1,13 @@
 /** `deepcluster bench`: what this machine reaches, beside what other libraries reach on it. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
 import type { SuiteName } from '../../bench/bench.ts';
 import { benchTable } from './bench-table.ts';
+import { ProcessFailure } from './failure.ts';
+import { KEEP_FREED_MEMORY } from '../config/allocator.ts';
+import { packageRoot } from '../config/package-root.ts';
 import { listGpus } from '../nn/gpus.ts';
 import { engineOption, positiveInteger } from './options.ts';
 import { printJson, printLines, type Terminal } from './terminal.ts';
@@ -47,6 +53,9 @@ async function runSuite(
   options: BenchCommandOptions,
   terminal: Terminal,
 ): Promise<void> {
+  const missing = Object.keys(KEEP_FREED_MEMORY).some((name) => terminal.env[name] === undefined);
+  // The allocator reads its settings when a process starts; wasm has a heap of its own.
+  if (missing && options.engine !== 'wasm') return runWithAllocator(suite, options, terminal);
   const { runBench } = await import('../../bench/bench.ts');
   const { engine, threads, only, peers, python, quick: isQuick = false } = options;
   const report = await runBench({
@@ -63,6 +72,37 @@ async function runSuite(
   });
   if (options.json === true) printJson(terminal, report);
   else printLines(terminal, benchTable(report));
+}
+
+/** The same command in a process of its own, which has the settings that workers are given. */
+async function runWithAllocator(
+  suite: SuiteName,
+  options: BenchCommandOptions,
+  { env, stdout, stderr }: Terminal,
+): Promise<void> {
+  const { engine, threads, runs, peers, python, only, quick, json } = options;
+  const child = spawn(
+    process.execPath,
+    [
+      ...[join(packageRoot(), 'bin', 'deepcluster.mjs'), 'bench', suite],
+      ...['--engine', engine, '--python', python],
+      ...(threads === undefined ? [] : ['--threads', String(threads)]),
+      ...(runs === undefined ? [] : ['--runs', String(runs)]),
+      ...(only === undefined ? [] : ['--only', only.source]),
+      ...Object.entries({ peers, quick, json }).flatMap(([flag, isOn]) =>
+        isOn === true ? [`--${flag}`] : [],
+      ),
+    ],
+    { env: { ...KEEP_FREED_MEMORY, ...env }, stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  child.stdout.on('data', (chunk: Buffer) => stdout.write(chunk));
+  child.stderr.on('data', (chunk: Buffer) => stderr.write(chunk));
+  const [exitCode, signal] = (await once(child, 'close')) as [number | null, string | null];
+  if (exitCode === 0) return;
+  throw new ProcessFailure(
+    `bench ended with ${exitCode === null ? `signal ${signal}` : `exit code ${exitCode}`}`,
+    exitCode ?? 1,
+  );
 }
 
 function regularExpression(text: string): RegExp {

@@ -1,5 +1,6 @@
 /** What this machine has to share out among workers: processor cores and GPUs. */
 import { availableParallelism } from 'node:os';
+import { KEEP_FREED_MEMORY } from '../config/allocator.ts';
 import { listGpus, visibleGpus } from '../nn/gpus.ts';
 
 export interface Machine {
@@ -39,6 +40,7 @@ export function workerShare(
     TF_NUM_INTRAOP_THREADS: String(threads),
     // Decoding and file reads run beside the arithmetic, not instead of it; two keep a core busy while one waits.
     UV_THREADPOOL_SIZE: String(Math.min(16, threads + 1)),
+    ...KEEP_FREED_MEMORY,
   };
   for (const name of Object.keys(share)) share[name] = env[name] ?? share[name]!;
   if (gpus.length > 0) share['CUDA_VISIBLE_DEVICES'] = gpus[index % gpus.length]!;

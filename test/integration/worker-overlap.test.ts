@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { FLOAT64_KERNELS } from '../../src/clustering/kernels.ts';
 import { runConfigSchema } from '../../src/config/schema.ts';
 import { createImageLoader } from '../../src/data/loader.ts';
 import { openImageSource } from '../../src/data/source.ts';
@@ -118,6 +119,7 @@ function runSteps(given: Given): Promise<void> {
       identity: { workerId: 'worker-0', incarnation: '1' },
       layout: PLAIN_LAYOUT,
       featureDim: FEATURES,
+      clustering: FLOAT64_KERNELS,
       coordinator: {
         artifact: () => Promise.reject(new Error('no artifact is needed')),
         submit: ({ failure }) => {

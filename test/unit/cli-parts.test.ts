@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { shownLine } from '../../src/cli/child-log.ts';
 import { workerShare } from '../../src/cli/machine.ts';
+import { KEEP_FREED_MEMORY } from '../../src/config/allocator.ts';
 import { summaryLines } from '../../src/cli/summary-table.ts';
 import type { RunSummary } from '../../src/report/summary.ts';
 
@@ -26,6 +27,7 @@ describe("a worker's share of the machine", () => {
       OMP_NUM_THREADS: '7',
       TF_NUM_INTRAOP_THREADS: '1',
       UV_THREADPOOL_SIZE: '2',
+      ...KEEP_FREED_MEMORY,
     });
   });
 });
