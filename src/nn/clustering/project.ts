@@ -7,6 +7,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { OnProgress } from '../../clustering/kernels.ts';
 import type { Whitening } from '../../clustering/whitening.ts';
 import { shapeMismatch } from '../../errors.ts';
+import { numbersOf } from './numbers-of.ts';
 
 const BLOCK_ROWS = 1024;
 
@@ -31,9 +32,9 @@ export function projectOnEngine(
       const from = (begin + i) * inDim;
       for (let j = 0; j < inDim; j += 1) centred[i * inDim + j] = features[from + j]! - mean[j]!;
     }
-    const projected = tf.tidy(() => {
+    const projected = numbersOf(() => {
       const part = tf.tensor2d(centred.slice(0, height * inDim), [height, inDim]);
-      return tf.matMul(part, columns).dataSync<'float32'>();
+      return tf.matMul(part, columns);
     });
     storeNormalised(projected, outDim, rows, begin * outDim);
     onProgress();

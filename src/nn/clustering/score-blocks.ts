@@ -6,6 +6,7 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { nativeBackend, type NativeBackend } from './native-backend.ts';
+import { numbersOf } from './numbers-of.ts';
 import { BLOCK_COLUMNS, BLOCK_ROWS, GROUP, type ScoreBlock } from './scan-kernels.ts';
 
 /** Centroids as scores need them. */
@@ -100,10 +101,10 @@ export function floatScores(rows: Rows): ScoreSource {
         scores: (block, tile) => {
           const begin = block * BLOCK_ROWS;
           const end = Math.min(begin + BLOCK_ROWS, count);
-          const values = tf.tidy(() => {
+          const values = numbersOf(() => {
             const part = features.subarray(begin * dim, end * dim);
             const x = tf.tensor2d(part, [end - begin, dim]);
-            return tf.matMul(x, columns[tile]!).dataSync<'float32'>();
+            return tf.matMul(x, columns[tile]!);
           });
           return { rows: end - begin, columns: paddedColumns(table.k, tile), values };
         },

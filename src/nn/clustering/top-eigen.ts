@@ -12,6 +12,7 @@ import { TILE_ROWS, multiplyTransposed } from '../../math/matrix.ts';
 import { Mt19937 } from '../../math/rng.ts';
 import { symmetricEigen, type SymmetricEigen } from '../../math/symmetric-eigen.ts';
 import { choleskyFactor, invertLower } from './cholesky.ts';
+import { numbersOf } from './numbers-of.ts';
 
 export interface TopEigen extends SymmetricEigen {
   /** `dense`: the full problem was solved, since it is small, or since the iteration did not converge. */
@@ -123,7 +124,7 @@ function iterate(
   if (block === null) return { vectors: null, products };
   const last = Math.min(size, wanted + LAST_GUARD);
   const { vectors, images } = block;
-  const rows = tf.tidy(() => tf.transpose(tf.slice(vectors, [0, 0], [n, last])).dataSync());
+  const rows = numbersOf(() => tf.transpose(tf.slice(vectors, [0, 0], [n, last])));
   tf.dispose([vectors, images]);
   return { vectors: Float64Array.from(rows), products };
 }
@@ -153,7 +154,7 @@ function ritz(block: tf.Tensor2D, apply: (block: tf.Tensor2D) => tf.Tensor2D): B
   if (basis === null) return null;
   const image = apply(basis);
   const projected = symmetrised(
-    tf.tidy(() => tf.matMul(basis, image, true).dataSync()),
+    numbersOf(() => tf.matMul(basis, image, true)),
     size,
   );
   const { values, vectors } = symmetricEigen(projected, size);
@@ -178,7 +179,7 @@ function orthonormalised(
 ): tf.Tensor2D | null {
   const size = block.shape[1];
   const gram = symmetrised(
-    tf.tidy(() => tf.matMul(block, block, true).dataSync()),
+    numbersOf(() => tf.matMul(block, block, true)),
     size,
   );
   const scales = Float64Array.from({ length: size }, (_, i) => 1 / Math.sqrt(gram[i * size + i]!));
@@ -228,9 +229,9 @@ function symmetrised(values: ArrayLike<number>, size: number): Float64Array {
 
 /** Of the wanted pairs, in float32, as a share of the greatest value. */
 function greatestResidual({ vectors, images, values }: Block, wanted: number): number {
-  const lengths = tf.tidy(() => {
+  const lengths = numbersOf(() => {
     const scaled = tf.mul(vectors, tf.tensor1d(Float32Array.from(values)));
-    return tf.norm(tf.sub(images, scaled), 'euclidean', 0).dataSync<'float32'>();
+    return tf.norm(tf.sub(images, scaled), 'euclidean', 0);
   });
   return lengths.slice(0, wanted).reduce((most, length) => Math.max(most, length), 0) / values[0]!;
 }
