@@ -3,12 +3,7 @@
  * runtime's own numbers, and leave it as pairs in int32.
  */
 import * as tf from '@tensorflow/tfjs';
-
-interface Attribute {
-  readonly name: string;
-  readonly type: number;
-  readonly value: unknown;
-}
+import type { Attribute } from '../tensorflow/runtime.ts';
 
 interface TensorMetadata {
   readonly id: number;
