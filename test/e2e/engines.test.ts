@@ -6,7 +6,7 @@ import { makeImages } from '../../src/data/made-images.ts';
 import type { RunSummary } from '../../src/report/summary.ts';
 import { testEngines } from '../support/engines.ts';
 import { temporaryFolder } from '../support/in-process-run.ts';
-import { launch } from '../support/launched-run.ts';
+import { finished, launch, lossesOf } from '../support/launched-run.ts';
 
 const folder = temporaryFolder();
 const data = join(folder.path, 'images');
@@ -33,3 +33,28 @@ for (const { name, skip } of await testEngines()) {
     },
   );
 }
+
+const missing = (await testEngines()).find(({ skip }) => skip !== false);
+
+test(
+  'both engines give the same losses to 1e-3, over fifty steps of one clustering',
+  { skip: missing?.skip ?? false },
+  async () => {
+    const losses = new Map<string, number[]>();
+    for (const { name } of await testEngines()) {
+      const out = join(folder.path, `fifty-${name}`);
+      // Rounding grows with every step, the faster the larger the steps are; another clustering would turn it into other
+      // pseudo-labels.
+      const steps = { epochs: 1, 'clustering.reassign': 25, 'training.learningRate': 0.01 };
+      await finished(launch({ data, out, settings: { ...steps, 'cluster.engine': name } }));
+      losses.set(name, lossesOf(out));
+    }
+    const [tensorflow, wasm] = [losses.get('tensorflow')!, losses.get('wasm')!];
+    assert.equal(wasm.length, (48 * 25) / 24);
+    assert.ok(Math.min(...wasm) < 0.9 * wasm[0]!, 'the network learns');
+    wasm.forEach((loss, step) => {
+      const error = Math.abs(tensorflow[step]! / loss - 1);
+      assert.ok(error <= 1e-3, `step ${step}: ${tensorflow[step]} and ${loss}`);
+    });
+  },
+);
