@@ -58,6 +58,21 @@ export async function clusterEpoch(
   return round.assign();
 }
 
+/** ODC's one clustering, before its first step: unit rows as they are, k-means, and the rows to the sample memory. */
+export async function clusterOnce(
+  parameterVersion: number,
+  deps: ClusteringDeps,
+): Promise<Clustering> {
+  const round = new ClusteringRound(0, parameterVersion, deps);
+  await round.extract();
+  await round.normalise();
+  await round.drawCentroids();
+  await round.iterate();
+  const clustering = await round.assign();
+  await round.fillMemory();
+  return clustering;
+}
+
 class ClusteringRound {
   readonly #epoch: number;
   readonly #parameterVersion: number;
@@ -120,10 +135,24 @@ class ClusteringRound {
     });
     artifacts.withdraw(context.momentsArtifact);
     context.whiteningArtifact = artifacts.publish(`whitening-${this.#epoch}`, this.#whitening);
+    await this.normalise();
+  }
+
+  /** Every shard projected by the whitening, or made unit rows as it is where there is none. */
+  async normalise(): Promise<void> {
     let done = 0;
     await this.#run('project', this.#perShard('project'), () => {
       done += 1;
       this.#progress('pca', done, this.#shards.length, 'shards');
+    });
+  }
+
+  /** The rows go from the workers straight to the sample memory. */
+  async fillMemory(): Promise<void> {
+    let done = 0;
+    await this.#run('memory', this.#perShard('fillMemory'), () => {
+      done += 1;
+      this.#progress('memory', done, this.#shards.length, 'shards');
     });
   }
 
@@ -241,7 +270,7 @@ class ClusteringRound {
     });
   }
 
-  #perShard(kind: 'extract' | 'moments' | 'project' | 'assign'): Work[] {
+  #perShard(kind: 'extract' | 'moments' | 'project' | 'assign' | 'fillMemory'): Work[] {
     return this.#shards.map(({ index }) => ({ kind, shard: index }));
   }
 

@@ -6,6 +6,7 @@ import type { ImageSource } from '../src/data/source.ts';
 import { layoutHash } from '../src/ps/layout.ts';
 import type { RunSummary } from '../src/report/summary.ts';
 import { ParametersClient } from '../src/rpc/parameters-client.ts';
+import { SampleMemoryClient } from '../src/rpc/sample-memory-client.ts';
 import type { Logger } from '../src/telemetry/logger.ts';
 import type { Notice } from '../src/telemetry/notice.ts';
 import type { Control } from './control.ts';
@@ -34,9 +35,11 @@ export interface ConductDeps {
 export async function conductRun(deps: ConductDeps): Promise<RunSummary> {
   const { control, folder, record, signal } = deps;
   const network = await Promise.race([control.membership.network, rejectOnAbort(signal)]);
-  const parameters = new ParametersClient(deps.parameterServer, layoutHash(network.layout));
+  const hash = layoutHash(network.layout);
+  const parameters = new ParametersClient(deps.parameterServer, hash);
+  const memory = new SampleMemoryClient(deps.parameterServer, hash);
   try {
-    const loop = new RunLoop({ ...deps, ...control, ...network, parameters });
+    const loop = new RunLoop({ ...deps, ...control, ...network, parameters, memory });
     await loop.begin(deps.resume ? await newestCheckpoint(deps) : null);
     await loop.run().catch(async (error: unknown) => {
       if (signal.aborted) await loop.checkpointNow();
@@ -55,6 +58,7 @@ export async function conductRun(deps: ConductDeps): Promise<RunSummary> {
     return summary;
   } finally {
     parameters.close();
+    memory.close();
   }
 }
 

@@ -94,5 +94,6 @@ function emptyContext(config: RunConfig, source: ImageSource): OrderContext {
     rowsByShard: new Map(),
     plan: null,
     firstStep: 0,
+    odc: null,
   };
 }

@@ -3,6 +3,7 @@
  * Derived from the pseudo-labels and the run's seed alone, so that a resumed run draws the same.
  */
 import type { ClusteringConfig } from '../src/clustering/config.ts';
+import { drawOdcEpoch } from '../src/clustering/odc-sampler.ts';
 import { drawEpochSamples } from '../src/clustering/sampler.ts';
 import { seededRng } from '../src/math/rng.ts';
 import type { TrainingConfig } from '../src/ps/config.ts';
@@ -38,13 +39,32 @@ export function planEpoch(
     rng: seededRng(seed, 'sampler', epoch),
     mode: clustering.sampler,
   });
-  const drawn = new Int32Array(pseudoLabels.length);
-  const occurrences = Int32Array.from(ids, (id) => {
+  return { epoch, ids, occurrences: countOccurrences(ids, pseudoLabels.length), pseudoLabels };
+}
+
+/**
+ * ODC's plan: every readable image is as likely as any other, whatever its class.
+ * @param pseudoLabels [N] as they are and as they become: orders take them from here, step by step
+ */
+export function planOdcEpoch(
+  pseudoLabels: Int32Array,
+  epoch: number,
+  seed: number,
+  withReplacement: boolean,
+): EpochPlan {
+  const readable = Int32Array.from(pseudoLabels.keys()).filter((id) => pseudoLabels[id]! >= 0);
+  const ids = drawOdcEpoch({ ids: readable, seed, epoch, withReplacement });
+  return { epoch, ids, occurrences: countOccurrences(ids, pseudoLabels.length), pseudoLabels };
+}
+
+/** How often each drawn image was drawn before. */
+function countOccurrences(ids: Int32Array, images: number): Int32Array {
+  const drawn = new Int32Array(images);
+  return ids.map((id) => {
     const earlier = drawn[id] ?? 0;
     drawn[id] = earlier + 1;
     return earlier;
   });
-  return { epoch, ids, occurrences, pseudoLabels };
 }
 
 /** Optimizer steps of the epoch; the last one may be smaller. */
@@ -71,12 +91,16 @@ export function sliceDraws(draws: DrawRange, { sliceSize }: TrainingConfig): Dra
   return slices;
 }
 
+/** Targets of some draws, as they are now. */
+export function pseudoLabelsOf(plan: EpochPlan, { begin, end }: DrawRange): Int32Array {
+  return plan.ids.slice(begin, end).map((id) => plan.pseudoLabels[id] ?? -1);
+}
+
 /** The draws as they travel in an order. */
 export function samplesOf(plan: EpochPlan, { begin, end }: DrawRange): Samples {
-  const ids = [...plan.ids.subarray(begin, end)];
   return {
-    ids,
+    ids: [...plan.ids.subarray(begin, end)],
     occurrences: [...plan.occurrences.subarray(begin, end)],
-    pseudoLabels: ids.map((id) => plan.pseudoLabels[id] ?? -1),
+    pseudoLabels: [...pseudoLabelsOf(plan, { begin, end })],
   };
 }

@@ -21,8 +21,8 @@ export interface EvaluationDeps {
   readonly parameterVersion: number;
   readonly enterPhase: (phase: Phase) => void;
   readonly notify: (notice: Notice) => void;
-  /** Name of the layer whose output is the feature. */
-  readonly featureName: string;
+  /** Name of the layer that is evaluated. */
+  readonly representationName: string;
 }
 
 interface NetworkScores {
@@ -67,7 +67,7 @@ export async function evaluateRun(deps: EvaluationDeps): Promise<void> {
   const trained = scores.get('trained')!;
   const random = scores.get('random')!;
   record.evaluation = {
-    feature: deps.featureName,
+    feature: deps.representationName,
     trainImages: trained.trainImages,
     testImages: trained.testImages,
     classes: source.truth.names.length,

@@ -1,11 +1,10 @@
 /**
  * The run, epoch by epoch: cluster, new head, train, checkpoint; then the evaluation and the summary. It owns the order and
- * the position; what each part does stands in the part's own file.
+ * the position; what each part does stands in the part's own file, and what the algorithm decides in its strategy.
  * Source: Caron et al. 2018, section 3; spec of DeepCluster, section 1.
  */
 import type { Checkpoint } from '../src/checkpoint/checkpoint.ts';
 import { writeCheckpoint } from '../src/checkpoint/checkpoint.ts';
-import type { NamedArrays } from '../src/checkpoint/safetensors.ts';
 import {
   clusterEntropy,
   clusterSizes,
@@ -16,13 +15,15 @@ import type { ImageSource } from '../src/data/source.ts';
 import { messageOf, protocolViolation } from '../src/errors.ts';
 import { layoutHash, type ParameterLayout } from '../src/ps/layout.ts';
 import type { ParametersClient } from '../src/rpc/parameters-client.ts';
+import type { SampleMemoryClient } from '../src/rpc/sample-memory-client.ts';
 import type { Logger } from '../src/telemetry/logger.ts';
 import type { Notice } from '../src/telemetry/notice.ts';
 import type { Artifacts } from './artifacts.ts';
-import { clusterEpoch, type Clustering } from './cluster-epoch.ts';
+import type { ClusteringDeps } from './cluster-epoch.ts';
 import type { Dispatcher } from './dispatcher.ts';
-import { planEpoch, stepCount } from './epoch-plan.ts';
+import { stepCount } from './epoch-plan.ts';
 import { evaluateRun } from './evaluate-run.ts';
+import { OdcStrategy } from './odc-strategy.ts';
 import type { OrderContext } from './order-composer.ts';
 import {
   assertResumable,
@@ -35,6 +36,7 @@ import type { RunFolder } from './run-folder.ts';
 import type { RunRecord } from './run-record.ts';
 import type { ResultPayload } from './service.ts';
 import type { Phase } from './state.ts';
+import { DeepClusterStrategy, type EpochStart, type Strategy } from './strategy.ts';
 import { trainEpoch, type CommittedStep } from './train-epoch.ts';
 
 export interface LoopDeps {
@@ -42,12 +44,14 @@ export interface LoopDeps {
   readonly config: RunConfig;
   readonly source: ImageSource;
   readonly layout: ParameterLayout;
-  /** Name of the layer whose output is the feature. */
-  readonly featureName: string;
+  readonly featureDim: number;
+  /** Name of the layer that is evaluated. */
+  readonly representationName: string;
   readonly dispatcher: Dispatcher;
   readonly context: OrderContext;
   readonly artifacts: Artifacts;
   readonly parameters: ParametersClient;
+  readonly memory: SampleMemoryClient;
   readonly record: RunRecord;
   readonly folder: RunFolder;
   readonly logger: Logger;
@@ -57,13 +61,10 @@ export interface LoopDeps {
 
 export class RunLoop {
   readonly #deps: LoopDeps;
+  readonly #strategy: Strategy;
   #position: RunPosition = { epoch: 0, stage: 'cluster', index: 0, firstStep: 0 };
   /** Parameter version now; also the count of committed steps. */
   #version = 0;
-  /** [images] of the newest clustering; empty before the first. */
-  #pseudoLabels: Int32Array = new Int32Array(0);
-  /** Centroids and whitening of the newest clustering. */
-  #clustering: NamedArrays = {};
   /** Where the newest checkpoint was taken, so that none is taken twice. */
   #checkpointed = '';
   /** The checkpoint being written; the next one waits for it. */
@@ -71,10 +72,25 @@ export class RunLoop {
 
   constructor(deps: LoopDeps) {
     this.#deps = deps;
+    const clustering: ClusteringDeps = {
+      ...deps,
+      imageCount: deps.source.count,
+      noteUnreadable: (payload) => {
+        deps.record.noteExtracted(payload.header.samples);
+        this.#noteUnreadable(payload);
+      },
+      progress: this.#progress,
+      enterPhase: this.#enterPhase,
+    };
+    this.#strategy =
+      deps.config.algorithm === 'odc'
+        ? new OdcStrategy({ ...deps, ...clustering })
+        : new DeepClusterStrategy(clustering);
   }
 
+  /** [images] as they are now; empty before the first clustering. */
   get pseudoLabels(): Int32Array {
-    return this.#pseudoLabels;
+    return this.#strategy.pseudoLabels;
   }
 
   /** Fills the parameter server: from a checkpoint, or with initial values. */
@@ -100,10 +116,11 @@ export class RunLoop {
         'resume with the release that began the run',
       );
     }
-    this.#version = await parameters.restore({ ...content, snapshot: saved.parameters }, signal);
+    const memory = this.#strategy.memoryShape(saved.strategy);
+    const restored = { ...content, snapshot: saved.parameters, ...(memory ? { memory } : {}) };
+    this.#version = await parameters.restore(restored, signal);
+    await this.#strategy.restore(saved.strategy, this.#version);
     this.#position = saved.position;
-    this.#pseudoLabels = saved.pseudoLabels;
-    this.#clustering = saved.clustering;
     this.#deps.record.restore(saved.record, saved.recordArrays);
     this.#deps.dispatcher.dispatch({ type: 'ledgerRestored', ledger: saved.ledger });
     this.#checkpointed = this.#checkpointKey();
@@ -137,21 +154,12 @@ export class RunLoop {
   }
 
   async #cluster(): Promise<void> {
-    const { config, dispatcher, parameters, record, signal } = this.#deps;
+    const { dispatcher, parameters, signal } = this.#deps;
     const { epoch } = this.#position;
-    const clustering = await clusterEpoch(epoch, this.#version, {
-      ...this.#deps,
-      imageCount: this.#deps.source.count,
-      noteUnreadable: (payload) => {
-        record.noteExtracted(payload.header.samples);
-        this.#noteUnreadable(payload);
-      },
-      progress: this.#progress,
-      enterPhase: this.#enterPhase,
-    });
-    this.#noteClustering(epoch, clustering);
-    this.#version = await parameters.resetHead(epoch, signal);
-    const plan = planEpoch(clustering.pseudoLabels, epoch, config.seed, config.clustering);
+    const start = await this.#strategy.beginEpoch(epoch, this.#version);
+    this.#noteStart(epoch, start);
+    if (start.isClustered) this.#version = await parameters.resetHead(epoch, signal);
+    const plan = this.#strategy.plan(epoch);
     dispatcher.dispatch({ type: 'epochOpened', epoch, draws: plan.ids.length });
     this.#position = { epoch, stage: 'train', index: 0, firstStep: this.#version };
     await this.#checkpoint(signal);
@@ -160,7 +168,7 @@ export class RunLoop {
   async #train(): Promise<void> {
     const { config, context, record, folder, notify } = this.#deps;
     const { epoch, index, firstStep } = this.#position;
-    const plan = planEpoch(this.#pseudoLabels, epoch, config.seed, config.clustering);
+    const plan = this.#strategy.plan(epoch);
     context.firstStep = firstStep;
     const steps = stepCount(plan, config.training);
     await trainEpoch(plan, index, this.#version, {
@@ -168,9 +176,11 @@ export class RunLoop {
       noteUnreadable: this.#noteUnreadable,
       enterPhase: this.#enterPhase,
       progress: this.#progress,
+      stepApplied: (step) => this.#strategy.stepApplied(step, epoch),
       stepDone: (step) => this.#stepDone(step, steps),
     });
-    const closed = record.closeEpoch();
+    const ended = this.#strategy.endEpoch();
+    const closed = record.closeEpoch(ended?.end ?? null);
     folder.metrics({ ...closed });
     for (const { phase, computeSeconds, viewWaitSeconds } of record.takeDevice()) {
       const seconds = { dc_compute_seconds: computeSeconds, dc_view_wait_seconds: viewWaitSeconds };
@@ -182,7 +192,7 @@ export class RunLoop {
       closed.nmiToPrevious === null ? '' : `, NMI to previous ${closed.nmiToPrevious.toFixed(3)}`;
     notify({
       type: 'remark',
-      text: `epoch ${epoch + 1}/${config.epochs}: loss ${(closed.meanLoss ?? NaN).toFixed(3)}${previous}${truth}, ${closed.emptyClusters} empty clusters`,
+      text: `epoch ${epoch + 1}/${config.epochs}: loss ${(closed.meanLoss ?? NaN).toFixed(3)}${previous}${truth}, ${closed.emptyClusters} empty clusters${ended === null ? '' : `, ${ended.remark}`}`,
     });
     this.#position = { epoch: epoch + 1, stage: 'cluster', index: 0, firstStep: this.#version };
     await this.#checkpoint(this.#deps.signal);
@@ -207,30 +217,22 @@ export class RunLoop {
     }
   }
 
-  #noteClustering(epoch: number, clustering: Clustering): void {
+  #noteStart(epoch: number, { previousLabels, inertia, refilled }: EpochStart): void {
     const { config, source, record } = this.#deps;
-    const { pseudoLabels, inertia, refilled, centroids, whitening } = clustering;
-    const { k } = config.clustering;
-    const sizes = clusterSizes(pseudoLabels, k);
-    const isFirst = this.#pseudoLabels.length === 0;
+    const { pseudoLabels } = this.#strategy;
+    const sizes = clusterSizes(pseudoLabels, config.clustering.k);
+    const agreement = (labels: Int32Array | undefined): number | null =>
+      labels === undefined ? null : normalizedMutualInformation(labels, pseudoLabels);
     record.openEpoch({
       epoch,
       firstStep: this.#version,
-      nmiToPrevious: isFirst ? null : normalizedMutualInformation(this.#pseudoLabels, pseudoLabels),
-      nmiToTruth:
-        source.truth === null
-          ? null
-          : normalizedMutualInformation(pseudoLabels, source.truth.labels),
+      nmiToPrevious: agreement(previousLabels ?? undefined),
+      nmiToTruth: agreement(source.truth?.labels),
       emptyClusters: sizes.filter((size) => size === 0).length,
       entropy: clusterEntropy(sizes).normalised,
       inertia,
       refilled,
     });
-    this.#pseudoLabels = pseudoLabels;
-    this.#clustering = {
-      ...whitening,
-      centroids: { data: centroids, shape: [k, centroids.length / k] },
-    };
   }
 
   readonly #noteUnreadable = (payload: ResultPayload): void => {
@@ -270,6 +272,7 @@ export class RunLoop {
     const key = this.#checkpointKey();
     if (key === this.#checkpointed) return;
     await this.#writing;
+    const strategy = await this.#strategy.snapshot();
     const snapshot = await parameters.snapshot(signal);
     if (snapshot.version !== this.#version) {
       throw protocolViolation(
@@ -289,8 +292,7 @@ export class RunLoop {
       record: record.state(),
       recordArrays: record.arrays(),
       parameters: snapshot,
-      pseudoLabels: this.#pseudoLabels,
-      clustering: this.#clustering,
+      strategy,
     });
     this.#checkpointed = key;
     // Before and after a clustering the step is the same: the later checkpoint replaces the earlier one.

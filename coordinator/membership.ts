@@ -18,7 +18,9 @@ import type { OfferedHolding, Verdict } from './state.ts';
 /** What the first worker says about the network. */
 export interface NetworkFacts {
   readonly layout: ParameterLayout;
-  readonly featureName: string;
+  readonly featureDim: number;
+  /** Name of the layer that is evaluated. */
+  readonly representationName: string;
   readonly engine: string;
 }
 
@@ -132,7 +134,8 @@ export class Membership {
     const hash = layoutHash(layout);
     if (this.#layoutHash === null) {
       this.#layoutHash = hash;
-      this.#resolveNetwork({ layout, featureName: ready.featureName, engine: ready.engine });
+      const { featureDim, representationName, engine } = ready;
+      this.#resolveNetwork({ layout, featureDim, representationName, engine });
     } else if (hash !== this.#layoutHash) {
       throw protocolViolation(
         `worker ${workerId}: parameter layout`,

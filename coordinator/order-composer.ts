@@ -3,7 +3,14 @@ import type { DataShard } from '../src/data/shard-plan.ts';
 import type { TrainingConfig } from '../src/ps/config.ts';
 import type { Order } from '../src/rpc/generated/deepcluster/v1/Order.ts';
 import type { TrainSlice } from '../src/rpc/generated/deepcluster/v1/TrainSlice.ts';
-import { samplesOf, sliceDraws, stepCount, stepDraws, type EpochPlan } from './epoch-plan.ts';
+import {
+  pseudoLabelsOf,
+  samplesOf,
+  sliceDraws,
+  stepCount,
+  stepDraws,
+  type EpochPlan,
+} from './epoch-plan.ts';
 import type { Lease } from './state.ts';
 import type { Work } from './work.ts';
 
@@ -23,6 +30,15 @@ export interface OrderContext {
   plan: EpochPlan | null;
   /** Global number of the epoch's first step. */
   firstStep: number;
+  /** Null unless the algorithm is ODC, and has clustered. */
+  odc: OdcOrderFacts | null;
+}
+
+/** What ODC's orders carry besides, as it is before the step. */
+export interface OdcOrderFacts {
+  readonly centroidVersion: number;
+  /** What the losses of a step are multiplied by. @param slices pseudo-labels of all its slices, in slice order */
+  lossWeights(slices: readonly Int32Array[]): readonly Float64Array[];
 }
 
 export function composeOrder(lease: Lease, context: OrderContext): Order {
@@ -55,6 +71,8 @@ function composeWork(work: Work, context: OrderContext): Order {
       return { kmeansStep: { shard: work.shard, centroidsArtifact: context.centroidsArtifact } };
     case 'assign':
       return { assign: { shard: work.shard, centroidsArtifact: context.centroidsArtifact } };
+    case 'fillMemory':
+      return { fillMemory: { shard: work.shard } };
     case 'trainSlice':
       return { trainSlice: composeSlice(work.step, work.slice, context) };
     case 'evaluate':
@@ -64,10 +82,11 @@ function composeWork(work: Work, context: OrderContext): Order {
 
 /** The slice's draws, and as a hint those of the same slice one step on: workers mostly keep their slice. */
 function composeSlice(step: number, slice: number, context: OrderContext): TrainSlice {
-  const { plan, training, firstStep } = context;
+  const { plan, training, firstStep, odc } = context;
   if (plan === null) throw new Error(`train slice ${slice} of step ${step} without a plan`);
   const index = step - firstStep;
-  const draws = sliceDraws(stepDraws(plan, index, training), training)[slice]!;
+  const slices = sliceDraws(stepDraws(plan, index, training), training);
+  const weights = odc?.lossWeights(slices.map((draws) => pseudoLabelsOf(plan, draws)));
   const next =
     index + 1 < stepCount(plan, training)
       ? sliceDraws(stepDraws(plan, index + 1, training), training)[slice]
@@ -75,7 +94,8 @@ function composeSlice(step: number, slice: number, context: OrderContext): Train
   return {
     step,
     slice,
-    samples: samplesOf(plan, draws),
+    samples: { ...samplesOf(plan, slices[slice]!), lossWeights: [...(weights?.[slice] ?? [])] },
     upcoming: next === undefined ? null : samplesOf(plan, next),
+    centroidVersion: odc?.centroidVersion ?? 0,
   };
 }

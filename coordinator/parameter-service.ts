@@ -1,45 +1,50 @@
 /**
- * The parameter server's gRPC shell: translates messages to the pure store's verbs and back.
- * One store per process or thread; it is empty until the coordinator restores it.
+ * The parameter server's gRPC shell: translates messages to the shard's verbs and back.
+ * One shard per process or thread; there is none until the coordinator restores it.
  */
 import type * as grpc from '@grpc/grpc-js';
 import { TrainerError, protocolViolation } from '../src/errors.ts';
 import { trainingConfigSchema } from '../src/ps/config.ts';
-import { layoutHash, parseLayout, type ParameterLayout } from '../src/ps/layout.ts';
+import { parseLayout } from '../src/ps/layout.ts';
 import { ParameterStore, initialState, type StoreState } from '../src/ps/parameter-store.ts';
-import { sendAll } from '../src/rpc/calls.ts';
-import { VectorAssembler } from '../src/rpc/chunks.ts';
+import { decodeSafetensors } from '../src/checkpoint/safetensors.ts';
+import { sliceFromBundle } from '../src/clustering/odc-bundles.ts';
+import type { SliceRows } from '../src/clustering/odc-sample-memory.ts';
+import { answer, download, receive, type Receiver } from '../src/rpc/answers.ts';
+import { ChunkAssembler, VectorAssembler } from '../src/rpc/chunks.ts';
 import { wire } from '../src/rpc/definitions.ts';
 import type { CommitReply } from '../src/rpc/generated/deepcluster/v1/CommitReply.ts';
 import type { ParametersHandlers } from '../src/rpc/generated/deepcluster/v1/Parameters.ts';
 import type { PushHeader__Output } from '../src/rpc/generated/deepcluster/v1/PushHeader.ts';
 import type { PushMessage__Output } from '../src/rpc/generated/deepcluster/v1/PushMessage.ts';
 import type { PushReply } from '../src/rpc/generated/deepcluster/v1/PushReply.ts';
+import type { RestoreHeader__Output } from '../src/rpc/generated/deepcluster/v1/RestoreHeader.ts';
 import type { RestoreMessage__Output } from '../src/rpc/generated/deepcluster/v1/RestoreMessage.ts';
-import { VectorCollector, vectorMessages, vectorOf } from '../src/rpc/parameters-client.ts';
-import { toServiceError } from '../src/rpc/status.ts';
-
-/** The store of a layout, once restored. */
-interface Held {
-  readonly layout: ParameterLayout;
-  readonly hash: string;
-  readonly store: ParameterStore;
-}
+import {
+  VectorCollector,
+  vectorMessages,
+  vectorOf,
+  type NamedVectors,
+} from '../src/rpc/parameters-client.ts';
+import { MemoryKeeper } from './memory-keeper.ts';
+import { addMemoryService, formOf } from './memory-service.ts';
+import { ParameterShard } from './parameter-shard.ts';
 
 export function addParametersService(server: grpc.Server): void {
   const service = new ParametersService();
   server.addService(wire.Parameters.service, service.handlers());
+  addMemoryService(server, (layoutHash) => service.require(layoutHash));
 }
 
 class ParametersService {
   /** Null until the coordinator's first Restore. */
-  #held: Held | null = null;
+  #held: ParameterShard | null = null;
 
   handlers(): ParametersHandlers {
     return {
       Pull: (call) => {
-        void this.#stream(call, () => {
-          const { store } = this.#require(call.request.layoutHash);
+        void download(call, () => {
+          const { store } = this.require(call.request.layoutHash);
           const pulled = store.pull();
           // Messages wait in the stream as views of the store's memory: it is given back when the last has left.
           releaseAfter(call, pulled.release);
@@ -60,12 +65,12 @@ class ParametersService {
         });
       },
       Push: (call, callback) => {
-        receive(call, new PushReceiver((hash) => this.#require(hash)), callback);
+        receive(call, new PushReceiver((hash) => this.require(hash)), callback);
       },
       Commit: (call, callback) => {
         answer<CommitReply>(callback, () => {
           const { layoutHash: hash, step, slices, learningRateFactor } = call.request;
-          const outcome = this.#require(hash).store.commit(step, slices, learningRateFactor);
+          const outcome = this.require(hash).commit(step, slices, learningRateFactor);
           switch (outcome.kind) {
             case 'applied':
               return { outcome: 'APPLIED', version: outcome.version };
@@ -78,21 +83,22 @@ class ParametersService {
       },
       ResetHead: (call, callback) => {
         answer(callback, () => {
-          const { store } = this.#require(call.request.layoutHash);
+          const { store } = this.require(call.request.layoutHash);
           return { version: store.resetHead(call.request.epoch).version };
         });
       },
       Snapshot: (call) => {
-        void this.#stream(call, () => {
-          const state = this.#require(call.request.layoutHash).store.snapshot();
-          return vectorMessages({
-            ...state,
-            vectors: new Map([
-              ['parameters', state.parameters],
-              ['statistics', state.statistics],
-              ['momentum', state.momentum],
-            ]),
-          });
+        void download(call, () => {
+          const { store, memory } = this.require(call.request.layoutHash);
+          const state = store.snapshot();
+          const vectors = new Map([
+            ['parameters', state.parameters],
+            ['statistics', state.statistics],
+            ['momentum', state.momentum],
+          ]);
+          // Not a copy: the coordinator commits nothing while it takes a snapshot.
+          if (memory?.isSealed === true) vectors.set('memory-rows', memory.rows);
+          return vectorMessages({ ...state, vectors });
         });
       },
       Restore: (call, callback) => {
@@ -104,7 +110,8 @@ class ParametersService {
     };
   }
 
-  #require(hash: string): Held {
+  /** @throws TrainerError UNAVAILABLE before the first Restore, PROTOCOL_VIOLATION for another layout */
+  require(hash: string): ParameterShard {
     if (this.#held === null) {
       throw new TrainerError(
         'UNAVAILABLE',
@@ -121,56 +128,6 @@ class ParametersService {
     }
     return this.#held;
   }
-
-  async #stream<Response>(
-    call: grpc.ServerWritableStream<unknown, Response>,
-    messages: () => Iterable<Response>,
-  ): Promise<void> {
-    try {
-      await sendAll(call, messages());
-    } catch (error) {
-      call.destroy(Object.assign(new Error(), toServiceError(error)));
-    }
-  }
-}
-
-/** Takes a stream of messages and makes one reply of it. */
-interface Receiver<Message, Reply> {
-  add(message: Message): void;
-  finish(): Reply;
-}
-
-/** Feeds an upload to its receiver; the first failure is the answer and the rest is not read. */
-function receive<Message, Reply>(
-  call: grpc.ServerReadableStream<Message, Reply>,
-  receiver: Receiver<Message, Reply>,
-  callback: grpc.sendUnaryData<Reply>,
-): void {
-  let isAnswered = false;
-  const reply = (make: () => Reply | null): void => {
-    if (isAnswered) return;
-    try {
-      const value = make();
-      if (value === null) return;
-      isAnswered = true;
-      callback(null, value);
-    } catch (error) {
-      isAnswered = true;
-      callback(toServiceError(error));
-    }
-  };
-  call.on('data', (message: Message) => {
-    reply(() => {
-      receiver.add(message);
-      return null;
-    });
-  });
-  call.on('end', () => {
-    reply(() => receiver.finish());
-  });
-  call.on('error', () => {
-    isAnswered = true;
-  });
 }
 
 function releaseAfter(
@@ -186,21 +143,14 @@ function releaseAfter(
   }
 }
 
-function answer<Reply>(callback: grpc.sendUnaryData<Reply>, make: () => Reply): void {
-  try {
-    callback(null, make());
-  } catch (error) {
-    callback(toServiceError(error));
-  }
-}
-
 class PushReceiver implements Receiver<PushMessage__Output, PushReply> {
-  readonly #require: (hash: string) => Held;
+  readonly #require: (hash: string) => ParameterShard;
   #header: PushHeader__Output | null = null;
   #gradient: VectorAssembler | null = null;
   #statistics: VectorAssembler | null = null;
+  readonly #memory = new ChunkAssembler('pushed memory rows');
 
-  constructor(require: (hash: string) => Held) {
+  constructor(require: (hash: string) => ParameterShard) {
     this.#require = require;
   }
 
@@ -208,13 +158,14 @@ class PushReceiver implements Receiver<PushMessage__Output, PushReply> {
     if (message.header) this.#begin(message.header);
     else if (message.gradient) this.#started().gradient.add(message.gradient);
     else if (message.statistics) this.#started().statistics.add(message.statistics);
+    else if (message.memory) this.#memory.add(message.memory);
   }
 
   finish(): PushReply {
     const { header, gradient, statistics } = this.#started();
-    const { store } = this.#require(header.layoutHash);
+    const shard = this.#require(header.layoutHash);
     const { step, slice, generation, basedOn, samples } = header;
-    const outcome = store.stage({
+    const push = {
       step,
       slice,
       generation,
@@ -222,8 +173,9 @@ class PushReceiver implements Receiver<PushMessage__Output, PushReply> {
       samples,
       gradient: gradient.finish(),
       statistics: statistics.finish(),
-    });
-    const version = store.version;
+    };
+    const outcome = shard.stage(push, this.#rows(slice));
+    const { version } = shard.store;
     switch (outcome.kind) {
       case 'staged':
         return { outcome: 'STAGED', version };
@@ -234,6 +186,13 @@ class PushReceiver implements Receiver<PushMessage__Output, PushReply> {
       case 'stale':
         return { outcome: 'STALE', version };
     }
+  }
+
+  #rows(slice: number): SliceRows | null {
+    const bytes = this.#memory.finish();
+    if (bytes === null) return null;
+    const context = { what: 'pushed memory rows', code: 'PROTOCOL_VIOLATION' } as const;
+    return sliceFromBundle(decodeSafetensors(bytes, context).arrays, slice);
   }
 
   /** Lengths are checked against the layout before memory is taken. */
@@ -271,16 +230,11 @@ class PushReceiver implements Receiver<PushMessage__Output, PushReply> {
 }
 
 class RestoreReceiver implements Receiver<RestoreMessage__Output, { version: number }> {
-  readonly #install: (held: Held) => void;
+  readonly #install: (held: ParameterShard) => void;
   readonly #vectors = new VectorCollector('restore');
-  #content: {
-    layoutJson: string;
-    trainingJson: string;
-    seed: number;
-    fromSnapshot: boolean;
-  } | null = null;
+  #content: RestoreHeader__Output | null = null;
 
-  constructor(install: (held: Held) => void) {
+  constructor(install: (held: ParameterShard) => void) {
     this.#install = install;
   }
 
@@ -294,24 +248,25 @@ class RestoreReceiver implements Receiver<RestoreMessage__Output, { version: num
     if (this.#content === null) {
       throw protocolViolation('restore', 'a header', 'none', 'the peer sends out of turn');
     }
-    const { layoutJson, trainingJson, seed, fromSnapshot } = this.#content;
+    const { layoutJson, trainingJson, seed, fromSnapshot, memory } = this.#content;
     const layout = parseLayout(layoutJson);
     const training = trainingConfigSchema.parse(JSON.parse(trainingJson));
-    const state = fromSnapshot ? this.#snapshotState() : initialState(layout, seed);
+    const named = this.#vectors.finish();
+    const state = fromSnapshot ? snapshotState(named) : initialState(layout, seed);
     const store = new ParameterStore(layout, training, seed, state);
-    this.#install({ layout, hash: layoutHash(layout), store });
+    const keeper = memory ? new MemoryKeeper(formOf(memory), vectorOf(named, 'memory-rows')) : null;
+    this.#install(new ParameterShard(layout, store, keeper));
     return { version: store.version };
   }
+}
 
-  #snapshotState(): StoreState {
-    const named = this.#vectors.finish();
-    return {
-      version: named.version,
-      step: named.version,
-      headEpoch: named.headEpoch,
-      parameters: vectorOf(named, 'parameters'),
-      statistics: vectorOf(named, 'statistics'),
-      momentum: vectorOf(named, 'momentum'),
-    };
-  }
+function snapshotState(named: NamedVectors): StoreState {
+  return {
+    version: named.version,
+    step: named.version,
+    headEpoch: named.headEpoch,
+    parameters: vectorOf(named, 'parameters'),
+    statistics: vectorOf(named, 'statistics'),
+    momentum: vectorOf(named, 'momentum'),
+  };
 }

@@ -12,6 +12,7 @@ import type { ParameterLayout } from '../src/ps/layout.ts';
 import { vectorOf, type NamedVectors } from '../src/rpc/parameters-client.ts';
 import type { Ledger } from './ledger.ts';
 import type { RecordState } from './run-record.ts';
+import type { StrategyState } from './strategy.ts';
 
 /** Where the run stands: before the clustering of `epoch`, or in its training at step `index`. */
 export interface RunPosition {
@@ -33,10 +34,7 @@ export interface RunSnapshot {
   readonly record: RecordState;
   readonly recordArrays: NamedArrays;
   readonly parameters: NamedVectors;
-  /** [images]; empty before the first clustering. */
-  readonly pseudoLabels: Int32Array;
-  /** Centroids and whitening of the newest clustering. */
-  readonly clustering: NamedArrays;
+  readonly strategy: StrategyState;
 }
 
 /** The form of a checkpoint's `state`; what is plain numbers of our own making is taken as it is. */
@@ -54,27 +52,37 @@ const stateSchema = z.object({
   parameters: z.object({ version: z.int().min(0), headEpoch: z.int().min(-1) }),
   ledger: z.unknown(),
   record: z.unknown(),
+  /** Of the algorithm. */
+  counters: z.unknown().default(null),
 });
 
 /** A snapshot as the checkpoint's state and files. */
 export function toCheckpoint(snapshot: RunSnapshot): CheckpointContent {
-  const { parameters, pseudoLabels, clustering, recordArrays, ...state } = snapshot;
-  const named: NamedArrays = variablesOf(snapshot.layout, parameters);
+  const { parameters, strategy, recordArrays, ...state } = snapshot;
+  const { pseudoLabels, clustering, counters } = strategy;
+  const memoryRows = parameters.vectors.get('memory-rows');
   return {
     state: {
       ...state,
       parameters: { version: parameters.version, headEpoch: parameters.headEpoch },
+      counters,
     },
     files: {
-      parameters: named,
+      parameters: variablesOf(snapshot.layout, parameters),
       momentum: flat('momentum', vectorOf(parameters, 'momentum')),
       clustering: {
         ...clustering,
         'pseudo-labels': { data: pseudoLabels, shape: [pseudoLabels.length] },
       },
       record: recordArrays,
+      ...(memoryRows ? { 'sample-memory': memoryOf(memoryRows, pseudoLabels.length) } : {}),
     },
   };
+}
+
+/** [N, d] */
+function memoryOf(rows: Float32Array, images: number): NamedArrays {
+  return { 'memory-rows': { data: rows, shape: [images, rows.length / images] } };
 }
 
 /** @throws TrainerError CHECKPOINT_CORRUPT for a state of another form */
@@ -94,25 +102,32 @@ export function fromCheckpoint(checkpoint: Checkpoint): RunSnapshot {
     if (arrays === undefined) throw checkpointCorrupt(checkpoint.name, `no file ${name}`);
     return arrays;
   };
-  const pseudoLabels = arrayOf(file('clustering'), 'pseudo-labels', Int32Array);
+  const clustering = file('clustering');
+  const pseudoLabels = arrayOf(clustering, 'pseudo-labels', Int32Array);
+  const memory = checkpoint.files['sample-memory'];
+  const { counters, ...common } = state;
   return {
-    ...state,
+    ...common,
     config: state.config as RunConfig,
     layout,
     ledger: state.ledger as Ledger,
     record: state.record as RecordState,
     recordArrays: file('record'),
-    pseudoLabels,
-    clustering: file('clustering'),
+    strategy: { pseudoLabels, clustering, counters },
     parameters: {
       ...state.parameters,
       vectors: new Map([
         ['parameters', gather(file('parameters'), layout.variables, layout.parameterCount)],
         ['statistics', gather(file('parameters'), layout.statistics, layout.statisticCount)],
         ['momentum', arrayOf(file('momentum'), 'momentum', Float32Array)],
+        ...memoryVectors(memory),
       ]),
     },
   };
+}
+
+function memoryVectors(memory: NamedArrays | undefined): [string, Float32Array][] {
+  return memory ? [['memory-rows', arrayOf(memory, 'memory-rows', Float32Array)]] : [];
 }
 
 /** Settings that a resumed run may change: they move no number of the result. */
@@ -125,6 +140,7 @@ const FREE_SETTINGS: ReadonlySet<string> = new Set([
   'data.cacheBytes',
   'data.loaderThreads',
   'data.maxUnreadableFraction',
+  'odc.logInterval',
 ]);
 
 /** @throws TrainerError CONFIG_INVALID naming the first setting that a resumed run may not change */

@@ -4,7 +4,7 @@
  */
 import type { NamedArrays } from '../src/checkpoint/safetensors.ts';
 import { arrayOf } from '../src/checkpoint/bundle.ts';
-import type { RunEvaluation } from '../src/report/summary.ts';
+import type { OdcEpochFigures, RunEvaluation } from '../src/report/summary.ts';
 import type { ResultPayload } from './service.ts';
 import type { Phase } from './state.ts';
 import type { CommittedStep } from './train-epoch.ts';
@@ -20,8 +20,18 @@ const TIMED: Partial<Record<Phase, TimedPhase>> = {
   sampleRows: 'kmeans',
   kmeans: 'kmeans',
   assign: 'kmeans',
+  memory: 'kmeans',
   train: 'train',
 };
+
+/** What only the end of an epoch knows where classes change in every step: it takes the place of what its beginning said. */
+export interface EpochEnd {
+  readonly nmiToPrevious: number;
+  readonly nmiToTruth: number | null;
+  readonly emptyClusters: number;
+  readonly entropy: number;
+  readonly odc: OdcEpochFigures;
+}
 
 export interface EpochRecord {
   readonly epoch: number;
@@ -29,13 +39,16 @@ export interface EpochRecord {
   readonly firstStep: number;
   /** Mean over the epoch's samples; null until it has trained. */
   meanLoss: number | null;
-  readonly nmiToPrevious: number | null;
-  readonly nmiToTruth: number | null;
-  readonly emptyClusters: number;
+  nmiToPrevious: number | null;
+  nmiToTruth: number | null;
+  emptyClusters: number;
   /** Of the cluster sizes, as a share of ln k. */
-  readonly entropy: number;
-  readonly inertia: number;
+  entropy: number;
+  /** Of the epoch's clustering; null for an epoch without one. */
+  readonly inertia: number | null;
   readonly refilled: number;
+  /** Null until it has trained, and where the algorithm is another. */
+  odc: OdcEpochFigures | null;
   seconds: Record<TimedPhase, number>;
 }
 
@@ -165,8 +178,8 @@ export class RunRecord {
     this.#images.extracted += images;
   }
 
-  openEpoch(epoch: Omit<EpochRecord, 'meanLoss' | 'seconds'>): void {
-    this.#epochs.push({ ...epoch, meanLoss: null, seconds: this.#epochSeconds });
+  openEpoch(epoch: Omit<EpochRecord, 'meanLoss' | 'odc' | 'seconds'>): void {
+    this.#epochs.push({ ...epoch, meanLoss: null, odc: null, seconds: this.#epochSeconds });
   }
 
   noteStep({ loss, samples }: CommittedStep): void {
@@ -175,9 +188,10 @@ export class RunRecord {
     this.#images.trained += samples;
   }
 
-  /** Mean loss over the samples of the epoch that has just trained. */
-  closeEpoch(): EpochRecord {
+  /** Mean loss over the samples of the epoch that has just trained, and what its end knows besides. */
+  closeEpoch(end: EpochEnd | null): EpochRecord {
     const epoch = this.#epochs.at(-1)!;
+    Object.assign(epoch, end);
     let lossSum = 0;
     let samples = 0;
     for (let step = epoch.firstStep; step < this.#losses.length; step += 1) {

@@ -2,7 +2,7 @@
 import { clusterEntropy, clusterSizes } from '../src/clustering/agreement.ts';
 import type { RunConfig } from '../src/config/schema.ts';
 import type { ImageSource } from '../src/data/source.ts';
-import type { RunSummary } from '../src/report/summary.ts';
+import type { OdcSummary, RunSummary } from '../src/report/summary.ts';
 import type { CoordinatorState } from './state.ts';
 import { LOSS_FILE } from './run-folder.ts';
 import type { RunRecord } from './run-record.ts';
@@ -49,6 +49,7 @@ export function summariseRun(input: SummaryInput): RunSummary {
       empty: sizes.filter((size) => size === 0).length,
       entropy: clusterEntropy(sizes).normalised,
     },
+    ...(config.algorithm === 'odc' ? { odc: summariseOdc(record) } : {}),
     evaluation: record.evaluation,
     ledger: {
       committed: state.ledger.committedTotal,
@@ -57,6 +58,19 @@ export function summariseRun(input: SummaryInput): RunSummary {
     },
     unreadable: record.unreadable.length,
     restarts: record.restarts,
+  };
+}
+
+function summariseOdc({ epochs }: RunRecord): OdcSummary {
+  const figures = epochs.flatMap(({ odc }) => (odc === null ? [] : [odc]));
+  const last = figures.at(-1);
+  return {
+    changeRatio: figures.map(({ changeRatio }) => changeRatio),
+    perplexity: figures.map(({ perplexity }) => perplexity),
+    smallest: last?.smallest ?? 0,
+    largest: last?.largest ?? 0,
+    merges: figures.reduce((total, { merges }) => total + merges, 0),
+    splits: figures.reduce((total, { splits }) => total + splits, 0),
   };
 }
 

@@ -21,6 +21,7 @@ export type Phase =
   | 'sampleRows'
   | 'kmeans'
   | 'assign'
+  | 'memory'
   | 'train'
   | 'evaluate'
   | 'finished';

@@ -23,6 +23,8 @@ export interface TrainingDeps {
   readonly noteUnreadable: (payload: ResultPayload) => void;
   readonly enterPhase: (phase: Phase) => void;
   readonly progress: (progress: Progress) => void;
+  /** Called when a step has taken effect on the parameter server, before it counts here; not to be cut short by a stop. */
+  readonly stepApplied: (step: number) => Promise<void>;
   /** Called after each commit, before the next step begins; a checkpoint may be taken here. */
   readonly stepDone: (step: CommittedStep) => Promise<void>;
 }
@@ -110,6 +112,7 @@ async function trainStep(
   const samples = inOrder.reduce((total, result) => total + result.samples, 0);
   const lossSum = inOrder.reduce((total, result) => total + result.lossSum, 0);
   const nextVersion = await commitStep(step, plan.epoch, inOrder, deps);
+  await deps.stepApplied(step);
   dispatcher.dispatch({ type: 'stepCommitted', begin: draws.begin, end: draws.end });
   return { step, epoch: plan.epoch, loss: lossSum / samples, samples, version: nextVersion };
 }

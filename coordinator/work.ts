@@ -10,6 +10,7 @@ export type Work =
   | { readonly kind: 'sampleRows'; readonly shard: number }
   | { readonly kind: 'kmeansStep'; readonly shard: number; readonly iteration: number }
   | { readonly kind: 'assign'; readonly shard: number }
+  | { readonly kind: 'fillMemory'; readonly shard: number }
   | { readonly kind: 'trainSlice'; readonly step: number; readonly slice: number }
   | { readonly kind: 'evaluate'; readonly network: Network };
 
@@ -24,6 +25,7 @@ export function stageNeeded(work: Work): Stage {
     case 'sampleRows':
     case 'kmeansStep':
     case 'assign':
+    case 'fillMemory':
       return 'projected';
     case 'extract':
     case 'solvePca':

@@ -19,7 +19,8 @@ export interface EvaluationInput {
   readonly loader: ImageLoader;
   /** Holds the trained parameters, unless `isRandom`. */
   readonly model: Model;
-  readonly featureDim: number;
+  /** Of the representation: what lies before a neck, or the feature itself. */
+  readonly dim: number;
   /** Evaluate the network as the run's seed initialised it; leaves the model with those values. */
   readonly isRandom: boolean;
   readonly signal: AbortSignal;
@@ -29,7 +30,7 @@ export interface EvaluationInput {
 
 /** @returns [4]: kNN top-1, linear top-1 (means over the splits), images trained on, images tested on */
 export async function evaluateNetwork(input: EvaluationInput): Promise<Float64Array> {
-  const { config, layout, source, model, featureDim: dim } = input;
+  const { config, layout, source, model, dim } = input;
   if (source.truth === null) {
     throw dataUnreadable(source.spec, 'has no class sub-folders here', 'evaluation needs them');
   }
@@ -83,7 +84,7 @@ function rowsOf(features: Float32Array, rows: Int32Array, dim: number): Float32A
 /** Features of the readable ones among `ids`: [n, dim]. */
 async function featuresOf(
   ids: Int32Array,
-  { loader, model, featureDim: dim, config, signal, advance, times }: EvaluationInput,
+  { loader, model, dim, config, signal, advance, times }: EvaluationInput,
 ): Promise<{ ids: Int32Array; features: Float32Array }> {
   const features = new Float32Array(ids.length * dim);
   const readable: number[] = [];
@@ -91,7 +92,9 @@ async function featuresOf(
   for await (const views of batches.each(times)) {
     const { length: count } = views.ids;
     if (count === 0) continue;
-    const rows = times.pass('features', { count }, () => model.features(views.pixels, count));
+    const rows = times.pass('features', { count }, () =>
+      model.features(views.pixels, count, 'representation'),
+    );
     features.set(rows, readable.length * dim);
     readable.push(...views.ids);
     advance();

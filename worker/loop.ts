@@ -5,6 +5,7 @@
 import { arrayOf } from '../src/checkpoint/bundle.ts';
 import type { NamedArrays } from '../src/checkpoint/safetensors.ts';
 import type { ClusteringKernels, RowsToCluster } from '../src/clustering/kernels.ts';
+import { normaliseRows } from '../src/clustering/odc-mixing.ts';
 import type { RunConfig } from '../src/config/schema.ts';
 import type { ImageLoader, LoadedViews } from '../src/data/loader.ts';
 import type { ImageSource } from '../src/data/source.ts';
@@ -15,9 +16,11 @@ import type { Order__Output } from '../src/rpc/generated/deepcluster/v1/Order.ts
 import type { ResultHeader } from '../src/rpc/generated/deepcluster/v1/ResultHeader.ts';
 import type { TrainSlice__Output } from '../src/rpc/generated/deepcluster/v1/TrainSlice.ts';
 import { vectorOf, type ParametersClient } from '../src/rpc/parameters-client.ts';
+import type { SampleMemoryClient } from '../src/rpc/sample-memory-client.ts';
 import type { Logger } from '../src/telemetry/logger.ts';
 import { NO_TRACE, type Trace } from '../src/telemetry/trace.ts';
 import { evaluateNetwork } from './evaluate-network.ts';
+import { OdcWork } from './odc-work.ts';
 import { OrderTimes } from './order-times.ts';
 import type { CoordinatorClient, WorkerIdentity } from './service.ts';
 import { Prefetch } from './prefetch.ts';
@@ -38,10 +41,12 @@ export interface WorkerDeps {
   readonly loader: ImageLoader;
   readonly layout: ParameterLayout;
   readonly featureDim: number;
+  readonly representationDim: number;
   readonly model: Model;
   readonly clustering: ClusteringKernels;
   readonly coordinator: Pick<CoordinatorClient, 'artifact' | 'submit'>;
   readonly parameters: Pick<ParametersClient, 'pull' | 'push'>;
+  readonly memory: Pick<SampleMemoryClient, 'fill' | 'rows'>;
   /** Tells the heartbeat that something got done. */
   readonly advance: () => void;
   readonly logger: Logger;
@@ -71,12 +76,16 @@ export class WorkerLoop {
   /** What the model has loaded: `version/headEpoch`. */
   #loaded = '';
   readonly #prefetch: Prefetch;
+  /** Null unless the algorithm is ODC. */
+  readonly #odc: OdcWork | null;
   /** Of the order being worked on. */
   #times = new OrderTimes(NO_TRACE);
 
   constructor(deps: WorkerDeps) {
     this.#deps = deps;
     this.#prefetch = new Prefetch({ ...deps, imageSize: deps.config.data.imageSize });
+    const artifact = this.#prefetch.artifact.bind(this.#prefetch);
+    this.#odc = deps.config.algorithm === 'odc' ? new OdcWork({ ...deps, artifact }) : null;
   }
 
   get held(): Residency {
@@ -94,6 +103,7 @@ export class WorkerLoop {
   abandonOrders(): void {
     this.#queue.length = 0;
     this.#prefetch.releaseShards();
+    this.#odc?.forget();
   }
 
   async #workOff(): Promise<void> {
@@ -147,6 +157,7 @@ export class WorkerLoop {
     if (sampleRows) return this.#sampleRows(order, sampleRows.shard, sampleRows.rows);
     if (kmeansStep) return this.#kmeansStep(order, kmeansStep.shard, kmeansStep.centroidsArtifact);
     if (assign) return this.#assign(order, assign.shard, assign.centroidsArtifact);
+    if (order.fillMemory) return this.#fillMemory(order, order.fillMemory.shard);
     if (order.trainSlice) return this.#trainSlice(order, order.trainSlice);
     if (order.evaluate) return this.#evaluate(order, order.evaluate.network === 'random');
     return Promise.reject(
@@ -160,14 +171,16 @@ export class WorkerLoop {
       order.project?.whiteningArtifact ??
       order.kmeansStep?.centroidsArtifact ??
       order.assign?.centroidsArtifact;
-    if (artifact !== undefined) this.#prefetch.artifact(artifact).catch(() => undefined);
+    if (artifact) this.#prefetch.artifact(artifact).catch(() => undefined);
     const { epoch, parameterVersion, trainSlice, extract } = order;
     if (extract) this.#prefetch.beginShard(order.leaseId, extract);
     if (!trainSlice) return;
     const { step, slice, samples, upcoming } = trainSlice;
-    if (!this.#hasLoaded(parameterVersion, epoch)) {
-      this.#prefetch.parameters(parameterVersion, epoch).catch(() => undefined);
+    const headEpoch = this.#headEpoch(epoch);
+    if (!this.#hasLoaded(parameterVersion, headEpoch)) {
+      this.#prefetch.parameters(parameterVersion, headEpoch).catch(() => undefined);
     }
+    this.#odc?.prepare(order, trainSlice);
     if (samples) this.#prefetch.views({ epoch, step, slice }, samples).catch(() => undefined);
     if (upcoming) {
       this.#prefetch.views({ epoch, step: step + 1, slice }, upcoming).catch(() => undefined);
@@ -242,6 +255,11 @@ export class WorkerLoop {
 
   async #project(order: Order__Output, shard: number, name: string): Promise<Outcome> {
     const resident = residentShard(this.#held, shard, order.epoch, false);
+    if (name === '') {
+      const unit = normaliseRows(resident.features, resident.dim);
+      this.#hold(order, { ...resident, features: unit, isProjected: true });
+      return { header: { samples: resident.ids.length } };
+    }
     const whitening = whiteningFromArrays(await this.#prefetch.artifact(name));
     const { clustering, advance } = this.#deps;
     const count = resident.ids.length;
@@ -290,6 +308,13 @@ export class WorkerLoop {
     };
   }
 
+  /** ODC: the unit rows of a data shard go to the sample memory, straight from here. */
+  async #fillMemory(order: Order__Output, shard: number): Promise<Outcome> {
+    const resident = residentShard(this.#held, shard, order.epoch, true);
+    await this.#odc?.fill(order, resident);
+    return { header: { samples: resident.ids.length } };
+  }
+
   async #trainSlice(order: Order__Output, slice: TrainSlice__Output): Promise<Outcome> {
     const { config, model, parameters, identity, signal } = this.#deps;
     const { step, samples } = slice;
@@ -298,11 +323,17 @@ export class WorkerLoop {
     const times = this.#times;
     const name = { epoch: order.epoch, step, slice: slice.slice };
     const views = await times.views(this.#prefetch.views(name, samples));
-    await this.#load(order.parameterVersion, order.epoch);
+    await this.#load(order.parameterVersion, this.#headEpoch(order.epoch));
     const targets = Int32Array.from(views.rows, (row) => samples.pseudoLabels[row]!);
     const seed = [config.seed, 'dropout', step, slice.slice];
-    const { lossSum, gradient, statistics } = times.pass('lossAndGradient', { ...name }, () =>
-      model.lossAndGradient(views.pixels, targets, seed),
+    const weights = weightsOf(samples.lossWeights, views.rows);
+    const { lossSum, gradient, statistics, features } = times.pass(
+      'lossAndGradient',
+      { ...name },
+      () =>
+        this.#odc === null
+          ? { ...model.lossAndGradient(views.pixels, targets, seed), features: null }
+          : model.lossGradientAndFeatures(views.pixels, targets, seed, weights),
     );
     if (!Number.isFinite(lossSum)) {
       throw nonFinite(
@@ -311,6 +342,8 @@ export class WorkerLoop {
         'lower training.learningRate',
       );
     }
+    const memory =
+      features === null ? null : await this.#odc?.mix(order, slice, views.rows, features);
     const push = {
       step,
       slice: slice.slice,
@@ -320,6 +353,7 @@ export class WorkerLoop {
       samples: targets.length,
       gradient,
       statistics,
+      ...(memory ? { memory } : {}),
     };
     const reply = await times.span('push', {}, () => parameters.push(push, signal));
     if (reply.outcome === 'FENCED' || reply.outcome === 'STALE') {
@@ -335,7 +369,8 @@ export class WorkerLoop {
   }
 
   async #evaluate(order: Order__Output, isRandom: boolean): Promise<Outcome> {
-    const { config, layout, source, loader, model, featureDim, signal, advance } = this.#deps;
+    const { config, layout, source, loader, model, representationDim, signal, advance } =
+      this.#deps;
     if (!isRandom) await this.#load(order.parameterVersion, null);
     this.#letGo();
     if (isRandom) this.#loaded = '';
@@ -345,13 +380,18 @@ export class WorkerLoop {
       source,
       loader,
       model,
-      featureDim,
+      dim: representationDim,
       isRandom,
       signal,
       advance,
       times: this.#times,
     });
     return { arrays: { scores: { data: scores, shape: [scores.length] } } };
+  }
+
+  /** The epoch whose clustering the head is of: ODC clusters once. */
+  #headEpoch(epoch: number): number {
+    return this.#odc === null ? epoch : 0;
   }
 
   /** Has the model hold this version; `headEpoch` null where the head does not matter. */
@@ -402,6 +442,15 @@ export class WorkerLoop {
       this.#prepared.delete(features);
     }
   }
+}
+
+/** Weights of the samples that could be read; none where the order has none. */
+function weightsOf(
+  weights: readonly number[],
+  rows: ArrayLike<number>,
+): { readonly weights?: Float32Array } {
+  if (weights.length === 0) return {};
+  return { weights: Float32Array.from(rows, (row) => weights[row]!) };
 }
 
 /** @throws TrainerError NON_FINITE */

@@ -19,9 +19,6 @@ export function runWorker(
     logger.info('engine.started', { engine: name, version, device, threads, reason });
     options.notify({ type: 'engine', name, reason });
     const spec = describeModel(config.model, config.data.imageSize, config.clustering.k);
-    const { layout, featureDim, featureName } = spec;
-    const model = createModel(spec);
-    const clustering = engineKernels();
-    return { engine: name, model, layout, featureDim, featureName, clustering };
+    return { ...spec, engine: name, model: createModel(spec), clustering: engineKernels() };
   });
 }

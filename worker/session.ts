@@ -15,6 +15,7 @@ import { pause } from '../src/rpc/calls.ts';
 import type { Ready } from '../src/rpc/generated/deepcluster/v1/Ready.ts';
 import type { Welcome__Output } from '../src/rpc/generated/deepcluster/v1/Welcome.ts';
 import { ParametersClient } from '../src/rpc/parameters-client.ts';
+import { SampleMemoryClient } from '../src/rpc/sample-memory-client.ts';
 import type { Logger } from '../src/telemetry/logger.ts';
 import { NO_TRACE, type Trace } from '../src/telemetry/trace.ts';
 import { startHeartbeat } from './heartbeat-thread.ts';
@@ -46,6 +47,9 @@ export interface Compute {
   readonly featureDim: number;
   /** Name of the layer whose output is the feature. */
   readonly featureName: string;
+  /** What is evaluated: the feature, or what a neck is fed. */
+  readonly representationDim: number;
+  readonly representationName: string;
   /** What clustering is computed with; float64 JavaScript if absent. */
   readonly clustering?: ClusteringKernels;
 }
@@ -129,9 +133,11 @@ async function prepare(
   const logger = options.logger.child({ runId: welcome.runId, workerId: identity.workerId });
   const source = await openImageSource(requireSource(options.dataSource ?? config.data.source));
   const compute = await startCompute(config, logger);
-  const { layout, featureDim, featureName, model } = compute;
+  const { layout, featureDim, featureName, representationDim, model } = compute;
   const hash = layoutHash(layout);
-  const parameters = new ParametersClient(client.parameterAddress(welcome.parameterServer), hash);
+  const server = client.parameterAddress(welcome.parameterServer);
+  const parameters = new ParametersClient(server, hash);
+  const memory = new SampleMemoryClient(server, hash);
   const heartbeat = startHeartbeat(
     { coordinator: options.coordinator, ...identity, intervalMs: welcome.heartbeatMs },
     (reason) => {
@@ -157,10 +163,12 @@ async function prepare(
     trace,
     layout,
     featureDim,
+    representationDim,
     model,
     clustering: compute.clustering ?? FLOAT64_KERNELS,
     coordinator: client,
     parameters,
+    memory,
     advance: () => {
       heartbeat.advance();
     },
@@ -177,11 +185,13 @@ async function prepare(
       layoutHash: hash,
       featureName,
       featureDim,
+      representationName: compute.representationName,
     },
     close: async () => {
       await heartbeat.stop();
       loader.close();
       parameters.close();
+      memory.close();
       model.dispose();
     },
   };

@@ -102,6 +102,11 @@ export class SampleMemory implements SampleRows {
     this.#labels = state.pseudoLabels;
   }
 
+  /** The step that is applied next. */
+  get step(): number {
+    return this.#step;
+  }
+
   has(id: number): boolean {
     const { first, stride, count } = this.range;
     const place = (id - first) / stride;
@@ -120,6 +125,16 @@ export class SampleMemory implements SampleRows {
 
   pseudoLabelsOf(ids: Int32Array): Int32Array {
     return ids.map((id) => this.#labels[this.#placeOf(id)]!);
+  }
+
+  /** What the newest step changed, to be told again; null for every other step, and after a restore. */
+  changeOf(step: number): MemoryChange | null {
+    return step === this.#step - 1 ? this.#last : null;
+  }
+
+  /** @throws TrainerError as {@link apply} would for this slice */
+  check(slice: SliceRows): void {
+    this.#requireForm(slice);
   }
 
   /**

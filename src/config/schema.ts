@@ -1,7 +1,7 @@
 /** The whole configuration: one schema per component, composed, with the rules that cross them. */
 import { z } from 'zod';
 import { checkpointConfigSchema } from '../checkpoint/config.ts';
-import { clusteringConfigSchema } from '../clustering/config.ts';
+import { clusteringConfigSchema, odcConfigSchema } from '../clustering/config.ts';
 import { dataConfigSchema } from '../data/config.ts';
 import { evaluationConfigSchema } from '../evaluation/config.ts';
 import { modelConfigSchema } from '../nn/config.ts';
@@ -10,15 +10,16 @@ import { clusterConfigSchema } from './processes.ts';
 
 export const runConfigSchema = z
   .strictObject({
-    /** The method. */
-    algorithm: z.literal('deepcluster').default('deepcluster'),
+    /** The method: `deepcluster` clusters anew in every epoch, `odc` once, and from then on in every step. */
+    algorithm: z.enum(['deepcluster', 'odc']).default('deepcluster'),
     /** Seed of everything random in the run. */
     seed: z.int().min(0).max(0xffff_ffff).default(31),
-    /** Epochs; each clusters, then trains. */
+    /** Passes over the images in training; in DeepCluster each begins with a clustering. */
     epochs: z.int().min(1).default(200),
     data: dataConfigSchema.prefault({}),
     model: modelConfigSchema.prefault({}),
     clustering: clusteringConfigSchema.prefault({}),
+    odc: odcConfigSchema.prefault({}),
     training: trainingConfigSchema.prefault({}),
     evaluation: evaluationConfigSchema.prefault({}),
     checkpoint: checkpointConfigSchema.prefault({}),
@@ -28,7 +29,10 @@ export const runConfigSchema = z
     const rule = (path: (string | number)[], message: string, input: unknown): void => {
       context.addIssue({ code: 'custom', path, message, input });
     };
-    const { training, data, cluster, model } = config;
+    const { training, data, cluster, model, algorithm } = config;
+    if (algorithm === 'odc' && model.neck !== 'odc') {
+      rule(['model', 'neck'], 'must be odc for algorithm odc', model.neck);
+    }
     if (training.sliceSize > training.batchSize) {
       rule(
         ['training', 'sliceSize'],

@@ -1,5 +1,5 @@
 /** What the report page shows: the run's summary, its curves, its last clustering, its settings. Plain data, no files. */
-import type { RunSummary } from './summary.ts';
+import type { OdcEpochFigures, RunSummary } from './summary.ts';
 
 export interface ReportData {
   /** Holds the comparison with the network as it was initialised, in `evaluation`. */
@@ -30,7 +30,10 @@ export interface ReportEpoch {
   readonly emptyClusters: number;
   /** Of the cluster sizes, as a share of ln k. */
   readonly entropy: number;
-  readonly inertia: number;
+  /** Null for an epoch without a clustering. */
+  readonly inertia: number | null;
+  /** Left out or null where the algorithm is not ODC. */
+  readonly odc?: OdcEpochFigures | null;
   readonly seconds: {
     readonly extract: number;
     readonly pca: number;

@@ -31,6 +31,8 @@ export interface RunSummary {
     readonly toTruth: readonly number[] | null;
   };
   readonly clusters: { readonly k: number; readonly empty: number; readonly entropy: number };
+  /** Only where the algorithm is ODC. */
+  readonly odc?: OdcSummary;
   /** Null where there is no truth to evaluate against, or evaluation is off. */
   readonly evaluation: RunEvaluation | null;
   readonly ledger: LedgerCounts;
@@ -38,6 +40,31 @@ export interface RunSummary {
   readonly unreadable: number;
   /** Workers that joined again after the first time. */
   readonly restarts: number;
+}
+
+/** What tells a healthy ODC epoch from a collapsing one; sizes are those at its end. */
+export interface OdcEpochFigures {
+  /** Share of drawn samples whose pseudo-label changed. */
+  readonly changeRatio: number;
+  readonly smallest: number;
+  readonly largest: number;
+  /** exp of the sizes' entropy: as many clusters of one size would be as uneven. */
+  readonly perplexity: number;
+  /** Small clusters merged into others, and large ones split in their place. */
+  readonly merges: number;
+  readonly splits: number;
+}
+
+export interface OdcSummary {
+  /** By epoch. */
+  readonly changeRatio: readonly number[];
+  readonly perplexity: readonly number[];
+  /** At the end of the run. */
+  readonly smallest: number;
+  readonly largest: number;
+  /** Over the run. */
+  readonly merges: number;
+  readonly splits: number;
 }
 
 export interface RunEvaluation {

@@ -5,12 +5,15 @@ import { fileURLToPath } from 'node:url';
 import * as grpc from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import type { ProtoGrpcType as CoordinatorTypes } from './generated/coordinator.ts';
+import type { ProtoGrpcType as MemoryTypes } from './generated/memory.ts';
 import type { ProtoGrpcType as ParametersTypes } from './generated/parameters.ts';
 
 /** Peers of another version are refused by name; raise it with every incompatible change of proto/. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
-type Wire = CoordinatorTypes['deepcluster']['v1'] & ParametersTypes['deepcluster']['v1'];
+type Wire = CoordinatorTypes['deepcluster']['v1'] &
+  ParametersTypes['deepcluster']['v1'] &
+  MemoryTypes['deepcluster']['v1'];
 
 /** proto/ lies at the package's root, some folders above this file: two in the source tree, three in dist/. */
 function protoFolder(): string {
@@ -27,7 +30,7 @@ function protoFolder(): string {
 const LOAD_OPTIONS = { longs: Number, enums: String, defaults: true, oneofs: true };
 
 function loadWire(): Wire {
-  const definition = loadSync(['coordinator.proto', 'parameters.proto'], {
+  const definition = loadSync(['coordinator.proto', 'parameters.proto', 'memory.proto'], {
     ...LOAD_OPTIONS,
     includeDirs: [protoFolder()],
   });

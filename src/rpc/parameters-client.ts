@@ -5,9 +5,10 @@
 import { protocolViolation } from '../errors.ts';
 import { callDownload, callUnary, callUpload, retryTransient, type CallLimits } from './calls.ts';
 import { CHANNEL_OPTIONS, clientCredentials } from './channel.ts';
-import { VectorAssembler, chunkVector } from './chunks.ts';
+import { VectorAssembler, chunkBytes, chunkVector } from './chunks.ts';
 import { wire } from './definitions.ts';
 import type { CommitReply__Output } from './generated/deepcluster/v1/CommitReply.ts';
+import type { MemoryShape } from './generated/deepcluster/v1/MemoryShape.ts';
 import type { PushMessage } from './generated/deepcluster/v1/PushMessage.ts';
 import type { PushReply__Output } from './generated/deepcluster/v1/PushReply.ts';
 import type { ResetHeadReply__Output } from './generated/deepcluster/v1/ResetHeadReply.ts';
@@ -28,6 +29,8 @@ export interface SlicePushMessage {
   readonly gradient: Float32Array;
   /** [S] batch-norm statistics of the slice. */
   readonly statistics: Float32Array;
+  /** ODC: a bundle of mixed rows and pseudo-labels, which take effect with the gradient. */
+  readonly memory?: Uint8Array;
 }
 
 /** Named vectors as a server sends them. */
@@ -49,6 +52,8 @@ export interface RestoreContent {
   readonly seed: number;
   /** Null: the layout's initial values. */
   readonly snapshot: NamedVectors | null;
+  /** ODC: of the snapshot's vector `memory-rows`. */
+  readonly memory?: Required<MemoryShape>;
 }
 
 const CALL_MS = 30_000;
@@ -167,7 +172,7 @@ function limitsOf(what: string, deadlineMs: number, signal: AbortSignal): CallLi
 }
 
 function* pushMessages(push: SlicePushMessage, layoutHash: string): Generator<PushMessage> {
-  const { gradient, statistics, ...identity } = push;
+  const { gradient, statistics, memory, ...identity } = push;
   yield {
     header: {
       ...identity,
@@ -178,6 +183,8 @@ function* pushMessages(push: SlicePushMessage, layoutHash: string): Generator<Pu
   };
   for (const chunk of chunkVector(gradient)) yield { gradient: chunk };
   for (const chunk of chunkVector(statistics)) yield { statistics: chunk };
+  if (memory === undefined) return;
+  for (const chunk of chunkBytes(memory)) yield { memory: chunk };
 }
 
 function* restoreMessages(content: RestoreContent): Generator<RestoreMessage> {

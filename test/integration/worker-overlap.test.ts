@@ -33,13 +33,14 @@ after(folder.remove);
 /** Images of step i: others than those of its neighbours. */
 function samplesOf(step: number): Samples__Output {
   const ids = Array.from({ length: IMAGES }, (_, i) => (step % 2) * IMAGES + i);
-  return { ids, occurrences: ids.map(() => 0), pseudoLabels: ids.map(() => 0) };
+  const zeros = ids.map(() => 0);
+  return { ids, occurrences: zeros, pseudoLabels: zeros, lossWeights: [] };
 }
 
 function orderOf(step: number): Order__Output {
   const samples = samplesOf(step);
   const upcoming = step + 1 < STEPS ? samplesOf(step + 1) : null;
-  const trainSlice = { step, slice: 0, samples, upcoming };
+  const trainSlice = { step, slice: 0, samples, upcoming, centroidVersion: 0 };
   const names = { leaseId: `step-${step}`, generation: 1, epoch: 0, parameterVersion: step };
   return { ...names, trainSlice, work: 'trainSlice' };
 }
@@ -120,6 +121,11 @@ function runSteps(given: Given): Promise<void> {
       layout: PLAIN_LAYOUT,
       featureDim: FEATURES,
       clustering: FLOAT64_KERNELS,
+      representationDim: FEATURES,
+      memory: {
+        fill: () => Promise.reject(new Error('no sample memory is needed')),
+        rows: () => Promise.reject(new Error('no sample memory is needed')),
+      },
       coordinator: {
         artifact: () => Promise.reject(new Error('no artifact is needed')),
         submit: ({ failure }) => {

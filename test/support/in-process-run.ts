@@ -105,6 +105,18 @@ export function initialShift(seed: number): number {
 export interface PlainModelHooks {
   /** Called before each slice's gradient. */
   readonly beforeGradient?: () => void;
+  /** What features a pass gives, in place of those of the pixels. @param seed names the slice, or is null in evaluation mode */
+  readonly features?: (count: number, seed: readonly (string | number)[] | null) => Float32Array;
+  /** Called with what each of ODC's slices was given, and the features it gave. */
+  readonly onSlice?: (slice: PlainSlice) => void;
+}
+
+export interface PlainSlice {
+  readonly step: number;
+  readonly slice: number;
+  readonly pseudoLabels: Int32Array;
+  readonly weights: Float32Array;
+  readonly features: Float32Array;
 }
 
 export function plainCompute(hooks: PlainModelHooks = {}): Compute {
@@ -120,18 +132,25 @@ export function plainCompute(hooks: PlainModelHooks = {}): Compute {
     const statistics = Float32Array.of(brightness / pseudoLabels.length, labels);
     return { lossSum: brightness + labels + parameters[8]!, gradient, statistics };
   };
-  const features: Model['features'] = (pixels, count) =>
-    plainFeatures(pixels, count, parameters[0]!);
+  const featuresOf = (
+    pixels: Uint8Array,
+    count: number,
+    seed: readonly (string | number)[] | null,
+  ): Float32Array => hooks.features?.(count, seed) ?? plainFeatures(pixels, count, parameters[0]!);
   const model: Model = {
     load: (values) => {
       parameters = Float32Array.from(values);
     },
-    features,
+    features: (pixels, count) => featuresOf(pixels, count, null),
     lossAndGradient,
-    lossGradientAndFeatures: (pixels, pseudoLabels, seed) => ({
-      ...lossAndGradient(pixels, pseudoLabels, seed),
-      features: features(pixels, pseudoLabels.length),
-    }),
+    lossGradientAndFeatures: (pixels, pseudoLabels, seed, options) => {
+      const features = featuresOf(pixels, pseudoLabels.length, seed);
+      const weights = options?.weights ?? new Float32Array(pseudoLabels.length).fill(1);
+      const [step, slice] = seed.slice(-2) as [number, number];
+      hooks.onSlice?.({ step, slice, pseudoLabels, weights, features });
+      const pass = lossAndGradient(pixels, pseudoLabels, seed);
+      return { ...pass, lossSum: pass.lossSum + weights[0]!, features };
+    },
     memory: () => ({ tensors: 0, bytes: 0 }),
     dispose: () => undefined,
   };
@@ -141,6 +160,8 @@ export function plainCompute(hooks: PlainModelHooks = {}): Compute {
     layout: PLAIN_LAYOUT,
     featureDim: FEATURES,
     featureName: `plain (${FEATURES})`,
+    representationDim: FEATURES,
+    representationName: `plain (${FEATURES})`,
   };
 }
 

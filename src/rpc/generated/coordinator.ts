@@ -9,6 +9,7 @@ import type { CoordinatorMessage as _deepcluster_v1_CoordinatorMessage, Coordina
 import type { Evaluate as _deepcluster_v1_Evaluate, Evaluate__Output as _deepcluster_v1_Evaluate__Output } from './deepcluster/v1/Evaluate.ts';
 import type { Extract as _deepcluster_v1_Extract, Extract__Output as _deepcluster_v1_Extract__Output } from './deepcluster/v1/Extract.ts';
 import type { Failure as _deepcluster_v1_Failure, Failure__Output as _deepcluster_v1_Failure__Output } from './deepcluster/v1/Failure.ts';
+import type { FillMemory as _deepcluster_v1_FillMemory, FillMemory__Output as _deepcluster_v1_FillMemory__Output } from './deepcluster/v1/FillMemory.ts';
 import type { HeartbeatReply as _deepcluster_v1_HeartbeatReply, HeartbeatReply__Output as _deepcluster_v1_HeartbeatReply__Output } from './deepcluster/v1/HeartbeatReply.ts';
 import type { HeartbeatRequest as _deepcluster_v1_HeartbeatRequest, HeartbeatRequest__Output as _deepcluster_v1_HeartbeatRequest__Output } from './deepcluster/v1/HeartbeatRequest.ts';
 import type { Hello as _deepcluster_v1_Hello, Hello__Output as _deepcluster_v1_Hello__Output } from './deepcluster/v1/Hello.ts';
@@ -49,6 +50,7 @@ export interface ProtoGrpcType {
       Evaluate: MessageTypeDefinition<_deepcluster_v1_Evaluate, _deepcluster_v1_Evaluate__Output>
       Extract: MessageTypeDefinition<_deepcluster_v1_Extract, _deepcluster_v1_Extract__Output>
       Failure: MessageTypeDefinition<_deepcluster_v1_Failure, _deepcluster_v1_Failure__Output>
+      FillMemory: MessageTypeDefinition<_deepcluster_v1_FillMemory, _deepcluster_v1_FillMemory__Output>
       HeartbeatReply: MessageTypeDefinition<_deepcluster_v1_HeartbeatReply, _deepcluster_v1_HeartbeatReply__Output>
       HeartbeatRequest: MessageTypeDefinition<_deepcluster_v1_HeartbeatRequest, _deepcluster_v1_HeartbeatRequest__Output>
       Hello: MessageTypeDefinition<_deepcluster_v1_Hello, _deepcluster_v1_Hello__Output>

@@ -1,4 +1,4 @@
-// Original file: proto/coordinator.proto
+// Original file: proto/chunk.proto
 
 import type { Long } from '@grpc/proto-loader';
 

@@ -9,6 +9,7 @@ import type { KmeansStep as _deepcluster_v1_KmeansStep, KmeansStep__Output as _d
 import type { Assign as _deepcluster_v1_Assign, Assign__Output as _deepcluster_v1_Assign__Output } from '../../deepcluster/v1/Assign.ts';
 import type { TrainSlice as _deepcluster_v1_TrainSlice, TrainSlice__Output as _deepcluster_v1_TrainSlice__Output } from '../../deepcluster/v1/TrainSlice.ts';
 import type { Evaluate as _deepcluster_v1_Evaluate, Evaluate__Output as _deepcluster_v1_Evaluate__Output } from '../../deepcluster/v1/Evaluate.ts';
+import type { FillMemory as _deepcluster_v1_FillMemory, FillMemory__Output as _deepcluster_v1_FillMemory__Output } from '../../deepcluster/v1/FillMemory.ts';
 
 export interface Order {
   'leaseId'?: (string);
@@ -24,7 +25,8 @@ export interface Order {
   'assign'?: (_deepcluster_v1_Assign | null);
   'trainSlice'?: (_deepcluster_v1_TrainSlice | null);
   'evaluate'?: (_deepcluster_v1_Evaluate | null);
-  'work'?: "extract"|"moments"|"solvePca"|"project"|"sampleRows"|"kmeansStep"|"assign"|"trainSlice"|"evaluate";
+  'fillMemory'?: (_deepcluster_v1_FillMemory | null);
+  'work'?: "extract"|"moments"|"solvePca"|"project"|"sampleRows"|"kmeansStep"|"assign"|"trainSlice"|"evaluate"|"fillMemory";
 }
 
 export interface Order__Output {
@@ -41,5 +43,6 @@ export interface Order__Output {
   'assign'?: (_deepcluster_v1_Assign__Output | null);
   'trainSlice'?: (_deepcluster_v1_TrainSlice__Output | null);
   'evaluate'?: (_deepcluster_v1_Evaluate__Output | null);
-  'work'?: "extract"|"moments"|"solvePca"|"project"|"sampleRows"|"kmeansStep"|"assign"|"trainSlice"|"evaluate";
+  'fillMemory'?: (_deepcluster_v1_FillMemory__Output | null);
+  'work'?: "extract"|"moments"|"solvePca"|"project"|"sampleRows"|"kmeansStep"|"assign"|"trainSlice"|"evaluate"|"fillMemory";
 }

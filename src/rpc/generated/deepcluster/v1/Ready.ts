@@ -11,6 +11,7 @@ export interface Ready {
   'featureName'?: (string);
   'featureDim'?: (number);
   'holdings'?: (_deepcluster_v1_Holding)[];
+  'representationName'?: (string);
 }
 
 export interface Ready__Output {
@@ -22,4 +23,5 @@ export interface Ready__Output {
   'featureName': (string);
   'featureDim': (number);
   'holdings': (_deepcluster_v1_Holding__Output)[];
+  'representationName': (string);
 }

@@ -1,11 +1,13 @@
 // Original file: proto/parameters.proto
 
+import type { MemoryShape as _deepcluster_v1_MemoryShape, MemoryShape__Output as _deepcluster_v1_MemoryShape__Output } from '../../deepcluster/v1/MemoryShape.ts';
 
 export interface RestoreHeader {
   'layoutJson'?: (string);
   'trainingJson'?: (string);
   'seed'?: (number);
   'fromSnapshot'?: (boolean);
+  'memory'?: (_deepcluster_v1_MemoryShape | null);
 }
 
 export interface RestoreHeader__Output {
@@ -13,4 +15,5 @@ export interface RestoreHeader__Output {
   'trainingJson': (string);
   'seed': (number);
   'fromSnapshot': (boolean);
+  'memory': (_deepcluster_v1_MemoryShape__Output | null);
 }

@@ -5,10 +5,12 @@ export interface Samples {
   'ids'?: (number)[];
   'occurrences'?: (number)[];
   'pseudoLabels'?: (number)[];
+  'lossWeights'?: (number | string)[];
 }
 
 export interface Samples__Output {
   'ids': (number)[];
   'occurrences': (number)[];
   'pseudoLabels': (number)[];
+  'lossWeights': (number)[];
 }

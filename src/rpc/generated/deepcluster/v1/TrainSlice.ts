@@ -7,6 +7,7 @@ export interface TrainSlice {
   'slice'?: (number);
   'samples'?: (_deepcluster_v1_Samples | null);
   'upcoming'?: (_deepcluster_v1_Samples | null);
+  'centroidVersion'?: (number);
 }
 
 export interface TrainSlice__Output {
@@ -14,4 +15,5 @@ export interface TrainSlice__Output {
   'slice': (number);
   'samples': (_deepcluster_v1_Samples__Output | null);
   'upcoming': (_deepcluster_v1_Samples__Output | null);
+  'centroidVersion': (number);
 }

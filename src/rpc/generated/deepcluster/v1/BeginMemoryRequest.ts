@@ -1,0 +1,13 @@
+// Original file: proto/memory.proto
+
+import type { MemoryShape as _deepcluster_v1_MemoryShape, MemoryShape__Output as _deepcluster_v1_MemoryShape__Output } from '../../deepcluster/v1/MemoryShape.ts';
+
+export interface BeginMemoryRequest {
+  'layoutHash'?: (string);
+  'shape'?: (_deepcluster_v1_MemoryShape | null);
+}
+
+export interface BeginMemoryRequest__Output {
+  'layoutHash': (string);
+  'shape': (_deepcluster_v1_MemoryShape__Output | null);
+}

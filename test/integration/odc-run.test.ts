@@ -1,0 +1,221 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { join } from 'node:path';
+import { odcSettingsOf } from '../../coordinator/odc-strategy.ts';
+import { planOdcEpoch, sliceDraws, stepCount, stepDraws } from '../../coordinator/epoch-plan.ts';
+import { arrayOf } from '../../src/checkpoint/bundle.ts';
+import { readLatestCheckpoint, type Checkpoint } from '../../src/checkpoint/checkpoint.ts';
+import { clusterSeed, initialCentroidIds } from '../../src/clustering/kmeans.ts';
+import { sampleWeights } from '../../src/clustering/odc-loss-weights.ts';
+import { normaliseRows } from '../../src/clustering/odc-mixing.ts';
+import { consecutiveSamples } from '../../src/clustering/odc-sample-memory.ts';
+import { beginOdc } from '../../src/clustering/odc-step.ts';
+import { runConfigSchema } from '../../src/config/schema.ts';
+import { dataConfigSchema } from '../../src/data/config.ts';
+import { createImageLoader } from '../../src/data/loader.ts';
+import { openImageSource } from '../../src/data/source.ts';
+import { unavailable } from '../../src/errors.ts';
+import { kmeansBruteForce } from '../support/brute-force-clustering.ts';
+import {
+  FEATURES,
+  SIDE,
+  initialShift,
+  makeNoiseImages,
+  plainCompute,
+  plainFeatures,
+  readLines,
+  readLosses,
+  runPlain,
+  temporaryFolder,
+  type PlainSlice,
+} from '../support/in-process-run.ts';
+import { allRows, slicesOf } from '../support/odc-run.ts';
+
+const IMAGES = 60;
+const K = 6;
+const BATCH = 16;
+const SLICE = 6;
+const EPOCHS = 3;
+const folder = temporaryFolder();
+const data = join(folder.path, 'images');
+
+const SETTINGS = {
+  algorithm: 'odc',
+  'model.neck': 'odc',
+  epochs: EPOCHS,
+  'odc.publishInterval': 3,
+  'odc.smallClusterSize': 6,
+  'odc.logInterval': 4,
+} as const;
+
+before(async () => {
+  await makeNoiseImages(data, IMAGES);
+});
+after(() => {
+  folder.remove();
+});
+
+function out(name: string): string {
+  return join(folder.path, name);
+}
+
+async function checkpointOf(run: string): Promise<Checkpoint> {
+  const checkpoint = await readLatestCheckpoint(join(run, 'checkpoints'), (name, reason) => {
+    assert.fail(`${name}: ${reason}`);
+  });
+  assert.ok(checkpoint !== null);
+  return checkpoint;
+}
+
+/** Slices as the workers computed them, by step and slice. */
+function recorder(): {
+  slices: Map<string, PlainSlice>;
+  compute: () => ReturnType<typeof plainCompute>;
+} {
+  const slices = new Map<string, PlainSlice>();
+  const onSlice = (slice: PlainSlice): void => {
+    slices.set(`${slice.step}/${slice.slice}`, slice);
+  };
+  return { slices, compute: () => plainCompute({ onSlice }) };
+}
+
+test('two workers over gRPC do what the pure parts do in one process, bit for bit', async () => {
+  const run = out('workers-2');
+  const { slices, compute } = recorder();
+  await runPlain({ data, out: run, workers: 2, settings: SETTINGS, compute });
+
+  const source = await openImageSource(data);
+  const loader = createImageLoader({
+    source,
+    config: dataConfigSchema.parse({ imageSize: SIDE, resizeRatio: 1 }),
+    seed: 31,
+  });
+  const { pixels } = await loader.centre(Int32Array.from({ length: IMAGES }, (_, i) => i));
+  const features = plainFeatures(pixels, IMAGES, initialShift(31));
+  const rows = normaliseRows(features, FEATURES);
+  const start = initialCentroidIds(IMAGES, K, clusterSeed(31, 0, true));
+  const { labels } = kmeansBruteForce(Float64Array.from(rows), IMAGES, FEATURES, start, 8);
+  const config = runConfigSchema.parse({
+    algorithm: 'odc',
+    model: { neck: 'odc' },
+    clustering: { k: K },
+    training: { batchSize: BATCH, sliceSize: SLICE },
+    odc: { publishInterval: 3, smallClusterSize: 6 },
+  });
+  const settings = odcSettingsOf(config, FEATURES);
+  const range = [consecutiveSamples(0, IMAGES)];
+  const { state } = beginOdc(settings, features, Int32Array.from(labels), range);
+
+  let step = 0;
+  let moves = 0;
+  for (let epoch = 0; epoch < EPOCHS; epoch += 1) {
+    const plan = planOdcEpoch(state.clusters.pseudoLabels, epoch, 31, true);
+    for (let index = 0; index < stepCount(plan, config.training); index += 1) {
+      const draws = sliceDraws(stepDraws(plan, index, config.training), config.training);
+      const idsOf = draws.map(({ begin, end }) => plan.ids.slice(begin, end));
+      const targets = idsOf.map((ids) => state.memory.pseudoLabelsOf(ids));
+      const weights = sampleWeights(targets, state.clusters.weights, 'step');
+      const inputs = idsOf.map((ids, slice) => {
+        const given = slices.get(`${step}/${slice}`)!;
+        assert.deepEqual(given.pseudoLabels, targets[slice], `targets of ${step}/${slice}`);
+        assert.deepEqual(given.weights, Float32Array.from(weights[slice]!));
+        return { ids: [...ids], features: given.features };
+      });
+      const outcome = state.commit(step, slicesOf(state, inputs));
+      if (outcome.kind === 'applied') moves += outcome.movedIds.length;
+      step += 1;
+    }
+  }
+  assert.ok(moves > 0, 'the settings make small clusters');
+  const { files } = await checkpointOf(run);
+  assert.deepEqual(
+    arrayOf(files['clustering']!, 'pseudo-labels', Int32Array),
+    state.clusters.pseudoLabels,
+  );
+  assert.deepEqual(
+    arrayOf(files['clustering']!, 'centroids', Float32Array),
+    state.clusters.centroids.values,
+  );
+  assert.deepEqual(arrayOf(files['sample-memory']!, 'memory-rows', Float32Array), allRows(state));
+});
+
+test('one and three workers give the run of two, bit for bit', async () => {
+  const expected = await checkpointOf(out('workers-2'));
+  for (const workers of [1, 3]) {
+    const run = out(`workers-${workers}`);
+    await runPlain({ data, out: run, workers, settings: SETTINGS });
+    assert.deepEqual(readLosses(run), readLosses(out('workers-2')), `${workers} workers`);
+    const { files } = await checkpointOf(run);
+    for (const name of ['parameters', 'clustering', 'sample-memory']) {
+      assert.deepEqual(files[name], expected.files[name], `${name} of ${workers} workers`);
+    }
+  }
+});
+
+test('a run that is stopped in mid-epoch and resumed is the undisturbed run, metrics too', async () => {
+  const run = out('stopped');
+  const stop = new AbortController();
+  let slices = 0;
+  const compute = () =>
+    plainCompute({
+      beforeGradient: () => {
+        slices += 1;
+        if (slices === 20) stop.abort(unavailable('test', 'stopped'));
+      },
+    });
+  await assert.rejects(
+    runPlain({ data, out: run, workers: 2, settings: SETTINGS, signal: stop.signal, compute }),
+    /stopped/,
+  );
+  const stopped = await checkpointOf(run);
+  const position = (stopped.state as { position: { index: number } }).position;
+  assert.ok(position.index % 4 !== 0, 'in the middle of an epoch, between publications');
+  await runPlain({ data, out: run, workers: 1, settings: SETTINGS, resume: true });
+  assert.deepEqual(readLosses(run), readLosses(out('workers-2')));
+  const [files, expected] = [await checkpointOf(run), await checkpointOf(out('workers-2'))];
+  for (const name of ['parameters', 'clustering', 'sample-memory']) {
+    assert.deepEqual(files.files[name], expected.files[name], name);
+  }
+  assert.deepEqual(figuresOf(run), figuresOf(out('workers-2')));
+});
+
+/** ODC's figures by step, without their time. */
+function figuresOf(run: string): object[] {
+  return readLines(run, 'metrics.jsonl')
+    .filter(({ metric }) => metric === 'dc_odc')
+    .map(({ ts: _ts, ...figures }) => figures);
+}
+
+test('what a user watches: metrics by interval, the epochs, the summary', async () => {
+  const run = out('watched');
+  const settings = { ...SETTINGS, 'evaluation.enabled': true, 'evaluation.knnK': 5 };
+  const summary = await runPlain({ data, out: run, workers: 2, settings });
+  assert.equal(summary.algorithm, 'odc');
+  assert.equal(summary.ledger.committed, EPOCHS * IMAGES);
+  assert.equal(summary.clusters.empty, 0);
+  assert.ok(summary.odc !== undefined);
+  assert.equal(summary.odc.changeRatio.length, EPOCHS);
+  assert.ok(summary.odc.smallest >= 1 && summary.odc.largest < IMAGES);
+  assert.equal(summary.nmi.toTruth?.length, EPOCHS);
+  const figures = figuresOf(run) as { step: number; copies: number; empty: number }[];
+  assert.deepEqual(
+    figures.map(({ step }) => step),
+    [3, 7, 11],
+  );
+  assert.equal(
+    figures.reduce((total, { copies }) => total + copies, 0),
+    EPOCHS * IMAGES,
+  );
+  const phases = readLines(run, 'events.jsonl')
+    .filter(({ event }) => event === 'phase.entered')
+    .map(({ phase }) => phase);
+  assert.deepEqual(phases, [
+    ...['extract', 'project', 'sampleRows', 'kmeans', 'assign', 'memory'],
+    ...['train', 'train', 'train', 'evaluate'],
+  ]);
+  const drifts = readLines(run, 'metrics.jsonl').filter(
+    ({ metric }) => metric === 'dc_odc_class_sum_drift',
+  );
+  assert.ok(drifts.length > 0);
+  assert.ok(drifts.every(({ drift }) => drift === 0));
+});

@@ -1,0 +1,157 @@
+/**
+ * The worker's part of ODC: rows of the sample memory and the published centroids come in, mixed rows and new pseudo-labels go
+ * out with the gradient. Sources: Zhan et al., CVPR 2020 (arXiv:2006.10645), section 3.2; spec of ODC, section 6.
+ * Shapes: n samples of a slice, d columns, K classes.
+ */
+import { decodeSafetensors, encodeSafetensors } from '../src/checkpoint/safetensors.ts';
+import type { NamedArrays } from '../src/checkpoint/safetensors.ts';
+import {
+  centroidsArtifact,
+  deltaFromBundle,
+  rowsFromBundle,
+  rowsToBundle,
+  sliceToBundle,
+} from '../src/clustering/odc-bundles.ts';
+import { applyCentroidDelta, type CentroidDelta } from '../src/clustering/odc-centroid-memory.ts';
+import { mixAndAssign } from '../src/clustering/odc-mixing.ts';
+import type { RunConfig } from '../src/config/schema.ts';
+import { TrainerError, protocolViolation } from '../src/errors.ts';
+import type { Order__Output } from '../src/rpc/generated/deepcluster/v1/Order.ts';
+import type { TrainSlice__Output } from '../src/rpc/generated/deepcluster/v1/TrainSlice.ts';
+import type { SampleMemoryClient } from '../src/rpc/sample-memory-client.ts';
+import type { ResidentShard } from './state.ts';
+
+export interface OdcWorkDeps {
+  readonly config: RunConfig;
+  /** d */
+  readonly featureDim: number;
+  readonly memory: Pick<SampleMemoryClient, 'fill' | 'rows'>;
+  /** Fetches an artifact, or answers with what is being fetched already. */
+  readonly artifact: (name: string) => Promise<NamedArrays>;
+  readonly signal: AbortSignal;
+}
+
+/** Slices whose memory rows are fetched or being fetched. */
+const SLICES_AHEAD = 4;
+
+export class OdcWork {
+  readonly #deps: OdcWorkDeps;
+  /** [K, d] as published in #version; zeros, and -1, before the first. */
+  readonly #centroids: Float32Array;
+  #version = -1;
+  /** By lease, oldest first: bundles of rows. */
+  readonly #rows = new Map<string, Promise<Uint8Array>>();
+
+  constructor(deps: OdcWorkDeps) {
+    this.#deps = deps;
+    this.#centroids = new Float32Array(deps.config.clustering.k * deps.featureDim);
+  }
+
+  /** Begins the downloads that a slice needs. */
+  prepare(order: Order__Output, { samples, centroidVersion }: TrainSlice__Output): void {
+    if (!samples) return;
+    this.#rowsFor(order, samples.ids).catch(() => undefined);
+    if (centroidVersion === this.#version) return;
+    this.#deps.artifact(centroidsArtifact(this.#version, centroidVersion)).catch(() => undefined);
+  }
+
+  /** Forgets what belonged to a session: a coordinator that comes back may have gone back to a checkpoint. */
+  forget(): void {
+    this.#rows.clear();
+    this.#version = -1;
+  }
+
+  /**
+   * Mixes the slice's features into its memory rows and assigns them anew.
+   * @param used places of the samples that could be read
+   * @param features [n, d] of these, as the training pass made them
+   * @returns the bundle to push
+   */
+  async mix(
+    order: Order__Output,
+    { samples, centroidVersion }: TrainSlice__Output,
+    used: ArrayLike<number>,
+    features: Float32Array,
+  ): Promise<Uint8Array> {
+    const { config, featureDim: dim } = this.#deps;
+    const { k: classes } = config.clustering;
+    const { momentum, metric } = config.odc;
+    const bytes = await this.#rowsFor(order, samples?.ids ?? []);
+    this.#rows.delete(order.leaseId);
+    const all = rowsFromBundle(decodeSafetensors(bytes, ROWS).arrays);
+    const kept = pick(all, used, dim);
+    await this.#bringCentroidsTo(centroidVersion);
+    const centroids = { values: this.#centroids, classes, dim };
+    const mixed = mixAndAssign(kept.rows, features, centroids, momentum, metric);
+    return encodeSafetensors(sliceToBundle({ ids: kept.ids, ...mixed }));
+  }
+
+  /** Sends the unit rows of a data shard to the sample memory. @throws TrainerError GENERATION_FENCED */
+  async fill({ generation }: Order__Output, resident: ResidentShard): Promise<void> {
+    const { memory, signal } = this.#deps;
+    const { shard, ids, features: rows } = resident;
+    if (ids.length === 0) return;
+    const bundle = encodeSafetensors(rowsToBundle({ ids, rows }));
+    const { outcome } = await memory.fill(shard, generation, bundle, signal);
+    if (outcome !== 'FENCED') return;
+    throw new TrainerError(
+      'GENERATION_FENCED',
+      `memory rows of data shard ${shard}: another worker's were taken`,
+    );
+  }
+
+  #rowsFor({ leaseId, parameterVersion }: Order__Output, ids: number[]): Promise<Uint8Array> {
+    const known = this.#rows.get(leaseId);
+    if (known !== undefined) return known;
+    const rows = this.#deps.memory.rows(parameterVersion, ids, this.#deps.signal);
+    this.#rows.set(leaseId, rows);
+    for (const oldest of this.#rows.keys()) {
+      if (this.#rows.size <= SLICES_AHEAD) break;
+      this.#rows.delete(oldest);
+    }
+    return rows;
+  }
+
+  async #bringCentroidsTo(wanted: number): Promise<void> {
+    if (wanted === this.#version) return;
+    const name = centroidsArtifact(this.#version, wanted);
+    const delta = deltaFromBundle(await this.#deps.artifact(name));
+    this.#requireFit(delta, wanted);
+    applyCentroidDelta(this.#centroids, delta, this.#deps.featureDim);
+    this.#version = delta.version;
+  }
+
+  #requireFit({ version, classes, values, isWhole }: CentroidDelta, wanted: number): void {
+    const { k } = this.#deps.config.clustering;
+    const fits =
+      version === wanted &&
+      (isWhole ? classes.length === k : this.#version >= 0) &&
+      values.length === classes.length * this.#deps.featureDim &&
+      classes.every((label) => label >= 0 && label < k);
+    if (fits) return;
+    throw protocolViolation(
+      'published centroids',
+      `version ${wanted} of ${k} classes`,
+      `version ${version}, ${classes.length} classes, ${values.length} numbers`,
+      'run the same release on every process',
+    );
+  }
+}
+
+const ROWS = { what: 'memory rows', code: 'PROTOCOL_VIOLATION' } as const;
+
+/** Some of the rows, by their places. */
+function pick(
+  { ids, rows }: { readonly ids: Int32Array; readonly rows: Float32Array },
+  places: ArrayLike<number>,
+  dim: number,
+): { ids: Int32Array; rows: Float32Array } {
+  const picked = new Float32Array(places.length * dim);
+  const pickedIds = new Int32Array(places.length);
+  for (let i = 0; i < places.length; i += 1) {
+    const place = places[i]!;
+    pickedIds[i] = ids[place]!;
+    picked.set(rows.subarray(place * dim, (place + 1) * dim), i * dim);
+  }
+  return { ids: pickedIds, rows: picked };
+}
