@@ -1,6 +1,6 @@
 /** `deepcluster demo`: makes images, trains on them, evaluates, and names the report; the first thing a newcomer runs. */
 import { join, resolve } from 'node:path';
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { defaultRunFolder, requireRunFolder } from '../config/run-folder.ts';
 import { launchRun } from './launch.ts';
 import {
@@ -18,9 +18,13 @@ import type { Terminal } from './terminal.ts';
 /** 10 classes x 120 images of 96 px: enough for a network to learn from, made in seconds. */
 const IMAGES = { classes: 10, perClass: 120, size: 96 } as const;
 
+/** The preset that shows each method. */
+const PRESETS = { deepcluster: 'demo', odc: 'demo-odc' } as const;
+
 interface DemoOptions extends ConfigOptions, QuietLogOptions {
   readonly out?: string;
   readonly seed: number;
+  readonly algorithm: keyof typeof PRESETS;
   readonly trace?: boolean;
   readonly json?: boolean;
 }
@@ -30,6 +34,11 @@ export function addDemoCommand(program: Command, terminal: Terminal): void {
     .description('make images, train on them with two workers, evaluate, and write a report')
     .option('--out <dir>', 'folder of the run; runs/demo-<time> by default')
     .option('--seed <n>', 'seed of the images and of the run', wholeNumber, 31)
+    .addOption(
+      new Option('--algorithm <name>', 'method to show')
+        .choices(Object.keys(PRESETS))
+        .default('deepcluster'),
+    )
     .option('--workers <n>', 'workers to start (cluster.workers)', positiveInteger)
     .addOption(setOption())
     .option(
@@ -53,7 +62,7 @@ async function runDemo(options: DemoOptions, terminal: Terminal): Promise<void> 
   await launchRun(
     {
       sources: {
-        preset: 'demo',
+        preset: PRESETS[options.algorithm],
         settings: [
           { key: 'seed', value: String(options.seed), origin: '--seed' },
           { key: 'data.source', value: images, origin: 'demo' },

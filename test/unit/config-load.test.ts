@@ -266,7 +266,7 @@ describe('presets', () => {
   test('load, all of them, without a word on the command line', () => {
     assert.deepEqual(presetNames(), [
       ...['deepcluster-alexnet-flickr', 'deepcluster-alexnet-imagenet'],
-      ...['deepcluster-vgg16-imagenet', 'demo', 'small-deepcluster'],
+      ...['deepcluster-vgg16-imagenet', 'demo', 'demo-odc', 'small-deepcluster'],
     ]);
     for (const preset of presetNames()) assert.ok(load({ preset }).config.epochs > 0);
   });
