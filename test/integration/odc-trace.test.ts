@@ -1,0 +1,205 @@
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { join } from 'node:path';
+import { createControl } from '../../coordinator/control.ts';
+import type { EpochPlan } from '../../coordinator/epoch-plan.ts';
+import { OdcStrategy } from '../../coordinator/odc-strategy.ts';
+import { addParametersService } from '../../coordinator/parameter-service.ts';
+import { RemoteMemory } from '../../coordinator/remote-memory.ts';
+import { RunFolder } from '../../coordinator/run-folder.ts';
+import { RunRecord } from '../../coordinator/run-record.ts';
+import { trainEpoch } from '../../coordinator/train-epoch.ts';
+import { sumRows } from '../../src/clustering/odc-class-sums.ts';
+import { NO_SMALL_CLUSTERS } from '../../src/clustering/odc-small-clusters.ts';
+import { loadRunConfig } from '../../src/config/load.ts';
+import { openImageSource } from '../../src/data/source.ts';
+import { initialState } from '../../src/ps/parameter-store.ts';
+import { layoutHash } from '../../src/ps/layout.ts';
+import { startServer } from '../../src/rpc/channel.ts';
+import { ParametersClient } from '../../src/rpc/parameters-client.ts';
+import { SampleMemoryClient } from '../../src/rpc/sample-memory-client.ts';
+import { createLogger } from '../../src/telemetry/logger.ts';
+import { workThroughSessions, type Compute } from '../../worker/session.ts';
+import {
+  PLAIN_LAYOUT,
+  makeNoiseImages,
+  plainCompute,
+  readLines,
+  temporaryFolder,
+} from '../support/in-process-run.ts';
+import { matrixOf, odcFixtures } from '../support/odc-fixtures.ts';
+
+const { trace } = odcFixtures;
+const N = trace.labels.length;
+const DIM = 4;
+const BATCH = trace.iterations[0]!.indices.length;
+const SLICE = BATCH / 2;
+/** The fixtures are printed with nine decimals; rows are stored in float32. */
+const TOLERANCE = 1e-6;
+const NO_STEPS = { copies: 0, relabelled: 0, smallClusters: NO_SMALL_CLUSTERS };
+
+const folder = temporaryFolder();
+after(() => {
+  folder.remove();
+});
+
+function assertNear(got: ArrayLike<number>, expected: readonly number[], what: string): void {
+  assert.equal(got.length, expected.length, what);
+  expected.forEach((value, i) => {
+    assert.ok(Math.abs(got[i]! - value) <= TOLERANCE, `${what}[${i}]: ${got[i]} for ${value}`);
+  });
+}
+
+/** Gives the fixture's features in training, slice by slice. */
+function fixtureCompute(): Compute {
+  const features = (_count: number, seed: readonly (string | number)[] | null): Float32Array => {
+    const [step, slice] = (seed ?? []).slice(-2) as [number, number];
+    return matrixOf(trace.iterations[step]!.features.slice(slice * SLICE, (slice + 1) * SLICE));
+  };
+  return { ...plainCompute({ features }), featureDim: DIM };
+}
+
+test('the four steps of the trace, through a coordinator, a parameter server and two workers over gRPC', async () => {
+  const data = join(folder.path, 'images');
+  const out = join(folder.path, 'run');
+  await makeNoiseImages(data, N);
+  const given = {
+    algorithm: 'odc',
+    'data.imageSize': 16,
+    'model.architecture': 'small-convnet',
+    'model.neck': 'odc',
+    'clustering.k': trace.classes,
+    'odc.momentum': trace.momentum,
+    'odc.publishInterval': trace.recompute_every,
+    'odc.smallClusterInterval': trace.small_every,
+    'odc.smallClusterSize': trace.min_cluster,
+    'odc.lossWeightPower': trace.power,
+    'odc.logInterval': 1,
+    'training.batchSize': BATCH,
+    'training.sliceSize': SLICE,
+  };
+  const settings = Object.entries(given).map(([key, value]) => ({
+    ...{ key, value: String(value), origin: 'the test' },
+  }));
+  const { config } = loadRunConfig({ env: {}, settings });
+  const source = await openImageSource(data);
+  const logger = createLogger({ component: 'test', level: 'error' });
+  const { signal } = new AbortController();
+  const run = new RunFolder(out, false, Date.now);
+  const parameterServer = await startServer('127.0.0.1:0', addParametersService);
+  const control = createControl({
+    ...{ runId: 'trace', config, source, folder: run, record: new RunRecord(Date.now), logger },
+    parameterServer: parameterServer.address,
+  });
+  const coordinator = await startServer('127.0.0.1:0', (server) => {
+    control.service.addTo(server);
+  });
+  const workers = ['worker-0', 'worker-1'].map((workerId) =>
+    workThroughSessions(
+      {
+        ...{ coordinator: coordinator.address, dataSource: data, engine: null },
+        ...{ workerId, logger, signal },
+      },
+      () => Promise.resolve(fixtureCompute()),
+    ),
+  );
+  const hash = layoutHash(PLAIN_LAYOUT);
+  const parameters = new ParametersClient(parameterServer.address, hash);
+  const memory = new SampleMemoryClient(parameterServer.address, hash);
+  try {
+    const { featureDim } = await control.membership.network;
+    const { dispatcher, context, artifacts } = control;
+    const strategy = new OdcStrategy({
+      ...{ config, imageCount: N, dispatcher, context, artifacts, source, memory, featureDim },
+      ...{ folder: run, logger, signal },
+      noteUnreadable: () => undefined,
+      progress: () => undefined,
+      enterPhase: () => undefined,
+    });
+    const rows = matrixOf(trace.bank);
+    const labels = Int32Array.from(trace.labels);
+    const state = initialState(PLAIN_LAYOUT, 1);
+    const saved = {
+      pseudoLabels: labels,
+      clustering: {
+        centroids: { data: matrixOf(trace.centroids), shape: [trace.classes, DIM] },
+        'class-sums': {
+          data: sumRows(rows, labels, trace.classes, DIM),
+          shape: [trace.classes, DIM],
+        },
+        'labels-before': { data: labels.slice(), shape: [N] },
+      },
+      counters: { step: 0, centroidVersion: 0, interval: NO_STEPS, epoch: NO_STEPS },
+    };
+    await parameters.restore(
+      {
+        layoutJson: JSON.stringify(PLAIN_LAYOUT),
+        trainingJson: JSON.stringify(config.training),
+        seed: 1,
+        snapshot: {
+          ...{ version: 0, headEpoch: 0 },
+          vectors: new Map([
+            ['parameters', state.parameters],
+            ['statistics', state.statistics],
+            ['momentum', state.momentum],
+            ['memory-rows', rows],
+          ]),
+        },
+        memory: strategy.memoryShape(saved)!,
+      },
+      signal,
+    );
+    await strategy.restore(saved, 0);
+    const plan: EpochPlan = {
+      epoch: 0,
+      ids: Int32Array.from(trace.iterations.flatMap(({ indices }) => indices)),
+      occurrences: Int32Array.from({ length: trace.iterations.length * BATCH }, (_, i) => i),
+      pseudoLabels: strategy.pseudoLabels,
+    };
+    dispatcher.dispatch({ type: 'epochOpened', epoch: 0, draws: plan.ids.length });
+    const assertStep = async (step: number): Promise<void> => {
+      const expected = trace.iterations[step]!;
+      const { clustering, pseudoLabels } = await strategy.snapshot();
+      assert.deepEqual([...pseudoLabels], expected.labels, `labels after step ${step}`);
+      assertNear(clustering['centroids']!.data, expected.centroids.flat(), `centroids, ${step}`);
+    };
+    await trainEpoch(plan, 0, 0, {
+      ...{ config, dispatcher, context, parameters, signal },
+      noteUnreadable: () => undefined,
+      enterPhase: () => undefined,
+      progress: () => undefined,
+      stepApplied: (step) => strategy.stepApplied(step, 0),
+      stepDone: ({ step }) => assertStep(step),
+    });
+    const remote = new RemoteMemory(memory);
+    const all = Int32Array.from({ length: N }, (_, id) => id);
+    const last = trace.iterations.length - 1;
+    assertNear(await remote.rows(last + 1, all), trace.bank_after.flat(), 'rows');
+    assert.equal(dispatcher.state.ledger.committed, plan.ids.length);
+
+    // The same step told again: the memory answers as before, and nothing moves.
+    const change = await remote.change(last);
+    assert.deepEqual(await remote.change(last), change);
+    await strategy.stepApplied(last, 0);
+    await assertStep(last);
+    const figures = readLines(out, 'metrics.jsonl').filter(({ metric }) => metric === 'dc_odc');
+    assert.deepEqual(
+      figures.map(({ changeRatio }) => changeRatio),
+      trace.iterations.map(({ change_ratio: ratio }) => ratio),
+    );
+    assert.deepEqual(
+      figures.map(({ splits }) => splits),
+      trace.iterations.map(
+        ({ small_steps: steps }) => steps.filter(({ step }) => step === 'split').length,
+      ),
+    );
+  } finally {
+    control.service.stopAll('the test is over', 0);
+    await Promise.all(workers);
+    parameters.close();
+    memory.close();
+    await coordinator.stop(1000);
+    await parameterServer.stop(1000);
+    run.close();
+  }
+});
