@@ -90,11 +90,7 @@ export class ParameterShard {
   }
 
   /** Both halves of a step take effect here, or neither. @throws TrainerError as ParameterStore.commit */
-  commit(
-    step: number,
-    slices: readonly CommittedSlice[],
-    learningRateFactor?: number,
-  ): CommitOutcome {
+  commit(step: number, slices: readonly CommittedSlice[], learningRateFactor = 1): CommitOutcome {
     const outcome = this.store.commit(step, slices, learningRateFactor);
     // What could be refused was refused when it was staged: from here on nothing fails.
     if (outcome.kind === 'applied' && this.#keeper?.isSealed === true) {
