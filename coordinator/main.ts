@@ -46,7 +46,7 @@ export async function runCoordinator(options: CoordinatorOptions): Promise<RunSu
   setMaxListeners(0, signal);
   assertLoopback(options.listen, options.isInsecureAllowed, '--listen');
   assertLoopback(options.parameterListen, options.isInsecureAllowed, '--parameter-listen');
-  const source = await openSource(config);
+  const source = await openSource(config, logger);
   const parameterThread = await startParameterThread(options.parameterListen);
   const parameterServer = parameterThread.address;
   try {
@@ -101,7 +101,7 @@ export async function runCoordinator(options: CoordinatorOptions): Promise<RunSu
   }
 }
 
-async function openSource(config: RunConfig): Promise<ImageSource> {
+async function openSource(config: RunConfig, logger: Logger): Promise<ImageSource> {
   if (config.data.source === null) {
     throw configInvalid('data.source', 'must name a folder or a list of images (--data)', null);
   }
@@ -113,5 +113,28 @@ async function openSource(config: RunConfig): Promise<ImageSource> {
       config.clustering.k,
     );
   }
+  assertRoomForClusters(config, source.count, logger);
   return source;
+}
+
+/** Images a cluster has on average, as a multiple of the size of a small one, below which a run is warned. */
+const AMPLE = 4;
+
+/** ODC cannot keep clusters above a size that the images do not suffice for: it would merge and split without end. */
+function assertRoomForClusters(
+  { algorithm, clustering, odc }: RunConfig,
+  images: number,
+  logger: Logger,
+): void {
+  if (algorithm !== 'odc') return;
+  const needed = clustering.k * odc.smallClusterSize;
+  if (needed > images) {
+    const most = Math.floor(images / clustering.k);
+    const rule = `must be at most ${most}, the images (${images}) per cluster (clustering.k ${clustering.k})`;
+    throw configInvalid('odc.smallClusterSize', rule, odc.smallClusterSize);
+  }
+  if (AMPLE * needed > images) {
+    const reason = `clustering.k times odc.smallClusterSize is ${needed} of ${images} images; clusters may be merged and split all the time: lower one of them`;
+    logger.warn('clusters.crowded', { reason });
+  }
 }

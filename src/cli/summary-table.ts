@@ -13,6 +13,7 @@ export function summaryLines(summary: RunSummary, report: string): string[] {
       `to previous epoch ${score(summary.nmi.toPrevious)}, to classes ${score(summary.nmi.toTruth)}`,
     ],
     ['clusters', clustersOf(summary)],
+    ...odcOf(summary),
     ...evaluationOf(summary),
     ['ledger', ledgerOf(summary)],
     ['report', report],
@@ -38,6 +39,14 @@ function score(byEpoch: readonly (number | null)[] | null): string {
 
 function clustersOf({ clusters: { k, empty, entropy } }: RunSummary): string {
   return `${k}, ${empty} empty, entropy ${entropy.toFixed(3)}`;
+}
+
+function odcOf({ odc }: RunSummary): [string, string][] {
+  if (!odc) return [];
+  const [first, last] = [odc.changeRatio[0] ?? NaN, odc.changeRatio.at(-1) ?? NaN];
+  const changes = `change ratio ${first.toFixed(3)} to ${last.toFixed(3)}`;
+  const sizes = `sizes ${odc.smallest} to ${odc.largest}`;
+  return [['ODC', `${changes}, ${sizes}, ${odc.merges} merged, ${odc.splits} split`]];
 }
 
 function evaluationOf({ evaluation }: RunSummary): [string, string][] {

@@ -8,6 +8,13 @@ interface Column {
   readonly name: string;
   readonly explanation: string;
   readonly cell: (epoch: ReportEpoch) => MarkupValue;
+  /** Left out: always shown. */
+  readonly isShown?: (run: ShownRun) => boolean;
+}
+
+interface ShownRun {
+  readonly hasTruth: boolean;
+  readonly isOnline: boolean;
 }
 
 const COLUMNS: readonly Column[] = [
@@ -25,6 +32,31 @@ const COLUMNS: readonly Column[] = [
     name: 'NMI classes',
     explanation: 'normalised mutual information with the classes of the folders',
     cell: ({ nmiToTruth }) => formatFixed(nmiToTruth, 3),
+    isShown: ({ hasTruth }) => hasTruth,
+  },
+  {
+    name: 'Changed',
+    explanation: 'share of the drawn images whose pseudo-label changed',
+    cell: ({ odc }) => formatFixed(odc?.changeRatio ?? null, 3),
+    isShown: ({ isOnline }) => isOnline,
+  },
+  {
+    name: 'Smallest',
+    explanation: 'images of the smallest cluster at the end of the epoch',
+    cell: ({ odc }) => formatCount(odc?.smallest ?? null),
+    isShown: ({ isOnline }) => isOnline,
+  },
+  {
+    name: 'Largest',
+    explanation: 'images of the largest cluster at the end of the epoch',
+    cell: ({ odc }) => formatCount(odc?.largest ?? null),
+    isShown: ({ isOnline }) => isOnline,
+  },
+  {
+    name: 'Merged, split',
+    explanation: 'small clusters merged into others, and large ones split in their place',
+    cell: ({ odc }) => (odc ? `${formatCount(odc.merges)}, ${formatCount(odc.splits)}` : '–'),
+    isShown: ({ isOnline }) => isOnline,
   },
   {
     name: 'Empty',
@@ -40,6 +72,7 @@ const COLUMNS: readonly Column[] = [
     name: 'Inertia',
     explanation: 'sum of squared distances to the own centroid',
     cell: ({ inertia }) => formatFigure(inertia),
+    isShown: ({ isOnline }) => !isOnline,
   },
   {
     name: 'Features',
@@ -69,7 +102,8 @@ const COLUMNS: readonly Column[] = [
 ];
 
 export function epochTable(epochs: readonly ReportEpoch[], hasTruth: boolean): Markup {
-  const columns = COLUMNS.filter(({ name }) => hasTruth || name !== 'NMI classes');
+  const run = { hasTruth, isOnline: epochs.some(({ odc }) => odc !== undefined && odc !== null) };
+  const columns = COLUMNS.filter(({ isShown }) => isShown?.(run) ?? true);
   const longest = Math.max(...epochs.map(({ seconds }) => phaseTotal(seconds)));
   const heads = columns.map(
     ({ name, explanation }) => markup`<th scope="col" title="${explanation}">${name}</th>`,

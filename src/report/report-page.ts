@@ -2,6 +2,7 @@
  * The report of a run: one HTML file that opens from disk, with no script and nothing loaded from elsewhere.
  * Data in, HTML out; what is gathered, and from where, is the caller's.
  */
+import { changeChart } from './change-chart.ts';
 import { clusterSizeChart } from './cluster-size-chart.ts';
 import { epochTable } from './epoch-table.ts';
 import { headline } from './headline.ts';
@@ -20,7 +21,10 @@ import type { RunSummary } from './summary.ts';
 const POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
 
 /** As papers write them. */
-const METHODS: Readonly<Record<string, string>> = { deepcluster: 'DeepCluster' };
+const METHODS: Readonly<Record<string, string>> = {
+  deepcluster: 'DeepCluster',
+  odc: 'Online Deep Clustering',
+};
 
 export function renderReport(data: ReportData): string {
   const { runId } = data.summary;
@@ -78,7 +82,7 @@ ${content}
 }
 
 function learning(data: ReportData): Markup {
-  const charts = [lossChart(data), nmiChart(data), clusterSizeChart(data)];
+  const charts = [lossChart(data), nmiChart(data), changeChart(data), clusterSizeChart(data)];
   return markup`<div class="charts">
 ${charts}
 </div>`;

@@ -186,6 +186,14 @@ function figuresOf(run: string): object[] {
     .map(({ ts: _ts, ...figures }) => figures);
 }
 
+test('a small size that the images do not suffice for is refused, naming what would do', async () => {
+  const settings = { ...SETTINGS, 'odc.smallClusterSize': 11 };
+  await assert.rejects(
+    runPlain({ data, out: out('crowded'), workers: 0, settings }),
+    /odc\.smallClusterSize: must be at most 10, the images \(60\) per cluster \(clustering\.k 6\)/,
+  );
+});
+
 test('what a user watches: metrics by interval, the epochs, the summary', async () => {
   const run = out('watched');
   const settings = { ...SETTINGS, 'evaluation.enabled': true, 'evaluation.knnK': 5 };

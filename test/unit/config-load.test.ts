@@ -266,7 +266,8 @@ describe('presets', () => {
   test('load, all of them, without a word on the command line', () => {
     assert.deepEqual(presetNames(), [
       ...['deepcluster-alexnet-flickr', 'deepcluster-alexnet-imagenet'],
-      ...['deepcluster-vgg16-imagenet', 'demo', 'demo-odc', 'small-deepcluster'],
+      ...['deepcluster-vgg16-imagenet', 'demo', 'demo-odc', 'odc-resnet50-imagenet'],
+      ...['small-deepcluster', 'small-odc'],
     ]);
     for (const preset of presetNames()) assert.ok(load({ preset }).config.epochs > 0);
   });
@@ -287,6 +288,29 @@ describe('presets', () => {
     assert.deepEqual([k, pcaDim, iterations, config.epochs], [10_000, 256, 20, 500]);
     assert.deepEqual([batchSize, learningRate, momentum, weightDecay], [256, 0.05, 0.9, 1e-5]);
     assert.equal(config.data.imageSize * config.data.resizeRatio, 256);
+  });
+});
+
+describe('ODC', () => {
+  test('needs its neck', () => {
+    const problem =
+      'config model.neck: must be odc for algorithm odc, got "none" (from the default)';
+    assertRefused({ settings: [flag('algorithm', 'odc')] }, problem);
+    const { config } = load({ settings: [flag('algorithm', 'odc'), flag('model.neck', 'odc')] });
+    assert.equal(config.odc.momentum, 0.5);
+  });
+
+  test("has the paper's numbers in its preset", () => {
+    const { config } = load({ preset: 'odc-resnet50-imagenet' });
+    const { momentum, publishInterval, smallClusterSize, smallClusterInterval } = config.odc;
+    assert.deepEqual(
+      [momentum, publishInterval, smallClusterSize, smallClusterInterval],
+      [0.5, 10, 20, 1],
+    );
+    const { batchSize, learningRate, weightDecay, schedule } = config.training;
+    assert.deepEqual([config.epochs, batchSize, learningRate, weightDecay], [440, 512, 0.06, 1e-5]);
+    assert.deepEqual(schedule, [{ epoch: 400, factor: 0.4 }]);
+    assert.deepEqual([config.clustering.k, config.model.neckDim], [10_000, 256]);
   });
 });
 

@@ -46,6 +46,32 @@ function withoutTruth(data: ReportData): ReportData {
   };
 }
 
+test('an ODC run shows what changes in place of the inertia', () => {
+  const data = madeReport();
+  const epochs = data.epochs.map((epoch, i) => ({
+    ...epoch,
+    inertia: i === 0 ? 480 : null,
+    odc: {
+      changeRatio: 0.9 / (i + 1),
+      smallest: 7,
+      largest: 61,
+      perplexity: 44.1,
+      merges: 1234,
+      splits: 1233,
+    },
+  }));
+  const html = renderReport({ ...data, epochs, summary: { ...data.summary, algorithm: 'odc' } });
+  assertWellFormed(html);
+  const text = textOf(html);
+  assert.ok(text.includes('Online Deep Clustering on small-convnet'));
+  assert.ok(html.includes('from 0.900 to 0.050'), 'the change ratio as a chart: 0.9 to 0.9 / 18');
+  assert.ok(text.includes('Changed Smallest Largest Merged, split'));
+  assert.ok(text.includes('0.450 7 61 1,234, 1,233'), 'the second epoch');
+  assert.ok(!text.includes('Inertia'));
+  const other = textOf(renderReport(data));
+  assert.ok(other.includes('Inertia') && !other.includes('Images that change their cluster'));
+});
+
 test('the headline has every figure of the summary', () => {
   const html = renderReport(madeReport());
   assertWellFormed(html);
