@@ -114,8 +114,12 @@ export class OdcWork {
 
   async #bringCentroidsTo(wanted: number): Promise<void> {
     if (wanted === this.#version) return;
-    const name = centroidsArtifact(this.#version, wanted);
-    const delta = deltaFromBundle(await this.#deps.artifact(name));
+    const held = this.#version;
+    const delta = deltaFromBundle(await this.#deps.artifact(centroidsArtifact(held, wanted)));
+    // A delta is of use only on what it was made for; meanwhile the session may have ended.
+    if (this.#version !== held) {
+      throw new TrainerError('LEASE_LOST', `centroids of version ${wanted}: their session is over`);
+    }
     this.#requireFit(delta, wanted);
     applyCentroidDelta(this.#centroids, delta, this.#deps.featureDim);
     this.#version = delta.version;

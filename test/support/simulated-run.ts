@@ -87,7 +87,7 @@ export class SimulatedRun {
 
   /** A clustering and two training steps, faults all along. */
   run(): void {
-    const perShard = (kind: 'extract' | 'moments' | 'project' | 'assign'): Work[] =>
+    const perShard = (kind: 'extract' | 'moments' | 'project' | 'assign' | 'fillMemory'): Work[] =>
       Array.from({ length: SHARDS }, (_, shard) => ({ kind, shard }));
     const kmeans = (iteration: number): Work[] =>
       Array.from({ length: SHARDS }, (_, shard) => ({ kind: 'kmeansStep', shard, iteration }));
@@ -99,6 +99,7 @@ export class SimulatedRun {
     this.#phase('kmeans', 0, kmeans(0));
     this.#phase('kmeans', 0, kmeans(1));
     this.#phase('assign', 0, perShard('assign'));
+    this.#phase('memory', 0, perShard('fillMemory'));
     this.#dispatch({ type: 'epochOpened', epoch: 0, draws: 20 });
     for (let step = 0; step < 2; step += 1) {
       const work = Array.from({ length: SLICES }, (_, slice): Work => ({
