@@ -186,6 +186,23 @@ function figuresOf(run: string): object[] {
     .map(({ ts: _ts, ...figures }) => figures);
 }
 
+test('clusters that k-means leaves empty get a part of the largest ones, which is told', async () => {
+  const run = out('few-kinds');
+  // Three kinds of images for six clusters: three stay empty, and no 2-means can tell the rows of the others apart.
+  const threeKinds = (count: number, seed: readonly (string | number)[] | null): Float32Array =>
+    Float32Array.from({ length: count * FEATURES }, (_, i) => {
+      const [row, column] = [Math.floor(i / FEATURES), i % FEATURES];
+      return column === row % 3 ? 1 : seed === null ? 0 : 0.01 * column;
+    });
+  const settings = { ...SETTINGS, epochs: 1, 'odc.smallClusterSize': 1 };
+  const compute = () => plainCompute({ features: threeKinds });
+  const summary = await runPlain({ data, out: run, workers: 2, settings, compute });
+  const filled = readLines(run, 'events.jsonl').filter(({ event }) => event === 'clusters.filled');
+  assert.equal(filled.length, 1);
+  assert.deepEqual([filled[0]!['splits'], filled[0]!['halvings']], [3, 3]);
+  assert.equal(summary.clusters.empty, 0);
+});
+
 test('a small size that the images do not suffice for is refused, naming what would do', async () => {
   const settings = { ...SETTINGS, 'odc.smallClusterSize': 11 };
   await assert.rejects(
