@@ -261,6 +261,22 @@ onEachEngine(
 );
 
 onEachEngine(
+  'a spectrum that falls as 1 / i, as that of features does, needs no dense solver',
+  () => {
+    const [n, wanted] = [1024, 128];
+    const solved = topEigen(
+      matrixWith(Array.from({ length: n }, (_, i) => 1 / (1 + i))),
+      n,
+      wanted,
+    );
+    assert.equal(solved.method, 'subspace', solved.failure ?? '');
+    for (let i = 0; i < wanted; i += 1) {
+      assert.ok(Math.abs(solved.values[i]! * (1 + i) - 1) < 1e-6, `value ${i}`);
+    }
+  },
+);
+
+onEachEngine(
   'an iteration that does not reach its tolerance gives way to the dense solver, and says so',
   () => {
     const n = 400;

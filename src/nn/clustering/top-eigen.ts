@@ -44,8 +44,9 @@ const GUARD_SHARE = 0.25;
 const LAST_GUARD = 8;
 const MOST_CYCLES = 60;
 const MOST_DEGREE = 40;
-/** A filter may weigh the first vector so many times as much as the last of the block: float32 has room for both. */
-const MOST_WEIGHT = 1e5;
+/** A filter may weigh the first vector so many times as much as the last of the block: what it adds to the others, they lose
+ * again when the block is made orthogonal. */
+const MOST_WEIGHT = 1e7;
 /** The block's least Ritz value counts as no less than this share of the greatest. */
 const LEAST_DAMPED = 1e-6;
 
@@ -113,7 +114,7 @@ function iterate(
     const residual = greatestResidual(block, wanted);
     if (residual <= tolerance / 4) break;
     // Float32 has given what it can when a few cycles bring nothing more.
-    stalled = residual < best / 2 ? 0 : stalled + 1;
+    stalled = residual < 0.8 * best ? 0 : stalled + 1;
     best = Math.min(best, residual);
     if (stalled === 3 && best < Math.sqrt(tolerance)) break;
     const filtered = filter(block, apply);
