@@ -115,7 +115,7 @@ function chosenCases(cases: readonly Case[], only: RegExp | undefined): readonly
   return chosen;
 }
 
-function describeMachine(gpus: readonly string[]): BenchReport['machine'] {
+export function describeMachine(gpus: readonly string[]): BenchReport['machine'] {
   return {
     cpu: cpus()[0]?.model ?? 'unknown',
     cores: availableParallelism(),

@@ -3,13 +3,13 @@
  * workers, mixed rows in, class sums and sizes, publication of the centroids and their delta, small clusters, loss weights.
  * Mixing and assignment are the worker's, on its device, and are left out, as they are in the peer (peers/odc_memory.py).
  *
- *     node --import tsx bench/odc-memory.ts [steps]      prints the row as one JSON object
- *
  * The load is the peer's: random rows, classes of exponential sizes from 20 up. At every step three of ten drawn samples get
  * another class, and a smallest class is brought to 19: each step has a merge, of 19 rows, and a split of the largest class.
  * Shapes: N samples, d columns, K classes, B samples of a step.
  */
-import { fileURLToPath } from 'node:url';
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { sumRows } from '../src/clustering/odc-class-sums.ts';
 import { OdcClusters, clustersFromSums } from '../src/clustering/odc-clusters.ts';
 import type { OdcSettings } from '../src/clustering/odc-clusters.ts';
@@ -19,7 +19,11 @@ import { SampleParts } from '../src/clustering/odc-sample-parts.ts';
 import { summariseInterval, type StepStatistics } from '../src/clustering/odc-statistics.ts';
 import { OdcState } from '../src/clustering/odc-step.ts';
 import { normaliseRows } from '../src/clustering/odc-mixing.ts';
+import { packageRoot } from '../src/config/package-root.ts';
+import { messageOf } from '../src/errors.ts';
 import { seededRng, type Rng } from '../src/math/rng.ts';
+import { describeMachine, type BenchReport } from './bench.ts';
+import { advantage, type Row, type Spread } from './rows.ts';
 
 const N = 1_281_167;
 const DIM = 256;
@@ -42,19 +46,54 @@ const SETTINGS: OdcSettings = {
   lossWeights: { power: 0.5, offset: 1e-5 },
 };
 
-export interface OdcMemoryRow {
-  readonly name: 'odc-memory/step';
-  readonly unit: 'ms';
-  readonly ours: { median: number; min: number; max: number; runs: number };
-  readonly limit: { name: string; value: number };
-  readonly shareOfLimit: number;
-  /** Mean of all steps, those with a publication included. */
+/** A row of the report, with what this one can say besides. */
+export interface OdcMemoryRow extends Row {
+  /** Mean of all steps, those with a publication included [ms]. */
   readonly mean: number;
   /** Peak of the process [bytes], and what it is to stay under. */
   readonly peakBytes: number;
   readonly limitBytes: number;
   /** What happened per step. */
   readonly perStep: { relabelled: number; merges: number; splits: number; moves: number };
+}
+
+export interface OdcMemoryOptions {
+  /** Timed, after a warm-up. */
+  readonly steps: number;
+  /** Python interpreter of the peer; null: none is asked for. */
+  readonly python: string | null;
+  readonly gpus: readonly string[];
+  readonly onProgress: (text: string) => void;
+}
+
+/** `deepcluster bench odc-memory`: ours, then the peer, since both fill two gigabytes. No tensor engine takes part. */
+export async function benchOdcMemory(options: OdcMemoryOptions): Promise<BenchReport> {
+  const { steps, python, gpus, onProgress } = options;
+  const date = new Date().toISOString();
+  onProgress('odc-memory/step');
+  const row = measureOdcMemory(steps);
+  const reason = 'bookkeeping in plain float64, on one thread; no tensor engine takes part';
+  return {
+    machine: describeMachine(gpus),
+    engine: { name: 'none', version: process.version, threads: 1, reason },
+    date,
+    rows: [python === null ? row : { ...row, ...(await peerOf(row, python, steps)) }],
+  };
+}
+
+async function peerOf(
+  { ours }: OdcMemoryRow,
+  python: string,
+  steps: number,
+): Promise<Pick<Row, 'peer' | 'ratio' | 'peerMissing'>> {
+  const script = join(packageRoot(), 'bench', 'peers', 'odc_memory.py');
+  try {
+    const { stdout } = await promisify(execFile)(python, [script, '--steps', String(steps)]);
+    const { name, median, min, max, runs } = JSON.parse(stdout) as Spread & { name: string };
+    return { peer: { name, median, min, max, runs }, ratio: advantage('ms', ours.median, median) };
+  } catch (error) {
+    return { peerMissing: `${python} ${script}: ${messageOf(error).trim().split('\n').at(-1)}` };
+  }
 }
 
 /** @param steps timed, after a warm-up */
@@ -154,7 +193,7 @@ function rowOf(timesMs: readonly number[], statistics: readonly StepStatistics[]
     name: 'odc-memory/step',
     unit: 'ms',
     ours: { median, min: sorted[0]!, max: sorted.at(-1)!, runs },
-    limit: { name: 'budget of a step', value: LIMIT_MS },
+    limit: { name: 'budget', value: LIMIT_MS },
     shareOfLimit: median / LIMIT_MS,
     mean: timesMs.reduce((sum, time) => sum + time, 0) / runs,
     peakBytes: process.resourceUsage().maxRSS * 1024,
@@ -166,8 +205,4 @@ function rowOf(timesMs: readonly number[], statistics: readonly StepStatistics[]
       moves: smallClusters.moves / runs,
     },
   };
-}
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  console.log(JSON.stringify(measureOdcMemory(Number(process.argv[2] ?? 40))));
 }

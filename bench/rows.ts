@@ -3,8 +3,8 @@
  * A ratio above 1 means that ours is better, and a share of a limit below 1 that there is room, whatever the unit.
  */
 
-/** A rate, where more is better, or a time, where less is. */
-export type Unit = 'images/s' | 's';
+/** A rate, where more is better, or times, where less is. */
+export type Unit = 'images/s' | 's' | 'ms';
 
 export interface Spread {
   readonly median: number;
@@ -27,8 +27,11 @@ export interface Row {
   readonly peerMissing?: string;
   /** 10^9 floating-point operations a second at our median; a multiply-add counts as two. */
   readonly gflops?: number;
-  /** The figure this row would have if all its operations ran as fast as a large matrix product does on this engine. */
-  readonly limit?: { readonly name: 'gemm'; readonly value: number };
+  /**
+   * `gemm`: the figure this row would have if all its operations ran as fast as a large matrix product does on this engine;
+   * `budget`: what it may take.
+   */
+  readonly limit?: { readonly name: 'gemm' | 'budget'; readonly value: number };
   readonly shareOfLimit?: number;
 }
 
@@ -70,7 +73,7 @@ export function rowOf({ name, quantity, seconds, peer, gemmGflops }: Measured): 
 
 /** How much better ours is: above 1 for a higher rate or a shorter time. */
 export function advantage(unit: Unit, ours: number, other: number): number {
-  return unit === 's' ? other / ours : ours / other;
+  return unit === 'images/s' ? ours / other : other / ours;
 }
 
 /** @param values at least one */

@@ -14,7 +14,7 @@ export function benchTable({ machine, engine, date, rows }: BenchReport): string
   ];
 }
 
-const HEAD = ['row', 'median', '(min .. max)', 'unit', 'GFLOPS', 'of GEMM', 'peer', 'ratio'];
+const HEAD = ['row', 'median', '(min .. max)', 'unit', 'GFLOPS', 'of limit', 'peer', 'ratio'];
 
 function cellsOf({ name, unit, ours, gflops, shareOfLimit, peer, ratio }: Row): string[] {
   return [

@@ -31,6 +31,30 @@ export function addBenchCommand(program: Command, terminal: Terminal): void {
     );
   addSuite(bench, terminal, 'train', 'training steps and feature passes of each network');
   addSuite(bench, terminal, 'kmeans', 'k-means and PCA of features, in one process');
+  bench
+    .command('odc-memory')
+    .description("what a step of ODC costs besides the network, at ImageNet's size; takes 2 GB")
+    .option('--steps <n>', 'counted steps', positiveInteger, 40)
+    .option('--peers', 'run the peer after ours, where Python has NumPy and PyTorch')
+    .option('--python <path>', 'Python interpreter of the peer', 'python3')
+    .option('--json', 'print one JSON object')
+    .action((options: OdcMemoryCommandOptions) => runOdcMemory(options, terminal));
+}
+
+interface OdcMemoryCommandOptions extends Pick<BenchCommandOptions, 'peers' | 'python' | 'json'> {
+  readonly steps: number;
+}
+
+async function runOdcMemory(options: OdcMemoryCommandOptions, terminal: Terminal): Promise<void> {
+  const { benchOdcMemory } = await import('../../bench/odc-memory.ts');
+  const report = await benchOdcMemory({
+    steps: options.steps,
+    python: options.peers === true ? options.python : null,
+    gpus: listGpus(terminal.env).map(({ name }) => name),
+    onProgress: (text) => terminal.stderr.write(`${text}\n`),
+  });
+  if (options.json === true) printJson(terminal, report);
+  else printLines(terminal, benchTable(report));
 }
 
 function addSuite(bench: Command, terminal: Terminal, suite: SuiteName, description: string): void {
