@@ -87,10 +87,11 @@ test('an engine that cannot load is an error, not another engine', async () => {
     data,
     out: out('i'),
     settings: { 'clustering.k': 4, 'cluster.engine': 'tensorflow' },
+    env: { NODE_OPTIONS: `--import=${import.meta.resolve('../support/without-tensorflow.mjs')}` },
   };
   const { code, stderr } = await launch(plan).ended;
   assert.equal(code, 42, stderr);
-  assert.match(stderr, /engine tensorflow/);
+  assert.match(stderr, /engine tensorflow: .*npm run setup:tensorflow/);
 });
 
 test('usage errors exit with 2', async () => {

@@ -40,6 +40,8 @@ export interface LaunchPlan {
   readonly workers?: number;
   readonly resume?: boolean;
   readonly settings?: Readonly<Record<string, unknown>>;
+  /** Besides this process's own environment. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export function launch(plan: LaunchPlan): Launched {
@@ -47,17 +49,26 @@ export function launch(plan: LaunchPlan): Launched {
     '--set',
     `${key}=${String(value)}`,
   ]);
-  return runCommand([
-    'launch',
-    ...['--data', plan.data, '--out', plan.out, '--workers', String(plan.workers ?? 2), '--json'],
-    ...(plan.resume === true ? ['--resume'] : []),
-    ...settings,
-  ]);
+  return runCommand(
+    [
+      'launch',
+      ...['--data', plan.data, '--out', plan.out, '--workers', String(plan.workers ?? 2), '--json'],
+      ...(plan.resume === true ? ['--resume'] : []),
+      ...settings,
+    ],
+    plan.env,
+  );
 }
 
 /** Any command of the program. */
-export function runCommand(args: readonly string[]): Launched {
-  const child = spawn(process.execPath, [PROGRAM, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+export function runCommand(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Launched {
+  const child = spawn(process.execPath, [PROGRAM, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+  });
   let stdout = '';
   let stderr = '';
   child.stdout.on('data', (text: Buffer) => (stdout += text.toString()));
