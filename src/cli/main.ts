@@ -40,7 +40,9 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
 
 function buildProgram(terminal: Terminal, report: (text: string) => void): Command {
   const program = new Command('deepcluster')
-    .description('Trains visual features without labels: DeepCluster over several processes.')
+    .description(
+      'Trains visual features without labels: DeepCluster and ODC over several processes.',
+    )
     .version(packageVersion())
     .helpCommand(false)
     // Commands inherit these two, so they come before any command is added.
