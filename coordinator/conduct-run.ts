@@ -1,12 +1,10 @@
-/** A run from the first ready worker to the report: begins or resumes, follows the loop, writes what it came to. */
+/** A term of a run, from the first ready worker to the report: begins or resumes, follows the loop, writes what it came to. */
 import { readLatestCheckpoint, type Checkpoint } from '../src/checkpoint/checkpoint.ts';
 import type { ConfigOrigins } from '../src/config/load.ts';
 import type { RunConfig } from '../src/config/schema.ts';
 import type { ImageSource } from '../src/data/source.ts';
-import { layoutHash } from '../src/ps/layout.ts';
 import type { RunSummary } from '../src/report/summary.ts';
-import { ParametersClient } from '../src/rpc/parameters-client.ts';
-import { SampleMemoryClient } from '../src/rpc/sample-memory-client.ts';
+import { connectServers } from '../src/servers/connect.ts';
 import type { Logger } from '../src/telemetry/logger.ts';
 import type { Notice } from '../src/telemetry/notice.ts';
 import type { Control } from './control.ts';
@@ -24,25 +22,28 @@ export interface ConductDeps {
   readonly folder: RunFolder;
   readonly record: RunRecord;
   readonly control: Control;
-  readonly parameterServer: string;
+  /** The parameter servers, by part. */
+  readonly addresses: readonly string[];
+  readonly term: number;
+  /** Aborted when one of them is gone. */
+  readonly lost: AbortSignal;
   readonly resume: boolean;
   readonly logger: Logger;
   readonly signal: AbortSignal;
   readonly notify: (notice: Notice) => void;
 }
 
-/** @throws TrainerError; when the signal ended the run, after a checkpoint */
+/** @throws TrainerError; when the signal ended the run, after a checkpoint; ServerLost when another term must go on */
 export async function conductRun(deps: ConductDeps): Promise<RunSummary> {
-  const { control, folder, record, signal } = deps;
-  const network = await Promise.race([control.membership.network, rejectOnAbort(signal)]);
-  const hash = layoutHash(network.layout);
-  const parameters = new ParametersClient(deps.parameterServer, hash);
-  const memory = new SampleMemoryClient(deps.parameterServer, hash);
+  const { control, folder, record, signal, lost } = deps;
+  const ended = AbortSignal.any([signal, lost]);
+  const network = await Promise.race([control.membership.network, rejectOnAbort(ended)]);
+  const servers = connectServers({ ...deps, ...network, dim: network.featureDim });
+  const loop = new RunLoop({ ...deps, ...control, ...network, ...servers, signal: ended });
   try {
-    const loop = new RunLoop({ ...deps, ...control, ...network, parameters, memory });
     await loop.begin(deps.resume ? await newestCheckpoint(deps) : null);
     await loop.run().catch(async (error: unknown) => {
-      if (signal.aborted) await loop.checkpointNow();
+      if (signal.aborted && !lost.aborted) await loop.checkpointNow();
       throw error;
     });
     const summary = summariseRun({
@@ -56,9 +57,13 @@ export async function conductRun(deps: ConductDeps): Promise<RunSummary> {
     await writeRunReport({ ...deps, summary, pseudoLabels: loop.pseudoLabels });
     folder.event('run.finished', 'all epochs are done', { steps: summary.steps });
     return summary;
+  } catch (error) {
+    // Calls fail in many ways once a server is gone: that it is gone is the reason.
+    if (lost.aborted && !signal.aborted) throw lost.reason;
+    throw error;
   } finally {
-    parameters.close();
-    memory.close();
+    await loop.settled();
+    servers.close();
   }
 }
 

@@ -10,7 +10,7 @@ import { Membership } from './membership.ts';
 import { composeOrder, type OrderContext } from './order-composer.ts';
 import type { RunFolder } from './run-folder.ts';
 import type { RunRecord } from './run-record.ts';
-import { CoordinatorService } from './service.ts';
+import type { CoordinatorService, ServiceEvents } from './service.ts';
 
 export interface ControlDeps {
   readonly runId: string;
@@ -19,12 +19,15 @@ export interface ControlDeps {
   readonly folder: RunFolder;
   readonly record: RunRecord;
   readonly logger: Logger;
-  /** Where workers push and pull. */
-  readonly parameterServer: string;
+  readonly service: CoordinatorService;
+  /** Where workers push and pull, by part. */
+  readonly addresses: readonly string[];
+  readonly term: number;
 }
 
+/** The control plane of one term. */
 export interface Control {
-  readonly service: CoordinatorService;
+  readonly events: ServiceEvents;
   readonly dispatcher: Dispatcher;
   readonly membership: Membership;
   readonly context: OrderContext;
@@ -32,7 +35,7 @@ export interface Control {
 }
 
 export function createControl(deps: ControlDeps): Control {
-  const { runId, config, source, folder, record, parameterServer } = deps;
+  const { runId, config, source, folder, record, service, addresses, term } = deps;
   const artifacts = new Artifacts();
   const context = emptyContext(config, source);
   const dispatcher = new Dispatcher(
@@ -52,12 +55,13 @@ export function createControl(deps: ControlDeps): Control {
     },
   );
   const membership = new Membership({ ...deps, dispatcher });
-  const service = new CoordinatorService({
+  const events: ServiceEvents = {
     welcome: () => ({
       runId,
       configJson: JSON.stringify(config),
-      parameterServer,
+      parameterServers: [...addresses],
       heartbeatMs: config.cluster.heartbeatMs,
+      term,
     }),
     workerReady: (worker, ready) => {
       membership.workerReady(worker, ready);
@@ -78,8 +82,8 @@ export function createControl(deps: ControlDeps): Control {
       lastLoss: record.losses.at(-1) ?? 0,
       workers: membership.status(),
     }),
-  });
-  return { service, dispatcher, membership, context, artifacts };
+  };
+  return { events, dispatcher, membership, context, artifacts };
 }
 
 function emptyContext(config: RunConfig, source: ImageSource): OrderContext {

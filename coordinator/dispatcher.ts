@@ -32,6 +32,8 @@ export interface PhaseRequest {
   readonly epoch: number;
   readonly parameterVersion: number;
   readonly work: readonly Work[];
+  /** Generations of leases on this work that were given before it was entered; 0 if left out. */
+  readonly generationsGiven?: number;
   /** Called once for each task, when its result is accepted; throwing fails the run. */
   readonly take: (work: Work, payload: ResultPayload) => void;
 }

@@ -190,7 +190,8 @@ export class Draft {
     this.#earlierTasks = this.#tasks;
     this.#tasks = new Map();
     for (const work of event.work) {
-      this.#tasks.set(taskKey(work), { work, status: 'todo', generation: 0, answered: [] });
+      const generation = event.generationsGiven ?? 0;
+      this.#tasks.set(taskKey(work), { work, status: 'todo', generation, answered: [] });
     }
     this.#open = this.#tasks.size;
     return `epoch ${event.epoch}: ${event.phase} with ${this.#open} tasks`;

@@ -14,8 +14,8 @@ import type { RunConfig } from '../src/config/schema.ts';
 import type { ImageSource } from '../src/data/source.ts';
 import { messageOf, protocolViolation } from '../src/errors.ts';
 import { layoutHash, type ParameterLayout } from '../src/ps/layout.ts';
-import type { ParametersClient } from '../src/rpc/parameters-client.ts';
-import type { SampleMemoryClient } from '../src/rpc/sample-memory-client.ts';
+import type { ParameterServers } from '../src/servers/parameter-servers.ts';
+import type { MemoryServers } from '../src/servers/memory-servers.ts';
 import type { Logger } from '../src/telemetry/logger.ts';
 import type { Notice } from '../src/telemetry/notice.ts';
 import type { Artifacts } from './artifacts.ts';
@@ -50,8 +50,8 @@ export interface LoopDeps {
   readonly dispatcher: Dispatcher;
   readonly context: OrderContext;
   readonly artifacts: Artifacts;
-  readonly parameters: ParametersClient;
-  readonly memory: SampleMemoryClient;
+  readonly parameters: ParameterServers;
+  readonly memory: MemoryServers;
   readonly record: RunRecord;
   readonly folder: RunFolder;
   readonly logger: Logger;
@@ -151,6 +151,11 @@ export class RunLoop {
     if (stage === 'train') this.#position = { ...this.#position, index: this.#version - firstStep };
     await this.#checkpoint(AbortSignal.timeout(60_000));
     await this.#writing;
+  }
+
+  /** Waits until no checkpoint is being written. */
+  settled(): Promise<void> {
+    return this.#writing;
   }
 
   async #cluster(): Promise<void> {
@@ -273,7 +278,7 @@ export class RunLoop {
     if (key === this.#checkpointed) return;
     await this.#writing;
     const strategy = await this.#strategy.snapshot();
-    const snapshot = await parameters.snapshot(signal);
+    const snapshot = await parameters.snapshot(this.#deps.featureDim, signal);
     if (snapshot.version !== this.#version) {
       throw protocolViolation(
         'snapshot',

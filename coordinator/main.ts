@@ -1,5 +1,5 @@
 /**
- * The coordinator process: run folder, parameter server thread, control plane, run; and their orderly end.
+ * The coordinator process: run folder, parameter servers, terms of the run with their control planes; and their orderly end.
  * It loads no tensor library.
  */
 import { setMaxListeners } from 'node:events';
@@ -7,16 +7,24 @@ import { nanoid } from 'nanoid';
 import type { ConfigOrigins } from '../src/config/load.ts';
 import type { RunConfig } from '../src/config/schema.ts';
 import { openImageSource, type ImageSource } from '../src/data/source.ts';
-import { configInvalid, exitCodeOf, messageOf } from '../src/errors.ts';
+import { EXIT, configInvalid, exitCodeOf, messageOf } from '../src/errors.ts';
 import type { RunSummary } from '../src/report/summary.ts';
 import { assertLoopback, startServer } from '../src/rpc/channel.ts';
 import type { Logger } from '../src/telemetry/logger.ts';
 import type { Notice } from '../src/telemetry/notice.ts';
 import { conductRun } from './conduct-run.ts';
 import { createControl } from './control.ts';
-import { startParameterThread } from './parameter-thread.ts';
 import { RunFolder } from './run-folder.ts';
 import { RunRecord } from './run-record.ts';
+import {
+  OwnServer,
+  RegisteredServers,
+  ServerLost,
+  type ReadyServers,
+  type ServerFleet,
+} from './server-fleet.ts';
+import { ServerSessions } from './server-session-service.ts';
+import { CoordinatorService } from './service.ts';
 
 export interface CoordinatorOptions {
   readonly config: RunConfig;
@@ -47,58 +55,149 @@ export async function runCoordinator(options: CoordinatorOptions): Promise<RunSu
   assertLoopback(options.listen, options.isInsecureAllowed, '--listen');
   assertLoopback(options.parameterListen, options.isInsecureAllowed, '--parameter-listen');
   const source = await openSource(config, logger);
-  const parameterThread = await startParameterThread(options.parameterListen);
-  const parameterServer = parameterThread.address;
+  const folder = new RunFolder(options.out, resume, Date.now);
+  const runId = resume ? folder.readRunId() : nanoid(10);
+  const event = folder.event.bind(folder);
+  const registered = config.cluster.servers === 0 ? null : registeredServers(config, event, logger);
+  const fleet = registered ?? new OwnServer(options.parameterListen, { event, logger });
+  const serverSessions = new ServerSessions(registered);
+  const service = new CoordinatorService(serverSessions);
   try {
-    const folder = new RunFolder(options.out, resume, Date.now);
-    const runId = resume ? folder.readRunId() : nanoid(10);
-    const record = new RunRecord(Date.now);
-    const run = { ...options, runId, source, folder, record, parameterServer };
-    const control = createControl(run);
     const server = await startServer(options.listen, (grpcServer) => {
-      control.service.addTo(grpcServer);
+      service.addTo(grpcServer);
     });
-    folder.writeConfig(runId, config, options.origins);
-    for (const role of ['coordinator', 'server']) {
-      const id = role === 'server' ? 'server-0' : role;
-      folder.event('process.started', `${role} is up`, { role, id, pid: process.pid });
-    }
-    logger.info('coordinator.listening', { address: server.address, runId, out: options.out });
-    notify({ type: 'listening', address: server.address });
-    const { dispatcher, service } = control;
-    const stop = (): void => {
-      dispatcher.fail(signal.reason);
-    };
-    if (signal.aborted) stop();
-    signal.addEventListener('abort', stop, { once: true });
-    parameterThread.failed.catch((error: unknown) => {
-      dispatcher.fail(error);
-    });
-    const { leaseTtlMs, heartbeatTimeoutMs } = config.cluster;
-    const ticker = setInterval(
-      () => {
-        dispatcher.dispatch({ type: 'tick' });
-      },
-      Math.min(leaseTtlMs, heartbeatTimeoutMs) / 4,
-    );
     try {
-      const summary = await conductRun({ ...run, control });
+      folder.writeConfig(runId, config, options.origins);
+      folder.event('process.started', 'coordinator is up', {
+        role: 'coordinator',
+        id: 'coordinator',
+        pid: process.pid,
+      });
+      logger.info('coordinator.listening', { address: server.address, runId, out: options.out });
+      notify({ type: 'listening', address: server.address });
+      const summary = await runTerms({
+        ...options,
+        runId,
+        source,
+        folder,
+        service,
+        fleet,
+        registered,
+      });
       notify({ type: 'finished', summary });
-      service.stopAll('the run is finished', 0);
+      service.stopAll('the run is finished', EXIT.done);
+      serverSessions.stopAll('the run is finished', EXIT.done);
       return summary;
     } catch (error) {
       folder.event('run.stopped', messageOf(error));
       service.stopAll(messageOf(error), exitCodeOf(error));
+      serverSessions.stopAll(messageOf(error), exitCodeOf(error));
       throw error;
     } finally {
-      clearInterval(ticker);
-      signal.removeEventListener('abort', stop);
       await server.stop(STOP_GRACE_MS);
-      folder.close();
     }
   } finally {
-    await parameterThread.stop();
+    folder.close();
+    await fleet.stop();
   }
+}
+
+function registeredServers(
+  { cluster }: RunConfig,
+  event: RunFolder['event'],
+  logger: Logger,
+): RegisteredServers {
+  return new RegisteredServers({
+    parts: cluster.servers,
+    timeoutMs: cluster.heartbeatTimeoutMs,
+    now: () => performance.now(),
+    event,
+    logger,
+  });
+}
+
+interface TermDeps extends CoordinatorOptions {
+  readonly runId: string;
+  readonly source: ImageSource;
+  readonly folder: RunFolder;
+  readonly service: CoordinatorService;
+  readonly fleet: ServerFleet;
+  readonly registered: RegisteredServers | null;
+}
+
+/**
+ * One term after the other, until the run is done: each begins from the newest sound checkpoint, and lasts for as long as all
+ * parameter servers live. A coordinator that starts again does the same as one that lost a server.
+ */
+async function runTerms(deps: TermDeps): Promise<RunSummary> {
+  const { config, service, fleet, folder, logger, signal } = deps;
+  const ticker = startTicker(config, () => {
+    deps.registered?.tick();
+  });
+  try {
+    for (let resume = deps.resume; ; resume = true) {
+      service.pause('waiting for parameter servers');
+      const servers = await fleet.ready(signal);
+      try {
+        return await runTerm({ ...deps, ...servers, resume, term: folder.beginTerm() });
+      } catch (error) {
+        if (!(error instanceof ServerLost) || signal.aborted) throw error;
+        logger.warn('term.ended', { reason: error.message });
+        folder.event('term.ended', error.message);
+      }
+    }
+  } finally {
+    ticker.stop();
+  }
+}
+
+async function runTerm(
+  deps: TermDeps & ReadyServers & { readonly term: number },
+): Promise<RunSummary> {
+  const { config, service, signal, lost } = deps;
+  const record = new RunRecord(Date.now);
+  const run = { ...deps, record };
+  const control = createControl(run);
+  const { dispatcher } = control;
+  service.begin(control.events);
+  const ended = AbortSignal.any([signal, lost]);
+  const stop = (): void => {
+    dispatcher.fail(ended.reason);
+  };
+  if (ended.aborted) stop();
+  ended.addEventListener('abort', stop, { once: true });
+  const ticker = startTicker(config, () => {
+    dispatcher.dispatch({ type: 'tick' });
+  });
+  try {
+    return await conductRun({ ...run, control });
+  } finally {
+    ticker.stop();
+    ended.removeEventListener('abort', stop);
+  }
+}
+
+/** Ticks are at most this far apart [ms]: backup slices are given out by them. */
+const LONGEST_TICK_MS = 500;
+
+/**
+ * Calls `tick` often enough for leases and heartbeats. Not after a pause of this process itself (SIGSTOP, a laptop's sleep):
+ * what came meanwhile waits to be read, and nobody must be held silent before.
+ */
+function startTicker({ cluster }: RunConfig, tick: () => void): { stop: () => void } {
+  const { leaseTtlMs, heartbeatTimeoutMs } = cluster;
+  const intervalMs = Math.min(leaseTtlMs / 4, heartbeatTimeoutMs / 4, LONGEST_TICK_MS);
+  let dueMs = performance.now() + intervalMs;
+  const timer = setInterval(() => {
+    const lateMs = performance.now() - dueMs;
+    dueMs = performance.now() + intervalMs;
+    if (lateMs < Math.max(2 * intervalMs, heartbeatTimeoutMs / 4)) tick();
+  }, intervalMs);
+  return {
+    stop: () => {
+      clearInterval(timer);
+    },
+  };
 }
 
 async function openSource(config: RunConfig, logger: Logger): Promise<ImageSource> {

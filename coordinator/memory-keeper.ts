@@ -167,30 +167,24 @@ export class MemoryKeeper {
   }
 }
 
-/** Rows of a push, with the lease that they came from. */
-interface StagedRows {
-  readonly generation: number;
-  readonly rows: SliceRows;
-}
-
 /** Rows that wait for their step's commit, beside the gradients that wait in the parameter store. */
 export class RowStage {
-  /** By slice of the step being collected: the rows of the push that the store has staged. */
-  readonly #staged = new Map<number, StagedRows>();
+  /** By slice and generation of the step being collected. */
+  readonly #staged = new Map<string, SliceRows>();
 
   put(generation: number, rows: SliceRows): void {
-    this.#staged.set(rows.slice, { generation, rows });
+    this.#staged.set(`${rows.slice}/${generation}`, rows);
   }
 
   /** The rows of exactly these slices; the stage is empty afterwards. @throws TrainerError PROTOCOL_VIOLATION */
   take(slices: readonly { readonly slice: number; readonly generation: number }[]): SliceRows[] {
     const rows = slices.map(({ slice, generation }) => {
-      const staged = this.#staged.get(slice);
-      if (staged?.generation === generation) return staged.rows;
+      const staged = this.#staged.get(`${slice}/${generation}`);
+      if (staged !== undefined) return staged;
       throw protocolViolation(
         `memory rows of slice ${slice}`,
         `those of generation ${generation}`,
-        staged?.generation ?? 'none',
+        'none',
         'this is a defect',
       );
     });

@@ -22,6 +22,7 @@ import type { MemoryReply } from '../src/rpc/generated/deepcluster/v1/MemoryRepl
 import type { MemoryShape__Output } from '../src/rpc/generated/deepcluster/v1/MemoryShape.ts';
 import type { SampleMemoryHandlers } from '../src/rpc/generated/deepcluster/v1/SampleMemory.ts';
 import type { MemoryForm, MemoryOutcome } from './memory-keeper.ts';
+import type { CallIdentity } from './parameter-host.ts';
 import type { ParameterShard } from './parameter-shard.ts';
 
 const OUTCOMES = { applied: 'APPLIED', duplicate: 'DUPLICATE', fenced: 'FENCED' } as const;
@@ -29,15 +30,15 @@ const OUTCOMES = { applied: 'APPLIED', duplicate: 'DUPLICATE', fenced: 'FENCED' 
 /** @param shardOf the server's shard. @throws TrainerError when it has none, or another layout */
 export function addMemoryService(
   server: grpc.Server,
-  shardOf: (layoutHash: string) => ParameterShard,
+  shardOf: (identity: CallIdentity) => ParameterShard,
 ): void {
   const handlers: SampleMemoryHandlers = {
     BeginMemory: (call, callback) => {
       answer(callback, () => {
-        const { layoutHash, shape } = call.request;
+        const { shape } = call.request;
         if (!shape)
           throw protocolViolation('sample memory', 'a shape', 'none', 'a peer left it out');
-        return replyOf(shardOf(layoutHash).beginMemory(formOf(shape)));
+        return replyOf(shardOf(call.request).beginMemory(formOf(shape)));
       });
     },
     FillMemory: (call, callback) => {
@@ -61,22 +62,22 @@ export function addMemoryService(
     },
     FetchRows: (call) => {
       void download(call, () => {
-        const { layoutHash, step } = call.request;
+        const { step } = call.request;
         const ids = Int32Array.from(call.request.ids);
-        const rows = shardOf(layoutHash).requireMemory().rowsAt(step, ids);
+        const rows = shardOf(call.request).requireMemory().rowsAt(step, ids);
         return chunkBytes(encodeSafetensors(rowsToBundle({ ids, rows })));
       });
     },
     FetchChange: (call) => {
       void download(call, () => {
-        const { layoutHash, step } = call.request;
-        const change = shardOf(layoutHash).requireMemory().changeOf(step);
+        const { step } = call.request;
+        const change = shardOf(call.request).requireMemory().changeOf(step);
         return chunkBytes(encodeSafetensors(changeToBundle(change)));
       });
     },
     FetchClassSums: (call) => {
       void download(call, () => {
-        const keeper = shardOf(call.request.layoutHash).requireMemory();
+        const keeper = shardOf(call.request).requireMemory();
         const { classes, dim } = keeper.form;
         const sums = { data: keeper.classSums(), shape: [classes, dim] };
         return chunkBytes(encodeSafetensors({ sums }));
@@ -96,7 +97,7 @@ function replyOf(outcome: MemoryOutcome): MemoryReply {
 
 /** A header and the chunks of one bundle. */
 class BundleReceiver implements Receiver<MemoryMessage__Output, MemoryReply> {
-  readonly #shardOf: (layoutHash: string) => ParameterShard;
+  readonly #shardOf: (identity: CallIdentity) => ParameterShard;
   readonly #what: string;
   readonly #take: (
     shard: ParameterShard,
@@ -107,7 +108,7 @@ class BundleReceiver implements Receiver<MemoryMessage__Output, MemoryReply> {
   #header: MemoryHeader__Output | null = null;
 
   constructor(
-    shardOf: (layoutHash: string) => ParameterShard,
+    shardOf: (identity: CallIdentity) => ParameterShard,
     what: string,
     take: (
       shard: ParameterShard,
@@ -123,7 +124,7 @@ class BundleReceiver implements Receiver<MemoryMessage__Output, MemoryReply> {
 
   add(message: MemoryMessage__Output): void {
     if (message.header) {
-      this.#shardOf(message.header.layoutHash);
+      this.#shardOf(message.header);
       this.#header = message.header;
     } else if (message.chunk && this.#header !== null) {
       this.#chunks.add(message.chunk);
@@ -142,6 +143,6 @@ class BundleReceiver implements Receiver<MemoryMessage__Output, MemoryReply> {
     }
     const context = { what: this.#what, code: 'PROTOCOL_VIOLATION' } as const;
     const { arrays } = decodeSafetensors(bytes, context);
-    return replyOf(this.#take(this.#shardOf(this.#header.layoutHash), this.#header, arrays));
+    return replyOf(this.#take(this.#shardOf(this.#header), this.#header, arrays));
   }
 }

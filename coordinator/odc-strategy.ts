@@ -21,19 +21,18 @@ import {
 import type { RunConfig } from '../src/config/schema.ts';
 import type { ImageSource } from '../src/data/source.ts';
 import { checkpointCorrupt } from '../src/errors.ts';
-import type { SampleMemoryClient } from '../src/rpc/sample-memory-client.ts';
-import type { MemoryShape } from '../src/rpc/generated/deepcluster/v1/MemoryShape.ts';
+import type { MemoryServers } from '../src/servers/memory-servers.ts';
+import type { MemoryForm } from '../src/servers/sample-parts.ts';
 import type { Logger } from '../src/telemetry/logger.ts';
 import { clusterOnce, type ClusteringDeps } from './cluster-epoch.ts';
 import { planOdcEpoch, type EpochPlan } from './epoch-plan.ts';
-import { RemoteMemory } from './remote-memory.ts';
 import type { RunFolder } from './run-folder.ts';
 import type { EpochEnd } from './run-record.ts';
 import type { EpochStart, Strategy, StrategyState } from './strategy.ts';
 
 export interface OdcStrategyDeps extends ClusteringDeps {
   readonly source: ImageSource;
-  readonly memory: SampleMemoryClient;
+  readonly memory: MemoryServers;
   /** d */
   readonly featureDim: number;
   readonly folder: RunFolder;
@@ -72,7 +71,7 @@ export function odcSettingsOf({ odc, clustering }: RunConfig, dim: number): OdcS
 export class OdcStrategy implements Strategy {
   readonly #deps: OdcStrategyDeps;
   readonly #settings: OdcSettings;
-  readonly #memory: RemoteMemory;
+  readonly #memory: MemoryServers;
   /** Null before the initial clustering. At the memory's step whenever no commit is under way. */
   #clusters: OdcClusters | null = null;
   /** [N] as the epoch began; empty before the first. */
@@ -84,7 +83,7 @@ export class OdcStrategy implements Strategy {
   constructor(deps: OdcStrategyDeps) {
     this.#deps = deps;
     this.#settings = odcSettingsOf(deps.config, deps.featureDim);
-    this.#memory = new RemoteMemory(deps.memory);
+    this.#memory = deps.memory;
     deps.artifacts.offer(CENTROIDS_ARTIFACT, (rest) => this.#centroidsFor(rest));
   }
 
@@ -92,7 +91,7 @@ export class OdcStrategy implements Strategy {
     return this.#clusters?.pseudoLabels ?? new Int32Array(0);
   }
 
-  memoryShape({ pseudoLabels }: StrategyState): Required<MemoryShape> | null {
+  memoryShape({ pseudoLabels }: StrategyState): MemoryForm | null {
     return pseudoLabels.length === 0 ? null : this.#shape();
   }
 
@@ -266,7 +265,7 @@ export class OdcStrategy implements Strategy {
     return truth === null ? null : normalizedMutualInformation(this.pseudoLabels, truth.labels);
   }
 
-  #shape(): Required<MemoryShape> {
+  #shape(): MemoryForm {
     const { classes, dim } = this.#settings;
     return { ...consecutiveSamples(0, this.#deps.imageCount), dim, classes };
   }

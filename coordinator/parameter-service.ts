@@ -1,12 +1,11 @@
 /**
  * The parameter server's gRPC shell: translates messages to the shard's verbs and back.
- * One shard per process or thread; there is none until the coordinator restores it.
+ * One part per process or thread; there is none until the coordinator restores it.
  */
 import type * as grpc from '@grpc/grpc-js';
 import { TrainerError, protocolViolation } from '../src/errors.ts';
 import { trainingConfigSchema } from '../src/ps/config.ts';
 import { parseLayout } from '../src/ps/layout.ts';
-import { ParameterStore, initialState, type StoreState } from '../src/ps/parameter-store.ts';
 import { decodeSafetensors } from '../src/checkpoint/safetensors.ts';
 import { sliceFromBundle } from '../src/clustering/odc-bundles.ts';
 import type { SliceRows } from '../src/clustering/odc-sample-memory.ts';
@@ -15,119 +14,93 @@ import { ChunkAssembler, VectorAssembler } from '../src/rpc/chunks.ts';
 import { wire } from '../src/rpc/definitions.ts';
 import type { CommitReply } from '../src/rpc/generated/deepcluster/v1/CommitReply.ts';
 import type { ParametersHandlers } from '../src/rpc/generated/deepcluster/v1/Parameters.ts';
+import type { PrepareReply } from '../src/rpc/generated/deepcluster/v1/PrepareReply.ts';
 import type { PushHeader__Output } from '../src/rpc/generated/deepcluster/v1/PushHeader.ts';
 import type { PushMessage__Output } from '../src/rpc/generated/deepcluster/v1/PushMessage.ts';
 import type { PushReply } from '../src/rpc/generated/deepcluster/v1/PushReply.ts';
 import type { RestoreHeader__Output } from '../src/rpc/generated/deepcluster/v1/RestoreHeader.ts';
 import type { RestoreMessage__Output } from '../src/rpc/generated/deepcluster/v1/RestoreMessage.ts';
-import {
-  VectorCollector,
-  vectorMessages,
-  vectorOf,
-  type NamedVectors,
-} from '../src/rpc/parameters-client.ts';
-import { MemoryKeeper } from './memory-keeper.ts';
+import { VectorCollector, vectorMessages } from '../src/rpc/named-vectors.ts';
 import { addMemoryService, formOf } from './memory-service.ts';
-import { ParameterShard } from './parameter-shard.ts';
+import { ParameterHost } from './parameter-host.ts';
 
 export function addParametersService(server: grpc.Server): void {
-  const service = new ParametersService();
-  server.addService(wire.Parameters.service, service.handlers());
-  addMemoryService(server, (layoutHash) => service.require(layoutHash));
+  const host = new ParameterHost();
+  server.addService(wire.Parameters.service, handlersOf(host));
+  addMemoryService(server, (identity) => host.require(identity));
 }
 
-class ParametersService {
-  /** Null until the coordinator's first Restore. */
-  #held: ParameterShard | null = null;
-
-  handlers(): ParametersHandlers {
-    return {
-      Pull: (call) => {
-        void download(call, () => {
-          const { store } = this.require(call.request.layoutHash);
-          const pulled = store.pull();
-          // Messages wait in the stream as views of the store's memory: it is given back when the last has left.
-          releaseAfter(call, pulled.release);
-          if (pulled.version !== call.request.version) {
-            throw new TrainerError(
-              'GENERATION_FENCED',
-              `pull of version ${call.request.version}: version ${pulled.version} is current`,
-              { version: pulled.version },
-            );
-          }
-          return vectorMessages({
-            ...pulled,
-            vectors: new Map([
-              ['parameters', pulled.parameters],
-              ['statistics', pulled.statistics],
-            ]),
-          });
+function handlersOf(host: ParameterHost): ParametersHandlers {
+  return {
+    Pull: (call) => {
+      void download(call, () => {
+        const { store } = host.require(call.request);
+        const pulled = store.pull();
+        // Messages wait in the stream as views of the store's memory: it is given back when the last has left.
+        releaseAfter(call, pulled.release);
+        if (pulled.version !== call.request.version) {
+          throw new TrainerError(
+            'GENERATION_FENCED',
+            `pull of version ${call.request.version}: version ${pulled.version} is current`,
+            { version: pulled.version },
+          );
+        }
+        return vectorMessages({
+          ...pulled,
+          vectors: new Map([
+            ['parameters', pulled.parameters],
+            ['statistics', pulled.statistics],
+          ]),
         });
-      },
-      Push: (call, callback) => {
-        receive(call, new PushReceiver((hash) => this.require(hash)), callback);
-      },
-      Commit: (call, callback) => {
-        answer<CommitReply>(callback, () => {
-          const { layoutHash: hash, step, slices, learningRateFactor } = call.request;
-          const outcome = this.require(hash).commit(step, slices, learningRateFactor);
-          switch (outcome.kind) {
-            case 'applied':
-              return { outcome: 'APPLIED', version: outcome.version };
-            case 'duplicate':
-              return { outcome: 'DUPLICATE', version: outcome.version };
-            case 'missing':
-              return { outcome: 'MISSING', missing: [...outcome.slices] };
-          }
-        });
-      },
-      ResetHead: (call, callback) => {
-        answer(callback, () => {
-          const { store } = this.require(call.request.layoutHash);
-          return { version: store.resetHead(call.request.epoch).version };
-        });
-      },
-      Snapshot: (call) => {
-        void download(call, () => {
-          const { store, memory } = this.require(call.request.layoutHash);
-          const state = store.snapshot();
-          const vectors = new Map([
-            ['parameters', state.parameters],
-            ['statistics', state.statistics],
-            ['momentum', state.momentum],
-          ]);
-          // Not a copy: the coordinator commits nothing while it takes a snapshot.
-          if (memory?.isSealed === true) vectors.set('memory-rows', memory.rows);
-          return vectorMessages({ ...state, vectors });
-        });
-      },
-      Restore: (call, callback) => {
-        const receiver = new RestoreReceiver((held) => {
-          this.#held = held;
-        });
-        receive(call, receiver, callback);
-      },
-    };
-  }
-
-  /** @throws TrainerError UNAVAILABLE before the first Restore, PROTOCOL_VIOLATION for another layout */
-  require(hash: string): ParameterShard {
-    if (this.#held === null) {
-      throw new TrainerError(
-        'UNAVAILABLE',
-        'parameter server: the coordinator has not filled it yet',
-      );
-    }
-    if (this.#held.hash !== hash) {
-      throw protocolViolation(
-        'parameter layout',
-        this.#held.hash,
-        hash,
-        'run the same release and the same configuration on every process',
-      );
-    }
-    return this.#held;
-  }
+      });
+    },
+    Push: (call, callback) => {
+      receive(call, new PushReceiver(host), callback);
+    },
+    Prepare: (call, callback) => {
+      answer<PrepareReply>(callback, () => {
+        const { step, slices } = call.request;
+        return { missing: host.require(call.request).store.missing(step, slices) };
+      });
+    },
+    Commit: (call, callback) => {
+      answer<CommitReply>(callback, () => {
+        const { step, slices, learningRateFactor } = call.request;
+        const outcome = host.require(call.request).commit(step, slices, learningRateFactor);
+        switch (outcome.kind) {
+          case 'applied':
+            return { outcome: 'APPLIED', version: outcome.version };
+          case 'duplicate':
+            return { outcome: 'DUPLICATE', version: outcome.version };
+          case 'missing':
+            return { outcome: 'MISSING', missing: [...outcome.slices] };
+        }
+      });
+    },
+    ResetHead: (call, callback) => {
+      answer(callback, () => {
+        const { store } = host.require(call.request);
+        return { version: store.resetHead(call.request.epoch).version };
+      });
+    },
+    Snapshot: (call) => {
+      void download(call, () => {
+        const { store, memory } = host.require(call.request);
+        const state = store.snapshot();
+        const vectors = new Map([
+          ['parameters', state.parameters],
+          ['statistics', state.statistics],
+          ['momentum', state.momentum],
+        ]);
+        // Not a copy: the coordinator commits nothing while it takes a snapshot.
+        if (memory?.isSealed === true) vectors.set('memory-rows', memory.rows);
+        return vectorMessages({ ...state, vectors });
+      });
+    },
+    Restore: (call, callback) => {
+      receive(call, new RestoreReceiver(host), callback);
+    },
+  };
 }
 
 function releaseAfter(
@@ -144,14 +117,14 @@ function releaseAfter(
 }
 
 class PushReceiver implements Receiver<PushMessage__Output, PushReply> {
-  readonly #require: (hash: string) => ParameterShard;
+  readonly #host: ParameterHost;
   #header: PushHeader__Output | null = null;
   #gradient: VectorAssembler | null = null;
   #statistics: VectorAssembler | null = null;
   readonly #memory = new ChunkAssembler('pushed memory rows');
 
-  constructor(require: (hash: string) => ParameterShard) {
-    this.#require = require;
+  constructor(host: ParameterHost) {
+    this.#host = host;
   }
 
   add(message: PushMessage__Output): void {
@@ -163,7 +136,7 @@ class PushReceiver implements Receiver<PushMessage__Output, PushReply> {
 
   finish(): PushReply {
     const { header, gradient, statistics } = this.#started();
-    const shard = this.#require(header.layoutHash);
+    const shard = this.#host.require(header);
     const { step, slice, generation, basedOn, samples } = header;
     const push = {
       step,
@@ -197,7 +170,7 @@ class PushReceiver implements Receiver<PushMessage__Output, PushReply> {
 
   /** Lengths are checked against the layout before memory is taken. */
   #begin(header: PushHeader__Output): void {
-    const { layout } = this.#require(header.layoutHash);
+    const { layout } = this.#host.require(header).part;
     const what = `push of step ${header.step}, slice ${header.slice}`;
     for (const [name, expected, got] of [
       ['gradient', layout.parameterCount, header.gradientElements],
@@ -230,12 +203,12 @@ class PushReceiver implements Receiver<PushMessage__Output, PushReply> {
 }
 
 class RestoreReceiver implements Receiver<RestoreMessage__Output, { version: number }> {
-  readonly #install: (held: ParameterShard) => void;
+  readonly #host: ParameterHost;
   readonly #vectors = new VectorCollector('restore');
   #content: RestoreHeader__Output | null = null;
 
-  constructor(install: (held: ParameterShard) => void) {
-    this.#install = install;
+  constructor(host: ParameterHost) {
+    this.#host = host;
   }
 
   add(message: RestoreMessage__Output): void {
@@ -248,25 +221,15 @@ class RestoreReceiver implements Receiver<RestoreMessage__Output, { version: num
     if (this.#content === null) {
       throw protocolViolation('restore', 'a header', 'none', 'the peer sends out of turn');
     }
-    const { layoutJson, trainingJson, seed, fromSnapshot, memory } = this.#content;
-    const layout = parseLayout(layoutJson);
-    const training = trainingConfigSchema.parse(JSON.parse(trainingJson));
+    const { layoutJson, trainingJson, fromSnapshot, memory, ...identity } = this.#content;
     const named = this.#vectors.finish();
-    const state = fromSnapshot ? snapshotState(named) : initialState(layout, seed);
-    const store = new ParameterStore(layout, training, seed, state);
-    const keeper = memory ? new MemoryKeeper(formOf(memory), vectorOf(named, 'memory-rows')) : null;
-    this.#install(new ParameterShard(layout, store, keeper));
-    return { version: store.version };
+    const version = this.#host.restore({
+      ...identity,
+      layout: parseLayout(layoutJson),
+      training: trainingConfigSchema.parse(JSON.parse(trainingJson)),
+      snapshot: fromSnapshot ? named : null,
+      memory: memory ? formOf(memory) : null,
+    });
+    return { version };
   }
-}
-
-function snapshotState(named: NamedVectors): StoreState {
-  return {
-    version: named.version,
-    step: named.version,
-    headEpoch: named.headEpoch,
-    parameters: vectorOf(named, 'parameters'),
-    statistics: vectorOf(named, 'statistics'),
-    momentum: vectorOf(named, 'momentum'),
-  };
 }

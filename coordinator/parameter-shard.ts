@@ -4,7 +4,7 @@
  */
 import type { SliceRows } from '../src/clustering/odc-sample-memory.ts';
 import { TrainerError, protocolViolation } from '../src/errors.ts';
-import { layoutHash, type ParameterLayout } from '../src/ps/layout.ts';
+import type { ParameterPart } from '../src/ps/parameter-plan.ts';
 import type {
   CommitOutcome,
   CommittedSlice,
@@ -15,16 +15,14 @@ import type {
 import { MemoryKeeper, RowStage, type MemoryForm, type MemoryOutcome } from './memory-keeper.ts';
 
 export class ParameterShard {
-  readonly layout: ParameterLayout;
-  readonly hash: string;
+  readonly part: ParameterPart;
   readonly store: ParameterStore;
   /** Null unless the run has a sample memory. Sealed at the store's version; in step with it from then on. */
   #keeper: MemoryKeeper | null;
   readonly #stage = new RowStage();
 
-  constructor(layout: ParameterLayout, store: ParameterStore, keeper: MemoryKeeper | null) {
-    this.layout = layout;
-    this.hash = layoutHash(layout);
+  constructor(part: ParameterPart, store: ParameterStore, keeper: MemoryKeeper | null) {
+    this.part = part;
     this.store = store;
     this.#keeper = keeper;
   }

@@ -9,7 +9,7 @@ import type { NamedArrays } from '../src/checkpoint/safetensors.ts';
 import type { RunConfig } from '../src/config/schema.ts';
 import { checkpointCorrupt, configInvalid, protocolViolation } from '../src/errors.ts';
 import type { ParameterLayout } from '../src/ps/layout.ts';
-import { vectorOf, type NamedVectors } from '../src/rpc/parameters-client.ts';
+import { vectorOf, type NamedVectors } from '../src/rpc/named-vectors.ts';
 import type { Ledger } from './ledger.ts';
 import type { RecordState } from './run-record.ts';
 import type { StrategyState } from './strategy.ts';

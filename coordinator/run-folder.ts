@@ -1,6 +1,16 @@
 /** The run's folder: config.json, events.jsonl, metrics.jsonl, loss-by-step.txt, unreadable.csv, summary.json, report.html. */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
+import { checkpointCorrupt } from '../src/errors.ts';
 import { configFileOf, requireRunFolder } from '../src/config/run-folder.ts';
 import type { RunConfig } from '../src/config/schema.ts';
 import { openJsonLines, type JsonLines } from '../src/telemetry/json-lines.ts';
@@ -8,6 +18,8 @@ import type { RunSummary } from '../src/report/summary.ts';
 import type { UnreadableImage } from './run-record.ts';
 
 export const LOSS_FILE = 'loss-by-step.txt';
+/** How often a coordinator has begun or gone on with the run: parameter servers refuse what an earlier one sends. */
+const TERM_FILE = 'term';
 
 export class RunFolder {
   readonly path: string;
@@ -47,6 +59,17 @@ export class RunFolder {
     return saved.runId;
   }
 
+  /** The next term of the run, greater than all before it, on disk before it is used. */
+  beginTerm(): number {
+    const file = join(this.path, TERM_FILE);
+    const term = (existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0) + 1;
+    if (!Number.isSafeInteger(term)) {
+      throw checkpointCorrupt(TERM_FILE, `a whole number was expected, got ${term}; remove it`);
+    }
+    writeDurablySync(file, `${term}\n`);
+    return term;
+  }
+
   writeUnreadable(images: readonly UnreadableImage[]): void {
     const rows = images.map(({ id, path, reason }) => `${id},${quote(path)},${quote(reason)}`);
     this.#replace('unreadable.csv', ['id,path,reason', ...rows, ''].join('\n'));
@@ -78,6 +101,17 @@ export class RunFolder {
   #timestamp(): string {
     return new Date(this.#nowMs()).toISOString();
   }
+}
+
+function writeDurablySync(target: string, content: string): void {
+  const descriptor = openSync(`${target}.partial`, 'w');
+  try {
+    writeFileSync(descriptor, content);
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+  renameSync(`${target}.partial`, target);
 }
 
 /** A field of a CSV line (RFC 4180). */

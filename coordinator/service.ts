@@ -4,7 +4,8 @@
  */
 import type * as grpc from '@grpc/grpc-js';
 import { decodeSafetensors, type NamedArrays } from '../src/checkpoint/safetensors.ts';
-import { EXIT, TrainerError, protocolViolation } from '../src/errors.ts';
+import { EXIT, TrainerError, protocolViolation, unavailable } from '../src/errors.ts';
+import { answer } from '../src/rpc/answers.ts';
 import { sendAll } from '../src/rpc/calls.ts';
 import { ChunkAssembler, chunkBytes } from '../src/rpc/chunks.ts';
 import { PROTOCOL_VERSION, wire } from '../src/rpc/definitions.ts';
@@ -17,8 +18,10 @@ import type { ResultHeader__Output } from '../src/rpc/generated/deepcluster/v1/R
 import type { ResultMessage__Output } from '../src/rpc/generated/deepcluster/v1/ResultMessage.ts';
 import type { ResultReply } from '../src/rpc/generated/deepcluster/v1/ResultReply.ts';
 import type { StatusReply } from '../src/rpc/generated/deepcluster/v1/StatusReply.ts';
+import type { Welcome } from '../src/rpc/generated/deepcluster/v1/Welcome.ts';
 import type { WorkerMessage__Output } from '../src/rpc/generated/deepcluster/v1/WorkerMessage.ts';
 import { toServiceError } from '../src/rpc/status.ts';
+import type { ServerSessions } from './server-session-service.ts';
 import type { Verdict } from './state.ts';
 
 type SessionCall = grpc.ServerDuplexStream<WorkerMessage__Output, CoordinatorMessage>;
@@ -38,7 +41,7 @@ export interface WorkerIdentity {
 
 export interface ServiceEvents {
   /** What a worker is welcomed with. */
-  welcome(): { runId: string; configJson: string; parameterServer: string; heartbeatMs: number };
+  welcome(): Required<Welcome>;
   /** @throws TrainerError when the worker does not fit this run; it is refused with the message */
   workerReady(worker: WorkerIdentity, ready: Ready__Output): void;
   workerGone(worker: WorkerIdentity, reason: string): void;
@@ -63,12 +66,29 @@ const VERDICTS: Readonly<Record<Verdict, ResultReply['outcome'] & string>> = {
 };
 
 export class CoordinatorService {
-  readonly #events: ServiceEvents;
+  /** Of the term under way; null between terms. */
+  #events: ServiceEvents | null = null;
+  /** Why there is no term. */
+  #pause = 'the run has not begun';
+  readonly #servers: ServerSessions;
   /** By worker id: the stream of its newest incarnation. */
   readonly #sessions = new Map<string, Session>();
 
-  constructor(events: ServiceEvents) {
+  constructor(servers: ServerSessions) {
+    this.#servers = servers;
+  }
+
+  /** From now on workers are welcomed, and what they send goes here. */
+  begin(events: ServiceEvents): void {
     this.#events = events;
+  }
+
+  /** Ends every session; workers that come are asked to come again until the next term. */
+  pause(reason: string): void {
+    this.#events = null;
+    this.#pause = reason;
+    for (const { call } of this.#sessions.values()) call.end();
+    this.#sessions.clear();
   }
 
   addTo(server: grpc.Server): void {
@@ -78,7 +98,8 @@ export class CoordinatorService {
       },
       Heartbeat: (call, callback) => {
         const { workerId, incarnation, progress } = call.request;
-        callback(null, { known: this.#events.heartbeat(workerId, incarnation, progress) });
+        const known = this.#events?.heartbeat(workerId, incarnation, progress) ?? false;
+        callback(null, { known });
       },
       FetchArtifact: (call) => {
         void this.#sendArtifact(call);
@@ -86,8 +107,11 @@ export class CoordinatorService {
       SubmitResult: (call, callback) => {
         this.#receiveResult(call, callback);
       },
+      ServerSession: (call) => {
+        this.#servers.open(call);
+      },
       Status: (_call, callback) => {
-        callback(null, this.#events.status());
+        answer(callback, () => this.#term().status());
       },
     };
     server.addService(wire.Coordinator.service, handlers);
@@ -116,6 +140,12 @@ export class CoordinatorService {
     this.#sessions.clear();
   }
 
+  /** @throws TrainerError UNAVAILABLE between terms */
+  #term(): ServiceEvents {
+    if (this.#events !== null) return this.#events;
+    throw unavailable('run', this.#pause);
+  }
+
   #openSession(call: SessionCall): void {
     let worker: WorkerIdentity | null = null;
     let isReady = false;
@@ -123,13 +153,13 @@ export class CoordinatorService {
       const session = worker === null ? undefined : this.#sessions.get(worker.workerId);
       if (worker === null || session?.call !== call) return;
       this.#sessions.delete(worker.workerId);
-      if (isReady) this.#events.workerGone(worker, reason);
+      if (isReady) this.#events?.workerGone(worker, reason);
     };
     call.on('data', (message: WorkerMessage__Output) => {
       try {
         if (message.hello) worker = this.#greet(call, message.hello);
-        else if (message.ready && worker !== null) {
-          this.#events.workerReady(worker, message.ready);
+        else if (message.ready && worker !== null && this.#isCurrent(worker, call)) {
+          this.#term().workerReady(worker, message.ready);
           isReady = true;
         }
       } catch (error) {
@@ -148,7 +178,12 @@ export class CoordinatorService {
     });
   }
 
-  #greet(call: SessionCall, hello: Hello__Output): WorkerIdentity {
+  #isCurrent({ workerId }: WorkerIdentity, call: SessionCall): boolean {
+    return this.#sessions.get(workerId)?.call === call;
+  }
+
+  /** Null where there is nothing to do for a worker yet. */
+  #greet(call: SessionCall, hello: Hello__Output): WorkerIdentity | null {
     if (hello.protocolVersion !== PROTOCOL_VERSION) {
       throw protocolViolation(
         `worker ${hello.workerId}: protocol version`,
@@ -156,6 +191,11 @@ export class CoordinatorService {
         hello.protocolVersion,
         'run the same release on every process',
       );
+    }
+    if (this.#events === null) {
+      call.write({ wait: { reason: this.#pause } });
+      call.end();
+      return null;
     }
     const worker = { workerId: hello.workerId, incarnation: hello.incarnation, pid: hello.pid };
     this.#sessions.get(worker.workerId)?.call.end();
@@ -166,7 +206,7 @@ export class CoordinatorService {
 
   async #sendArtifact(call: Parameters<CoordinatorHandlers['FetchArtifact']>[0]): Promise<void> {
     try {
-      await sendAll(call, chunkBytes(this.#events.artifact(call.request.name)));
+      await sendAll(call, chunkBytes(this.#term().artifact(call.request.name)));
     } catch (error) {
       call.destroy(Object.assign(new Error(), toServiceError(error)));
     }
@@ -195,7 +235,7 @@ export class CoordinatorService {
           throw protocolViolation('result', 'a header', 'none', 'the peer sends out of turn');
         }
         const payload = { header, arrays: decodeResult(header, arrays.finish()) };
-        callback(null, { outcome: VERDICTS[this.#events.result(payload)] });
+        callback(null, { outcome: VERDICTS[this.#term().result(payload)] });
       } catch (error) {
         callback(toServiceError(error));
       }

@@ -129,6 +129,8 @@ export type Event =
     }
   | {
       readonly type: 'phaseEntered';
+      /** Generations of leases on this work that were given before; 0 if left out. */
+      readonly generationsGiven?: number;
       readonly phase: Phase;
       readonly epoch: number;
       readonly parameterVersion: number;

@@ -3,7 +3,7 @@
  * else, from leases to the commit, is the same for all. DeepCluster is here, ODC in odc-strategy.ts.
  */
 import type { NamedArrays } from '../src/checkpoint/safetensors.ts';
-import type { MemoryShape } from '../src/rpc/generated/deepcluster/v1/MemoryShape.ts';
+import type { MemoryForm } from '../src/servers/sample-parts.ts';
 import { clusterEpoch, type ClusteringDeps } from './cluster-epoch.ts';
 import { planEpoch, type EpochPlan } from './epoch-plan.ts';
 import type { EpochEnd } from './run-record.ts';
@@ -33,7 +33,7 @@ export interface Strategy {
   /** [images] as they are now, -1 where an image could not be read; empty before the first clustering. */
   readonly pseudoLabels: Int32Array;
   /** Form of the sample memory that the parameter server restores; null without one. */
-  memoryShape(saved: StrategyState): Required<MemoryShape> | null;
+  memoryShape(saved: StrategyState): MemoryForm | null;
   /** Goes on from a checkpoint, once the parameter server has its part. */
   restore(saved: StrategyState, version: number): Promise<void>;
   beginEpoch(epoch: number, version: number): Promise<EpochStart>;

@@ -15,8 +15,9 @@ import type { ParameterLayout } from '../src/ps/layout.ts';
 import type { Order__Output } from '../src/rpc/generated/deepcluster/v1/Order.ts';
 import type { ResultHeader } from '../src/rpc/generated/deepcluster/v1/ResultHeader.ts';
 import type { TrainSlice__Output } from '../src/rpc/generated/deepcluster/v1/TrainSlice.ts';
-import { vectorOf, type ParametersClient } from '../src/rpc/parameters-client.ts';
-import type { SampleMemoryClient } from '../src/rpc/sample-memory-client.ts';
+import { vectorOf } from '../src/rpc/named-vectors.ts';
+import type { ParameterServers } from '../src/servers/parameter-servers.ts';
+import type { MemoryServers } from '../src/servers/memory-servers.ts';
 import type { Logger } from '../src/telemetry/logger.ts';
 import { NO_TRACE, type Trace } from '../src/telemetry/trace.ts';
 import { evaluateNetwork } from './evaluate-network.ts';
@@ -45,14 +46,20 @@ export interface WorkerDeps {
   readonly model: Model;
   readonly clustering: ClusteringKernels;
   readonly coordinator: Pick<CoordinatorClient, 'artifact' | 'submit'>;
-  readonly parameters: Pick<ParametersClient, 'pull' | 'push'>;
-  readonly memory: Pick<SampleMemoryClient, 'fill' | 'rows'>;
+  readonly parameters: Pick<ParameterServers, 'pull' | 'push'>;
+  readonly memory: Pick<MemoryServers, 'fill' | 'rows'>;
   /** Tells the heartbeat that something got done. */
   readonly advance: () => void;
   readonly logger: Logger;
   /** Left out: none is taken. */
   readonly trace?: Trace;
   readonly signal: AbortSignal;
+}
+
+/** An order, and the term that it came in. */
+interface QueuedOrder {
+  readonly order: Order__Output;
+  readonly term: number;
 }
 
 /** The part of a result that the work itself fills, or why it could not be done. */
@@ -70,7 +77,9 @@ export class WorkerLoop {
   /** Held features as k-means has them prepared, for as long as they are held. */
   readonly #prepared = new Map<Float32Array, RowsToCluster>();
   /** Orders that wait; the first is taken next. */
-  readonly #queue: Order__Output[] = [];
+  readonly #queue: QueuedOrder[] = [];
+  /** The coordinator's; what was ordered in an earlier one changes nothing any more. */
+  #term = 0;
   /** Whether the queue is being worked off. */
   #isBusy = false;
   /** What the model has loaded: `version/headEpoch`. */
@@ -95,8 +104,17 @@ export class WorkerLoop {
   /** Takes an order; begins what can be begun, and does the rest in its turn. */
   take(order: Order__Output): void {
     this.#prepare(order);
-    this.#queue.push(order);
+    this.#queue.push({ order, term: this.#term });
     if (!this.#isBusy) void this.#workOff();
+  }
+
+  /** Begins a term: the servers may have gone back to a checkpoint, and what was loaded from them is not theirs any more. */
+  beginTerm(term: number): void {
+    if (term === this.#term) return;
+    this.#term = term;
+    this.#loaded = '';
+    this.#prefetch.forgetTerm();
+    this.#odc?.forget();
   }
 
   /** Forgets the orders of a session that has ended; the features stay. */
@@ -109,21 +127,22 @@ export class WorkerLoop {
   async #workOff(): Promise<void> {
     this.#isBusy = true;
     for (;;) {
-      const order = this.#queue.shift();
-      if (order === undefined || this.#deps.signal.aborted) break;
-      await this.#answer(order);
+      const queued = this.#queue.shift();
+      if (queued === undefined || this.#deps.signal.aborted) break;
+      if (queued.term === this.#term) await this.#answer(queued);
     }
     this.#isBusy = false;
   }
 
-  async #answer(order: Order__Output): Promise<void> {
+  async #answer(queued: QueuedOrder): Promise<void> {
+    const { order } = queued;
     const { coordinator, signal, logger, advance, trace = NO_TRACE } = this.#deps;
     const { leaseId, generation } = order;
     const startedMs = performance.now();
     const times = new OrderTimes(trace);
     this.#times = times;
     const work = times.span(order.work ?? 'order', { epoch: order.epoch }, () =>
-      this.#perform(order),
+      this.#perform(queued),
     );
     const outcome = await work.catch((error: unknown): Outcome => {
       const code = error instanceof TrainerError ? error.code : 'INTERNAL';
@@ -148,7 +167,7 @@ export class WorkerLoop {
     }
   }
 
-  #perform(order: Order__Output): Promise<Outcome> {
+  #perform({ order, term }: QueuedOrder): Promise<Outcome> {
     const { extract, moments, solvePca, project, sampleRows, kmeansStep, assign } = order;
     if (extract) return this.#extract(order, extract);
     if (moments) return this.#moments(order, moments.shard);
@@ -157,8 +176,8 @@ export class WorkerLoop {
     if (sampleRows) return this.#sampleRows(order, sampleRows.shard, sampleRows.rows);
     if (kmeansStep) return this.#kmeansStep(order, kmeansStep.shard, kmeansStep.centroidsArtifact);
     if (assign) return this.#assign(order, assign.shard, assign.centroidsArtifact);
-    if (order.fillMemory) return this.#fillMemory(order, order.fillMemory.shard);
-    if (order.trainSlice) return this.#trainSlice(order, order.trainSlice);
+    if (order.fillMemory) return this.#fillMemory(order, order.fillMemory.shard, term);
+    if (order.trainSlice) return this.#trainSlice(order, order.trainSlice, term);
     if (order.evaluate) return this.#evaluate(order, order.evaluate.network === 'random');
     return Promise.reject(
       new TrainerError('PROTOCOL_VIOLATION', `order ${order.leaseId} holds no work known here`),
@@ -309,13 +328,18 @@ export class WorkerLoop {
   }
 
   /** ODC: the unit rows of a data shard go to the sample memory, straight from here. */
-  async #fillMemory(order: Order__Output, shard: number): Promise<Outcome> {
+  async #fillMemory(order: Order__Output, shard: number, term: number): Promise<Outcome> {
+    this.#requireTerm(term);
     const resident = residentShard(this.#held, shard, order.epoch, true);
     await this.#odc?.fill(order, resident);
     return { header: { samples: resident.ids.length } };
   }
 
-  async #trainSlice(order: Order__Output, slice: TrainSlice__Output): Promise<Outcome> {
+  async #trainSlice(
+    order: Order__Output,
+    slice: TrainSlice__Output,
+    term: number,
+  ): Promise<Outcome> {
     const { config, model, parameters, identity, signal } = this.#deps;
     const { step, samples } = slice;
     if (!samples) throw new TrainerError('PROTOCOL_VIOLATION', 'train slice without samples');
@@ -355,14 +379,15 @@ export class WorkerLoop {
       statistics,
       ...(memory ? { memory } : {}),
     };
+    this.#requireTerm(term);
     const reply = await times.span('push', {}, () => parameters.push(push, signal));
-    if (reply.outcome === 'FENCED' || reply.outcome === 'STALE') {
+    if (reply.outcome === 'fenced' || reply.outcome === 'stale') {
       throw new TrainerError(
         'GENERATION_FENCED',
-        `push of step ${step}, slice ${slice.slice}: ${reply.outcome.toLowerCase()}; version ${reply.version} is current`,
+        `push of step ${step}, slice ${slice.slice}: ${reply.outcome}; version ${reply.version} is current`,
       );
     }
-    const repeatedPush = reply.outcome === 'DUPLICATE';
+    const repeatedPush = reply.outcome === 'duplicate';
     return {
       header: { samples: targets.length, lossSum, unreadable: views.unreadable, repeatedPush },
     };
@@ -387,6 +412,15 @@ export class WorkerLoop {
       times: this.#times,
     });
     return { arrays: { scores: { data: scores, shape: [scores.length] } } };
+  }
+
+  /** @throws TrainerError GENERATION_FENCED for what was ordered in a term that is over */
+  #requireTerm(term: number): void {
+    if (term === this.#term) return;
+    throw new TrainerError(
+      'GENERATION_FENCED',
+      `ordered in term ${term} of the coordinator, which is over; ${this.#term} is current`,
+    );
   }
 
   /** The epoch whose clustering the head is of: ODC clusters once. */

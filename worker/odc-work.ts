@@ -3,29 +3,23 @@
  * out with the gradient. Sources: Zhan et al., CVPR 2020 (arXiv:2006.10645), section 3.2; spec of ODC, section 6.
  * Shapes: n samples of a slice, d columns, K classes.
  */
-import { decodeSafetensors, encodeSafetensors } from '../src/checkpoint/safetensors.ts';
 import type { NamedArrays } from '../src/checkpoint/safetensors.ts';
-import {
-  centroidsArtifact,
-  deltaFromBundle,
-  rowsFromBundle,
-  rowsToBundle,
-  sliceToBundle,
-} from '../src/clustering/odc-bundles.ts';
+import { centroidsArtifact, deltaFromBundle } from '../src/clustering/odc-bundles.ts';
 import { applyCentroidDelta, type CentroidDelta } from '../src/clustering/odc-centroid-memory.ts';
 import { mixAndAssign } from '../src/clustering/odc-mixing.ts';
 import type { RunConfig } from '../src/config/schema.ts';
 import { TrainerError, protocolViolation } from '../src/errors.ts';
 import type { Order__Output } from '../src/rpc/generated/deepcluster/v1/Order.ts';
 import type { TrainSlice__Output } from '../src/rpc/generated/deepcluster/v1/TrainSlice.ts';
-import type { SampleMemoryClient } from '../src/rpc/sample-memory-client.ts';
+import type { MemoryServers } from '../src/servers/memory-servers.ts';
+import type { MovedRows } from '../src/servers/sample-parts.ts';
 import type { ResidentShard } from './state.ts';
 
 export interface OdcWorkDeps {
   readonly config: RunConfig;
   /** d */
   readonly featureDim: number;
-  readonly memory: Pick<SampleMemoryClient, 'fill' | 'rows'>;
+  readonly memory: Pick<MemoryServers, 'fill' | 'rows'>;
   /** Fetches an artifact, or answers with what is being fetched already. */
   readonly artifact: (name: string) => Promise<NamedArrays>;
   readonly signal: AbortSignal;
@@ -39,8 +33,8 @@ export class OdcWork {
   /** [K, d] as published in #version; zeros, and -1, before the first. */
   readonly #centroids: Float32Array;
   #version = -1;
-  /** By lease, oldest first: bundles of rows. */
-  readonly #rows = new Map<string, Promise<Uint8Array>>();
+  /** By lease, oldest first: memory rows of the slice [n, d]. */
+  readonly #rows = new Map<string, Promise<Float32Array>>();
 
   constructor(deps: OdcWorkDeps) {
     this.#deps = deps;
@@ -50,7 +44,7 @@ export class OdcWork {
   /** Begins the downloads that a slice needs. */
   prepare(order: Order__Output, { samples, centroidVersion }: TrainSlice__Output): void {
     if (!samples) return;
-    this.#rowsFor(order, samples.ids).catch(() => undefined);
+    this.#rowsFor(order, Int32Array.from(samples.ids)).catch(() => undefined);
     if (centroidVersion === this.#version) return;
     this.#deps.artifact(centroidsArtifact(this.#version, centroidVersion)).catch(() => undefined);
   }
@@ -65,25 +59,25 @@ export class OdcWork {
    * Mixes the slice's features into its memory rows and assigns them anew.
    * @param used places of the samples that could be read
    * @param features [n, d] of these, as the training pass made them
-   * @returns the bundle to push
+   * @returns what is pushed with the gradient
    */
   async mix(
     order: Order__Output,
     { samples, centroidVersion }: TrainSlice__Output,
     used: ArrayLike<number>,
     features: Float32Array,
-  ): Promise<Uint8Array> {
+  ): Promise<MovedRows> {
     const { config, featureDim: dim } = this.#deps;
     const { k: classes } = config.clustering;
     const { momentum, metric } = config.odc;
-    const bytes = await this.#rowsFor(order, samples?.ids ?? []);
+    const ids = Int32Array.from(samples?.ids ?? []);
+    const rows = await this.#rowsFor(order, ids);
     this.#rows.delete(order.leaseId);
-    const all = rowsFromBundle(decodeSafetensors(bytes, ROWS).arrays);
-    const kept = pick(all, used, dim);
+    const kept = pick({ ids, rows }, used, dim);
     await this.#bringCentroidsTo(centroidVersion);
     const centroids = { values: this.#centroids, classes, dim };
     const mixed = mixAndAssign(kept.rows, features, centroids, momentum, metric);
-    return encodeSafetensors(sliceToBundle({ ids: kept.ids, ...mixed }));
+    return { ids: kept.ids, ...mixed };
   }
 
   /** Sends the unit rows of a data shard to the sample memory. @throws TrainerError GENERATION_FENCED */
@@ -91,16 +85,15 @@ export class OdcWork {
     const { memory, signal } = this.#deps;
     const { shard, ids, features: rows } = resident;
     if (ids.length === 0) return;
-    const bundle = encodeSafetensors(rowsToBundle({ ids, rows }));
-    const { outcome } = await memory.fill(shard, generation, bundle, signal);
-    if (outcome !== 'FENCED') return;
+    const outcome = await memory.fill(shard, generation, { ids, rows }, signal);
+    if (outcome !== 'fenced') return;
     throw new TrainerError(
       'GENERATION_FENCED',
       `memory rows of data shard ${shard}: another worker's were taken`,
     );
   }
 
-  #rowsFor({ leaseId, parameterVersion }: Order__Output, ids: number[]): Promise<Uint8Array> {
+  #rowsFor({ leaseId, parameterVersion }: Order__Output, ids: Int32Array): Promise<Float32Array> {
     const known = this.#rows.get(leaseId);
     if (known !== undefined) return known;
     const rows = this.#deps.memory.rows(parameterVersion, ids, this.#deps.signal);
@@ -141,8 +134,6 @@ export class OdcWork {
     );
   }
 }
-
-const ROWS = { what: 'memory rows', code: 'PROTOCOL_VIOLATION' } as const;
 
 /** Some of the rows, by their places. */
 function pick(

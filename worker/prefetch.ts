@@ -5,7 +5,8 @@
 import type { NamedArrays } from '../src/checkpoint/safetensors.ts';
 import type { ImageLoader, LoadedViews } from '../src/data/loader.ts';
 import type { Samples__Output } from '../src/rpc/generated/deepcluster/v1/Samples.ts';
-import type { NamedVectors, ParametersClient } from '../src/rpc/parameters-client.ts';
+import type { NamedVectors } from '../src/rpc/named-vectors.ts';
+import type { ParameterServers } from '../src/servers/parameter-servers.ts';
 import { traceNowUs, type Trace } from '../src/telemetry/trace.ts';
 import { CentreBatches, idRange } from './image-batches.ts';
 import type { CoordinatorClient } from './service.ts';
@@ -14,7 +15,7 @@ export interface PrefetchDeps {
   /** Of views [px]. */
   readonly imageSize: number;
   readonly coordinator: Pick<CoordinatorClient, 'artifact'>;
-  readonly parameters: Pick<ParametersClient, 'pull'>;
+  readonly parameters: Pick<ParameterServers, 'pull'>;
   readonly loader: ImageLoader;
   readonly trace?: Trace;
   readonly signal: AbortSignal;
@@ -100,6 +101,12 @@ export class Prefetch {
   /** Lets go of the data shards that were begun: their leases belong to others now. */
   releaseShards(): void {
     this.#shards.clear();
+  }
+
+  /** Lets go of what belongs to a term that is over: parameters and artifacts of its names may be others now. */
+  forgetTerm(): void {
+    this.#pulls.clear();
+    this.#artifacts.clear();
   }
 
   #batchesOf({ begin, end }: ShardRange): CentreBatches {

@@ -27,7 +27,7 @@ export interface WorkerIdentity {
   readonly incarnation: string;
 }
 
-/** How a session ended: `stopped` by the coordinator's word, or `broken` with the connection. */
+/** How a session ended: `stopped` by the coordinator's word, or `broken` with the connection, or not begun yet. */
 export type SessionEnd =
   | { readonly kind: 'stopped'; readonly reason: string; readonly exitCode: number }
   | { readonly kind: 'refused'; readonly reason: string; readonly exitCode: number }
@@ -36,6 +36,8 @@ export type SessionEnd =
 export interface SessionHandlers {
   /** Prepares for the run; what it resolves with is sent as Ready. */
   readonly welcomed: (welcome: Welcome__Output) => Promise<Ready>;
+  /** The coordinator is there and has no use for workers yet; the session ends, to be tried again. */
+  readonly waiting: (reason: string) => void;
   readonly ordered: (order: Order__Output) => void;
 }
 
@@ -122,8 +124,8 @@ export class CoordinatorClient {
     );
   }
 
-  /** The parameter server as seen from here: one that listens everywhere is on the coordinator's host. */
-  parameterAddress(announced: string): string {
+  /** A parameter server's address: one that listens everywhere is on the coordinator's host. */
+  addressSeenFromHere(announced: string): string {
     const host = hostOf(announced);
     const port = announced.slice(announced.lastIndexOf(':') + 1);
     const isEverywhere = host === '0.0.0.0' || host === '::';
@@ -149,6 +151,8 @@ export class CoordinatorClient {
       }, fail);
     } else if (message.order) {
       handlers.ordered(message.order);
+    } else if (message.wait) {
+      handlers.waiting(message.wait.reason);
     } else if (message.refused) {
       finish({ kind: 'refused', ...message.refused });
     } else if (message.stop) {

@@ -14,12 +14,11 @@ import { layoutHash, type ParameterLayout } from '../src/ps/layout.ts';
 import { pause } from '../src/rpc/calls.ts';
 import type { Ready } from '../src/rpc/generated/deepcluster/v1/Ready.ts';
 import type { Welcome__Output } from '../src/rpc/generated/deepcluster/v1/Welcome.ts';
-import { ParametersClient } from '../src/rpc/parameters-client.ts';
-import { SampleMemoryClient } from '../src/rpc/sample-memory-client.ts';
 import type { Logger } from '../src/telemetry/logger.ts';
 import { NO_TRACE, type Trace } from '../src/telemetry/trace.ts';
 import { startHeartbeat } from './heartbeat-thread.ts';
 import { WorkerLoop } from './loop.ts';
+import { ServerAccess } from './server-access.ts';
 import { CoordinatorClient, sessionError, type WorkerIdentity } from './service.ts';
 
 export interface WorkerOptions {
@@ -65,6 +64,8 @@ const RECONNECT_PAUSE_MS = 250;
 interface Prepared {
   readonly loop: WorkerLoop;
   readonly ready: Ready;
+  /** Goes on with the servers, and in the term, that a welcome names. */
+  readonly begin: (welcome: Welcome__Output) => void;
   readonly close: () => Promise<void>;
 }
 
@@ -88,8 +89,13 @@ export async function workThroughSessions(
           welcomed: async (welcome) => {
             cutOffMs = null;
             prepared ??= prepare(options, startCompute, identity, client, welcome);
-            const { ready, loop } = await prepared;
+            const { ready, loop, begin } = await prepared;
+            begin(welcome);
             return { ...ready, holdings: holdingsOf(loop) };
+          },
+          waiting: (reason) => {
+            cutOffMs = null;
+            logger.debug('session.waiting', { reason });
           },
           ordered: (order) => {
             void prepared?.then(({ loop }) => {
@@ -135,9 +141,7 @@ async function prepare(
   const compute = await startCompute(config, logger);
   const { layout, featureDim, featureName, representationDim, model } = compute;
   const hash = layoutHash(layout);
-  const server = client.parameterAddress(welcome.parameterServer);
-  const parameters = new ParametersClient(server, hash);
-  const memory = new SampleMemoryClient(server, hash);
+  const servers = new ServerAccess(layout, featureDim);
   const heartbeat = startHeartbeat(
     { coordinator: options.coordinator, ...identity, intervalMs: welcome.heartbeatMs },
     (reason) => {
@@ -167,8 +171,8 @@ async function prepare(
     model,
     clustering: compute.clustering ?? FLOAT64_KERNELS,
     coordinator: client,
-    parameters,
-    memory,
+    parameters: servers,
+    memory: servers,
     advance: () => {
       heartbeat.advance();
     },
@@ -177,6 +181,13 @@ async function prepare(
   });
   return {
     loop,
+    begin: ({ parameterServers, term }) => {
+      servers.connect(
+        parameterServers.map((announced) => client.addressSeenFromHere(announced)),
+        term,
+      );
+      loop.beginTerm(term);
+    },
     ready: {
       dataDigest: source.digest,
       imageCount: source.count,
@@ -190,8 +201,7 @@ async function prepare(
     close: async () => {
       await heartbeat.stop();
       loader.close();
-      parameters.close();
-      memory.close();
+      servers.close();
       model.dispose();
     },
   };

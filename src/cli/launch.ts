@@ -141,19 +141,26 @@ function planLaunch(
   const workers = isCounted ? config.cluster.workers : usable.gpus.length;
   const logs = join(out, 'logs');
   mkdirSync(logs, { recursive: true });
+  const { servers } = config.cluster;
+  const noGpu = { ...env, CUDA_VISIBLE_DEVICES: '' };
   return {
-    coordinator: {
+    coordinator: (earlier) => ({
       id: 'coordinator',
       command: [
-        ...[...program, 'coordinator', '--listen', '127.0.0.1:0', '--out', out, ...logFlags],
-        ...(isResumed ? ['--resume'] : []),
+        ...[...program, 'coordinator', '--listen', earlier ?? '127.0.0.1:0'],
+        ...['--out', out, ...logFlags],
+        ...(earlier !== null ? ['--resume-or-begin'] : isResumed ? ['--resume'] : []),
         ...configFlags(sources),
         ...['--workers', String(workers)],
       ],
-      env: { ...env, CUDA_VISIBLE_DEVICES: '' },
-    },
-    workers: (address) =>
-      Array.from({ length: workers }, (_, index) => {
+      env: noGpu,
+    }),
+    others: (address) => [
+      ...Array.from({ length: servers }, (_, part) => {
+        const flags = ['--coordinator', address, '--shard', String(part), ...logFlags];
+        return { id: `server-${part}`, command: [...program, 'server', ...flags], env: noGpu };
+      }),
+      ...Array.from({ length: workers }, (_, index) => {
         const id = `worker-${index}`;
         const traceFlags = isTraced ? ['--trace', join(out, 'trace', `${id}.json`)] : [];
         const flags = ['--coordinator', address, '--worker-id', id, ...logFlags, ...traceFlags];
@@ -163,6 +170,7 @@ function planLaunch(
           env: { ...env, ...workerShare(index, workers, usable, env) },
         };
       }),
+    ],
     maxRestarts: config.cluster.maxRestarts,
     logs,
     remedy: () =>

@@ -1,6 +1,6 @@
 /**
- * Keeps a run's processes on one machine: starts the coordinator, then the workers at its address, restarts workers that
- * die, and leaves none behind. The run is over when the coordinator is; a worker that no retry will mend ends it.
+ * Keeps a run's processes on one machine: starts the coordinator, then parameter servers and workers at its address, restarts
+ * what dies, and leaves none behind. The run is over when the coordinator says so; what no retry will mend ends it.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { EXIT, unavailable } from '../errors.ts';
@@ -16,10 +16,11 @@ import {
 import { ProcessFailure } from './failure.ts';
 
 export interface LaunchPlan {
-  readonly coordinator: ProcessSpec;
-  /** The workers, given the coordinator's address. */
-  readonly workers: (address: string) => readonly ProcessSpec[];
-  /** Restarts allowed for each worker. */
+  /** @param earlier address of a coordinator that died, which this one takes over; null for the first */
+  readonly coordinator: (earlier: string | null) => ProcessSpec;
+  /** Workers and parameter servers, given the coordinator's address. */
+  readonly others: (address: string) => readonly ProcessSpec[];
+  /** Restarts allowed for each process. */
   readonly maxRestarts: number;
   /** An existing folder for `<id>.log` files. */
   readonly logs: string;
@@ -29,7 +30,7 @@ export interface LaunchPlan {
 }
 
 export interface LaunchTimes {
-  /** Before the first restart of a worker; doubles with each, up to the longest. */
+  /** Before the first restart of a process; doubles with each, up to the longest. */
   readonly backoffMs: number;
   readonly longestBackoffMs: number;
   /** For the coordinator to take its checkpoint after it was asked to stop. */
@@ -77,6 +78,7 @@ export async function superviseRun(
   const listening = new Promise<string>((resolve) => {
     announce = resolve;
   });
+  let coordinator: RunningProcess | null = null;
 
   const killAll = (): void => {
     for (const child of running) child.kill('SIGKILL');
@@ -88,13 +90,17 @@ export async function superviseRun(
     if (signals.kill.aborted) child.kill('SIGKILL');
     return child;
   };
-  const coordinator = start(plan.coordinator, (id: string, notice: Notice) => {
-    if (notice.type === 'listening') announce(notice.address);
-    if (notice.type === 'finished') summary = notice.summary;
-    hooks.onNotice(id, notice);
-  });
+  const startCoordinator = (earlier: string | null): RunningProcess => {
+    coordinator = start(plan.coordinator(earlier), (id: string, notice: Notice) => {
+      if (notice.type === 'listening') announce(notice.address);
+      if (notice.type === 'finished') summary = notice.summary;
+      hooks.onNotice(id, notice);
+    });
+    return coordinator;
+  };
   const stopCoordinator = (): void => {
     ending.abort();
+    if (coordinator === null) return;
     coordinator.kill('SIGTERM');
     void endWithin(coordinator, times.stopMs);
   };
@@ -103,26 +109,21 @@ export async function superviseRun(
     failure = error;
     stopCoordinator();
   };
+  const deps = { start, fail, onRemark: hooks.onRemark, plan, times, ending: ending.signal };
 
   process.on('exit', killAll); // the launcher's own crash
   signals.stop.addEventListener('abort', stopCoordinator);
   signals.kill.addEventListener('abort', killAll);
-  if (signals.stop.aborted) stopCoordinator();
   try {
-    const address = await Promise.race([listening, coordinator.exited.then(() => null)]);
-    const keepers = (address === null ? [] : plan.workers(address)).map((spec) =>
-      keepWorker(spec, {
-        start,
-        fail,
-        onRemark: hooks.onRemark,
-        plan,
-        times,
-        ending: ending.signal,
-      }),
+    const over = keepCoordinator(startCoordinator, listening, deps);
+    if (signals.stop.aborted) stopCoordinator();
+    const address = await Promise.race([listening, over.then(() => null)]);
+    const keepers = (address === null ? [] : plan.others(address)).map((spec) =>
+      keepProcess(spec, deps),
     );
-    const exit = await coordinator.exited;
+    const exit = await over;
     ending.abort();
-    await endWorkers(running, exit.code === EXIT.done, times.leaveMs);
+    await endOthers(running, exit.code === EXIT.done, times.leaveMs);
     await Promise.all(keepers);
     return outcomeOf(exit, summary, failure, signals, plan);
   } finally {
@@ -142,46 +143,83 @@ interface KeeperDeps {
   readonly ending: AbortSignal;
 }
 
-/** Keeps one worker running until the run ends; resolves when its last process has ended. */
-async function keepWorker(spec: ProcessSpec, deps: KeeperDeps): Promise<void> {
+/**
+ * Keeps a coordinator running until it says how the run ended: done, invalid, or failed in a way that it can name. One that
+ * was killed, or asks for another try, is started again at its address, and goes on from the newest checkpoint.
+ * @returns the last one's end
+ */
+async function keepCoordinator(
+  startCoordinator: (earlier: string | null) => RunningProcess,
+  listening: Promise<string>,
+  deps: KeeperDeps,
+): Promise<ProcessExit> {
+  let earlier: string | null = null;
+  for (let restarts = 0; ; restarts++) {
+    const { exited } = startCoordinator(earlier);
+    earlier = await Promise.race([listening, exited.then(() => null)]);
+    const exit = await exited;
+    const isNamed = exit.message !== null && exit.code !== EXIT.retry;
+    const isFinal = exit.code === EXIT.done || exit.code === EXIT.invalid || isNamed;
+    // One that never listened cannot even begin: another try would not either.
+    if (deps.ending.aborted || isFinal || earlier === null) return exit;
+    if (restarts === deps.plan.maxRestarts) return exit;
+    await pauseBeforeRestart('coordinator', exit, restarts, deps);
+  }
+}
+
+async function pauseBeforeRestart(
+  id: string,
+  exit: ProcessExit,
+  restarts: number,
+  { onRemark, plan, times, ending }: KeeperDeps,
+): Promise<void> {
+  onRemark(`${id} ended by ${storyOf(exit)}; restart ${restarts + 1} of ${plan.maxRestarts}`);
+  const backoffMs = Math.min(times.longestBackoffMs, times.backoffMs * 2 ** restarts);
+  await delay(backoffMs, undefined, { signal: ending }).catch(() => undefined);
+}
+
+function storyOf(exit: ProcessExit): string {
+  return `${describeExit(exit)}${exit.message === null ? '' : `: ${exit.message}`}`;
+}
+
+/** Keeps a worker or server running until the run ends; resolves when its last process has ended. */
+async function keepProcess(spec: ProcessSpec, deps: KeeperDeps): Promise<void> {
   const { maxRestarts } = deps.plan;
   const isEnding = (): boolean => deps.ending.aborted;
   for (let restarts = 0; !isEnding(); restarts++) {
     const exit = await deps.start(spec).exited;
-    // A worker leaves with 0 when the coordinator told it that the run is over.
+    // A process leaves with 0 when the coordinator told it that the run is over.
     if (isEnding() || exit.code === EXIT.done) return;
-    const reason = `${describeExit(exit)}${exit.message === null ? '' : `: ${exit.message}`}`;
     if (exit.code === EXIT.invalid) {
-      deps.fail(new ProcessFailure(exit.message ?? `${spec.id} ended by ${reason}`, EXIT.invalid));
+      const story = exit.message ?? `${spec.id} ended by ${storyOf(exit)}`;
+      deps.fail(new ProcessFailure(story, EXIT.invalid));
       return;
     }
     if (restarts === maxRestarts) {
-      const story = `${spec.id} ended ${restarts + 1} times, the last by ${reason}`;
+      const story = `${spec.id} ended ${restarts + 1} times, the last by ${storyOf(exit)}`;
       const remedy = `see ${deps.plan.logs}/${spec.id}.log; ${deps.plan.remedy()}`;
       deps.fail(new ProcessFailure(`${story}; ${remedy}`, EXIT.failed));
       return;
     }
-    deps.onRemark(`${spec.id} ended by ${reason}; restart ${restarts + 1} of ${maxRestarts}`);
-    const backoffMs = Math.min(deps.times.longestBackoffMs, deps.times.backoffMs * 2 ** restarts);
-    await delay(backoffMs, undefined, { signal: deps.ending }).catch(() => undefined);
+    await pauseBeforeRestart(spec.id, exit, restarts, deps);
   }
 }
 
-/** Time for workers that the coordinator has told of the end [ms]. */
+/** Time for processes that the coordinator has told of the end [ms]. */
 const TOLD_LEAVE_MS = 1_500;
 
 /** Waits until all have ended: by themselves where the run is done, asked to, or killed. */
-async function endWorkers(
+async function endOthers(
   running: ReadonlySet<RunningProcess>,
   isDone: boolean,
   leaveMs: number,
 ): Promise<void> {
   await Promise.all(
-    [...running].map(async (worker) => {
-      // Told of the end, a worker leaves at once; one that was just starting again would look for the coordinator.
-      if (isDone && (await hasEndedWithin(worker, Math.min(leaveMs, TOLD_LEAVE_MS)))) return;
-      worker.kill('SIGTERM');
-      await endWithin(worker, leaveMs);
+    [...running].map(async (child) => {
+      // Told of the end, a process leaves at once; one that was just starting again would look for the coordinator.
+      if (isDone && (await hasEndedWithin(child, Math.min(leaveMs, TOLD_LEAVE_MS)))) return;
+      child.kill('SIGTERM');
+      await endWithin(child, leaveMs);
     }),
   );
 }

@@ -15,6 +15,7 @@ import { addDoctorCommand } from './doctor.ts';
 import { ProcessFailure } from './failure.ts';
 import { addLaunchCommand } from './launch.ts';
 import type { Terminal } from './terminal.ts';
+import { addServerCommand } from './server.ts';
 import { addStatusCommand } from './status.ts';
 import { addWorkerCommand } from './worker.ts';
 
@@ -62,6 +63,7 @@ function buildProgram(terminal: Terminal, report: (text: string) => void): Comma
   addDemoCommand(program, terminal);
   addLaunchCommand(program, terminal);
   addCoordinatorCommand(program, terminal);
+  addServerCommand(program);
   addWorkerCommand(program);
   addStatusCommand(program, terminal);
   addDataCommand(program, terminal);

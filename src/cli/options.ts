@@ -10,6 +10,7 @@ export interface ConfigOptions {
   readonly data?: string;
   readonly engine?: string;
   readonly workers?: number;
+  readonly servers?: number;
   readonly set: readonly TextSetting[];
 }
 
@@ -21,6 +22,7 @@ export function addConfigOptions(command: Command): Command {
     .option('--data <source>', 'images: a folder or a list file (data.source)')
     .addOption(engineOption('tensor engine (cluster.engine)'))
     .option('--workers <n>', 'workers to start (cluster.workers)', positiveInteger)
+    .option('--servers <n>', 'parameter server processes (cluster.servers)', wholeNumber)
     .addOption(setOption());
 }
 
@@ -47,6 +49,7 @@ export function configSourcesOf(options: ConfigOptions): Omit<ConfigSources, 'en
   add('data.source', options.data, '--data');
   add('cluster.engine', options.engine, '--engine');
   add('cluster.workers', options.workers, '--workers');
+  add('cluster.servers', options.servers, '--servers');
   return {
     ...(options.config === undefined ? {} : { file: options.config }),
     ...(options.preset === undefined ? {} : { preset: options.preset }),

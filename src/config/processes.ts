@@ -4,6 +4,8 @@ import { z } from 'zod';
 export const clusterConfigSchema = z.strictObject({
   /** Workers that `launch` starts. */
   workers: z.int().min(1).max(1024).default(1),
+  /** Parameter servers as processes of their own, which share the parameters between them; 0: one inside the coordinator. */
+  servers: z.int().min(0).max(256).default(0),
   /** Workers that must be ready before the run begins or goes on. */
   minWorkers: z.int().min(1).max(1024).default(1),
   /** `auto` takes the fastest engine that loads and says which; a named one that cannot load is an error. */

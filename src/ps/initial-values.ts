@@ -5,13 +5,13 @@
  */
 import { seededRng } from '../math/rng.ts';
 import { bodyCount } from './layout.ts';
-import type { InitialRule, ParameterLayout, StatisticSpec } from './layout.ts';
+import type { ParameterLayout, StatisticSpec } from './layout.ts';
 
 /** @returns [P], body and head, as the network is before its first clustering */
 export function initialParameters(layout: ParameterLayout, seed: number): Float32Array {
   const parameters = new Float32Array(layout.parameterCount);
   for (const variable of layout.variables) {
-    fill(slot(parameters, variable), variable.initial, [seed, 'init', variable.name]);
+    fill(slot(parameters, variable), variable, [seed, 'init', variable.name]);
   }
   return parameters;
 }
@@ -20,7 +20,7 @@ export function initialParameters(layout: ParameterLayout, seed: number): Float3
 export function initialStatistics(layout: ParameterLayout): Float32Array {
   const statistics = new Float32Array(layout.statisticCount);
   for (const statistic of layout.statistics) {
-    fill(slot(statistics, statistic), statistic.initial, ['init', statistic.name]);
+    fill(slot(statistics, statistic), statistic, ['init', statistic.name]);
   }
   return statistics;
 }
@@ -36,7 +36,7 @@ export function initialHead(layout: ParameterLayout, seed: number, epoch: number
     if (variable.group !== 'head') continue;
     const { offset, size } = variable;
     const values = head.subarray(offset - start, offset - start + size);
-    fill(values, variable.initial, [seed, 'init', variable.name, epoch]);
+    fill(values, variable, [seed, 'init', variable.name, epoch]);
   }
   return head;
 }
@@ -45,14 +45,20 @@ function slot(values: Float32Array, { offset, size }: StatisticSpec): Float32Arr
   return values.subarray(offset, offset + size);
 }
 
-function fill(values: Float32Array, rule: InitialRule, seed: readonly (string | number)[]): void {
-  switch (rule.kind) {
+/** The values of a variable, or of the piece of it that the part of the layout has. */
+function fill(
+  values: Float32Array,
+  { initial, skipped = 0 }: StatisticSpec,
+  seed: readonly (string | number)[],
+): void {
+  switch (initial.kind) {
     case 'constant':
-      values.fill(rule.value);
+      values.fill(initial.value);
       return;
     case 'normal': {
       const rng = seededRng(...seed);
-      for (let i = 0; i < values.length; i += 1) values[i] = rng.normal() * rule.std;
+      for (let i = 0; i < skipped; i += 1) rng.normal();
+      for (let i = 0; i < values.length; i += 1) values[i] = rng.normal() * initial.std;
     }
   }
 }

@@ -26,6 +26,8 @@ export interface VariableSpec {
   readonly offset: number;
   /** Elements. */
   readonly size: number;
+  /** In the layout of a part: elements of the variable that lie before this piece, on other servers. */
+  readonly skipped?: number;
 }
 
 export interface StatisticSpec {
@@ -38,6 +40,7 @@ export interface StatisticSpec {
   /** First element in the flat statistics vector [S]. */
   readonly offset: number;
   readonly size: number;
+  readonly skipped?: number;
 }
 
 export interface ParameterLayout {

@@ -89,6 +89,9 @@ export function initialState(layout: ParameterLayout, seed: number): StoreState 
   };
 }
 
+/** Generations of one slice that wait at most: leases on it that are alive at a time, and some that are not. */
+const CANDIDATES = 4;
+
 export class ParameterStore {
   readonly #layout: ParameterLayout;
   readonly #training: TrainingConfig;
@@ -111,9 +114,9 @@ export class ParameterStore {
   #momentum = new LentVector(new Float32Array(0));
   /** [S], replaced, never written. */
   #statistics: Float32Array = new Float32Array(0);
-  /** By slice: the one push that a commit may use. All are based on #version, of #step, and finite. */
-  readonly #staged = new Map<number, SlicePush>();
-  /** By slice of #step: the lowest generation that is not fenced; at least that of the staged push. */
+  /** By slice, then by generation: pushes that a commit may name. All are based on #version, of #step, and finite. */
+  readonly #staged = new Map<number, Map<number, SlicePush>>();
+  /** By slice of #step: the lowest generation that is not fenced. */
   readonly #fence = new Map<number, number>();
   /** Generation by slice of step #step - 1, to know a late retry; empty after a restore. */
   #committed: ReadonlyMap<number, number> = new Map();
@@ -154,7 +157,8 @@ export class ParameterStore {
   }
 
   /**
-   * Keeps a push until the step is committed. A later generation of the slice replaces an earlier one.
+   * Keeps a push until the step is committed. Several generations of a slice may wait side by side, since a straggler's slice
+   * is given to a second worker: which of them counts is the commit's to say. The newest few are kept.
    * @throws TrainerError SHAPE_MISMATCH, NON_FINITE, PROTOCOL_VIOLATION; the state is then unchanged
    */
   stage(push: SlicePush): PushOutcome {
@@ -163,14 +167,26 @@ export class ParameterStore {
     const isCommitted = step === this.#step - 1 && this.#committed.get(slice) === generation;
     if (isCommitted) return { kind: 'duplicate' };
     if (step !== this.#step) return { kind: 'stale', version: this.#version };
-    if (this.#staged.get(slice)?.generation === generation) return { kind: 'duplicate' };
+    const candidates = this.#staged.get(slice) ?? new Map<number, SlicePush>();
+    if (candidates.has(generation)) return { kind: 'duplicate' };
     const currentGeneration = this.#fence.get(slice) ?? 0;
     if (generation < currentGeneration) return { kind: 'fenced', currentGeneration };
     if (push.basedOn !== this.#version) return { kind: 'stale', version: this.#version };
     this.#requireFinite(push);
-    this.#staged.set(slice, push);
-    this.#fence.set(slice, generation);
+    candidates.set(generation, push);
+    if (candidates.size > CANDIDATES) candidates.delete(Math.min(...candidates.keys()));
+    this.#staged.set(slice, candidates);
     return { kind: 'staged' };
+  }
+
+  /**
+   * Which of these slices a commit could not apply; none when the step may be committed here, or has been.
+   * @throws TrainerError PROTOCOL_VIOLATION for a step not yet due
+   */
+  missing(step: number, slices: readonly CommittedSlice[]): number[] {
+    if (step < this.#step) return [];
+    this.#requireDue(step);
+    return this.#missing(generationsBySlice(step, slices));
   }
 
   /**
@@ -183,19 +199,12 @@ export class ParameterStore {
     requireFactor(step, learningRateFactor);
     const generations = generationsBySlice(step, slices);
     if (step < this.#step) return this.#repeatedCommit(step, generations);
-    if (step > this.#step) {
-      throw protocolViolation(
-        'commit',
-        `step ${this.#step}`,
-        `step ${step}`,
-        'restore the parameter server from the checkpoint that the run resumes from',
-      );
-    }
-    const missing = [...generations].filter(
-      ([slice, generation]) => this.#staged.get(slice)?.generation !== generation,
+    this.#requireDue(step);
+    const missing = this.#missing(generations);
+    if (missing.length > 0) return { kind: 'missing', slices: missing };
+    const pushes = [...generations].map(([slice, generation]) =>
+      this.#staged.get(slice)!.get(generation)!,
     );
-    if (missing.length > 0) return { kind: 'missing', slices: missing.map(([slice]) => slice) };
-    const pushes = [...generations.keys()].map((slice) => this.#staged.get(slice)!);
     this.#apply(
       pushes.filter(({ samples }) => samples > 0),
       learningRateFactor,
@@ -219,8 +228,8 @@ export class ParameterStore {
     if (to !== from) to.set(from.subarray(0, this.#body));
     to.set(initialHead(this.#layout, this.#seed, epoch), this.#body);
     this.#headEpoch = epoch;
-    for (const { slice, generation } of this.#staged.values()) {
-      this.#fence.set(slice, generation + 1);
+    for (const [slice, candidates] of this.#staged) {
+      this.#fence.set(slice, Math.max(...candidates.keys()) + 1);
     }
     this.#staged.clear();
     return { kind: 'applied', version: this.#version };
@@ -263,6 +272,22 @@ export class ParameterStore {
     this.#staged.clear();
     this.#fence.clear();
     this.#committed = new Map();
+  }
+
+  #requireDue(step: number): void {
+    if (step <= this.#step) return;
+    throw protocolViolation(
+      'commit',
+      `step ${this.#step}`,
+      `step ${step}`,
+      'restore the parameter server from the checkpoint that the run resumes from',
+    );
+  }
+
+  #missing(generations: ReadonlyMap<number, number>): number[] {
+    return [...generations]
+      .filter(([slice, generation]) => this.#staged.get(slice)?.has(generation) !== true)
+      .map(([slice]) => slice);
   }
 
   /** An applied step stays as it was applied; which slices the steps before the last one had is forgotten. */

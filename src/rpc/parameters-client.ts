@@ -1,20 +1,21 @@
 /**
- * Client of a parameter server: pull and push for workers; commit, head reset, snapshot and restore for the coordinator.
- * Every call carries the layout's hash; every call that changes state may be repeated.
+ * Client of one parameter server: pull and push for workers; commit, head reset, snapshot and restore for the coordinator.
+ * Vectors are those of the server's part. Every call names plan, part and term; every call that changes state may be repeated.
  */
-import { protocolViolation } from '../errors.ts';
 import { callDownload, callUnary, callUpload, retryTransient, type CallLimits } from './calls.ts';
 import { CHANNEL_OPTIONS, clientCredentials } from './channel.ts';
-import { VectorAssembler, chunkBytes, chunkVector } from './chunks.ts';
+import { chunkBytes, chunkVector } from './chunks.ts';
 import { wire } from './definitions.ts';
 import type { CommitReply__Output } from './generated/deepcluster/v1/CommitReply.ts';
 import type { MemoryShape } from './generated/deepcluster/v1/MemoryShape.ts';
+import type { PrepareReply__Output } from './generated/deepcluster/v1/PrepareReply.ts';
 import type { PushMessage } from './generated/deepcluster/v1/PushMessage.ts';
 import type { PushReply__Output } from './generated/deepcluster/v1/PushReply.ts';
 import type { ResetHeadReply__Output } from './generated/deepcluster/v1/ResetHeadReply.ts';
 import type { RestoreMessage } from './generated/deepcluster/v1/RestoreMessage.ts';
 import type { RestoreReply__Output } from './generated/deepcluster/v1/RestoreReply.ts';
 import type { VectorMessage__Output } from './generated/deepcluster/v1/VectorMessage.ts';
+import { VectorCollector, vectorMessages, type NamedVectors } from './named-vectors.ts';
 
 /** The gradient of one slice, on its way to the server. */
 export interface SlicePushMessage {
@@ -33,13 +34,6 @@ export interface SlicePushMessage {
   readonly memory?: Uint8Array;
 }
 
-/** Named vectors as a server sends them. */
-export interface NamedVectors {
-  readonly version: number;
-  readonly headEpoch: number;
-  readonly vectors: ReadonlyMap<string, Float32Array>;
-}
-
 export interface CommitSlice {
   readonly slice: number;
   readonly generation: number;
@@ -47,7 +41,11 @@ export interface CommitSlice {
 
 /** What a server begins from. */
 export interface RestoreContent {
+  /** Of the whole network. */
   readonly layoutJson: string;
+  /** Servers of the run, and which one this is. */
+  readonly parts: number;
+  readonly part: number;
   readonly trainingJson: string;
   readonly seed: number;
   /** Null: the layout's initial values. */
@@ -56,26 +54,33 @@ export interface RestoreContent {
   readonly memory?: Required<MemoryShape>;
 }
 
+/** What every call to a server names, and where it is. */
+export interface ServerLink {
+  /** `host:port` */
+  readonly address: string;
+  /** Of the server's part. */
+  readonly planHash: string;
+  /** Of the coordinator. */
+  readonly term: number;
+}
+
 const CALL_MS = 30_000;
 const BULK_MS = 600_000;
 /** How long a call is repeated while the server cannot be reached. */
 const RETRY_MS = 30_000;
 
-/** Elements a vector may have: 2 GiB of float32, what one typed array safely holds. */
-const MAX_ELEMENTS = 2 ** 29;
-
 export class ParametersClient {
   readonly #client: InstanceType<typeof wire.Parameters>;
-  readonly #layoutHash: string;
+  readonly #identity: { readonly planHash: string; readonly term: number };
 
-  constructor(address: string, layoutHash: string) {
+  constructor({ address, planHash, term }: ServerLink) {
     this.#client = new wire.Parameters(address, clientCredentials(), CHANNEL_OPTIONS);
-    this.#layoutHash = layoutHash;
+    this.#identity = { planHash, term };
   }
 
   /** The values of exactly this version. @throws TrainerError GENERATION_FENCED when another is current */
   pull(version: number, signal: AbortSignal): Promise<NamedVectors> {
-    const request = { layoutHash: this.#layoutHash, version };
+    const request = { ...this.#identity, version };
     return this.#download(`pull of version ${version}`, signal, (receive, limits) =>
       callDownload(this.#client.pull.bind(this.#client), request, receive, limits),
     );
@@ -86,10 +91,27 @@ export class ParametersClient {
     return this.#repeat(signal, () =>
       callUpload(
         this.#client.push.bind(this.#client),
-        pushMessages(push, this.#layoutHash),
+        pushMessages(push, this.#identity),
         limitsOf(what, BULK_MS, signal),
       ),
     );
+  }
+
+  /** Slices that are not there to be committed; none: ready. */
+  async prepare(
+    step: number,
+    slices: readonly CommitSlice[],
+    signal: AbortSignal,
+  ): Promise<readonly number[]> {
+    const request = { ...this.#identity, step, slices: [...slices] };
+    const { missing } = await this.#repeat<PrepareReply__Output>(signal, () =>
+      callUnary(
+        this.#client.prepare.bind(this.#client),
+        request,
+        limitsOf(`prepare of step ${step}`, CALL_MS, signal),
+      ),
+    );
+    return missing;
   }
 
   commit(
@@ -98,8 +120,7 @@ export class ParametersClient {
     learningRateFactor: number,
     signal: AbortSignal,
   ): Promise<CommitReply__Output> {
-    const layoutHash = this.#layoutHash;
-    const request = { layoutHash, step, slices: [...slices], learningRateFactor };
+    const request = { ...this.#identity, step, slices: [...slices], learningRateFactor };
     return this.#repeat(signal, () =>
       callUnary(
         this.#client.commit.bind(this.#client),
@@ -111,7 +132,7 @@ export class ParametersClient {
 
   /** Answers with the version from now on. */
   async resetHead(epoch: number, signal: AbortSignal): Promise<number> {
-    const request = { layoutHash: this.#layoutHash, epoch };
+    const request = { ...this.#identity, epoch };
     const reply = await this.#repeat<ResetHeadReply__Output>(signal, () =>
       callUnary(
         this.#client.resetHead.bind(this.#client),
@@ -123,7 +144,7 @@ export class ParametersClient {
   }
 
   snapshot(signal: AbortSignal): Promise<NamedVectors> {
-    const request = { layoutHash: this.#layoutHash };
+    const request = this.#identity;
     return this.#download('snapshot', signal, (receive, limits) =>
       callDownload(this.#client.snapshot.bind(this.#client), request, receive, limits),
     );
@@ -131,10 +152,11 @@ export class ParametersClient {
 
   /** Answers with the version the server begins at. */
   async restore(content: RestoreContent, signal: AbortSignal): Promise<number> {
+    const { term } = this.#identity;
     const reply = await this.#repeat<RestoreReply__Output>(signal, () =>
       callUpload(
         this.#client.restore.bind(this.#client),
-        restoreMessages(content),
+        restoreMessages({ ...content, term }),
         limitsOf('restore', BULK_MS, signal),
       ),
     );
@@ -171,12 +193,15 @@ function limitsOf(what: string, deadlineMs: number, signal: AbortSignal): CallLi
   return { what, deadlineMs, signal };
 }
 
-function* pushMessages(push: SlicePushMessage, layoutHash: string): Generator<PushMessage> {
+function* pushMessages(
+  push: SlicePushMessage,
+  link: { readonly planHash: string; readonly term: number },
+): Generator<PushMessage> {
   const { gradient, statistics, memory, ...identity } = push;
   yield {
     header: {
       ...identity,
-      layoutHash,
+      ...link,
       gradientElements: gradient.length,
       statisticsElements: statistics.length,
     },
@@ -187,7 +212,9 @@ function* pushMessages(push: SlicePushMessage, layoutHash: string): Generator<Pu
   for (const chunk of chunkBytes(memory)) yield { memory: chunk };
 }
 
-function* restoreMessages(content: RestoreContent): Generator<RestoreMessage> {
+function* restoreMessages(
+  content: RestoreContent & { readonly term: number },
+): Generator<RestoreMessage> {
   const { snapshot, ...header } = content;
   yield { header: { ...header, fromSnapshot: snapshot !== null } };
   if (snapshot === null) return;
@@ -195,78 +222,4 @@ function* restoreMessages(content: RestoreContent): Generator<RestoreMessage> {
     if (message.header !== undefined) yield { vector: message.header };
     else yield { chunk: message.chunk };
   }
-}
-
-/** Named vectors as messages: for a server's answers and a client's restore. */
-export function* vectorMessages({ version, headEpoch, vectors }: NamedVectors): Generator<
-  | {
-      header: { name: string; elements: number; version: number; headEpoch: number };
-      chunk?: never;
-    }
-  | { header?: never; chunk: { offset: number; values: Buffer } }
-> {
-  for (const [name, values] of vectors) {
-    yield { header: { name, elements: values.length, version, headEpoch } };
-    for (const chunk of chunkVector(values)) yield { chunk };
-  }
-}
-
-/** Puts a stream of named vectors together. */
-export class VectorCollector {
-  readonly #what: string;
-  readonly #vectors = new Map<string, VectorAssembler>();
-  #current: VectorAssembler | null = null;
-  #version = 0;
-  #headEpoch = -1;
-
-  constructor(what: string) {
-    this.#what = what;
-  }
-
-  add(message: VectorMessage__Output): void {
-    if (message.header) this.begin(message.header);
-    else if (message.chunk) this.chunk(message.chunk);
-  }
-
-  begin(header: { name: string; elements: number; version: number; headEpoch: number }): void {
-    if (header.elements > MAX_ELEMENTS) {
-      throw protocolViolation(
-        `${this.#what}: vector ${header.name}`,
-        `at most ${MAX_ELEMENTS} elements`,
-        header.elements,
-        'use more parameter shards',
-      );
-    }
-    this.#current = new VectorAssembler(`${this.#what}: ${header.name}`, header.elements);
-    this.#vectors.set(header.name, this.#current);
-    this.#version = header.version;
-    this.#headEpoch = header.headEpoch;
-  }
-
-  chunk(chunk: { offset: number; values: Uint8Array }): void {
-    if (this.#current === null) {
-      throw protocolViolation(
-        this.#what,
-        'a header first',
-        'a chunk',
-        'the peer sends out of turn',
-      );
-    }
-    this.#current.add(chunk);
-  }
-
-  finish(): NamedVectors {
-    const vectors = new Map<string, Float32Array>();
-    for (const [name, assembler] of this.#vectors) vectors.set(name, assembler.finish());
-    return { version: this.#version, headEpoch: this.#headEpoch, vectors };
-  }
-}
-
-/** One of the named vectors. @throws TrainerError PROTOCOL_VIOLATION when the peer did not send it */
-export function vectorOf(named: NamedVectors, name: string): Float32Array {
-  const vector = named.vectors.get(name);
-  if (vector === undefined) {
-    throw protocolViolation('parameters', `a vector ${name}`, 'none', 'the peer left it out');
-  }
-  return vector;
 }

@@ -1,6 +1,6 @@
 /**
  * Client of the sample memory on a parameter server; bundles of arrays go in and come out as bytes.
- * Every call carries the layout's hash; every call that changes state may be repeated.
+ * Every call names plan, part and term; every call that changes state may be repeated.
  */
 import { unavailable } from '../errors.ts';
 import { callDownload, callUnary, callUpload, retryTransient, type CallLimits } from './calls.ts';
@@ -11,6 +11,7 @@ import type { MemoryHeader } from './generated/deepcluster/v1/MemoryHeader.ts';
 import type { MemoryMessage } from './generated/deepcluster/v1/MemoryMessage.ts';
 import type { MemoryReply__Output } from './generated/deepcluster/v1/MemoryReply.ts';
 import type { MemoryShape } from './generated/deepcluster/v1/MemoryShape.ts';
+import type { ServerLink } from './parameters-client.ts';
 
 const BULK_MS = 600_000;
 /** How long a call is repeated while the server cannot be reached. */
@@ -24,15 +25,15 @@ interface ReceivedChunk {
 
 export class SampleMemoryClient {
   readonly #client: InstanceType<typeof wire.SampleMemory>;
-  readonly #layoutHash: string;
+  readonly #identity: { readonly planHash: string; readonly term: number };
 
-  constructor(address: string, layoutHash: string) {
+  constructor({ address, planHash, term }: ServerLink) {
     this.#client = new wire.SampleMemory(address, clientCredentials(), CHANNEL_OPTIONS);
-    this.#layoutHash = layoutHash;
+    this.#identity = { planHash, term };
   }
 
   async begin(shape: Required<MemoryShape>, signal: AbortSignal): Promise<void> {
-    const request = { layoutHash: this.#layoutHash, shape };
+    const request = { ...this.#identity, shape };
     await this.#repeat<MemoryReply__Output>(signal, () =>
       callUnary(
         this.#client.beginMemory.bind(this.#client),
@@ -54,7 +55,7 @@ export class SampleMemoryClient {
     return this.#upload(what, method, { shard, generation }, bundle, signal);
   }
 
-  /** @param bundle pseudo-labels of all samples */
+  /** @param bundle pseudo-labels of all samples of the server */
   async seal(step: number, bundle: Uint8Array, signal: AbortSignal): Promise<void> {
     const method = this.#client.sealMemory.bind(this.#client);
     await this.#upload('pseudo-labels of all samples', method, { step }, bundle, signal);
@@ -68,7 +69,7 @@ export class SampleMemoryClient {
 
   /** @returns a bundle of the samples' rows before a step. @throws TrainerError GENERATION_FENCED when another is next */
   rows(step: number, ids: Iterable<number>, signal: AbortSignal): Promise<Uint8Array> {
-    const request = { layoutHash: this.#layoutHash, step, ids: [...ids] };
+    const request = { ...this.#identity, step, ids: [...ids] };
     return this.#download(`memory rows before step ${step}`, signal, (receive, limits) =>
       callDownload(this.#client.fetchRows.bind(this.#client), request, receive, limits),
     );
@@ -76,7 +77,7 @@ export class SampleMemoryClient {
 
   /** @returns the bundle of a committed step's change */
   change(step: number, signal: AbortSignal): Promise<Uint8Array> {
-    const request = { layoutHash: this.#layoutHash, step };
+    const request = { ...this.#identity, step };
     return this.#download(`memory change of step ${step}`, signal, (receive, limits) =>
       callDownload(this.#client.fetchChange.bind(this.#client), request, receive, limits),
     );
@@ -84,7 +85,7 @@ export class SampleMemoryClient {
 
   /** @returns the bundle of class sums, recomputed */
   classSums(signal: AbortSignal): Promise<Uint8Array> {
-    const request = { layoutHash: this.#layoutHash };
+    const request = this.#identity;
     return this.#download('class sums', signal, (receive, limits) =>
       callDownload(this.#client.fetchClassSums.bind(this.#client), request, receive, limits),
     );
@@ -106,7 +107,7 @@ export class SampleMemoryClient {
     signal: AbortSignal,
   ): Promise<MemoryReply__Output> {
     const messages = (): Generator<MemoryMessage> =>
-      memoryMessages({ ...header, layoutHash: this.#layoutHash }, bundle);
+      memoryMessages({ ...header, ...this.#identity }, bundle);
     return this.#repeat(signal, () => callUpload(method, messages(), limitsOf(what, signal)));
   }
 

@@ -5,19 +5,18 @@ import { createControl } from '../../coordinator/control.ts';
 import type { EpochPlan } from '../../coordinator/epoch-plan.ts';
 import { OdcStrategy } from '../../coordinator/odc-strategy.ts';
 import { addParametersService } from '../../coordinator/parameter-service.ts';
-import { RemoteMemory } from '../../coordinator/remote-memory.ts';
 import { RunFolder } from '../../coordinator/run-folder.ts';
 import { RunRecord } from '../../coordinator/run-record.ts';
+import { ServerSessions } from '../../coordinator/server-session-service.ts';
+import { CoordinatorService } from '../../coordinator/service.ts';
 import { trainEpoch } from '../../coordinator/train-epoch.ts';
 import { sumRows } from '../../src/clustering/odc-class-sums.ts';
 import { NO_SMALL_CLUSTERS } from '../../src/clustering/odc-small-clusters.ts';
 import { loadRunConfig } from '../../src/config/load.ts';
 import { openImageSource } from '../../src/data/source.ts';
 import { initialState } from '../../src/ps/parameter-store.ts';
-import { layoutHash } from '../../src/ps/layout.ts';
 import { startServer } from '../../src/rpc/channel.ts';
-import { ParametersClient } from '../../src/rpc/parameters-client.ts';
-import { SampleMemoryClient } from '../../src/rpc/sample-memory-client.ts';
+import { connectServers } from '../../src/servers/connect.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { workThroughSessions, type Compute } from '../../worker/session.ts';
 import {
@@ -59,9 +58,14 @@ function fixtureCompute(): Compute {
   return { ...plainCompute({ features }), featureDim: DIM };
 }
 
-test('the four steps of the trace, through a coordinator, a parameter server and two workers over gRPC', async () => {
-  const data = join(folder.path, 'images');
-  const out = join(folder.path, 'run');
+for (const servers of [1, 2, 3]) {
+  test(`the four steps of the trace, through a coordinator, two workers and ${servers} parameter server(s) over gRPC`, () =>
+    runTrace(servers));
+}
+
+async function runTrace(serverCount: number): Promise<void> {
+  const data = join(folder.path, `images-${serverCount}`);
+  const out = join(folder.path, `run-${serverCount}`);
   await makeNoiseImages(data, N);
   const given = {
     algorithm: 'odc',
@@ -86,13 +90,18 @@ test('the four steps of the trace, through a coordinator, a parameter server and
   const logger = createLogger({ component: 'test', level: 'error' });
   const { signal } = new AbortController();
   const run = new RunFolder(out, false, Date.now);
-  const parameterServer = await startServer('127.0.0.1:0', addParametersService);
+  const servers = await Promise.all(
+    Array.from({ length: serverCount }, () => startServer('127.0.0.1:0', addParametersService)),
+  );
+  const addresses = servers.map(({ address }) => address);
+  const service = new CoordinatorService(new ServerSessions(null));
   const control = createControl({
     ...{ runId: 'trace', config, source, folder: run, record: new RunRecord(Date.now), logger },
-    parameterServer: parameterServer.address,
+    ...{ service, addresses, term: 1 },
   });
+  service.begin(control.events);
   const coordinator = await startServer('127.0.0.1:0', (server) => {
-    control.service.addTo(server);
+    service.addTo(server);
   });
   const workers = ['worker-0', 'worker-1'].map((workerId) =>
     workThroughSessions(
@@ -103,9 +112,8 @@ test('the four steps of the trace, through a coordinator, a parameter server and
       () => Promise.resolve(fixtureCompute()),
     ),
   );
-  const hash = layoutHash(PLAIN_LAYOUT);
-  const parameters = new ParametersClient(parameterServer.address, hash);
-  const memory = new SampleMemoryClient(parameterServer.address, hash);
+  const reached = connectServers({ addresses, term: 1, layout: PLAIN_LAYOUT, dim: DIM });
+  const { parameters, memory } = reached;
   try {
     const { featureDim } = await control.membership.network;
     const { dispatcher, context, artifacts } = control;
@@ -164,22 +172,21 @@ test('the four steps of the trace, through a coordinator, a parameter server and
       assertNear(clustering['centroids']!.data, expected.centroids.flat(), `centroids, ${step}`);
     };
     await trainEpoch(plan, 0, 0, {
-      ...{ config, dispatcher, context, parameters, signal },
+      ...{ config, dispatcher, context, parameters, folder: run, signal },
       noteUnreadable: () => undefined,
       enterPhase: () => undefined,
       progress: () => undefined,
       stepApplied: (step) => strategy.stepApplied(step, 0),
       stepDone: ({ step }) => assertStep(step),
     });
-    const remote = new RemoteMemory(memory);
     const all = Int32Array.from({ length: N }, (_, id) => id);
     const last = trace.iterations.length - 1;
-    assertNear(await remote.rows(last + 1, all), trace.bank_after.flat(), 'rows');
+    assertNear(await memory.rows(last + 1, all), trace.bank_after.flat(), 'rows');
     assert.equal(dispatcher.state.ledger.committed, plan.ids.length);
 
     // The same step told again: the memory answers as before, and nothing moves.
-    const change = await remote.change(last);
-    assert.deepEqual(await remote.change(last), change);
+    const change = await memory.change(last);
+    assert.deepEqual(await memory.change(last), change);
     await strategy.stepApplied(last, 0);
     await assertStep(last);
     const figures = readLines(out, 'metrics.jsonl').filter(({ metric }) => metric === 'dc_odc');
@@ -194,12 +201,10 @@ test('the four steps of the trace, through a coordinator, a parameter server and
       ),
     );
   } finally {
-    control.service.stopAll('the test is over', 0);
+    service.stopAll('the test is over', 0);
     await Promise.all(workers);
-    parameters.close();
-    memory.close();
-    await coordinator.stop(1000);
-    await parameterServer.stop(1000);
+    reached.close();
+    await Promise.all([coordinator, ...servers].map((server) => server.stop(1000)));
     run.close();
   }
-});
+}

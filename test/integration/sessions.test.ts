@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import * as grpc from '@grpc/grpc-js';
 import { fetchStatus } from '../../src/rpc/status-client.ts';
 import { PROTOCOL_VERSION, wire } from '../../src/rpc/definitions.ts';
@@ -31,15 +32,28 @@ interface Visitor {
   readonly ready?: Partial<Ready>;
 }
 
+interface Refusal {
+  readonly reason: string;
+  readonly exitCode: number;
+}
+
 /** Says hello (and ready) to a coordinator as a worker would, and answers with the refusal, if any. */
-function visit(
+async function visit(address: string, visitor: Visitor): Promise<Refusal | null> {
+  for (;;) {
+    const answer = await visitOnce(address, visitor);
+    if (answer !== 'wait') return answer;
+    await delay(20);
+  }
+}
+
+function visitOnce(
   address: string,
   { protocolVersion = PROTOCOL_VERSION, ready }: Visitor,
-): Promise<{ reason: string; exitCode: number } | null> {
+): Promise<Refusal | 'wait' | null> {
   const client = new wire.Coordinator(address, grpc.credentials.createInsecure());
   const call = client.session();
   return new Promise((resolve) => {
-    const leave = (answer: { reason: string; exitCode: number } | null): void => {
+    const leave = (answer: Refusal | 'wait' | null): void => {
       resolve(answer);
       call.cancel();
       client.close();
@@ -52,6 +66,7 @@ function visit(
     });
     call.on('data', (message: CoordinatorMessage__Output) => {
       if (message.refused) leave(message.refused);
+      if (message.wait) leave('wait');
       if (message.welcome) call.write({ ready: ready ?? {} });
     });
     call.write({ hello: { protocolVersion, workerId: 'visitor', incarnation: 'i', pid: 1 } });

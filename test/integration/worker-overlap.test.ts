@@ -138,7 +138,7 @@ function runSteps(given: Given): Promise<void> {
       },
       parameters: {
         pull: (version) => Promise.resolve({ version, headEpoch: 0, vectors }),
-        push: () => Promise.resolve({ outcome: 'STAGED', version: step }),
+        push: () => Promise.resolve({ outcome: 'staged', version: step }),
       },
       advance: () => undefined,
       logger: createLogger({ component: 'test', level: 'error' }),

@@ -7,12 +7,12 @@ const ignore = (): void => undefined;
 
 await superviseRun(
   {
-    coordinator: {
+    coordinator: () => ({
       id: 'coordinator',
       command: JSON.parse(coordinator) as string[],
       env: process.env,
-    },
-    workers: () => [{ id: 'worker-0', command: JSON.parse(worker) as string[], env: process.env }],
+    }),
+    others: () => [{ id: 'worker-0', command: JSON.parse(worker) as string[], env: process.env }],
     maxRestarts: 0,
     logs,
     remedy: () => 'none',

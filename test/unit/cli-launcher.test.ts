@@ -55,8 +55,12 @@ async function play(
   const addresses: string[] = [];
   const never = new AbortController().signal;
   const plan: LaunchPlan = {
-    coordinator: { id: 'coordinator', command: commandOf(coordinator, folder), env: process.env },
-    workers: (address) => {
+    coordinator: () => ({
+      id: 'coordinator',
+      command: commandOf(coordinator, folder),
+      env: process.env,
+    }),
+    others: (address) => {
       addresses.push(address);
       return workers.map((part, index) => ({
         id: `worker-${index}`,
@@ -280,8 +284,8 @@ describe('a coordinator that dies', () => {
     const never = new AbortController().signal;
     const ignore = (): void => undefined;
     const plan: LaunchPlan = {
-      coordinator: { id: 'coordinator', command: [join(folder, 'none')], env: {} },
-      workers: () => [],
+      coordinator: () => ({ id: 'coordinator', command: [join(folder, 'none')], env: {} }),
+      others: () => [],
       maxRestarts: 0,
       logs: folder,
       remedy: () => '-',

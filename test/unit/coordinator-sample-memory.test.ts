@@ -4,6 +4,7 @@ import { MemoryKeeper } from '../../coordinator/memory-keeper.ts';
 import { ParameterShard } from '../../coordinator/parameter-shard.ts';
 import { consecutiveSamples, type SliceRows } from '../../src/clustering/odc-sample-memory.ts';
 import { trainingConfigSchema } from '../../src/ps/config.ts';
+import { planPart } from '../../src/ps/parameter-plan.ts';
 import { ParameterStore, initialState, type SlicePush } from '../../src/ps/parameter-store.ts';
 import { tinyLayout } from '../support/tiny-layout.ts';
 
@@ -14,7 +15,7 @@ const LABELS = [0, 1, -1, 1];
 function sealedShard(): ParameterShard {
   const training = trainingConfigSchema.parse({ batchSize: 4, sliceSize: 2 });
   const store = new ParameterStore(tinyLayout, training, 1, initialState(tinyLayout, 1));
-  const shard = new ParameterShard(tinyLayout, store, null);
+  const shard = new ParameterShard(planPart(tinyLayout, 1, 0), store, null);
   assert.equal(shard.beginMemory(FORM), 'applied');
   assert.equal(shard.beginMemory(FORM), 'duplicate');
   const rows = Float32Array.of(1, 0, 1, 0, 1, 0);
@@ -80,12 +81,12 @@ describe('the parameter server of an ODC run', () => {
     assert.equal(shard.requireMemory().changeOf(0), change, 'told again as it was');
   });
 
-  test('a slice that was leased again is committed with the rows of its later generation', () => {
+  test('a slice that was leased twice is committed with the rows of the generation that the commit names', () => {
     const shard = sealedShard();
     shard.stage(pushOf(0, 1), rowsOf(0, 0, [0, 1]));
     assert.equal(shard.stage(pushOf(0, 2), rowsOf(0, 1, [0, -1])).kind, 'staged');
-    assert.equal(shard.stage(pushOf(0, 1), rowsOf(0, 0, [0, 1])).kind, 'fenced');
-    assert.equal(shard.commit(0, [{ slice: 0, generation: 1 }]).kind, 'missing');
+    assert.equal(shard.stage(pushOf(0, 1), rowsOf(0, 0, [0, 1])).kind, 'duplicate');
+    assert.equal(shard.commit(0, [{ slice: 0, generation: 3 }]).kind, 'missing');
     assert.equal(shard.requireMemory().memory.step, 0, 'a refused commit leaves the memory alone');
     shard.commit(0, [{ slice: 0, generation: 2 }]);
     assert.deepEqual(contentOf(shard).rows, [1, 0, 0, -1, 0, 0, 1, 0]);

@@ -192,21 +192,34 @@ test('a repeated push is a duplicate, before its commit and after', () => {
   assert.deepEqual(before, twin.snapshot());
 });
 
-test('a later generation replaces an earlier one and fences it out', () => {
+test('generations of a slice wait side by side, and exactly the one that the commit names counts', () => {
+  for (const [generation, scale] of [
+    [1, 1],
+    [3, 2],
+  ] as const) {
+    const store = newStore();
+    stageAll(store, [flatPush(1, { generation: 1 }), flatPush(2, { generation: 3 })]);
+    assert.deepEqual(store.stage(flatPush(1, { generation: 1 })), { kind: 'duplicate' });
+    const unknown = [{ slice: 0, generation: 2 }];
+    assert.deepEqual(store.commit(0, unknown), { kind: 'missing', slices: [0] });
+    assert.deepEqual(store.missing(0, unknown), [0]);
+    assert.deepEqual(store.missing(0, [{ slice: 0, generation }]), []);
+    store.commit(0, [{ slice: 0, generation }]);
+    const twin = newStore();
+    stageAll(twin, [flatPush(scale)]);
+    twin.commit(0, [{ slice: 0, generation: 1 }]);
+    assert.deepEqual(store.snapshot(), twin.snapshot());
+  }
+});
+
+test('of many generations of a slice the newest four wait', () => {
   const store = newStore();
-  stageAll(store, [flatPush(1, { generation: 1 }), flatPush(2, { generation: 3 })]);
-  const fenced = { kind: 'fenced', currentGeneration: 3 };
-  assert.deepEqual(store.stage(flatPush(1, { generation: 1 })), fenced);
-  assert.deepEqual(store.stage(flatPush(1, { generation: 2 })), fenced);
-  assert.deepEqual(store.commit(0, [{ slice: 0, generation: 1 }]), {
-    kind: 'missing',
-    slices: [0],
-  });
-  store.commit(0, [{ slice: 0, generation: 3 }]);
-  const twin = newStore();
-  stageAll(twin, [flatPush(2)]);
-  twin.commit(0, [{ slice: 0, generation: 1 }]);
-  assert.deepEqual(store.snapshot(), twin.snapshot());
+  stageAll(
+    store,
+    [1, 2, 3, 4, 5].map((generation) => flatPush(1, { generation })),
+  );
+  assert.deepEqual(store.missing(0, [{ slice: 0, generation: 1 }]), [0]);
+  assert.deepEqual(store.missing(0, [{ slice: 0, generation: 2 }]), []);
 });
 
 test('generations are those of a step: a new step begins without a fence', () => {

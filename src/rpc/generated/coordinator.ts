@@ -25,12 +25,17 @@ import type { ResultMessage as _deepcluster_v1_ResultMessage, ResultMessage__Out
 import type { ResultReply as _deepcluster_v1_ResultReply, ResultReply__Output as _deepcluster_v1_ResultReply__Output } from './deepcluster/v1/ResultReply.ts';
 import type { SampleRows as _deepcluster_v1_SampleRows, SampleRows__Output as _deepcluster_v1_SampleRows__Output } from './deepcluster/v1/SampleRows.ts';
 import type { Samples as _deepcluster_v1_Samples, Samples__Output as _deepcluster_v1_Samples__Output } from './deepcluster/v1/Samples.ts';
+import type { ServerBeat as _deepcluster_v1_ServerBeat, ServerBeat__Output as _deepcluster_v1_ServerBeat__Output } from './deepcluster/v1/ServerBeat.ts';
+import type { ServerHello as _deepcluster_v1_ServerHello, ServerHello__Output as _deepcluster_v1_ServerHello__Output } from './deepcluster/v1/ServerHello.ts';
+import type { ServerMessage as _deepcluster_v1_ServerMessage, ServerMessage__Output as _deepcluster_v1_ServerMessage__Output } from './deepcluster/v1/ServerMessage.ts';
+import type { ServerOrder as _deepcluster_v1_ServerOrder, ServerOrder__Output as _deepcluster_v1_ServerOrder__Output } from './deepcluster/v1/ServerOrder.ts';
 import type { SolvePca as _deepcluster_v1_SolvePca, SolvePca__Output as _deepcluster_v1_SolvePca__Output } from './deepcluster/v1/SolvePca.ts';
 import type { StatusReply as _deepcluster_v1_StatusReply, StatusReply__Output as _deepcluster_v1_StatusReply__Output } from './deepcluster/v1/StatusReply.ts';
 import type { StatusRequest as _deepcluster_v1_StatusRequest, StatusRequest__Output as _deepcluster_v1_StatusRequest__Output } from './deepcluster/v1/StatusRequest.ts';
 import type { Stop as _deepcluster_v1_Stop, Stop__Output as _deepcluster_v1_Stop__Output } from './deepcluster/v1/Stop.ts';
 import type { TrainSlice as _deepcluster_v1_TrainSlice, TrainSlice__Output as _deepcluster_v1_TrainSlice__Output } from './deepcluster/v1/TrainSlice.ts';
 import type { Unreadable as _deepcluster_v1_Unreadable, Unreadable__Output as _deepcluster_v1_Unreadable__Output } from './deepcluster/v1/Unreadable.ts';
+import type { Wait as _deepcluster_v1_Wait, Wait__Output as _deepcluster_v1_Wait__Output } from './deepcluster/v1/Wait.ts';
 import type { Welcome as _deepcluster_v1_Welcome, Welcome__Output as _deepcluster_v1_Welcome__Output } from './deepcluster/v1/Welcome.ts';
 import type { WorkerMessage as _deepcluster_v1_WorkerMessage, WorkerMessage__Output as _deepcluster_v1_WorkerMessage__Output } from './deepcluster/v1/WorkerMessage.ts';
 import type { WorkerStatus as _deepcluster_v1_WorkerStatus, WorkerStatus__Output as _deepcluster_v1_WorkerStatus__Output } from './deepcluster/v1/WorkerStatus.ts';
@@ -66,12 +71,17 @@ export interface ProtoGrpcType {
       ResultReply: MessageTypeDefinition<_deepcluster_v1_ResultReply, _deepcluster_v1_ResultReply__Output>
       SampleRows: MessageTypeDefinition<_deepcluster_v1_SampleRows, _deepcluster_v1_SampleRows__Output>
       Samples: MessageTypeDefinition<_deepcluster_v1_Samples, _deepcluster_v1_Samples__Output>
+      ServerBeat: MessageTypeDefinition<_deepcluster_v1_ServerBeat, _deepcluster_v1_ServerBeat__Output>
+      ServerHello: MessageTypeDefinition<_deepcluster_v1_ServerHello, _deepcluster_v1_ServerHello__Output>
+      ServerMessage: MessageTypeDefinition<_deepcluster_v1_ServerMessage, _deepcluster_v1_ServerMessage__Output>
+      ServerOrder: MessageTypeDefinition<_deepcluster_v1_ServerOrder, _deepcluster_v1_ServerOrder__Output>
       SolvePca: MessageTypeDefinition<_deepcluster_v1_SolvePca, _deepcluster_v1_SolvePca__Output>
       StatusReply: MessageTypeDefinition<_deepcluster_v1_StatusReply, _deepcluster_v1_StatusReply__Output>
       StatusRequest: MessageTypeDefinition<_deepcluster_v1_StatusRequest, _deepcluster_v1_StatusRequest__Output>
       Stop: MessageTypeDefinition<_deepcluster_v1_Stop, _deepcluster_v1_Stop__Output>
       TrainSlice: MessageTypeDefinition<_deepcluster_v1_TrainSlice, _deepcluster_v1_TrainSlice__Output>
       Unreadable: MessageTypeDefinition<_deepcluster_v1_Unreadable, _deepcluster_v1_Unreadable__Output>
+      Wait: MessageTypeDefinition<_deepcluster_v1_Wait, _deepcluster_v1_Wait__Output>
       Welcome: MessageTypeDefinition<_deepcluster_v1_Welcome, _deepcluster_v1_Welcome__Output>
       WorkerMessage: MessageTypeDefinition<_deepcluster_v1_WorkerMessage, _deepcluster_v1_WorkerMessage__Output>
       WorkerStatus: MessageTypeDefinition<_deepcluster_v1_WorkerStatus, _deepcluster_v1_WorkerStatus__Output>

@@ -12,6 +12,7 @@ import type { MemoryReply as _deepcluster_v1_MemoryReply, MemoryReply__Output as
 import type { MemoryRequest as _deepcluster_v1_MemoryRequest, MemoryRequest__Output as _deepcluster_v1_MemoryRequest__Output } from './deepcluster/v1/MemoryRequest.ts';
 import type { MemoryShape as _deepcluster_v1_MemoryShape, MemoryShape__Output as _deepcluster_v1_MemoryShape__Output } from './deepcluster/v1/MemoryShape.ts';
 import type { ParametersClient as _deepcluster_v1_ParametersClient, ParametersDefinition as _deepcluster_v1_ParametersDefinition } from './deepcluster/v1/Parameters.ts';
+import type { PrepareReply as _deepcluster_v1_PrepareReply, PrepareReply__Output as _deepcluster_v1_PrepareReply__Output } from './deepcluster/v1/PrepareReply.ts';
 import type { PullRequest as _deepcluster_v1_PullRequest, PullRequest__Output as _deepcluster_v1_PullRequest__Output } from './deepcluster/v1/PullRequest.ts';
 import type { PushHeader as _deepcluster_v1_PushHeader, PushHeader__Output as _deepcluster_v1_PushHeader__Output } from './deepcluster/v1/PushHeader.ts';
 import type { PushMessage as _deepcluster_v1_PushMessage, PushMessage__Output as _deepcluster_v1_PushMessage__Output } from './deepcluster/v1/PushMessage.ts';
@@ -46,6 +47,7 @@ export interface ProtoGrpcType {
       MemoryRequest: MessageTypeDefinition<_deepcluster_v1_MemoryRequest, _deepcluster_v1_MemoryRequest__Output>
       MemoryShape: MessageTypeDefinition<_deepcluster_v1_MemoryShape, _deepcluster_v1_MemoryShape__Output>
       Parameters: SubtypeConstructor<typeof grpc.Client, _deepcluster_v1_ParametersClient> & { service: _deepcluster_v1_ParametersDefinition }
+      PrepareReply: MessageTypeDefinition<_deepcluster_v1_PrepareReply, _deepcluster_v1_PrepareReply__Output>
       PullRequest: MessageTypeDefinition<_deepcluster_v1_PullRequest, _deepcluster_v1_PullRequest__Output>
       PushHeader: MessageTypeDefinition<_deepcluster_v1_PushHeader, _deepcluster_v1_PushHeader__Output>
       PushMessage: MessageTypeDefinition<_deepcluster_v1_PushMessage, _deepcluster_v1_PushMessage__Output>

@@ -3,11 +3,13 @@
 import type { MemoryShape as _deepcluster_v1_MemoryShape, MemoryShape__Output as _deepcluster_v1_MemoryShape__Output } from '../../deepcluster/v1/MemoryShape.ts';
 
 export interface BeginMemoryRequest {
-  'layoutHash'?: (string);
+  'planHash'?: (string);
   'shape'?: (_deepcluster_v1_MemoryShape | null);
+  'term'?: (number);
 }
 
 export interface BeginMemoryRequest__Output {
-  'layoutHash': (string);
+  'planHash': (string);
   'shape': (_deepcluster_v1_MemoryShape__Output | null);
+  'term': (number);
 }

@@ -9,6 +9,8 @@ import type { HeartbeatReply as _deepcluster_v1_HeartbeatReply, HeartbeatReply__
 import type { HeartbeatRequest as _deepcluster_v1_HeartbeatRequest, HeartbeatRequest__Output as _deepcluster_v1_HeartbeatRequest__Output } from '../../deepcluster/v1/HeartbeatRequest.ts';
 import type { ResultMessage as _deepcluster_v1_ResultMessage, ResultMessage__Output as _deepcluster_v1_ResultMessage__Output } from '../../deepcluster/v1/ResultMessage.ts';
 import type { ResultReply as _deepcluster_v1_ResultReply, ResultReply__Output as _deepcluster_v1_ResultReply__Output } from '../../deepcluster/v1/ResultReply.ts';
+import type { ServerMessage as _deepcluster_v1_ServerMessage, ServerMessage__Output as _deepcluster_v1_ServerMessage__Output } from '../../deepcluster/v1/ServerMessage.ts';
+import type { ServerOrder as _deepcluster_v1_ServerOrder, ServerOrder__Output as _deepcluster_v1_ServerOrder__Output } from '../../deepcluster/v1/ServerOrder.ts';
 import type { StatusReply as _deepcluster_v1_StatusReply, StatusReply__Output as _deepcluster_v1_StatusReply__Output } from '../../deepcluster/v1/StatusReply.ts';
 import type { StatusRequest as _deepcluster_v1_StatusRequest, StatusRequest__Output as _deepcluster_v1_StatusRequest__Output } from '../../deepcluster/v1/StatusRequest.ts';
 import type { WorkerMessage as _deepcluster_v1_WorkerMessage, WorkerMessage__Output as _deepcluster_v1_WorkerMessage__Output } from '../../deepcluster/v1/WorkerMessage.ts';
@@ -27,6 +29,11 @@ export interface CoordinatorClient extends grpc.Client {
   heartbeat(argument: _deepcluster_v1_HeartbeatRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_deepcluster_v1_HeartbeatReply__Output>): grpc.ClientUnaryCall;
   heartbeat(argument: _deepcluster_v1_HeartbeatRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_deepcluster_v1_HeartbeatReply__Output>): grpc.ClientUnaryCall;
   heartbeat(argument: _deepcluster_v1_HeartbeatRequest, callback: grpc.requestCallback<_deepcluster_v1_HeartbeatReply__Output>): grpc.ClientUnaryCall;
+  
+  ServerSession(metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientDuplexStream<_deepcluster_v1_ServerMessage, _deepcluster_v1_ServerOrder__Output>;
+  ServerSession(options?: grpc.CallOptions): grpc.ClientDuplexStream<_deepcluster_v1_ServerMessage, _deepcluster_v1_ServerOrder__Output>;
+  serverSession(metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientDuplexStream<_deepcluster_v1_ServerMessage, _deepcluster_v1_ServerOrder__Output>;
+  serverSession(options?: grpc.CallOptions): grpc.ClientDuplexStream<_deepcluster_v1_ServerMessage, _deepcluster_v1_ServerOrder__Output>;
   
   Session(metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientDuplexStream<_deepcluster_v1_WorkerMessage, _deepcluster_v1_CoordinatorMessage__Output>;
   Session(options?: grpc.CallOptions): grpc.ClientDuplexStream<_deepcluster_v1_WorkerMessage, _deepcluster_v1_CoordinatorMessage__Output>;
@@ -58,6 +65,8 @@ export interface CoordinatorHandlers extends grpc.UntypedServiceImplementation {
   
   Heartbeat: grpc.handleUnaryCall<_deepcluster_v1_HeartbeatRequest__Output, _deepcluster_v1_HeartbeatReply>;
   
+  ServerSession: grpc.handleBidiStreamingCall<_deepcluster_v1_ServerMessage__Output, _deepcluster_v1_ServerOrder>;
+  
   Session: grpc.handleBidiStreamingCall<_deepcluster_v1_WorkerMessage__Output, _deepcluster_v1_CoordinatorMessage>;
   
   Status: grpc.handleUnaryCall<_deepcluster_v1_StatusRequest__Output, _deepcluster_v1_StatusReply>;
@@ -69,6 +78,7 @@ export interface CoordinatorHandlers extends grpc.UntypedServiceImplementation {
 export interface CoordinatorDefinition extends grpc.ServiceDefinition {
   FetchArtifact: MethodDefinition<_deepcluster_v1_ArtifactRequest, _deepcluster_v1_Chunk, _deepcluster_v1_ArtifactRequest__Output, _deepcluster_v1_Chunk__Output>
   Heartbeat: MethodDefinition<_deepcluster_v1_HeartbeatRequest, _deepcluster_v1_HeartbeatReply, _deepcluster_v1_HeartbeatRequest__Output, _deepcluster_v1_HeartbeatReply__Output>
+  ServerSession: MethodDefinition<_deepcluster_v1_ServerMessage, _deepcluster_v1_ServerOrder, _deepcluster_v1_ServerMessage__Output, _deepcluster_v1_ServerOrder__Output>
   Session: MethodDefinition<_deepcluster_v1_WorkerMessage, _deepcluster_v1_CoordinatorMessage, _deepcluster_v1_WorkerMessage__Output, _deepcluster_v1_CoordinatorMessage__Output>
   Status: MethodDefinition<_deepcluster_v1_StatusRequest, _deepcluster_v1_StatusReply, _deepcluster_v1_StatusRequest__Output, _deepcluster_v1_StatusReply__Output>
   SubmitResult: MethodDefinition<_deepcluster_v1_ResultMessage, _deepcluster_v1_ResultReply, _deepcluster_v1_ResultMessage__Output, _deepcluster_v1_ResultReply__Output>

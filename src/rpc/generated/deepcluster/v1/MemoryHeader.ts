@@ -2,15 +2,17 @@
 
 
 export interface MemoryHeader {
-  'layoutHash'?: (string);
+  'planHash'?: (string);
   'step'?: (number);
   'shard'?: (number);
   'generation'?: (number);
+  'term'?: (number);
 }
 
 export interface MemoryHeader__Output {
-  'layoutHash': (string);
+  'planHash': (string);
   'step': (number);
   'shard': (number);
   'generation': (number);
+  'term': (number);
 }

@@ -2,11 +2,13 @@
 
 
 export interface MemoryRequest {
-  'layoutHash'?: (string);
+  'planHash'?: (string);
   'step'?: (number);
+  'term'?: (number);
 }
 
 export interface MemoryRequest__Output {
-  'layoutHash': (string);
+  'planHash': (string);
   'step': (number);
+  'term': (number);
 }

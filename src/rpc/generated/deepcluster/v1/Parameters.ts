@@ -4,6 +4,7 @@ import type * as grpc from '@grpc/grpc-js'
 import type { MethodDefinition } from '@grpc/proto-loader'
 import type { CommitReply as _deepcluster_v1_CommitReply, CommitReply__Output as _deepcluster_v1_CommitReply__Output } from '../../deepcluster/v1/CommitReply.ts';
 import type { CommitRequest as _deepcluster_v1_CommitRequest, CommitRequest__Output as _deepcluster_v1_CommitRequest__Output } from '../../deepcluster/v1/CommitRequest.ts';
+import type { PrepareReply as _deepcluster_v1_PrepareReply, PrepareReply__Output as _deepcluster_v1_PrepareReply__Output } from '../../deepcluster/v1/PrepareReply.ts';
 import type { PullRequest as _deepcluster_v1_PullRequest, PullRequest__Output as _deepcluster_v1_PullRequest__Output } from '../../deepcluster/v1/PullRequest.ts';
 import type { PushMessage as _deepcluster_v1_PushMessage, PushMessage__Output as _deepcluster_v1_PushMessage__Output } from '../../deepcluster/v1/PushMessage.ts';
 import type { PushReply as _deepcluster_v1_PushReply, PushReply__Output as _deepcluster_v1_PushReply__Output } from '../../deepcluster/v1/PushReply.ts';
@@ -23,6 +24,15 @@ export interface ParametersClient extends grpc.Client {
   commit(argument: _deepcluster_v1_CommitRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_deepcluster_v1_CommitReply__Output>): grpc.ClientUnaryCall;
   commit(argument: _deepcluster_v1_CommitRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_deepcluster_v1_CommitReply__Output>): grpc.ClientUnaryCall;
   commit(argument: _deepcluster_v1_CommitRequest, callback: grpc.requestCallback<_deepcluster_v1_CommitReply__Output>): grpc.ClientUnaryCall;
+  
+  Prepare(argument: _deepcluster_v1_CommitRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_deepcluster_v1_PrepareReply__Output>): grpc.ClientUnaryCall;
+  Prepare(argument: _deepcluster_v1_CommitRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_deepcluster_v1_PrepareReply__Output>): grpc.ClientUnaryCall;
+  Prepare(argument: _deepcluster_v1_CommitRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_deepcluster_v1_PrepareReply__Output>): grpc.ClientUnaryCall;
+  Prepare(argument: _deepcluster_v1_CommitRequest, callback: grpc.requestCallback<_deepcluster_v1_PrepareReply__Output>): grpc.ClientUnaryCall;
+  prepare(argument: _deepcluster_v1_CommitRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_deepcluster_v1_PrepareReply__Output>): grpc.ClientUnaryCall;
+  prepare(argument: _deepcluster_v1_CommitRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_deepcluster_v1_PrepareReply__Output>): grpc.ClientUnaryCall;
+  prepare(argument: _deepcluster_v1_CommitRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_deepcluster_v1_PrepareReply__Output>): grpc.ClientUnaryCall;
+  prepare(argument: _deepcluster_v1_CommitRequest, callback: grpc.requestCallback<_deepcluster_v1_PrepareReply__Output>): grpc.ClientUnaryCall;
   
   Pull(argument: _deepcluster_v1_PullRequest, metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientReadableStream<_deepcluster_v1_VectorMessage__Output>;
   Pull(argument: _deepcluster_v1_PullRequest, options?: grpc.CallOptions): grpc.ClientReadableStream<_deepcluster_v1_VectorMessage__Output>;
@@ -66,6 +76,8 @@ export interface ParametersClient extends grpc.Client {
 export interface ParametersHandlers extends grpc.UntypedServiceImplementation {
   Commit: grpc.handleUnaryCall<_deepcluster_v1_CommitRequest__Output, _deepcluster_v1_CommitReply>;
   
+  Prepare: grpc.handleUnaryCall<_deepcluster_v1_CommitRequest__Output, _deepcluster_v1_PrepareReply>;
+  
   Pull: grpc.handleServerStreamingCall<_deepcluster_v1_PullRequest__Output, _deepcluster_v1_VectorMessage>;
   
   Push: grpc.handleClientStreamingCall<_deepcluster_v1_PushMessage__Output, _deepcluster_v1_PushReply>;
@@ -80,6 +92,7 @@ export interface ParametersHandlers extends grpc.UntypedServiceImplementation {
 
 export interface ParametersDefinition extends grpc.ServiceDefinition {
   Commit: MethodDefinition<_deepcluster_v1_CommitRequest, _deepcluster_v1_CommitReply, _deepcluster_v1_CommitRequest__Output, _deepcluster_v1_CommitReply__Output>
+  Prepare: MethodDefinition<_deepcluster_v1_CommitRequest, _deepcluster_v1_PrepareReply, _deepcluster_v1_CommitRequest__Output, _deepcluster_v1_PrepareReply__Output>
   Pull: MethodDefinition<_deepcluster_v1_PullRequest, _deepcluster_v1_VectorMessage, _deepcluster_v1_PullRequest__Output, _deepcluster_v1_VectorMessage__Output>
   Push: MethodDefinition<_deepcluster_v1_PushMessage, _deepcluster_v1_PushReply, _deepcluster_v1_PushMessage__Output, _deepcluster_v1_PushReply__Output>
   ResetHead: MethodDefinition<_deepcluster_v1_ResetHeadRequest, _deepcluster_v1_ResetHeadReply, _deepcluster_v1_ResetHeadRequest__Output, _deepcluster_v1_ResetHeadReply__Output>

@@ -2,11 +2,13 @@
 
 
 export interface PullRequest {
-  'layoutHash'?: (string);
+  'planHash'?: (string);
   'version'?: (number);
+  'term'?: (number);
 }
 
 export interface PullRequest__Output {
-  'layoutHash': (string);
+  'planHash': (string);
   'version': (number);
+  'term': (number);
 }

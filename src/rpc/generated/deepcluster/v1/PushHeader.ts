@@ -2,7 +2,7 @@
 
 
 export interface PushHeader {
-  'layoutHash'?: (string);
+  'planHash'?: (string);
   'step'?: (number);
   'slice'?: (number);
   'generation'?: (number);
@@ -12,10 +12,11 @@ export interface PushHeader {
   'samples'?: (number);
   'gradientElements'?: (number);
   'statisticsElements'?: (number);
+  'term'?: (number);
 }
 
 export interface PushHeader__Output {
-  'layoutHash': (string);
+  'planHash': (string);
   'step': (number);
   'slice': (number);
   'generation': (number);
@@ -25,4 +26,5 @@ export interface PushHeader__Output {
   'samples': (number);
   'gradientElements': (number);
   'statisticsElements': (number);
+  'term': (number);
 }

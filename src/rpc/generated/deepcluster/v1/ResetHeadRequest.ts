@@ -2,11 +2,13 @@
 
 
 export interface ResetHeadRequest {
-  'layoutHash'?: (string);
+  'planHash'?: (string);
   'epoch'?: (number);
+  'term'?: (number);
 }
 
 export interface ResetHeadRequest__Output {
-  'layoutHash': (string);
+  'planHash': (string);
   'epoch': (number);
+  'term': (number);
 }

@@ -8,6 +8,9 @@ export interface RestoreHeader {
   'seed'?: (number);
   'fromSnapshot'?: (boolean);
   'memory'?: (_deepcluster_v1_MemoryShape | null);
+  'parts'?: (number);
+  'part'?: (number);
+  'term'?: (number);
 }
 
 export interface RestoreHeader__Output {
@@ -16,4 +19,7 @@ export interface RestoreHeader__Output {
   'seed': (number);
   'fromSnapshot': (boolean);
   'memory': (_deepcluster_v1_MemoryShape__Output | null);
+  'parts': (number);
+  'part': (number);
+  'term': (number);
 }

@@ -2,13 +2,15 @@
 
 
 export interface RowsRequest {
-  'layoutHash'?: (string);
+  'planHash'?: (string);
   'step'?: (number);
   'ids'?: (number)[];
+  'term'?: (number);
 }
 
 export interface RowsRequest__Output {
-  'layoutHash': (string);
+  'planHash': (string);
   'step': (number);
   'ids': (number)[];
+  'term': (number);
 }

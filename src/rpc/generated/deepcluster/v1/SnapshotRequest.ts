@@ -2,9 +2,11 @@
 
 
 export interface SnapshotRequest {
-  'layoutHash'?: (string);
+  'planHash'?: (string);
+  'term'?: (number);
 }
 
 export interface SnapshotRequest__Output {
-  'layoutHash': (string);
+  'planHash': (string);
+  'term': (number);
 }

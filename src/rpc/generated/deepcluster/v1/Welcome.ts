@@ -4,13 +4,15 @@
 export interface Welcome {
   'runId'?: (string);
   'configJson'?: (string);
-  'parameterServer'?: (string);
+  'parameterServers'?: (string)[];
   'heartbeatMs'?: (number);
+  'term'?: (number);
 }
 
 export interface Welcome__Output {
   'runId': (string);
   'configJson': (string);
-  'parameterServer': (string);
+  'parameterServers': (string)[];
   'heartbeatMs': (number);
+  'term': (number);
 }

@@ -1,0 +1,120 @@
+/**
+ * A parameter server as a process of its own: it serves its part of the parameters, and keeps a session with the coordinator,
+ * which learns by its end that the server is gone. It loads no tensor library, and keeps nothing that a checkpoint has not.
+ */
+import { nanoid } from 'nanoid';
+import { EXIT, TrainerError, unavailable } from '../src/errors.ts';
+import { pause } from '../src/rpc/calls.ts';
+import { CHANNEL_OPTIONS, clientCredentials, startServer } from '../src/rpc/channel.ts';
+import { PROTOCOL_VERSION, wire } from '../src/rpc/definitions.ts';
+import type { ServerHello } from '../src/rpc/generated/deepcluster/v1/ServerHello.ts';
+import type { ServerOrder__Output } from '../src/rpc/generated/deepcluster/v1/ServerOrder.ts';
+import type { Logger } from '../src/telemetry/logger.ts';
+import type { Notice } from '../src/telemetry/notice.ts';
+import { addParametersService } from './parameter-service.ts';
+
+export interface ServerOptions {
+  /** `host:port` of the coordinator. */
+  readonly coordinator: string;
+  /** Which part of the parameters, counted from 0. */
+  readonly part: number;
+  /** `host:port`; port 0 takes any free one. */
+  readonly listen: string;
+  /** Host under which workers reach it; null: that of `listen`. */
+  readonly advertise: string | null;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+  readonly notify: (notice: Notice) => void;
+}
+
+/** Time to find the coordinator, or find it again, before the server gives up [ms]. */
+const CONNECT_MS = 60_000;
+const RECONNECT_PAUSE_MS = 250;
+const BEAT_MS = 1_000;
+const STOP_GRACE_MS = 1_000;
+
+type SessionEnd =
+  | {
+      readonly kind: 'told';
+      readonly isRefusal: boolean;
+      readonly reason: string;
+      exitCode: number;
+    }
+  | { readonly kind: 'broken'; readonly reason: string; readonly wasOpen: boolean };
+
+/** Serves until the coordinator says stop. @throws TrainerError when refused, or when the coordinator stays away */
+export async function runServer(options: ServerOptions): Promise<void> {
+  const { coordinator, part, listen, advertise, logger, signal, notify } = options;
+  const server = await startServer(listen, addParametersService);
+  const port = server.address.slice(server.address.lastIndexOf(':') + 1);
+  const address = advertise === null ? server.address : `${advertise}:${port}`;
+  logger.info('server.listening', { address, part });
+  notify({ type: 'listening', address: server.address });
+  const hello = {
+    protocolVersion: PROTOCOL_VERSION,
+    part,
+    incarnation: nanoid(10),
+    pid: process.pid,
+    address,
+  };
+  const client = new wire.Coordinator(coordinator, clientCredentials(), CHANNEL_OPTIONS);
+  let cutOffMs = performance.now();
+  try {
+    for (;;) {
+      const end = await keepSession(client, hello, signal);
+      if (signal.aborted) return;
+      if (end.kind === 'told') {
+        if (end.exitCode === EXIT.done) return;
+        throw new TrainerError(end.isRefusal ? 'CONFIG_INVALID' : 'UNAVAILABLE', end.reason);
+      }
+      if (end.wasOpen) cutOffMs = performance.now();
+      if (performance.now() - cutOffMs > CONNECT_MS) {
+        throw unavailable(`coordinator ${coordinator}`, `${end.reason}; is it running?`);
+      }
+      logger.debug('session.broken', { reason: end.reason });
+      await pause(RECONNECT_PAUSE_MS, signal);
+    }
+  } finally {
+    client.close();
+    await server.stop(STOP_GRACE_MS);
+  }
+}
+
+/** Opens a session, sends signs of life, and stays in it until it ends. */
+function keepSession(
+  client: InstanceType<typeof wire.Coordinator>,
+  hello: ServerHello,
+  signal: AbortSignal,
+): Promise<SessionEnd> {
+  return new Promise((resolve) => {
+    const call = client.serverSession();
+    let wasOpen = false;
+    const beats = setInterval(() => {
+      call.write({ beat: {} });
+    }, BEAT_MS);
+    const leave = (): void => {
+      call.end();
+    };
+    const finish = (end: SessionEnd): void => {
+      clearInterval(beats);
+      signal.removeEventListener('abort', leave);
+      resolve(end);
+    };
+    signal.addEventListener('abort', leave, { once: true });
+    call.on('metadata', () => {
+      wasOpen = true;
+    });
+    call.on('data', (message: ServerOrder__Output) => {
+      const { refused, stop } = message;
+      const told = refused ?? stop;
+      if (told) finish({ kind: 'told', isRefusal: Boolean(refused), ...told });
+    });
+    call.on('error', (error) => {
+      finish({ kind: 'broken', reason: error.message, wasOpen });
+    });
+    call.on('end', () => {
+      finish({ kind: 'broken', reason: 'the coordinator closed the session', wasOpen });
+    });
+    call.write({ hello });
+  });
+}

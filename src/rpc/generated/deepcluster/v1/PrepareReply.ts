@@ -1,0 +1,10 @@
+// Original file: proto/parameters.proto
+
+
+export interface PrepareReply {
+  'missing'?: (number)[];
+}
+
+export interface PrepareReply__Output {
+  'missing': (number)[];
+}

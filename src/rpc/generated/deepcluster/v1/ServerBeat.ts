@@ -1,0 +1,8 @@
+// Original file: proto/coordinator.proto
+
+
+export interface ServerBeat {
+}
+
+export interface ServerBeat__Output {
+}

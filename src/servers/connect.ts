@@ -1,0 +1,47 @@
+/** Clients of all parameter servers of a run, under one term. */
+import type { ParameterLayout } from '../ps/layout.ts';
+import { planParts } from '../ps/parameter-plan.ts';
+import { ParametersClient } from '../rpc/parameters-client.ts';
+import { SampleMemoryClient } from '../rpc/sample-memory-client.ts';
+import { MemoryServers } from './memory-servers.ts';
+import { ParameterServers } from './parameter-servers.ts';
+
+export interface Servers {
+  readonly parameters: ParameterServers;
+  readonly memory: MemoryServers;
+  close(): void;
+}
+
+export interface ServersToReach {
+  /** `host:port` of each part, in their order. */
+  readonly addresses: readonly string[];
+  readonly term: number;
+  readonly layout: ParameterLayout;
+  /** Columns of the sample memory. */
+  readonly dim: number;
+  /** Ends every call once the term is over. */
+  readonly lost?: AbortSignal;
+}
+
+export function connectServers({ addresses, term, layout, dim, lost }: ServersToReach): Servers {
+  const parts = planParts(layout, addresses.length);
+  const links = parts.map(({ hash }, i) => ({ address: addresses[i]!, planHash: hash, term }));
+  const parameters = new ParameterServers(
+    parts,
+    links.map((link) => new ParametersClient(link)),
+    lost,
+  );
+  const memory = new MemoryServers(
+    links.map((link) => new SampleMemoryClient(link)),
+    dim,
+    lost,
+  );
+  return {
+    parameters,
+    memory,
+    close: () => {
+      parameters.close();
+      memory.close();
+    },
+  };
+}

@@ -1,0 +1,63 @@
+/** The parameter servers as a worker reaches them now: after each welcome at the addresses, and in the term, that it names. */
+import type { IdentifiedRows } from '../src/clustering/odc-bundles.ts';
+import type { ParameterLayout } from '../src/ps/layout.ts';
+import type { NamedVectors } from '../src/rpc/named-vectors.ts';
+import { connectServers, type Servers } from '../src/servers/connect.ts';
+import type { MemoryServers } from '../src/servers/memory-servers.ts';
+import type { ParameterServers, PushReply, WholePush } from '../src/servers/parameter-servers.ts';
+
+export class ServerAccess
+  implements Pick<ParameterServers, 'pull' | 'push'>, Pick<MemoryServers, 'fill' | 'rows'>
+{
+  readonly #layout: ParameterLayout;
+  readonly #dim: number;
+  /** Null before the first welcome. */
+  #servers: Servers | null = null;
+  /** Addresses and term of #servers. */
+  #key = '';
+
+  /** @param dim columns of the sample memory */
+  constructor(layout: ParameterLayout, dim: number) {
+    this.#layout = layout;
+    this.#dim = dim;
+  }
+
+  /** Calls under way to the servers of an earlier term end. */
+  connect(addresses: readonly string[], term: number): void {
+    const key = `${term} ${addresses.join(' ')}`;
+    if (key === this.#key) return;
+    this.#servers?.close();
+    this.#servers = connectServers({ addresses, term, layout: this.#layout, dim: this.#dim });
+    this.#key = key;
+  }
+
+  pull(version: number, signal: AbortSignal): Promise<NamedVectors> {
+    return this.#now().parameters.pull(version, signal);
+  }
+
+  push(push: WholePush, signal: AbortSignal): Promise<PushReply> {
+    return this.#now().parameters.push(push, signal);
+  }
+
+  fill(
+    shard: number,
+    generation: number,
+    rows: IdentifiedRows,
+    signal: AbortSignal,
+  ): Promise<'filled' | 'fenced'> {
+    return this.#now().memory.fill(shard, generation, rows, signal);
+  }
+
+  rows(step: number, ids: Int32Array, signal: AbortSignal): Promise<Float32Array> {
+    return this.#now().memory.rows(step, ids, signal);
+  }
+
+  close(): void {
+    this.#servers?.close();
+  }
+
+  #now(): Servers {
+    if (this.#servers === null) throw new Error('no coordinator has welcomed this worker yet');
+    return this.#servers;
+  }
+}
