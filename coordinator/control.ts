@@ -12,6 +12,8 @@ import type { RunFolder } from './run-folder.ts';
 import type { RunRecord } from './run-record.ts';
 import type { CoordinatorService, ServiceEvents } from './service.ts';
 
+import type { CoordinatorState } from './state.ts';
+
 export interface ControlDeps {
   readonly runId: string;
   readonly config: RunConfig;
@@ -81,9 +83,15 @@ export function createControl(deps: ControlDeps): Control {
       step: record.losses.length,
       lastLoss: record.losses.at(-1) ?? 0,
       workers: membership.status(),
+      paused: pauseOf(dispatcher.state),
+      term,
     }),
   };
   return { events, dispatcher, membership, context, artifacts };
+}
+
+function pauseOf({ isPaused, members, settings }: CoordinatorState): string {
+  return isPaused ? `${members.size} of at least ${settings.minWorkers} workers are there` : '';
 }
 
 function emptyContext(config: RunConfig, source: ImageSource): OrderContext {

@@ -15,6 +15,7 @@ import type {
   Task,
   Verdict,
 } from './state.ts';
+import { lateSlices, usualTime } from './stragglers.ts';
 import { shardOf, stageNeeded, taskKey, type Work } from './work.ts';
 
 /** Work on resident features is short and needs no decoding: deeper queues hide the round trip. */
@@ -35,6 +36,8 @@ export class Draft {
   #open: number;
   #leaseCount: number;
   #fenced: number;
+  #sliceMs: number;
+  #isPaused: boolean;
   #ledger: Ledger;
 
   constructor(state: CoordinatorState, nowMs: number) {
@@ -51,6 +54,8 @@ export class Draft {
     this.#open = state.open;
     this.#leaseCount = state.leaseCount;
     this.#fenced = state.fenced;
+    this.#sliceMs = state.sliceMs;
+    this.#isPaused = state.isPaused;
     this.#ledger = state.ledger;
   }
 
@@ -69,6 +74,8 @@ export class Draft {
       leaseCount: this.#leaseCount,
       ledger: this.#ledger,
       fenced: this.#fenced,
+      sliceMs: this.#sliceMs,
+      isPaused: this.#isPaused,
     };
   }
 
@@ -99,6 +106,7 @@ export class Draft {
   }
 
   #takeHolding(workerId: string, offered: OfferedHolding): boolean {
+    if (!this.#active().includes(workerId)) return false;
     const isCurrent =
       offered.epoch === this.#epoch && offered.parameterVersion === this.#parameterVersion;
     if (!isCurrent || this.#holdings.has(offered.shard)) return false;
@@ -159,6 +167,9 @@ export class Draft {
     this.#noteHolding(lease);
     const completesTask = taskKey(lease.work) === lease.task;
     this.#answer('accepted', lease, completesTask);
+    if (lease.work.kind === 'trainSlice') {
+      this.#sliceMs = usualTime(this.#sliceMs, this.#nowMs - lease.givenMs);
+    }
     if (completesTask) this.#complete(lease.task);
     else this.#reopen(lease.task);
     return `${lease.workerId} did ${taskKey(lease.work)}`;
@@ -233,8 +244,7 @@ export class Draft {
       if (lease.deadlineMs > this.#nowMs) continue;
       expired += 1;
       this.#giveBack(lease);
-      const member = this.#members.get(lease.workerId);
-      if (member !== undefined) this.#members.set(lease.workerId, { ...member, isStuck: true });
+      this.#markStuck(lease.workerId);
       this.#record('lease.expired', `${lease.workerId} made no progress on ${lease.task}`, {
         leaseId: lease.id,
         workerId: lease.workerId,
@@ -245,10 +255,12 @@ export class Draft {
 
   /** Gives every task that can be given: shard tasks to their holders, the rest to whoever has least to do. */
   giveOutWork(): void {
-    if (this.#open === 0 || this.#members.size < this.#base.settings.minWorkers) return;
+    if (this.#open === 0) return;
+    this.#notePause();
+    if (this.#isPaused) return;
     const load = new Map<string, number>();
-    for (const member of this.#members.values()) {
-      if (!member.isStuck) load.set(member.workerId, 0);
+    for (const workerId of this.#active()) {
+      if (this.#members.get(workerId)?.isStuck === false) load.set(workerId, 0);
     }
     for (const lease of this.#leases.values()) {
       const count = load.get(lease.workerId);
@@ -261,6 +273,41 @@ export class Draft {
       if (workerId === null) continue;
       load.set(workerId, (load.get(workerId) ?? 0) + 1);
       this.#lease(key, task, work, workerId);
+    }
+    this.#giveBackups(load);
+  }
+
+  /** Members that may have work: those who came first, up to the limit. */
+  #active(): string[] {
+    return [...this.#members.keys()].slice(0, this.#base.settings.maxWorkers);
+  }
+
+  #notePause(): void {
+    const { minWorkers } = this.#base.settings;
+    const workers = this.#members.size;
+    const isPaused = workers < minWorkers;
+    if (isPaused === this.#isPaused) return;
+    this.#isPaused = isPaused;
+    const reason = `${workers} of at least ${minWorkers} workers are there`;
+    this.#record(isPaused ? 'run.paused' : 'run.continued', reason, { workers, minWorkers });
+  }
+
+  /** Late slices to workers that have nothing to do. */
+  #giveBackups(load: ReadonlyMap<string, number>): void {
+    const idle = [...load].filter(([, count]) => count === 0).map(([workerId]) => workerId);
+    if (idle.length === 0) return;
+    const rule = {
+      nowMs: this.#nowMs,
+      usualMs: this.#sliceMs,
+      factor: this.#base.settings.backupFactor,
+    };
+    for (const late of lateSlices(this.#leases.values(), rule)) {
+      const workerId = idle.shift();
+      const task = this.#tasks.get(late.task);
+      if (workerId === undefined || task === undefined) return;
+      this.#lease(late.task, task, late.work, workerId);
+      const reason = `${late.workerId} has had ${late.task} for ${Math.round(this.#nowMs - late.givenMs)} ms; ${workerId} computes it too`;
+      this.#record('slice.backed', reason, { task: late.task, workerId });
     }
   }
 
@@ -315,6 +362,7 @@ export class Draft {
       generation: task.generation + 1,
       workerId,
       incarnation: member.incarnation,
+      givenMs: this.#nowMs,
       deadlineMs: this.#nowMs + this.#base.settings.leaseTtlMs,
     };
     this.#leases.set(lease.id, lease);
@@ -328,15 +376,25 @@ export class Draft {
     this.#ledger = { ...this.#ledger, returned: this.#ledger.returned + 1 };
   }
 
+  /** Back to be given again, unless somebody else still has it. */
   #reopen(key: string): void {
     const task = this.#tasks.get(key);
-    if (task?.status === 'leased') this.#tasks.set(key, { ...task, status: 'todo' });
+    if (task?.status !== 'leased' || this.#leasesOn(key).length > 0) return;
+    this.#tasks.set(key, { ...task, status: 'todo' });
+  }
+
+  #leasesOn(key: string): Lease[] {
+    return [...this.#leases.values()].filter(({ task }) => task === key);
   }
 
   #complete(key: string): void {
     const task = this.#tasks.get(key);
     if (task === undefined || task.status === 'done') return;
     this.#tasks.set(key, { ...task, status: 'done' });
+    for (const overtaken of this.#leasesOn(key)) {
+      this.#leases.delete(overtaken.id);
+      this.#markStuck(overtaken.workerId);
+    }
     this.#open -= 1;
     if (this.#open === 0) {
       this.actions.push({ type: 'phaseDone', phase: this.#phase, epoch: this.#epoch });
@@ -357,6 +415,11 @@ export class Draft {
     } else if (lease.work.kind === 'project') {
       this.#holdings.set(shard, { workerId: lease.workerId, stage: 'projected' });
     }
+  }
+
+  #markStuck(workerId: string): void {
+    const member = this.#members.get(workerId);
+    if (member !== undefined) this.#members.set(workerId, { ...member, isStuck: true });
   }
 
   #touch(workerId: string): void {

@@ -56,10 +56,11 @@ export async function runCoordinator(options: CoordinatorOptions): Promise<RunSu
   assertLoopback(options.parameterListen, options.isInsecureAllowed, '--parameter-listen');
   const source = await openSource(config, logger);
   const folder = new RunFolder(options.out, resume, Date.now);
+  const incarnation = nanoid(10);
   const runId = resume ? folder.readRunId() : nanoid(10);
-  const event = folder.event.bind(folder);
-  const registered = config.cluster.servers === 0 ? null : registeredServers(config, event, logger);
-  const fleet = registered ?? new OwnServer(options.parameterListen, { event, logger });
+  const registered =
+    config.cluster.servers === 0 ? null : registeredServers(config, folder, logger);
+  const fleet = registered ?? new OwnServer(options.parameterListen, { folder, logger });
   const serverSessions = new ServerSessions(registered);
   const service = new CoordinatorService(serverSessions);
   try {
@@ -68,15 +69,14 @@ export async function runCoordinator(options: CoordinatorOptions): Promise<RunSu
     });
     try {
       folder.writeConfig(runId, config, options.origins);
-      folder.event('process.started', 'coordinator is up', {
-        role: 'coordinator',
-        id: 'coordinator',
-        pid: process.pid,
-      });
+      const { pid } = process;
+      const started = { role: 'coordinator', id: 'coordinator', pid, incarnation } as const;
+      folder.processStarted(started, 'coordinator is up');
       logger.info('coordinator.listening', { address: server.address, runId, out: options.out });
       notify({ type: 'listening', address: server.address });
       const summary = await runTerms({
         ...options,
+        incarnation,
         runId,
         source,
         folder,
@@ -104,19 +104,21 @@ export async function runCoordinator(options: CoordinatorOptions): Promise<RunSu
 
 function registeredServers(
   { cluster }: RunConfig,
-  event: RunFolder['event'],
+  folder: RunFolder,
   logger: Logger,
 ): RegisteredServers {
   return new RegisteredServers({
     parts: cluster.servers,
     timeoutMs: cluster.heartbeatTimeoutMs,
     now: () => performance.now(),
-    event,
+    folder,
     logger,
   });
 }
 
 interface TermDeps extends CoordinatorOptions {
+  /** Of this process. */
+  readonly incarnation: string;
   readonly runId: string;
   readonly source: ImageSource;
   readonly folder: RunFolder;
@@ -156,6 +158,8 @@ async function runTerm(
 ): Promise<RunSummary> {
   const { config, service, signal, lost } = deps;
   const record = new RunRecord(Date.now);
+  record.noteProcess('coordinator', deps.incarnation);
+  deps.incarnations.forEach((server, part) => record.noteProcess(`server-${part}`, server));
   const run = { ...deps, record };
   const control = createControl(run);
   const { dispatcher } = control;

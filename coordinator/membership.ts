@@ -58,12 +58,9 @@ export class Membership {
     this.#assertSameImages(worker, ready);
     this.#assertSameLayout(worker, ready);
     const { workerId, incarnation, pid } = worker;
-    record.noteJoin(workerId);
-    folder.event('process.started', `worker with engine ${ready.engine}`, {
-      role: 'worker',
-      id: workerId,
-      pid,
-    });
+    record.noteProcess(workerId, incarnation);
+    const started = { role: 'worker', id: workerId, pid, incarnation } as const;
+    folder.processStarted(started, `worker with engine ${ready.engine}`);
     logger.info('worker.ready', { workerId, pid, engine: ready.engine });
     dispatcher.dispatch({
       type: 'workerJoined',
@@ -109,12 +106,13 @@ export class Membership {
   }
 
   status(): WorkerStatus[] {
-    const { members, leases, holdings } = this.#deps.dispatcher.state;
-    return [...members.keys()].map((workerId) => ({
+    const { members, leases, holdings, settings } = this.#deps.dispatcher.state;
+    return [...members.keys()].map((workerId, place) => ({
       workerId,
       ordersInFlight: [...leases.values()].filter((lease) => lease.workerId === workerId).length,
       shardsHeld: [...holdings.values()].filter((held) => held.workerId === workerId).length,
       residentRows: this.#residentRows.get(workerId) ?? 0,
+      standsBy: place >= settings.maxWorkers,
     }));
   }
 

@@ -21,12 +21,22 @@ export const LOSS_FILE = 'loss-by-step.txt';
 /** How often a coordinator has begun or gone on with the run: parameter servers refuse what an earlier one sends. */
 const TERM_FILE = 'term';
 
+export interface StartedProcess {
+  readonly role: 'coordinator' | 'server' | 'worker';
+  readonly id: string;
+  readonly pid: number;
+  /** New for every start. */
+  readonly incarnation: string;
+}
+
 export class RunFolder {
   readonly path: string;
   readonly checkpoints: string;
   readonly #events: JsonLines;
   readonly #metrics: JsonLines;
   readonly #nowMs: () => number;
+  /** Process starts that events.jsonl has. */
+  readonly #started = new Set<string>();
 
   /** @throws TrainerError CONFIG_INVALID when the folder holds a run and should not, or should and does not */
   constructor(path: string, isResumed: boolean, nowMs: () => number) {
@@ -41,6 +51,14 @@ export class RunFolder {
 
   event(event: string, reason: string, fields: object = {}): void {
     this.#events.append({ ts: this.#timestamp(), event, reason, ...fields });
+  }
+
+  /** Tells of a process of the run, once for each of its starts. */
+  processStarted({ role, id, pid, incarnation }: StartedProcess, reason: string): void {
+    const start = `${id}/${incarnation}`;
+    if (this.#started.has(start)) return;
+    this.#started.add(start);
+    this.event('process.started', reason, { role, id, pid });
   }
 
   metrics(fields: object): void {

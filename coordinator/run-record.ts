@@ -74,7 +74,8 @@ export interface RecordState {
   readonly wallSeconds: number;
   readonly images: { readonly extracted: number; readonly trained: number };
   readonly unreadable: readonly UnreadableImage[];
-  readonly joins: Readonly<Record<string, number>>;
+  /** Incarnations by id. */
+  readonly processes: Readonly<Record<string, readonly string[]>>;
 }
 
 export class RunRecord {
@@ -86,8 +87,8 @@ export class RunRecord {
   readonly #epochs: EpochRecord[] = [];
   /** By image id. */
   readonly #unreadable = new Map<number, UnreadableImage>();
-  /** Times a worker became ready, by worker id. */
-  readonly #joins = new Map<string, number>();
+  /** Processes that came under each id: a worker's, a server's, the coordinator's. */
+  readonly #processes = new Map<string, Set<string>>();
   readonly #seconds: Record<TimedPhase, number> = { extract: 0, pca: 0, kmeans: 0, train: 0 };
   /** Of the epoch under way. */
   #epochSeconds: Record<TimedPhase, number> = { extract: 0, pca: 0, kmeans: 0, train: 0 };
@@ -128,9 +129,9 @@ export class RunRecord {
     return this.#earlierWallSeconds + (this.#nowMs() - this.#startedMs) / 1000;
   }
 
-  /** Joins of workers after their first. */
+  /** Processes that took the place of another. */
   get restarts(): number {
-    return [...this.#joins.values()].reduce((total, joins) => total + joins - 1, 0);
+    return [...this.#processes.values()].reduce((total, { size }) => total + size - 1, 0);
   }
 
   /** Ends the time of the phase before and begins this one's. */
@@ -144,8 +145,11 @@ export class RunRecord {
     this.#phase = { timed: TIMED[phase] ?? null, sinceMs: nowMs };
   }
 
-  noteJoin(workerId: string): void {
-    this.#joins.set(workerId, (this.#joins.get(workerId) ?? 0) + 1);
+  /** @param incarnation new for every process start. @returns whether the process was not known */
+  noteProcess(id: string, incarnation: string): boolean {
+    const known = this.#processes.get(id) ?? new Set();
+    this.#processes.set(id, known);
+    return known.size < known.add(incarnation).size;
   }
 
   /** @returns the images that had not been known as unreadable */
@@ -212,7 +216,9 @@ export class RunRecord {
       wallSeconds: this.wallSeconds,
       images: { ...this.#images },
       unreadable: this.unreadable,
-      joins: Object.fromEntries(this.#joins),
+      processes: Object.fromEntries(
+        [...this.#processes].map(([id, incarnations]) => [id, [...incarnations]]),
+      ),
     };
   }
 
@@ -223,7 +229,7 @@ export class RunRecord {
     };
   }
 
-  /** Goes on from a checkpoint; only on a record that is still empty. */
+  /** Goes on from a checkpoint; only on a record that has no step yet. */
   restore(state: RecordState, arrays: NamedArrays): void {
     for (const loss of arrayOf(arrays, 'loss-by-step', Float64Array)) this.#losses.push(loss);
     for (const samples of arrayOf(arrays, 'samples-by-step', Uint32Array))
@@ -233,7 +239,9 @@ export class RunRecord {
     Object.assign(this.#images, state.images);
     this.#earlierWallSeconds = state.wallSeconds;
     for (const image of state.unreadable) this.#unreadable.set(image.id, image);
-    for (const [workerId, joins] of Object.entries(state.joins)) this.#joins.set(workerId, joins);
+    for (const [id, incarnations] of Object.entries(state.processes)) {
+      for (const incarnation of incarnations) this.noteProcess(id, incarnation);
+    }
     const open = this.#epochs.at(-1);
     if (open?.meanLoss === null) this.#epochSeconds = open.seconds;
   }

@@ -2,14 +2,18 @@
  * The parameter servers of a run: one in a thread of the coordinator, or processes that register themselves. A term needs all of
  * them; when one dies, falls silent or comes back as another process, what it held is gone, and the term with it.
  */
+import { nanoid } from 'nanoid';
 import { TrainerError, configInvalid, protocolViolation } from '../src/errors.ts';
 import type { Logger } from '../src/telemetry/logger.ts';
+import type { RunFolder } from './run-folder.ts';
 import { startParameterThread, type ParameterThread } from './parameter-thread.ts';
 
 /** All servers of a term. */
 export interface ReadyServers {
   /** `host:port` of each part, in their order. */
   readonly addresses: readonly string[];
+  /** Of the processes, in the same order. */
+  readonly incarnations: readonly string[];
   /** Aborted with a {@link ServerLost} when one of them is gone. */
   readonly lost: AbortSignal;
 }
@@ -28,7 +32,7 @@ export class ServerLost extends TrainerError {
 }
 
 export interface FleetRecord {
-  readonly event: (event: string, reason: string, fields: object) => void;
+  readonly folder: Pick<RunFolder, 'event' | 'processStarted'>;
   readonly logger: Logger;
 }
 
@@ -37,6 +41,7 @@ export class OwnServer implements ServerFleet {
   readonly #listen: string;
   readonly #record: FleetRecord;
   #thread: ParameterThread | null = null;
+  #incarnation = '';
 
   constructor(listen: string, record: FleetRecord) {
     this.#listen = listen;
@@ -46,8 +51,15 @@ export class OwnServer implements ServerFleet {
   async ready(): Promise<ReadyServers> {
     if (this.#thread === null) {
       this.#thread = await startParameterThread(this.#listen);
-      const fields = { role: 'server', id: 'server-0', pid: process.pid };
-      this.#record.event('process.started', 'server in a thread of the coordinator', fields);
+      this.#incarnation = nanoid(10);
+      const { pid } = process;
+      const started = {
+        role: 'server',
+        id: 'server-0',
+        pid,
+        incarnation: this.#incarnation,
+      } as const;
+      this.#record.folder.processStarted(started, 'server in a thread of the coordinator');
     }
     const thread = this.#thread;
     const lost = new AbortController();
@@ -55,7 +67,11 @@ export class OwnServer implements ServerFleet {
       if (this.#thread === thread) this.#thread = null;
       lost.abort(new ServerLost('parameter server', String(error)));
     });
-    return { addresses: [thread.address], lost: lost.signal };
+    return {
+      addresses: [thread.address],
+      incarnations: [this.#incarnation],
+      lost: lost.signal,
+    };
   }
 
   async stop(): Promise<void> {
@@ -97,7 +113,7 @@ export class RegisteredServers implements ServerFleet {
 
   /** @throws TrainerError CONFIG_INVALID for a part that the run does not have */
   join(server: ServerIdentity): void {
-    const { parts, now, event, logger } = this.#options;
+    const { parts, now, folder, logger } = this.#options;
     const { part, incarnation, pid, address } = server;
     if (part >= parts) {
       const rule = `must be below the run's number of servers (cluster.servers ${parts})`;
@@ -109,7 +125,8 @@ export class RegisteredServers implements ServerFleet {
     }
     const id = nameOf(part);
     if (earlier?.incarnation !== incarnation) {
-      event('process.started', `parameter server at ${address}`, { role: 'server', id, pid });
+      const started = { role: 'server', id, pid, incarnation } as const;
+      folder.processStarted(started, `parameter server at ${address}`);
       logger.info('server.ready', { id, pid, address });
     }
     this.#servers.set(part, { ...server, seenMs: now() });
@@ -145,18 +162,20 @@ export class RegisteredServers implements ServerFleet {
   }
 
   async ready(signal: AbortSignal): Promise<ReadyServers> {
-    const { event, logger } = this.#options;
+    const { folder, logger } = this.#options;
     while (this.missing.length > 0) {
       const names = this.missing.map(nameOf).join(', ');
       logger.info('servers.awaited', { missing: names });
-      event('run.waiting', `for ${names}`, { servers: this.missing });
+      folder.event('run.waiting', `for ${names}`, { servers: this.missing });
       await this.#nextComplete(signal);
     }
     this.#lost = new AbortController();
-    const addresses = [...this.#servers.values()]
-      .toSorted((a, b) => a.part - b.part)
-      .map(({ address }) => address);
-    return { addresses, lost: this.#lost.signal };
+    const servers = [...this.#servers.values()].toSorted((a, b) => a.part - b.part);
+    return {
+      addresses: servers.map(({ address }) => address),
+      incarnations: servers.map(({ incarnation }) => incarnation),
+      lost: this.#lost.signal,
+    };
   }
 
   stop(): Promise<void> {
@@ -181,10 +200,10 @@ export class RegisteredServers implements ServerFleet {
   }
 
   #drop({ part, incarnation }: Registered, reason: string): void {
-    const { event, logger } = this.#options;
+    const { folder, logger } = this.#options;
     this.#servers.delete(part);
     const id = nameOf(part);
-    event('server.lost', `${id}: ${reason}`, { id, incarnation });
+    folder.event('server.lost', `${id}: ${reason}`, { id, incarnation });
     logger.warn('server.lost', { id, reason });
     this.#lost?.abort(new ServerLost(id, reason));
   }

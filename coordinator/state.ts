@@ -3,7 +3,7 @@
  * phases, steps, the ledger. Nothing here knows of clocks, networks or arrays: `transition(state, event, nowMs)` answers
  * with the next state, the actions its shell must take, and the reason for a person.
  *
- * A phase is a set of tasks. Each task is leased to one worker at a time; a lease that expires, or whose worker is lost,
+ * A phase is a set of tasks. Each task is leased to one worker at a time, a straggler's slice to a second one; a lease that expires, or whose worker is lost,
  * goes back and is given out under the next generation, so that a late result of the earlier holder is fenced. A task on a
  * data shard goes to the worker that holds the shard's features; where none does, the features are made again first
  * (recomputation from lineage: same parameters, same images, same numbers).
@@ -28,6 +28,13 @@ export type Phase =
 
 export interface StateSettings {
   readonly minWorkers: number;
+  /** Of those who come after these, each waits until one of them leaves. */
+  readonly maxWorkers: number;
+  /**
+   * A slice that takes this many times as long as usual is given to an idle worker as well, and the first result counts;
+   * 0: never.
+   */
+  readonly backupFactor: number;
   readonly leaseTtlMs: number;
   readonly heartbeatTimeoutMs: number;
   /** Orders a worker may hold at a time in the phases that decode images. */
@@ -53,6 +60,7 @@ export interface Lease {
   readonly generation: number;
   readonly workerId: string;
   readonly incarnation: string;
+  readonly givenMs: number;
   readonly deadlineMs: number;
 }
 
@@ -61,7 +69,7 @@ export interface Member {
   readonly incarnation: string;
   readonly lastSeenMs: number;
   readonly progress: number;
-  /** A lease of it expired and it has made no progress since: it gets no orders until it does. */
+  /** A lease of it expired, or another was faster with its slice, and it has made no progress since: no orders until it does. */
   readonly isStuck: boolean;
 }
 
@@ -98,6 +106,10 @@ export interface CoordinatorState {
   readonly ledger: Ledger;
   /** Results that came for a lease that was gone. */
   readonly fenced: number;
+  /** Running mean of the time from a slice's lease to its result; 0 before the first [ms]. */
+  readonly sliceMs: number;
+  /** Whether work waits because there are too few workers. */
+  readonly isPaused: boolean;
 }
 
 export type Event =
@@ -187,6 +199,8 @@ export function initialState(settings: StateSettings): CoordinatorState {
     leaseCount: 0,
     ledger: EMPTY_LEDGER,
     fenced: 0,
+    sliceMs: 0,
+    isPaused: false,
   };
 }
 

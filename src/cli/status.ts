@@ -23,12 +23,14 @@ async function showStatus({ coordinator, json }: StatusOptions, terminal: Termin
     printJson(terminal, status);
     return;
   }
-  const { runId, phase, epoch, epochs, step, lastLoss, workers } = status;
+  const { runId, phase, epoch, epochs, step, lastLoss, workers, paused, term } = status;
   printLines(terminal, [
-    `run ${runId}: ${phase}, epoch ${epoch + 1} of ${epochs}, ${step} steps, last loss ${lastLoss.toFixed(3)}`,
-    ...workers.map(
-      ({ workerId, ordersInFlight, shardsHeld, residentRows }) =>
-        `  ${workerId}: ${ordersInFlight} orders in flight, ${residentRows} feature rows of ${shardsHeld} data shards`,
+    `run ${runId}: ${phase}, epoch ${epoch + 1} of ${epochs}, ${step} steps, last loss ${lastLoss.toFixed(3)}, term ${term}`,
+    ...(paused === '' ? [] : [`paused: ${paused}`]),
+    ...workers.map(({ workerId, ordersInFlight, shardsHeld, residentRows, standsBy }) =>
+      standsBy
+        ? `  ${workerId}: stands by until another worker leaves`
+        : `  ${workerId}: ${ordersInFlight} orders in flight, ${residentRows} feature rows of ${shardsHeld} data shards`,
     ),
   ]);
 }

@@ -8,6 +8,13 @@ export const clusterConfigSchema = z.strictObject({
   servers: z.int().min(0).max(256).default(0),
   /** Workers that must be ready before the run begins or goes on. */
   minWorkers: z.int().min(1).max(1024).default(1),
+  /** Workers that get work at a time; those who come after these stand by until one of them leaves. */
+  maxWorkers: z.int().min(1).max(1024).default(1024),
+  /**
+   * A slice that takes this many times as long as usual is given to an idle worker as well, and the first result counts;
+   * 0: never.
+   */
+  backupFactor: z.number().min(0).default(3),
   /** `auto` takes the fastest engine that loads and says which; a named one that cannot load is an error. */
   engine: z.enum(['auto', 'tensorflow', 'wasm']).default('auto'),
   /** A lease without progress of its worker for this long goes back to be given to another [ms]. */

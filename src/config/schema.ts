@@ -62,6 +62,13 @@ export const runConfigSchema = z
         cluster.heartbeatTimeoutMs,
       );
     }
+    if (cluster.minWorkers > cluster.maxWorkers) {
+      rule(
+        ['cluster', 'minWorkers'],
+        `must not exceed cluster.maxWorkers (${cluster.maxWorkers})`,
+        cluster.minWorkers,
+      );
+    }
     if (model.architecture === 'alexnet-bn' && data.imageSize < 63) {
       rule(
         ['data', 'imageSize'],

@@ -12,6 +12,8 @@ import { SimulatedRun, type SimulationCounts } from '../support/simulated-run.ts
 
 const SETTINGS = {
   minWorkers: 1,
+  maxWorkers: 64,
+  backupFactor: 3,
   leaseTtlMs: 100,
   heartbeatTimeoutMs: 50,
   ordersInFlight: 2,
@@ -210,4 +212,101 @@ test('the ledger takes draws in order, each once, and an epoch only when it is c
     { type: 'epochOpened', epoch: 1, draws: 10 },
   ]);
   assert.equal(complete.state.ledger.committedTotal, 10);
+});
+
+function train(...slices: number[]): Event {
+  return {
+    type: 'phaseEntered',
+    phase: 'train',
+    epoch: 0,
+    parameterVersion: 0,
+    work: slices.map((slice) => ({ kind: 'trainSlice', step: 0, slice })),
+  };
+}
+
+/** Two workers with a slice each, a usual time of 100 ms, and worker b done: what a tick at `nowMs` gives out. */
+function withStraggler(settings = STRAGGLERS): { state: CoordinatorState; late: Lease } {
+  const { state, actions } = play(initialState(settings), [join('a'), join('b'), train(0, 1)]);
+  const [late, early] = ordersOf(actions);
+  assert.deepEqual([late!.workerId, early!.workerId], ['a', 'b']);
+  return { state: transition(state, answer(early!), 100).state, late: late! };
+}
+
+const STRAGGLERS = { ...SETTINGS, leaseTtlMs: 10_000, heartbeatTimeoutMs: 10_000 };
+
+test('a slice that is late goes to an idle worker as well; the first result counts and the other is fenced', () => {
+  const { state, late } = withStraggler();
+  assert.equal(ordersOf(transition(state, { type: 'tick' }, 299).actions).length, 0);
+  const backed = transition(state, { type: 'tick' }, 300);
+  const [backup] = ordersOf(backed.actions);
+  assert.deepEqual([backup?.workerId, backup?.task], ['b', late.task]);
+  assert.equal(backup!.generation, late.generation + 1);
+  assert.equal(ordersOf(transition(backed.state, { type: 'tick' }, 900).actions).length, 0);
+  for (const [winner, loser] of [
+    [backup!, late],
+    [late, backup!],
+  ] as const) {
+    const done = play(backed.state, [answer(winner)], 400);
+    assert.equal(done.state.open, 0);
+    assert.equal(done.state.leases.size, 0);
+    assert.ok(done.state.members.get(loser.workerId)?.isStuck, 'it gets nothing until it moves');
+    const after = play(done.state, [answer(loser)], 500).state;
+    assert.equal(after.fenced, 1);
+    assert.equal(after.open, 0);
+  }
+});
+
+test('of a slice with two holders, the loss of one leaves it with the other', () => {
+  const { state, late } = withStraggler();
+  const backed = transition(state, { type: 'tick' }, 300);
+  const [backup] = ordersOf(backed.actions);
+  const lost = play(
+    backed.state,
+    [{ type: 'workerLost', workerId: 'a', incarnation: 'a-1', reason: 'killed' }],
+    310,
+  );
+  assert.equal(ordersOf(lost.actions).length, 0, 'b has it already');
+  assert.deepEqual([...lost.state.leases.keys()], [backup!.id]);
+  assert.equal(play(lost.state, [answer(late)], 320).state.fenced, 1);
+  assert.equal(play(lost.state, [answer(backup!)], 330).state.open, 0);
+});
+
+test('no slice is given twice where the factor is 0', () => {
+  const { state } = withStraggler({ ...STRAGGLERS, backupFactor: 0 });
+  assert.equal(ordersOf(transition(state, { type: 'tick' }, 9_000).actions).length, 0);
+});
+
+test('workers beyond the most stand by, and take the place of one that leaves', () => {
+  const settings = { ...SETTINGS, maxWorkers: 1 };
+  const { state, actions } = play(initialState(settings), [join('a'), join('b'), extract(0, 1, 2)]);
+  assert.deepEqual(
+    ordersOf(actions).map(({ workerId }) => workerId),
+    ['a', 'a'],
+  );
+  const left = play(state, [
+    { type: 'workerLost', workerId: 'a', incarnation: 'a-1', reason: 'killed' },
+  ]);
+  assert.deepEqual(
+    ordersOf(left.actions).map(({ workerId }) => workerId),
+    ['b', 'b'],
+  );
+  const back = play(left.state, [join('a', 'a-2')]);
+  assert.equal(ordersOf(back.actions).length, 0, 'now a stands by');
+});
+
+test('below the least number of workers the run pauses, says so once, and goes on', () => {
+  const settings = { ...SETTINGS, minWorkers: 2 };
+  const names = (actions: readonly Action[]): string[] =>
+    actions.flatMap((action) => (action.type === 'record' ? [action.event] : []));
+  const begun = play(initialState(settings), [join('a'), join('b'), train(0, 1, 2, 3, 4)]);
+  assert.equal(begun.state.isPaused, false);
+  const lost = play(begun.state, [
+    { type: 'workerLost', workerId: 'b', incarnation: 'b-1', reason: 'killed' },
+  ]);
+  assert.deepEqual(names(lost.actions), ['worker.lost', 'run.paused']);
+  assert.equal(lost.state.isPaused, true);
+  assert.deepEqual(names(play(lost.state, [{ type: 'tick' }]).actions), []);
+  const back = play(lost.state, [join('b', 'b-2')]);
+  assert.deepEqual(names(back.actions), ['worker.joined', 'run.continued']);
+  assert.ok(ordersOf(back.actions).length > 0);
 });

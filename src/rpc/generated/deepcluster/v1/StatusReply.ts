@@ -10,6 +10,8 @@ export interface StatusReply {
   'step'?: (number);
   'workers'?: (_deepcluster_v1_WorkerStatus)[];
   'lastLoss'?: (number | string);
+  'paused'?: (string);
+  'term'?: (number);
 }
 
 export interface StatusReply__Output {
@@ -20,4 +22,6 @@ export interface StatusReply__Output {
   'step': (number);
   'workers': (_deepcluster_v1_WorkerStatus__Output)[];
   'lastLoss': (number);
+  'paused': (string);
+  'term': (number);
 }

@@ -6,6 +6,7 @@ export interface WorkerStatus {
   'ordersInFlight'?: (number);
   'shardsHeld'?: (number);
   'residentRows'?: (number);
+  'standsBy'?: (boolean);
 }
 
 export interface WorkerStatus__Output {
@@ -13,4 +14,5 @@ export interface WorkerStatus__Output {
   'ordersInFlight': (number);
   'shardsHeld': (number);
   'residentRows': (number);
+  'standsBy': (boolean);
 }
