@@ -1,0 +1,263 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { ParameterHost } from '../../coordinator/parameter-host.ts';
+import { seededRng, type Rng } from '../../src/math/rng.ts';
+import { trainingConfigSchema } from '../../src/ps/config.ts';
+import { initialHead, initialParameters, initialStatistics } from '../../src/ps/initial-values.ts';
+import { bodyCount, validateLayout, type ParameterLayout } from '../../src/ps/layout.ts';
+import { joinParts, planParts } from '../../src/ps/parameter-plan.ts';
+import type { NamedVectors } from '../../src/rpc/named-vectors.ts';
+import type { ParameterServers, WholePush } from '../../src/servers/parameter-servers.ts';
+import { joinRows, memoryForms, samplesOfPart } from '../../src/servers/sample-parts.ts';
+import { localServers } from '../support/local-servers.ts';
+import { tinyLayout } from '../support/tiny-layout.ts';
+
+const { signal } = new AbortController();
+const TRAINING = trainingConfigSchema.parse({ batchSize: 6, sliceSize: 2, learningRate: 0.1 });
+const SEED = 7;
+
+function randomLayout(rng: Rng): ParameterLayout {
+  let offset = 0;
+  const names = ['a', 'b', 'c', 'head.weight', 'head.bias'];
+  const heads = rng.integer(3);
+  const variables = names.map((name, i) => {
+    const size = 1 + rng.integer(40);
+    const variable = {
+      name,
+      shape: [size],
+      group: i >= names.length - heads ? ('head' as const) : ('body' as const),
+      initial:
+        rng.integer(2) === 0
+          ? { kind: 'normal' as const, std: 0.1 }
+          : { kind: 'constant' as const, value: 0.5 },
+      offset,
+      size,
+    };
+    offset += size;
+    return variable;
+  });
+  const size = 1 + rng.integer(5);
+  const layout: ParameterLayout = {
+    architecture: 'random',
+    variables,
+    statistics: [
+      { name: 's', shape: [size], initial: { kind: 'constant', value: 1 }, offset: 0, size },
+      {
+        name: 't',
+        shape: [2],
+        initial: { kind: 'constant', value: 0 },
+        momentum: 1,
+        offset: size,
+        size: 2,
+      },
+    ],
+    parameterCount: offset,
+    statisticCount: size + 2,
+  };
+  validateLayout(layout);
+  return layout;
+}
+
+function contentOf(layout: ParameterLayout, snapshot: NamedVectors | null = null) {
+  return {
+    layoutJson: JSON.stringify(layout),
+    trainingJson: JSON.stringify(TRAINING),
+    seed: SEED,
+    snapshot,
+  };
+}
+
+function pushOf(layout: ParameterLayout, step: number, slice: number, generation = 1): WholePush {
+  const rng = seededRng('push', step, slice);
+  return {
+    ...{ step, slice, generation, workerId: 'w', incarnation: 'i', basedOn: step, samples: 2 },
+    gradient: Float32Array.from({ length: layout.parameterCount }, () => rng.normal()),
+    statistics: Float32Array.from({ length: layout.statisticCount }, () => rng.float()),
+  };
+}
+
+/** Two steps, a new head, a step of two slices; everything that is in the servers afterwards. */
+async function train(servers: ParameterServers, layout: ParameterLayout): Promise<NamedVectors> {
+  for (let step = 0; step < 3; step += 1) {
+    if (step === 2) await servers.resetHead(1, signal);
+    const slices = step === 2 ? [0, 1] : [0, 1, 2];
+    for (const slice of slices.toReversed()) {
+      const reply = await servers.push(pushOf(layout, step, slice), signal);
+      assert.equal(reply.outcome, 'staged');
+    }
+    const committed = slices.map((slice) => ({ slice, generation: 1 }));
+    const reply = await servers.commit(step, committed, 0.5, signal);
+    assert.deepEqual(reply, { kind: 'committed', version: step + 1 });
+    assert.deepEqual(await servers.commit(step, committed, 0.5, signal), reply, 'told again');
+  }
+  return servers.snapshot(0, signal);
+}
+
+function bytesOf({ version, headEpoch, vectors }: NamedVectors): unknown {
+  return { version, headEpoch, vectors: [...vectors].map(([name, v]) => [name, [...v]]) };
+}
+
+describe('the plan of the parameters', () => {
+  test('covers everything once, balanced to one element, whatever the layout', () => {
+    for (let seed = 0; seed < 200; seed += 1) {
+      const rng = seededRng('plan', seed);
+      const layout = randomLayout(rng);
+      const parts = planParts(layout, 1 + rng.integer(5));
+      const sizes = parts.map((part) => part.layout.parameterCount);
+      assert.ok(Math.max(...sizes) - Math.min(...sizes) <= 1, `seed ${seed}: ${sizes.join()}`);
+      const joined = joinParts(parts.map((part) => initialParameters(part.layout, SEED)));
+      assert.deepEqual(joined, initialParameters(layout, SEED), `seed ${seed}: initial values`);
+      const heads = joinParts(parts.map((part) => initialHead(part.layout, SEED, 3)));
+      assert.deepEqual(heads, initialHead(layout, SEED, 3), `seed ${seed}: heads`);
+      const statistics = joinParts(parts.map((part) => initialStatistics(part.layout)));
+      assert.deepEqual(statistics, initialStatistics(layout), `seed ${seed}: statistics`);
+      const bodies = parts.reduce((total, part) => total + bodyCount(part.layout), 0);
+      assert.equal(bodies, bodyCount(layout), `seed ${seed}: bodies`);
+      assert.equal(new Set(parts.map(({ hash }) => hash)).size, parts.length);
+    }
+  });
+
+  test('cannot have more parts than parameters', () => {
+    const layout = randomLayout(seededRng('few'));
+    const few = { ...layout, variables: layout.variables.slice(0, 1) };
+    assert.throws(() => planParts({ ...few, parameterCount: 1 }, 2), /one of 1 to 1 parts/);
+  });
+});
+
+describe('several parameter servers', () => {
+  test('do what one does, bit for bit, and go on from each other’s snapshots', async () => {
+    for (let seed = 0; seed < 40; seed += 1) {
+      const layout = randomLayout(seededRng('servers', seed));
+      const alone = localServers(planParts(layout, 1), 1).servers;
+      await alone.restore(contentOf(layout), signal);
+      const expected = bytesOf(await train(alone, layout));
+      for (const count of [2, 3]) {
+        const { servers } = localServers(planParts(layout, count), 1);
+        assert.equal(await servers.restore(contentOf(layout), signal), 0);
+        const snapshot = await train(servers, layout);
+        assert.deepEqual(bytesOf(snapshot), expected, `seed ${seed}, ${count} servers`);
+        const other = localServers(planParts(layout, 5 - count), 1).servers;
+        assert.equal(await other.restore(contentOf(layout, snapshot), signal), 3);
+        assert.deepEqual(bytesOf(await other.snapshot(0, signal)), expected, `resharded ${seed}`);
+      }
+    }
+  });
+
+  test('apply nothing while one of them lacks a slice', async () => {
+    const parts = planParts(tinyLayout, 2);
+    const { servers, hosts } = localServers(parts, 1);
+    await servers.restore(contentOf(tinyLayout), signal);
+    const push = pushOf(tinyLayout, 0, 0);
+    const half = localServers([parts[0]!], 1, [hosts[0]!]).servers;
+    await half.push(push, signal);
+    const commit = () => servers.commit(0, [{ slice: 0, generation: 1 }], 1, signal);
+    assert.deepEqual(await commit(), { kind: 'missing', slices: [0] });
+    for (const [i, host] of hosts.entries()) {
+      const { store } = host.require({ planHash: parts[i]!.hash, term: 1 });
+      assert.equal(store.version, 0, `server ${i}`);
+    }
+    assert.equal((await servers.push(push, signal)).outcome, 'staged', 'one had it, one had not');
+    assert.equal((await servers.push(push, signal)).outcome, 'duplicate');
+    assert.deepEqual(await commit(), { kind: 'committed', version: 1 });
+  });
+
+  test('refuse what an earlier term sends, and wait for what a later one has to restore', async () => {
+    const parts = planParts(tinyLayout, 2);
+    const earlier = localServers(parts, 1);
+    await earlier.servers.restore(contentOf(tinyLayout), signal);
+    const later = localServers(parts, 2, earlier.hosts).servers;
+    await assert.rejects(later.pull(0, signal), { code: 'UNAVAILABLE' });
+    await later.restore(contentOf(tinyLayout), signal);
+    const push = pushOf(tinyLayout, 0, 0);
+    const calls: (() => Promise<unknown>)[] = [
+      () => earlier.servers.pull(0, signal),
+      () => earlier.servers.push(push, signal),
+      () => earlier.servers.commit(0, [{ slice: 0, generation: 1 }], 1, signal),
+      () => earlier.servers.resetHead(0, signal),
+      () => earlier.servers.snapshot(0, signal),
+      () => earlier.servers.restore(contentOf(tinyLayout), signal),
+    ];
+    for (const call of calls) await assert.rejects(call, { code: 'GENERATION_FENCED' });
+    await later.push(push, signal);
+    await later.commit(0, [{ slice: 0, generation: 1 }], 1, signal);
+    // A restore that comes twice, or late, takes nothing back.
+    assert.equal(await later.restore(contentOf(tinyLayout), signal), 0);
+    assert.equal((await later.pull(1, signal)).version, 1);
+  });
+
+  test('refuse calls about another part', async () => {
+    const parts = planParts(tinyLayout, 2);
+    const { servers, hosts } = localServers(parts, 1);
+    await servers.restore(contentOf(tinyLayout), signal);
+    const crossed = localServers(parts, 1, hosts.toReversed()).servers;
+    await assert.rejects(crossed.pull(0, signal), /plan of the parameters: expected \w+\.2of2/);
+  });
+
+  test('end every call, a commit too, once one of them is lost', async () => {
+    const parts = planParts(tinyLayout, 1);
+    const lost = new AbortController();
+    const host = new ParameterHost();
+    const { servers } = localServers(parts, 1, [host]);
+    await servers.restore(contentOf(tinyLayout), signal);
+    const seen: boolean[] = [];
+    const { ParameterServers: Servers } = await import('../../src/servers/parameter-servers.ts');
+    const watched = new Servers(
+      parts,
+      [
+        {
+          ...localServerOf(servers),
+          prepare: (_step, _slices, either) => {
+            lost.abort(new Error('gone'));
+            seen.push(either.aborted);
+            return Promise.reject(either.reason as Error);
+          },
+        },
+      ],
+      lost.signal,
+    );
+    await assert.rejects(watched.commit(0, [{ slice: 0, generation: 1 }], 1, signal), /gone/);
+    assert.deepEqual(seen, [true]);
+  });
+});
+
+/** Only so that the object has every verb; the test calls one of them. */
+function localServerOf(servers: ParameterServers) {
+  const never = (): never => {
+    throw new Error('not to be called');
+  };
+  return {
+    ...{ pull: never, push: never, commit: never, resetHead: never, snapshot: never },
+    restore: never,
+    close: servers.close.bind(servers),
+  };
+}
+
+describe('samples on several servers', () => {
+  test('are divided by their ids, and come together again', () => {
+    for (const [count, parts] of [
+      [1, 1],
+      [7, 3],
+      [9, 3],
+      [5, 2],
+    ] as const) {
+      const dim = 3;
+      const ids = Int32Array.from({ length: count }, (_, id) => id);
+      const rows = Float32Array.from({ length: count * dim }, (_, i) => i);
+      const forms = memoryForms({ first: 0, stride: 1, count, dim, classes: 2 }, parts);
+      const shares = forms.map((_form, part) =>
+        samplesOfPart({ ids, rows, pseudoLabels: ids }, part, parts),
+      );
+      shares.forEach((share, part) => {
+        const { first, stride, count: held } = forms[part]!;
+        const expected = Array.from({ length: held }, (_, i) => first + i * stride);
+        assert.deepEqual([...share.ids], expected);
+        assert.deepEqual([...share.pseudoLabels], expected);
+      });
+      const joined = joinRows(
+        shares.map((share) => share.rows),
+        dim,
+      );
+      assert.deepEqual(joined, rows);
+    }
+  });
+});
