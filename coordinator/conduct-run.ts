@@ -12,6 +12,7 @@ import { RunLoop } from './loop.ts';
 import type { RunFolder } from './run-folder.ts';
 import type { RunRecord } from './run-record.ts';
 import { writeRunReport } from './run-report.ts';
+import type { ReadyServers } from './server-fleet.ts';
 import { summariseRun } from './run-summary.ts';
 
 export interface ConductDeps {
@@ -27,6 +28,7 @@ export interface ConductDeps {
   readonly term: number;
   /** Aborted when one of them is gone. */
   readonly lost: AbortSignal;
+  readonly onLeaving: ReadyServers['onLeaving'];
   readonly resume: boolean;
   readonly logger: Logger;
   readonly signal: AbortSignal;
@@ -42,6 +44,9 @@ export async function conductRun(deps: ConductDeps): Promise<RunSummary> {
   const loop = new RunLoop({ ...deps, ...control, ...network, ...servers, signal: ended });
   try {
     await loop.begin(deps.resume ? await newestCheckpoint(deps) : null);
+    deps.onLeaving((release) => {
+      loop.checkpointThen(release);
+    });
     await loop.run().catch(async (error: unknown) => {
       if (signal.aborted && !lost.aborted) await loop.checkpointNow();
       throw error;

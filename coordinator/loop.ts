@@ -67,6 +67,8 @@ export class RunLoop {
   #version = 0;
   /** Where the newest checkpoint was taken, so that none is taken twice. */
   #checkpointed = '';
+  /** To be called after the next checkpoint. */
+  #leaving: (() => void)[] = [];
   /** The checkpoint being written; the next one waits for it. */
   #writing: Promise<void> = Promise.resolve();
 
@@ -153,6 +155,15 @@ export class RunLoop {
     await this.#writing;
   }
 
+  /**
+   * Takes a checkpoint after the step under way and then calls back: a server is about to leave. Between epochs nothing is
+   * lost with it but a clustering, which has its checkpoint.
+   */
+  checkpointThen(release: () => void): void {
+    if (this.#position.stage === 'train') this.#leaving.push(release);
+    else release();
+  }
+
   /** Waits until no checkpoint is being written. */
   settled(): Promise<void> {
     return this.#writing;
@@ -201,6 +212,16 @@ export class RunLoop {
     });
     this.#position = { epoch: epoch + 1, stage: 'cluster', index: 0, firstStep: this.#version };
     await this.#checkpoint(this.#deps.signal);
+    await this.#letGo();
+  }
+
+  /** Lets the servers go that wait for a checkpoint, once it is on disk. */
+  async #letGo(): Promise<void> {
+    const released = this.#leaving;
+    if (released.length === 0) return;
+    this.#leaving = [];
+    await this.#writing;
+    for (const release of released) release();
   }
 
   async #stepDone(step: CommittedStep, stepsOfEpoch: number): Promise<void> {
@@ -217,8 +238,10 @@ export class RunLoop {
     const index = step.version - this.#position.firstStep;
     this.#position = { ...this.#position, index };
     const { everySteps } = config.checkpoint;
-    if (everySteps > 0 && step.version % everySteps === 0 && index < stepsOfEpoch) {
+    const isDue = everySteps > 0 && step.version % everySteps === 0;
+    if ((isDue || this.#leaving.length > 0) && index < stepsOfEpoch) {
       await this.#checkpoint(signal);
+      await this.#letGo();
     }
   }
 

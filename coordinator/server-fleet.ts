@@ -16,6 +16,8 @@ export interface ReadyServers {
   readonly incarnations: readonly string[];
   /** Aborted with a {@link ServerLost} when one of them is gone. */
   readonly lost: AbortSignal;
+  /** Has `ask` called when a server has been asked to end; it goes when `release` is called. */
+  readonly onLeaving: (ask: (release: () => void) => void) => void;
 }
 
 export interface ServerFleet {
@@ -71,6 +73,8 @@ export class OwnServer implements ServerFleet {
       addresses: [thread.address],
       incarnations: [this.#incarnation],
       lost: lost.signal,
+      // It goes with the coordinator.
+      onLeaving: () => undefined,
     };
   }
 
@@ -106,6 +110,7 @@ export class RegisteredServers implements ServerFleet {
   readonly #waiting = new Set<() => void>();
   /** Of the term under way. */
   #lost: AbortController | null = null;
+  #askToLeave: (release: () => void) => void = goAtOnce;
 
   constructor(options: RegisteredServersOptions) {
     this.#options = options;
@@ -144,6 +149,17 @@ export class RegisteredServers implements ServerFleet {
     if (server?.incarnation === incarnation) this.#drop(server, reason);
   }
 
+  /** A server has been asked to end; `release` lets it, once the run has what it needs. */
+  wantsToLeave({ part, incarnation }: ServerIdentity, release: () => void): void {
+    if (this.#servers.get(part)?.incarnation !== incarnation) {
+      release();
+      return;
+    }
+    const id = nameOf(part);
+    this.#options.folder.event('server.leaving', `${id} was asked to end`, { id });
+    this.#askToLeave(release);
+  }
+
   /** Drops servers that are silent for too long. */
   tick(): void {
     const { now, timeoutMs } = this.#options;
@@ -170,11 +186,15 @@ export class RegisteredServers implements ServerFleet {
       await this.#nextComplete(signal);
     }
     this.#lost = new AbortController();
+    this.#askToLeave = goAtOnce;
     const servers = [...this.#servers.values()].toSorted((a, b) => a.part - b.part);
     return {
       addresses: servers.map(({ address }) => address),
       incarnations: servers.map(({ incarnation }) => incarnation),
       lost: this.#lost.signal,
+      onLeaving: (ask) => {
+        this.#askToLeave = ask;
+      },
     };
   }
 
@@ -207,6 +227,10 @@ export class RegisteredServers implements ServerFleet {
     logger.warn('server.lost', { id, reason });
     this.#lost?.abort(new ServerLost(id, reason));
   }
+}
+
+function goAtOnce(release: () => void): void {
+  release();
 }
 
 function nameOf(part: number): string {

@@ -31,6 +31,8 @@ export interface ServerOptions {
 const CONNECT_MS = 60_000;
 const RECONNECT_PAUSE_MS = 250;
 const BEAT_MS = 1_000;
+/** For the run to take its checkpoint, once this server was asked to end [ms]. */
+const LEAVE_MS = 20_000;
 const STOP_GRACE_MS = 1_000;
 
 type SessionEnd =
@@ -80,7 +82,7 @@ export async function runServer(options: ServerOptions): Promise<void> {
   }
 }
 
-/** Opens a session, sends signs of life, and stays in it until it ends. */
+/** Opens a session, sends signs of life, and stays in it until it ends; asked to end, it tells the coordinator first. */
 function keepSession(
   client: InstanceType<typeof wire.Coordinator>,
   hello: ServerHello,
@@ -92,11 +94,16 @@ function keepSession(
     const beats = setInterval(() => {
       call.write({ beat: {} });
     }, BEAT_MS);
+    let lastResort: NodeJS.Timeout | undefined;
     const leave = (): void => {
-      call.end();
+      call.write({ leaving: {} });
+      lastResort = setTimeout(() => {
+        call.end();
+      }, LEAVE_MS);
     };
     const finish = (end: SessionEnd): void => {
       clearInterval(beats);
+      clearTimeout(lastResort);
       signal.removeEventListener('abort', leave);
       resolve(end);
     };

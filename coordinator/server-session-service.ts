@@ -7,16 +7,17 @@ import type { ServerMessage__Output } from '../src/rpc/generated/deepcluster/v1/
 import type { ServerOrder } from '../src/rpc/generated/deepcluster/v1/ServerOrder.ts';
 import { refuseServers, type RegisteredServers, type ServerIdentity } from './server-fleet.ts';
 
+type Registry = Pick<RegisteredServers, 'join' | 'beat' | 'leave' | 'wantsToLeave'>;
 type SessionCall = grpc.ServerDuplexStream<ServerMessage__Output, ServerOrder>;
 
 export class ServerSessions {
-  readonly #servers: Pick<RegisteredServers, 'join' | 'beat' | 'leave'> | null;
+  readonly #servers: Registry | null;
   readonly #calls = new Set<SessionCall>();
   /** From then on servers leave because they were told to. */
   #isOver = false;
 
   /** @param servers where processes register; null where the coordinator has a server of its own */
-  constructor(servers: Pick<RegisteredServers, 'join' | 'beat' | 'leave'> | null) {
+  constructor(servers: Registry | null) {
     this.#servers = servers;
   }
 
@@ -31,6 +32,12 @@ export class ServerSessions {
       try {
         if (message.hello) identity = this.#greet(message.hello);
         else if (message.beat && identity !== null) this.#servers?.beat(identity);
+        else if (message.leaving && identity !== null) {
+          this.#servers?.wantsToLeave(identity, () => {
+            call.write({ stop: { reason: 'it may leave', exitCode: EXIT.retry } });
+            call.end();
+          });
+        }
       } catch (error) {
         const isKnown = error instanceof TrainerError;
         const reason = isKnown ? error.message : 'the coordinator failed; see its log';

@@ -27,6 +27,7 @@ import type { SampleRows as _deepcluster_v1_SampleRows, SampleRows__Output as _d
 import type { Samples as _deepcluster_v1_Samples, Samples__Output as _deepcluster_v1_Samples__Output } from './deepcluster/v1/Samples.ts';
 import type { ServerBeat as _deepcluster_v1_ServerBeat, ServerBeat__Output as _deepcluster_v1_ServerBeat__Output } from './deepcluster/v1/ServerBeat.ts';
 import type { ServerHello as _deepcluster_v1_ServerHello, ServerHello__Output as _deepcluster_v1_ServerHello__Output } from './deepcluster/v1/ServerHello.ts';
+import type { ServerLeaving as _deepcluster_v1_ServerLeaving, ServerLeaving__Output as _deepcluster_v1_ServerLeaving__Output } from './deepcluster/v1/ServerLeaving.ts';
 import type { ServerMessage as _deepcluster_v1_ServerMessage, ServerMessage__Output as _deepcluster_v1_ServerMessage__Output } from './deepcluster/v1/ServerMessage.ts';
 import type { ServerOrder as _deepcluster_v1_ServerOrder, ServerOrder__Output as _deepcluster_v1_ServerOrder__Output } from './deepcluster/v1/ServerOrder.ts';
 import type { SolvePca as _deepcluster_v1_SolvePca, SolvePca__Output as _deepcluster_v1_SolvePca__Output } from './deepcluster/v1/SolvePca.ts';
@@ -73,6 +74,7 @@ export interface ProtoGrpcType {
       Samples: MessageTypeDefinition<_deepcluster_v1_Samples, _deepcluster_v1_Samples__Output>
       ServerBeat: MessageTypeDefinition<_deepcluster_v1_ServerBeat, _deepcluster_v1_ServerBeat__Output>
       ServerHello: MessageTypeDefinition<_deepcluster_v1_ServerHello, _deepcluster_v1_ServerHello__Output>
+      ServerLeaving: MessageTypeDefinition<_deepcluster_v1_ServerLeaving, _deepcluster_v1_ServerLeaving__Output>
       ServerMessage: MessageTypeDefinition<_deepcluster_v1_ServerMessage, _deepcluster_v1_ServerMessage__Output>
       ServerOrder: MessageTypeDefinition<_deepcluster_v1_ServerOrder, _deepcluster_v1_ServerOrder__Output>
       SolvePca: MessageTypeDefinition<_deepcluster_v1_SolvePca, _deepcluster_v1_SolvePca__Output>

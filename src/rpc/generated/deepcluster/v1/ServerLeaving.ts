@@ -1,0 +1,8 @@
+// Original file: proto/coordinator.proto
+
+
+export interface ServerLeaving {
+}
+
+export interface ServerLeaving__Output {
+}
