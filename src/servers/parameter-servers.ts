@@ -101,18 +101,14 @@ export class ParameterServers {
     learningRateFactor: number,
     signal: AbortSignal,
   ): Promise<CommitReply> {
-    const missing = await this.#all(signal, (server, _part, either) =>
-      server.prepare(step, slices, either),
-    );
-    const absent = new Set(missing.flat());
-    if (absent.size > 0) {
-      return { kind: 'missing', slices: [...absent].toSorted((a, b) => a - b) };
-    }
+    const absent = await this.#missing(step, slices, signal);
+    if (absent.length > 0) return { kind: 'missing', slices: absent };
     const replies = await this.#all(signal, (server, _part, either) =>
       server.commit(step, slices, learningRateFactor, either),
     );
     const torn = replies.find(({ outcome }) => outcome === 'MISSING');
     if (torn !== undefined) {
+      if (replies.length === 1) return { kind: 'missing', slices: torn.missing };
       throw protocolViolation(
         `commit of step ${step}`,
         'the slices that were prepared',
@@ -121,6 +117,19 @@ export class ParameterServers {
       );
     }
     return { kind: 'committed', version: agreed('version after a commit', replies) };
+  }
+
+  /** Slices that some server lacks. One server alone answers that with its commit. */
+  async #missing(
+    step: number,
+    slices: readonly CommitSlice[],
+    signal: AbortSignal,
+  ): Promise<number[]> {
+    if (this.#servers.length === 1) return [];
+    const missing = await this.#all(signal, (server, _part, either) =>
+      server.prepare(step, slices, either),
+    );
+    return [...new Set(missing.flat())].toSorted((a, b) => a - b);
   }
 
   /** Answers with the version from now on. */

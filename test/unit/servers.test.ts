@@ -206,7 +206,7 @@ describe('several parameter servers', () => {
       [
         {
           ...localServerOf(servers),
-          prepare: (_step, _slices, either) => {
+          commit: (_step, _slices, _factor, either) => {
             lost.abort(new Error('gone'));
             seen.push(either.aborted);
             return Promise.reject(either.reason as Error);
@@ -226,7 +226,7 @@ function localServerOf(servers: ParameterServers) {
     throw new Error('not to be called');
   };
   return {
-    ...{ pull: never, push: never, commit: never, resetHead: never, snapshot: never },
+    ...{ pull: never, push: never, prepare: never, resetHead: never, snapshot: never },
     restore: never,
     close: servers.close.bind(servers),
   };
