@@ -42,10 +42,15 @@ export interface PhaseRequest {
 const LASTING: ReadonlySet<string> = new Set<ErrorCode>([
   'CONFIG_INVALID',
   'SHAPE_MISMATCH',
-  'NON_FINITE',
   'PROTOCOL_VIOLATION',
   'DATA_UNREADABLE',
 ]);
+
+/**
+ * Times that numbers of one task may be not finite. Once may be a sick device, and another worker has the numbers; the same again
+ * is the training itself.
+ */
+const MAX_NON_FINITE = 2;
 
 /** Other failures of orders in a row, over all workers, after which the run gives up. */
 const MAX_FAILURES = 20;
@@ -63,6 +68,8 @@ export class Dispatcher {
   #pending: PendingPhase | null = null;
   /** Set once the run cannot go on; every later phase fails with it. */
   #failure: unknown = null;
+  /** By task of the phase: workers whose numbers were not finite. */
+  readonly #nonFinite = new Map<string, string[]>();
   /** Failed orders since the last accepted result. */
   #failuresInRow = 0;
 
@@ -87,6 +94,7 @@ export class Dispatcher {
         return;
       }
       this.#pending = { request, resolve, reject };
+      this.#nonFinite.clear();
       this.dispatch({ type: 'phaseEntered', ...request });
     });
   }
@@ -145,7 +153,13 @@ export class Dispatcher {
     this.#failuresInRow += 1;
     const reason = `${lease.workerId}: ${message}`;
     this.#deps.record('order.failed', reason, { leaseId: lease.id, code });
-    if (LASTING.has(code)) {
+    if (code === 'NON_FINITE') {
+      const workers = [...(this.#nonFinite.get(lease.task) ?? []), lease.workerId];
+      this.#nonFinite.set(lease.task, workers);
+      if (workers.length < MAX_NON_FINITE) return;
+      const who = `of ${workers.join(' and ')}`;
+      this.fail(new TrainerError(code, `${message} (${workers.length} times: ${who})`));
+    } else if (LASTING.has(code)) {
       this.fail(new TrainerError(code as ErrorCode, message));
     } else if (this.#failuresInRow >= MAX_FAILURES) {
       const problem = `${MAX_FAILURES} orders failed in a row, the last: ${reason}`;

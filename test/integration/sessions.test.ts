@@ -8,11 +8,14 @@ import { fetchStatus } from '../../src/rpc/status-client.ts';
 import { PROTOCOL_VERSION, wire } from '../../src/rpc/definitions.ts';
 import type { CoordinatorMessage__Output } from '../../src/rpc/generated/deepcluster/v1/CoordinatorMessage.ts';
 import type { Ready } from '../../src/rpc/generated/deepcluster/v1/Ready.ts';
+import type { Model } from '../../src/nn/model.ts';
+import type { Compute } from '../../worker/session.ts';
 import {
   PLAIN_LAYOUT,
   makeNoiseImages,
   plainCompute,
   readLines,
+  readLosses,
   runPlain,
   temporaryFolder,
 } from '../support/in-process-run.ts';
@@ -145,6 +148,46 @@ test('constant features are a clear error', async () => {
     /the same feature for all of them/,
   );
   assert.ok(readLines(out, 'events.jsonl').some(({ event }) => event === 'run.stopped'));
+});
+
+/** Networks whose gradient has a NaN in step 2, so many times over all workers. */
+function sickNetworks(times: number): () => Compute {
+  let left = times;
+  return () => sickCompute(() => left-- > 0);
+}
+
+function sickCompute(isSick: () => boolean): Compute {
+  const compute = plainCompute();
+  const lossAndGradient: Model['lossAndGradient'] = (pixels, pseudoLabels, seed) => {
+    const pass = compute.model.lossAndGradient(pixels, pseudoLabels, seed);
+    if (seed[2] !== 2 || !isSick()) return pass;
+    const gradient = pass.gradient.slice();
+    gradient[3] = NaN;
+    return { ...pass, gradient };
+  };
+  return { ...compute, model: { ...compute.model, lossAndGradient } };
+}
+
+test('a gradient that is not finite is refused and computed again; twice the same ends the run, with step and worker', async () => {
+  const healthy = join(folder.path, 'healthy');
+  await runPlain({ data, out: healthy, workers: 2 });
+  const out = join(folder.path, 'sick-once');
+  await runPlain({ data, out, workers: 2, compute: sickNetworks(1) });
+  assert.deepEqual(readLosses(out), readLosses(healthy));
+  const failed = readLines(out, 'events.jsonl').filter(({ event }) => event === 'order.failed');
+  const refused = failed.filter(({ code }) => code === 'NON_FINITE');
+  assert.equal(refused.length, 1);
+  assert.match(
+    String(refused[0]!['reason']),
+    /^worker-\d: .*gradient of step 2, slice \d, at body\.weight\[3\]/,
+  );
+  const stopped = runPlain({
+    data,
+    out: join(folder.path, 'sick'),
+    workers: 1,
+    compute: sickNetworks(9),
+  });
+  await assert.rejects(stopped, /gradient of step 2, slice 0.*2 times: of worker-0 and worker-0/);
 });
 
 test('a coordinator tells where its run is', async () => {
