@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { checkpointCorrupt } from '../src/errors.ts';
+import { TrainerError, checkpointCorrupt, messageOf } from '../src/errors.ts';
 import { configFileOf, requireRunFolder } from '../src/config/run-folder.ts';
 import type { RunConfig } from '../src/config/schema.ts';
 import { openJsonLines, type JsonLines } from '../src/telemetry/json-lines.ts';
@@ -69,12 +69,17 @@ export class RunFolder {
     this.#replace('config.json', `${JSON.stringify({ runId, config, origins }, null, 2)}\n`);
   }
 
-  /** @returns the run's id, as config.json has it */
+  /** @returns the run's id, as config.json has it. @throws TrainerError CONFIG_INVALID where it has none */
   readRunId(): string {
-    const saved = JSON.parse(readFileSync(configFileOf(this.path), 'utf8')) as {
-      runId: string;
-    };
-    return saved.runId;
+    const path = configFileOf(this.path);
+    let problem = 'has no runId';
+    try {
+      const saved = JSON.parse(readFileSync(path, 'utf8')) as { runId?: unknown } | null;
+      if (typeof saved?.runId === 'string' && saved.runId !== '') return saved.runId;
+    } catch (error) {
+      problem = `cannot be read (${messageOf(error)})`;
+    }
+    throw new TrainerError('CONFIG_INVALID', `config file ${path}: ${problem}`, { path });
   }
 
   /** The next term of the run, greater than all before it, on disk before it is used. */

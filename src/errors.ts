@@ -17,6 +17,7 @@ export type ErrorCode =
 
 export type ErrorDetails = Readonly<Record<string, unknown>>;
 
+/** One line, free of control characters and of a length that is read: names and values from outside are part of it. */
 export class TrainerError extends Error {
   override readonly name = 'TrainerError';
   readonly code: ErrorCode;
@@ -28,7 +29,7 @@ export class TrainerError extends Error {
     details: ErrorDetails = {},
     options?: { cause?: unknown },
   ) {
-    super(message, options);
+    super(lineOf(message), options);
     this.code = code;
     this.details = details;
   }
@@ -56,7 +57,31 @@ export function exitCodeOf(error: unknown): number {
 
 /** The message of anything thrown, on one line. */
 export function messageOf(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).replaceAll(/\s*\n\s*/g, ' ');
+  return lineOf(error instanceof Error ? error.message : String(error));
+}
+
+/** Characters of a message that are kept; it travels in a header of gRPC, too, where some 8 KiB have room. */
+const MAX_MESSAGE = 1_500;
+
+function lineOf(text: string): string {
+  const start = text.slice(0, 2 * MAX_MESSAGE);
+  const line = start.replaceAll(/\s*\n\s*/g, ' ').replaceAll(/\p{Cc}/gu, '\u{FFFD}');
+  return line.length > MAX_MESSAGE ? `${line.slice(0, MAX_MESSAGE)}…` : line;
+}
+
+/** Characters of a value that are shown. */
+const MAX_VALUE = 200;
+
+/** A value from outside in a message: as JSON, if it can be, and its beginning, if it is long. */
+function excerptOf(value: unknown): string {
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(value) as string | undefined;
+  } catch {
+    text = 'what JSON cannot hold';
+  }
+  text ??= typeof value;
+  return text.length > MAX_VALUE ? `${text.slice(0, MAX_VALUE)}…` : text;
 }
 
 /** `pushed gradient: expected shape [4096], got [4095]` */
@@ -82,7 +107,7 @@ export function configInvalid(
   const from = origin === undefined ? '' : ` (from ${origin})`;
   return new TrainerError(
     'CONFIG_INVALID',
-    `config ${key}: ${rule}, got ${got === undefined ? 'nothing' : JSON.stringify(got)}${from}`,
+    `config ${key}: ${rule}, got ${got === undefined ? 'nothing' : excerptOf(got)}${from}`,
     { key, rule, got, origin },
   );
 }

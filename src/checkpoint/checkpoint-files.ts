@@ -3,6 +3,7 @@
  * Knows nothing of what the files mean; src/checkpoint/checkpoint.ts does.
  */
 import { createHash } from 'node:crypto';
+import { constants, type Stats } from 'node:fs';
 import fs from 'node:fs/promises';
 import { messageOf } from '../errors.ts';
 
@@ -10,6 +11,8 @@ export interface FileDigest {
   readonly bytes: number;
   readonly sha256: string;
 }
+
+const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
 
 /** A digest of a few milliseconds, so that heartbeats and rpcs come through between two. */
 const PIECE_BYTES = 8 * 1024 * 1024;
@@ -68,12 +71,17 @@ export async function readBounded(
   path: string,
   limit: number,
 ): Promise<{ bytes: Uint8Array; sha256: string }> {
-  const { size } = await requireFile(path);
-  if (size > limit) throw new Error(`has ${size} bytes, at most ${limit} are expected`);
+  await requireFile(path);
   const hash = createHash('sha256');
-  const bytes = new Uint8Array(size);
-  const file = await fs.open(path, 'r');
+  // What was looked at may be another thing by now: a link is not followed, and a pipe not waited for.
+  const file = await fs.open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  let bytes: Uint8Array;
   try {
+    const stats = await file.stat();
+    if (!stats.isFile()) throw new Error('is not a regular file');
+    const { size } = stats;
+    if (size > limit) throw new Error(`has ${size} bytes, at most ${limit} are expected`);
+    bytes = new Uint8Array(size);
     for (const piece of cutInPieces(bytes)) {
       await readFully(file, piece);
       hash.update(piece);
@@ -84,12 +92,19 @@ export async function readBounded(
   return { bytes, sha256: hash.digest('hex') };
 }
 
-async function requireFile(path: string): Promise<{ size: number }> {
-  const stats = await fs.lstat(path).catch((cause: unknown) => {
+async function requireFile(path: string): Promise<void> {
+  if (!(await statsOf(path)).isFile()) throw new Error('is not a regular file');
+}
+
+/** @throws Error with the reason unless it is a folder, and no link to one, which may lead anywhere */
+export async function requireFolder(path: string): Promise<void> {
+  if (!(await statsOf(path)).isDirectory()) throw new Error('is not a folder');
+}
+
+function statsOf(path: string): Promise<Stats> {
+  return fs.lstat(path).catch((cause: unknown) => {
     throw new Error(`cannot be read: ${messageOf(cause)}`, { cause });
   });
-  if (!stats.isFile()) throw new Error('is not a regular file');
-  return stats;
 }
 
 async function writeFully(file: fs.FileHandle, piece: Uint8Array): Promise<void> {

@@ -6,7 +6,13 @@
 import fs from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { checkpointCorrupt, messageOf, unavailable } from '../errors.ts';
-import { readBounded, readVerified, syncFolder, writeDurably } from './checkpoint-files.ts';
+import {
+  readBounded,
+  readVerified,
+  requireFolder,
+  syncFolder,
+  writeDurably,
+} from './checkpoint-files.ts';
 import { decodeManifest, encodeManifest, requireManifestable } from './manifest.ts';
 import type { JsonObject, Manifest } from './manifest.ts';
 import { decodeSafetensors, safetensorsChunks } from './safetensors.ts';
@@ -195,6 +201,7 @@ async function readFolder(root: string, name: string): Promise<Checkpoint> {
   const refuse = (file: string) => (cause: unknown) => {
     throw checkpointCorrupt(folder, `${file} ${messageOf(cause)}`, cause);
   };
+  await requireFolder(folder).catch(refuse('it'));
   const manifest = await readManifest(join(folder, MANIFEST)).catch(refuse(MANIFEST));
   const { step, state } = manifest;
   if (step !== stepOf(name)) throw checkpointCorrupt(folder, `its manifest is of step ${step}`);

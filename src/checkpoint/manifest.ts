@@ -74,11 +74,17 @@ export function decodeManifest(bytes: Uint8Array): Manifest {
     throw new Error(`has format version ${found}, this release reads ${FORMAT_VERSION}`);
   }
   const parsed = manifestSchema.safeParse(json);
-  if (!parsed.success) throw new Error(`is malformed: ${z.prettifyError(parsed.error)}`);
+  if (!parsed.success) throw new Error(`is malformed${firstIssue(parsed.error)}`);
   const { step, state, files, sha256 } = parsed.data;
+  const names = new Set(files.map(({ name }) => name));
+  if (names.size !== files.length) throw new Error('names a file twice');
   const digest = digestOf({ step, state, files });
   if (digest !== sha256) throw new Error(`has sha256 ${digest}, it says ${sha256}`);
   return { step, state, files };
+}
+
+function firstIssue({ issues: [issue] }: z.ZodError): string {
+  return issue === undefined ? '' : ` at ${issue.path.join('.')}: ${issue.message}`;
 }
 
 /** JSON keeps the order of keys and the value of numbers: what was read gives the text that was written. */

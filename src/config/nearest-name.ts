@@ -7,7 +7,9 @@ export function nearestName(mistyped: string, names: Iterable<string>): string |
   let least = Math.max(2, Math.floor(mistyped.length / 4)) + 1;
   const sameLastPart: string[] = [];
   for (const name of names) {
-    const distance = editDistance(mistyped.toLowerCase(), name.toLowerCase());
+    // The lengths alone are that far apart: what is much longer than every name is not compared with them.
+    const isFar = Math.abs(name.length - mistyped.length) >= least;
+    const distance = isFar ? Infinity : editDistance(mistyped.toLowerCase(), name.toLowerCase());
     if (distance < least) [nearest, least] = [name, distance];
     if (lastPart(name) === lastPart(mistyped)) sameLastPart.push(name);
   }

@@ -2,7 +2,7 @@
  * Where settings come from: a preset, a YAML or JSON file, the environment, flags. Each source becomes a list of
  * (key, value, origin), checked for unknown keys; src/config/load.ts lays one over the other.
  */
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { LineCounter, isMap, isScalar, parse, parseDocument } from 'yaml';
 import { TrainerError, configInvalid, messageOf } from '../errors.ts';
@@ -54,8 +54,20 @@ export function settingsOfPreset(name: string, origin: string): readonly Setting
  * @throws TrainerError CONFIG_INVALID for a file that cannot be read or parsed, and for an unknown key
  */
 export function settingsOfFile(path: string, label: string = path): FileSettings {
+  const text = readConfigText(path);
+  try {
+    return settingsOfYaml(text, label);
+  } catch (error) {
+    if (error instanceof TrainerError) throw error;
+    // The parser's own: aliases without an anchor or without end, nesting deeper than its stack.
+    const isDeep = error instanceof RangeError;
+    throw fileInvalid(label, isDeep ? 'is nested too deeply' : messageOf(error));
+  }
+}
+
+function settingsOfYaml(text: string, label: string): FileSettings {
   const lines = new LineCounter();
-  const document = parseDocument(readConfigText(path), { lineCounter: lines, prettyErrors: false });
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const [error] = document.errors;
   if (error) throw fileInvalid(`${label}:${lines.linePos(error.pos[0]).line}`, messageOf(error));
   const found: Setting[] = [];
@@ -82,12 +94,18 @@ export function settingsOfFile(path: string, label: string = path): FileSettings
   return { preset: preset ? presetOf(preset) : null, settings };
 }
 
+/** A file of settings has a few kilobytes; what is this large is something else. */
+const MAX_CONFIG_BYTES = 1024 * 1024;
+
 function readConfigText(path: string): string {
+  let size: number;
   try {
-    return readFileSync(path, 'utf8');
+    ({ size } = statSync(path));
+    if (size <= MAX_CONFIG_BYTES) return readFileSync(path, 'utf8');
   } catch (error) {
     throw fileInvalid(path, `cannot be read (${messageOf(error)})`);
   }
+  throw fileInvalid(path, `has ${size} bytes, at most ${MAX_CONFIG_BYTES} are read`);
 }
 
 function fileInvalid(where: string, problem: string): TrainerError {

@@ -21,6 +21,13 @@ export interface DecodeOptions {
 /** Pixels an image may declare, 16384 squared: more is taken for a decompression bomb. */
 const MAX_PIXELS = 2 ** 28;
 
+/**
+ * Pixels that a small file may declare, 4096 squared, and beyond them pixels for each of its bytes: photographs have a few, plain
+ * drawings some hundred. Memory is taken for what a file declares, though it ends after its header.
+ */
+const AMPLE_PIXELS = 2 ** 24;
+const PIXELS_PER_BYTE = 1000;
+
 // Each buffer is decoded once: a cache of operations would only hold memory.
 sharp.cache(false);
 
@@ -53,24 +60,29 @@ export async function decodeImage(bytes: Buffer, options: DecodeOptions = {}): P
       `not an image of a known format (${FORMATS.map(({ name }) => name).join(', ')})`,
     );
   }
+  const maxPixels = Math.min(MAX_PIXELS, Math.max(AMPLE_PIXELS, PIXELS_PER_BYTE * bytes.length));
   try {
-    return await decodeKnown(bytes, options);
+    return await decodeKnown(bytes, maxPixels, options);
   } catch (cause) {
     // Not libvips' own words: its threads share one error buffer and mix their messages up.
     const isTooLarge = messageOf(cause).includes('exceeds pixel limit');
     throw new Error(
       isTooLarge
-        ? `a ${format.name} of more than ${MAX_PIXELS} pixels`
+        ? `a ${format.name} of more than ${maxPixels} pixels in ${bytes.length} bytes`
         : `a damaged or truncated ${format.name}`,
       { cause },
     );
   }
 }
 
-async function decodeKnown(bytes: Buffer, options: DecodeOptions): Promise<RawImage> {
+async function decodeKnown(
+  bytes: Buffer,
+  maxPixels: number,
+  options: DecodeOptions,
+): Promise<RawImage> {
   let pipeline = sharp(bytes, {
     failOn: options.strict === true ? 'error' : 'none',
-    limitInputPixels: MAX_PIXELS,
+    limitInputPixels: maxPixels,
     ignoreIcc: true,
     autoOrient: true,
   });

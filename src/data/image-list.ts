@@ -102,6 +102,7 @@ function filledLines(text: string): { line: number; content: string }[] {
 
 /** The entry's path relative to the root, by its text alone: links inside the root may lead where they like. */
 function insideRoot(spec: string, root: string, { line, path }: ListEntry): string {
+  if (path.includes('\0')) throw malformed(spec, line, 'names a file with a NUL character');
   const inside = relative(root, resolve(root, path));
   if (inside === '' || inside === '..' || inside.startsWith(`..${sep}`) || isAbsolute(inside)) {
     throw dataUnreadable(

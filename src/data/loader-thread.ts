@@ -2,10 +2,10 @@
  * A loader thread: makes the views of its share of each call, straight into memory that it shares with the caller.
  * The thread's entry is this file itself; loader-pool.ts is its other end.
  */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isMainThread, parentPort, workerData, type MessagePort } from 'node:worker_threads';
 import { messageOf } from '../errors.ts';
+import { readImageFile } from './image-file.ts';
 import {
   ViewMaker,
   type MadeViews,
@@ -46,7 +46,8 @@ function serve(port: MessagePort, settings: LoaderThreadSettings): void {
     const { call, request, paths, pixels } = message;
     const abort = new AbortController();
     aborts.set(call, abort);
-    const read = (index: number): Promise<Buffer> => readFile(join(settings.root, paths[index]!));
+    const read = (index: number): Promise<Buffer> =>
+      readImageFile(join(settings.root, paths[index]!));
     try {
       const made = await maker.make(request, read, new Uint8Array(pixels), abort.signal);
       port.postMessage({ kind: 'made', call, made } satisfies LoaderReply);

@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { dirname, extname, join, resolve } from 'node:path';
 import { dataUnreadable, protocolViolation } from '../errors.ts';
+import { readImageFile } from './image-file.ts';
 import { isListFile, LIST_EXTENSIONS, readImageList } from './image-list.ts';
 import { forEachInLanes } from './lanes.ts';
 
@@ -39,6 +40,9 @@ export interface ImageSource {
 
 const IMAGE_EXTENSIONS = new Set(['.jpg', '.jpeg', '.png', '.webp']);
 
+/** Some millions of paths; a file of more is no list, or no text. */
+const MAX_LIST_BYTES = 256 * 1024 * 1024;
+
 /** Questions to the file system at a time: a network share answers slowly, but many at once. */
 const LANES = 32;
 
@@ -57,7 +61,7 @@ export async function openImageSource(spec: string): Promise<ImageSource> {
     );
   });
   if (found.isDirectory()) return openFolder(spec, location);
-  if (isListFile(location)) return openList(spec, location);
+  if (found.isFile() && isListFile(location)) return openList(spec, location, found.size);
   throw dataUnreadable(
     spec,
     'is a file, but not a list of images',
@@ -79,7 +83,14 @@ async function openFolder(spec: string, root: string): Promise<ImageSource> {
   return createSource(spec, root, paths, hash.digest('hex'), truthFromFolders(paths));
 }
 
-async function openList(spec: string, location: string): Promise<ImageSource> {
+async function openList(spec: string, location: string, bytes: number): Promise<ImageSource> {
+  if (bytes > MAX_LIST_BYTES) {
+    throw dataUnreadable(
+      spec,
+      `the list has ${bytes} bytes, at most ${MAX_LIST_BYTES} are read`,
+      'name a folder of the images instead',
+    );
+  }
   const root = dirname(location);
   const content = await readFile(location).catch((cause: unknown) => {
     throw dataUnreadable(spec, 'the list cannot be read', 'check its permissions', cause);
@@ -119,7 +130,7 @@ function createSource(
     digest,
     truth,
     path,
-    read: (id, signal) => readFile(join(root, path(id)), signal === undefined ? {} : { signal }),
+    read: (id, signal) => readImageFile(join(root, path(id)), signal),
   };
 }
 

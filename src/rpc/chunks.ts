@@ -1,6 +1,6 @@
 /**
  * Bulk bytes as chunks: the one codec between long byte strings or float32 vectors and streamed messages.
- * Sizes are checked before memory is allocated; values come out in memory aligned for their type.
+ * Sizes are checked before memory is taken, and no more of it is than fits what has come; values come out aligned for their type.
  */
 import { protocolViolation, shapeMismatch } from '../errors.ts';
 
@@ -9,6 +9,9 @@ export const CHUNK_BYTES = 1024 * 1024;
 
 /** Largest bulk a peer may announce: 2 GiB, well above any artifact and below what one typed array holds. */
 const MAX_BULK_BYTES = 2 ** 31;
+
+/** Largest vector of float32 that a peer may announce: as many bytes as there can be parameters of a layout. */
+const MAX_ELEMENTS = 2 ** 30;
 
 /** Views over the bytes; nothing is copied here. */
 export function* chunkBytes(
@@ -25,52 +28,85 @@ export function* chunkBytes(
 export class ChunkAssembler {
   readonly #what: string;
   /** Null until the first chunk has told the whole's length. */
-  #bytes: Uint8Array | null = null;
-  /** Bytes received; the next chunk must begin here. */
-  #received = 0;
+  #bytes: ArrivingBytes | null = null;
 
   constructor(what: string) {
     this.#what = what;
   }
 
+  /** @throws TrainerError PROTOCOL_VIOLATION */
   add(chunk: { offset: number; total: number; data: Uint8Array }): void {
-    if (this.#bytes === null) {
-      if (!(chunk.total > 0 && chunk.total <= MAX_BULK_BYTES)) {
-        throw protocolViolation(
-          `${this.#what}: announced length`,
-          `1 to ${MAX_BULK_BYTES} bytes`,
-          chunk.total,
-          'the peer sends something else',
-        );
-      }
-      this.#bytes = new Uint8Array(chunk.total);
-    }
-    const fits =
-      chunk.offset === this.#received &&
-      chunk.total === this.#bytes.byteLength &&
-      chunk.offset + chunk.data.byteLength <= this.#bytes.byteLength;
-    if (!fits) {
+    this.#bytes ??= this.#begin(chunk.total);
+    const { total, received } = this.#bytes;
+    const isNext = chunk.offset === received && chunk.total === total;
+    if (!isNext || !this.#bytes.append(chunk.data)) {
       throw protocolViolation(
         `${this.#what}: chunk`,
-        `offset ${this.#received} of ${this.#bytes.byteLength}`,
+        `offset ${received} of ${total}`,
         `${chunk.offset}+${chunk.data.byteLength} of ${chunk.total}`,
-        'chunks come in order and without gaps',
+        'chunks come in order, without gaps, and none is empty',
       );
     }
-    this.#bytes.set(chunk.data, chunk.offset);
-    this.#received += chunk.data.byteLength;
   }
 
   /** The whole, or null where no chunk came. @throws TrainerError PROTOCOL_VIOLATION when it is not complete */
   finish(): Uint8Array | null {
-    if (this.#bytes !== null && this.#received !== this.#bytes.byteLength) {
+    const bytes = this.#bytes;
+    if (bytes !== null && bytes.received !== bytes.total) {
       throw protocolViolation(
         this.#what,
-        `${this.#bytes.byteLength} bytes`,
-        this.#received,
+        `${bytes.total} bytes`,
+        bytes.received,
         'the stream ended early',
       );
     }
+    return bytes?.whole() ?? null;
+  }
+
+  #begin(total: number): ArrivingBytes {
+    if (Number.isSafeInteger(total) && total > 0 && total <= MAX_BULK_BYTES) {
+      return new ArrivingBytes(total);
+    }
+    throw protocolViolation(
+      `${this.#what}: announced length`,
+      `1 to ${MAX_BULK_BYTES} bytes`,
+      total,
+      'the peer sends something else',
+    );
+  }
+}
+
+/** Memory that arriving bytes may be given at once, as a multiple of what has come: few copies, and no gigabytes for a word. */
+const GROWTH = 8;
+
+/** Bytes whose number was announced: memory is taken as they come, not for what a peer says that will come. */
+class ArrivingBytes {
+  readonly total: number;
+  /** Bytes so far; the next ones begin here. */
+  received = 0;
+  /** As long as the whole, or long enough for what has come. */
+  #bytes = new Uint8Array(0);
+
+  constructor(total: number) {
+    this.total = total;
+  }
+
+  /** False for no bytes, and for more than were announced; nothing is then taken. */
+  append(data: Uint8Array): boolean {
+    const end = this.received + data.byteLength;
+    if (data.byteLength === 0 || end > this.total) return false;
+    if (end > this.#bytes.byteLength) {
+      const grown = new Uint8Array(Math.min(this.total, GROWTH * end));
+      grown.set(this.#bytes.subarray(0, this.received));
+      this.#bytes = grown;
+    }
+    this.#bytes.set(data, this.received);
+    this.received = end;
+    return true;
+  }
+
+  /** Of bytes that have all come. */
+  whole(): Uint8Array<ArrayBuffer> {
     return this.#bytes;
   }
 }
@@ -93,35 +129,36 @@ export function* chunkVector(values: Float32Array): Generator<{ offset: number; 
 
 /** Receives a vector whose length is known beforehand. */
 export class VectorAssembler {
-  readonly values: Float32Array;
   readonly #what: string;
-  readonly #bytes: Uint8Array;
-  /** Elements received; the next chunk must begin here. */
-  #received = 0;
+  readonly #elements: number;
+  readonly #bytes: ArrivingBytes;
 
+  /** @throws TrainerError SHAPE_MISMATCH for a length that no peer may announce */
   constructor(what: string, elements: number) {
+    if (!(Number.isSafeInteger(elements) && elements >= 0 && elements <= MAX_ELEMENTS)) {
+      throw shapeMismatch(`${what}: announced length`, [`0 to ${MAX_ELEMENTS}`], [elements]);
+    }
     this.#what = what;
-    this.values = new Float32Array(elements);
-    this.#bytes = new Uint8Array(this.values.buffer);
+    this.#elements = elements;
+    this.#bytes = new ArrivingBytes(4 * elements);
   }
 
+  /** @throws TrainerError SHAPE_MISMATCH unless the chunk is the next one, of whole elements, and none too many */
   add(chunk: { offset: number; values: Uint8Array }): void {
-    const end = 4 * chunk.offset + chunk.values.byteLength;
-    if (
-      chunk.offset !== this.#received ||
-      chunk.values.byteLength % 4 !== 0 ||
-      end > this.#bytes.byteLength
-    ) {
-      throw shapeMismatch(`${this.#what}: chunk`, [this.#received, '…'], [chunk.offset, end / 4]);
+    const received = this.#bytes.received / 4;
+    const isNext = chunk.offset === received && chunk.values.byteLength % 4 === 0;
+    if (!isNext || !this.#bytes.append(chunk.values)) {
+      const end = chunk.offset + chunk.values.byteLength / 4;
+      throw shapeMismatch(`${this.#what}: chunk`, [received, '…'], [chunk.offset, end]);
     }
-    this.#bytes.set(chunk.values, 4 * chunk.offset);
-    this.#received = end / 4;
   }
 
+  /** @throws TrainerError SHAPE_MISMATCH when it is not complete */
   finish(): Float32Array {
-    if (this.#received !== this.values.length) {
-      throw shapeMismatch(this.#what, [this.values.length], [this.#received]);
+    const received = this.#bytes.received / 4;
+    if (received !== this.#elements) {
+      throw shapeMismatch(this.#what, [this.#elements], [received]);
     }
-    return this.values;
+    return new Float32Array(this.#bytes.whole().buffer);
   }
 }

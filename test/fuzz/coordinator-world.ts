@@ -1,0 +1,70 @@
+/** A coordinator without a network, a disk or a clock of its own: its real control plane, and a worker that holds a lease. */
+import { createControl, type ControlDeps } from '../../coordinator/control.ts';
+import { RunRecord } from '../../coordinator/run-record.ts';
+import { loadRunConfig } from '../../src/config/load.ts';
+import { protocolViolation } from '../../src/errors.ts';
+import { createLogger } from '../../src/telemetry/logger.ts';
+import { ask, methodsOf, type Method } from './service-double.ts';
+import { sessionOf } from './wire-seeds.ts';
+
+const DIGEST = '5f'.repeat(32);
+const IMAGES = 30;
+
+const { config } = loadRunConfig({
+  env: {},
+  settings: [
+    { key: 'data.shardSize', value: '13', origin: 'the fuzzer' },
+    { key: 'training.batchSize', value: '16', origin: 'the fuzzer' },
+    { key: 'training.sliceSize', value: '8', origin: 'the fuzzer' },
+  ],
+});
+
+const SOURCE: ControlDeps['source'] = {
+  ...{ spec: 'images', root: '/nowhere', count: IMAGES, digest: DIGEST, truth: null },
+  path: (id) => `${id}.png`,
+  read: () =>
+    Promise.reject(protocolViolation('image', 'none to be read', 'one', 'see the fuzzer')),
+};
+
+/** Takes what the run's folder is told, and keeps nothing. */
+const FOLDER = {
+  event: () => undefined,
+  metrics: () => undefined,
+} as unknown as ControlDeps['folder'];
+
+const LOGGER = createLogger({ component: 'fuzz', level: 'error' });
+
+export interface CoordinatorWorld {
+  readonly methods: Map<string, Method>;
+  readonly digest: string;
+  /** Of an order that the worker has. */
+  readonly leaseId: string;
+}
+
+export async function coordinatorWorld(): Promise<CoordinatorWorld> {
+  const control = createControl({
+    ...{ runId: 'fuzzed', config, source: SOURCE, folder: FOLDER, logger: LOGGER },
+    record: new RunRecord(() => 0),
+    parameterServer: '127.0.0.1:1',
+  });
+  const methods = methodsOf((server) => {
+    control.service.addTo(server);
+  });
+  control.artifacts.publish('centroids-0', {
+    centroids: { data: Float32Array.of(1, 0, 0, 1), shape: [2, 2] },
+  });
+  const { path, messages } = sessionOf(DIGEST);
+  const method = methods.get(path)!;
+  const read = messages.map((message) =>
+    method.definition.requestDeserialize(method.definition.requestSerialize(message)),
+  );
+  const { messages: written } = await ask(method, read, 'kept');
+  const work = [0, 1, 2].map((shard) => ({ kind: 'extract', shard }) as const);
+  const request = { phase: 'extract', epoch: 0, parameterVersion: 0, work } as const;
+  // Orders are written to the session that is still open.
+  control.dispatcher.runPhase({ ...request, take: () => undefined }).catch(() => undefined);
+  const order = written.find((message) => 'order' in (message as object)) as {
+    order?: { leaseId?: string };
+  };
+  return { methods, digest: DIGEST, leaseId: order.order?.leaseId ?? '' };
+}

@@ -1,0 +1,224 @@
+/**
+ * Valid exchanges of every rpc, for the fuzzer to spoil: a network of twelve parameters, a sample memory of four rows, a worker
+ * with a lease. Everything that says which layout is meant is in one place.
+ */
+import { encodeSafetensors, type NamedArrays } from '../../src/checkpoint/safetensors.ts';
+import {
+  relabellingToBundle,
+  rowsToBundle,
+  sliceToBundle,
+} from '../../src/clustering/odc-bundles.ts';
+import { layoutHash, type ParameterLayout } from '../../src/ps/layout.ts';
+import { PROTOCOL_VERSION } from '../../src/rpc/definitions.ts';
+import { chunkBytes, chunkVector } from '../../src/rpc/chunks.ts';
+
+/** A call of one rpc: its path, and the messages that the client sends. */
+export interface Exchange {
+  readonly path: string;
+  readonly messages: readonly object[];
+}
+
+export const LAYOUT: ParameterLayout = {
+  architecture: 'fuzzed',
+  variables: [
+    {
+      ...{ name: 'body.weight', shape: [2, 4], group: 'body', offset: 0, size: 8 },
+      initial: { kind: 'normal', std: 0.1 },
+    },
+    {
+      ...{ name: 'head.weight', shape: [4], group: 'head', offset: 8, size: 4 },
+      initial: { kind: 'normal', std: 0.01 },
+    },
+  ],
+  statistics: [
+    {
+      ...{ name: 'body.running_mean', shape: [2], offset: 0, size: 2 },
+      initial: { kind: 'constant', value: 0 },
+    },
+  ],
+  parameterCount: 12,
+  statisticCount: 2,
+};
+
+const BODY = 8;
+const SHAPE = { first: 0, stride: 1, count: 4, dim: 2, classes: 2 };
+const WORKER = { workerId: 'worker-0', incarnation: 'first' };
+
+/** What every call to the parameter server names. */
+const IDENTITY = { layoutHash: layoutHash(LAYOUT) };
+
+const RESTORE_HEADER = {
+  layoutJson: JSON.stringify(LAYOUT),
+  trainingJson: JSON.stringify({ batchSize: 4, sliceSize: 2 }),
+  seed: 1,
+};
+
+export const RESTORE_FRESH = parameters('Restore', [
+  { header: { ...RESTORE_HEADER, fromSnapshot: false } },
+]);
+
+const RESTORE_SNAPSHOT = parameters('Restore', [
+  { header: { ...RESTORE_HEADER, fromSnapshot: true, memory: SHAPE } },
+  ...vector('parameters', LAYOUT.parameterCount),
+  ...vector('statistics', LAYOUT.statisticCount),
+  ...vector('momentum', BODY),
+  ...vector('memory-rows', SHAPE.count * SHAPE.dim),
+]);
+
+const BEGIN = memory('BeginMemory', [{ ...IDENTITY, shape: SHAPE }]);
+
+const ROWS = Float32Array.of(1, 0, 0, 1, 1, 0);
+const FILL = memory('FillMemory', [
+  { header: { ...IDENTITY, shard: 0, generation: 1 } },
+  ...chunks(rowsToBundle({ ids: Int32Array.of(0, 1, 3), rows: ROWS }), 'chunk'),
+]);
+
+const SEAL = memory('SealMemory', [
+  { header: { ...IDENTITY, step: 0 } },
+  ...chunks({ pseudoLabels: { data: Int32Array.of(0, 1, -1, 1), shape: [4] } }, 'chunk'),
+]);
+
+/** @param rows whether the run has a sample memory */
+function push(slice: number, rows: boolean): Exchange {
+  const { parameterCount, statisticCount } = LAYOUT;
+  const header = {
+    ...IDENTITY,
+    ...WORKER,
+    ...{ step: 0, slice, generation: 1, basedOn: 0, samples: 2 },
+    gradientElements: parameterCount,
+    statisticsElements: statisticCount,
+  };
+  const ids = Int32Array.of(slice === 0 ? 0 : 3);
+  const slicesRows = { ids, rows: Float32Array.of(0, 1), pseudoLabels: Int32Array.of(1) };
+  return parameters('Push', [
+    { header },
+    ...vectorChunks('gradient', new Float32Array(parameterCount).fill(0.5)),
+    ...vectorChunks('statistics', new Float32Array(statisticCount).fill(1)),
+    ...(rows ? chunks(sliceToBundle(slicesRows), 'memory') : []),
+  ]);
+}
+
+const COMMIT = parameters('Commit', [
+  {
+    ...IDENTITY,
+    step: 0,
+    slices: [
+      { slice: 0, generation: 1 },
+      { slice: 1, generation: 1 },
+    ],
+    learningRateFactor: 1,
+  },
+]);
+
+export const PULL = parameters('Pull', [{ ...IDENTITY, version: 0 }]);
+
+/** What makes a parameter server be in one of the states that a run knows. */
+export const SERVER_STATES: Readonly<Record<string, readonly Exchange[]>> = {
+  empty: [],
+  fresh: [RESTORE_FRESH],
+  staged: [RESTORE_FRESH, push(0, false)],
+  begun: [RESTORE_FRESH, BEGIN, FILL],
+  sealed: [RESTORE_FRESH, BEGIN, FILL, SEAL],
+  stepped: [RESTORE_FRESH, BEGIN, FILL, SEAL, push(0, true), push(1, true), COMMIT],
+  restored: [RESTORE_SNAPSHOT, SEAL],
+};
+
+/** One of every kind that a parameter server takes. */
+export const SERVER_EXCHANGES: readonly Exchange[] = [
+  RESTORE_FRESH,
+  RESTORE_SNAPSHOT,
+  BEGIN,
+  FILL,
+  SEAL,
+  push(0, false),
+  push(1, false),
+  push(0, true),
+  push(1, true),
+  COMMIT,
+  PULL,
+  parameters('ResetHead', [{ ...IDENTITY, epoch: 1 }]),
+  parameters('Snapshot', [{ ...IDENTITY }]),
+  memory('FetchRows', [{ ...IDENTITY, step: 0, ids: [0, 3] }]),
+  memory('FetchRows', [{ ...IDENTITY, step: 1, ids: [0, 1, 3] }]),
+  memory('FetchChange', [{ ...IDENTITY, step: 0 }]),
+  memory('FetchClassSums', [{ ...IDENTITY, step: 0 }]),
+  memory('Relabel', [
+    { header: { ...IDENTITY, step: 0 } },
+    ...chunks(
+      relabellingToBundle({ ids: Int32Array.of(0), pseudoLabels: Int32Array.of(0) }),
+      'chunk',
+    ),
+  ]),
+];
+
+/** A worker that comes and is ready. */
+export function sessionOf(dataDigest: string, workerId = WORKER.workerId): Exchange {
+  const hello = { protocolVersion: PROTOCOL_VERSION, ...WORKER, workerId, pid: 7 };
+  const ready = {
+    dataDigest,
+    imageCount: 30,
+    engine: 'wasm',
+    layoutJson: JSON.stringify(LAYOUT),
+    layoutHash: layoutHash(LAYOUT),
+    featureName: 'features',
+    featureDim: 8,
+    holdings: [{ shard: 0, epoch: 0, parameterVersion: 0, projected: true }],
+    representationName: 'features',
+  };
+  return coordinator('Session', [{ hello }, { ready }]);
+}
+
+export const STATUS = coordinator('Status', [{}]);
+
+/** One of every kind that a coordinator takes, from a worker that has this lease. */
+export function coordinatorExchanges(dataDigest: string, leaseId: string): readonly Exchange[] {
+  const header = {
+    ...WORKER,
+    leaseId,
+    generation: 1,
+    unreadable: [{ id: 3, path: 'a/b.jpg', reason: 'no such file' }],
+    ...{ seconds: 0.5, lossSum: 2, samples: 2, residentRows: 13, computeSeconds: 0.25 },
+  };
+  const arrays = { sums: { data: Float64Array.of(1, 2, 3, 4), shape: [2, 2] } };
+  const failure = { code: 'UNAVAILABLE', message: 'the server is away' };
+  return [
+    sessionOf(dataDigest),
+    coordinator('Heartbeat', [{ ...WORKER, progress: 3 }]),
+    coordinator('FetchArtifact', [{ ...WORKER, name: 'centroids-0' }]),
+    coordinator('SubmitResult', [{ header }, ...chunks(arrays, 'chunk')]),
+    coordinator('SubmitResult', [{ header: { ...header, failure } }]),
+    STATUS,
+  ];
+}
+
+function parameters(rpc: string, messages: readonly object[]): Exchange {
+  return { path: `/deepcluster.v1.Parameters/${rpc}`, messages };
+}
+
+function memory(rpc: string, messages: readonly object[]): Exchange {
+  return { path: `/deepcluster.v1.SampleMemory/${rpc}`, messages };
+}
+
+function coordinator(rpc: string, messages: readonly object[]): Exchange {
+  return { path: `/deepcluster.v1.Coordinator/${rpc}`, messages };
+}
+
+function vector(name: string, elements: number): object[] {
+  const header = { name, elements, version: 0, headEpoch: -1 };
+  return [{ vector: header }, ...vectorChunks('chunk', new Float32Array(elements).fill(0.25))];
+}
+
+function vectorChunks(field: string, values: Float32Array): object[] {
+  return [...chunkVector(values)].map((chunk) => ({ [field]: chunk }));
+}
+
+/** In two chunks, so that there is an order to get wrong. */
+function chunks(arrays: NamedArrays, field: string): object[] {
+  return [...chunkBytes(encodeSafetensors(arrays))].flatMap(({ total, data }) => {
+    const half = data.length >> 1;
+    return [
+      { [field]: { offset: 0, total, data: data.subarray(0, half) } },
+      { [field]: { offset: half, total, data: data.subarray(half) } },
+    ];
+  });
+}
