@@ -208,7 +208,7 @@ export class CoordinatorService {
     try {
       await sendAll(call, chunkBytes(this.#term().artifact(call.request.name)));
     } catch (error) {
-      call.destroy(Object.assign(new Error(), toServiceError(error)));
+      call.emit('error', toServiceError(error));
     }
   }
 

@@ -59,6 +59,7 @@ export async function download<Response>(
   try {
     await sendAll(call, messages());
   } catch (error) {
-    call.destroy(Object.assign(new Error(), toServiceError(error)));
+    // Not destroy(): a destroyed call sends no status, and the client waits until its deadline.
+    call.emit('error', toServiceError(error));
   }
 }

@@ -1,4 +1,5 @@
 /** A coordinator without a network, a disk or a clock of its own: its real control plane, and a worker that holds a lease. */
+import type { Server } from '@grpc/grpc-js';
 import { createControl, type ControlDeps } from '../../coordinator/control.ts';
 import { RunRecord } from '../../coordinator/run-record.ts';
 import { loadRunConfig } from '../../src/config/load.ts';
@@ -36,6 +37,8 @@ const LOGGER = createLogger({ component: 'fuzz', level: 'error' });
 
 export interface CoordinatorWorld {
   readonly methods: Map<string, Method>;
+  /** The same for a real server. */
+  readonly addTo: (server: Server) => void;
   readonly digest: string;
   /** Of an order that the worker has. */
   readonly leaseId: string;
@@ -47,9 +50,10 @@ export async function coordinatorWorld(): Promise<CoordinatorWorld> {
     record: new RunRecord(() => 0),
     parameterServer: '127.0.0.1:1',
   });
-  const methods = methodsOf((server) => {
+  const addTo = (server: Server): void => {
     control.service.addTo(server);
-  });
+  };
+  const methods = methodsOf(addTo);
   control.artifacts.publish('centroids-0', {
     centroids: { data: Float32Array.of(1, 0, 0, 1), shape: [2, 2] },
   });
@@ -66,5 +70,5 @@ export async function coordinatorWorld(): Promise<CoordinatorWorld> {
   const order = written.find((message) => 'order' in (message as object)) as {
     order?: { leaseId?: string };
   };
-  return { methods, digest: DIGEST, leaseId: order.order?.leaseId ?? '' };
+  return { methods, addTo, digest: DIGEST, leaseId: order.order?.leaseId ?? '' };
 }

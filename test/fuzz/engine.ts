@@ -76,6 +76,14 @@ export async function fuzz(target: FuzzTarget, options: FuzzOptions): Promise<Ta
   const start = performance.now();
   const defects: Defect[] = [];
   let [cases, inputs, accepted, slowestMs] = [0, 0, 0, 0];
+  const addDefect = (number: number, problem: string): void => {
+    defects.push({ target: target.name, case: number, problem });
+  };
+  // What is thrown where nobody waits for it: it would have ended the process.
+  const stray = (error: unknown): void => {
+    addDefect(options.case ?? cases, `thrown where nobody catches: ${describe(error)}`);
+  };
+  process.on('uncaughtException', stray).on('unhandledRejection', stray);
   try {
     for (let number = options.case ?? 0; inputs < options.inputs; number += 1) {
       watchdog.watch(replayOf(options.seed, target.name, number));
@@ -84,9 +92,7 @@ export async function fuzz(target: FuzzTarget, options: FuzzOptions): Promise<Ta
       inputs += found.inputs;
       accepted += found.accepted;
       slowestMs = Math.max(slowestMs, found.cpuMs);
-      if (found.problem !== null) {
-        defects.push({ target: target.name, case: number, problem: found.problem });
-      }
+      if (found.problem !== null) addDefect(number, found.problem);
       if (options.case !== undefined || defects.length >= MAX_DEFECTS) break;
       if (cases % 64 === 0) {
         options.onProgress?.(inputs);
@@ -97,6 +103,7 @@ export async function fuzz(target: FuzzTarget, options: FuzzOptions): Promise<Ta
   } finally {
     watchdog.stop();
     await fuzzer.close?.();
+    process.off('uncaughtException', stray).off('unhandledRejection', stray);
   }
   const seconds = (performance.now() - start) / 1000;
   return { target: target.name, cases, inputs, accepted, seconds, slowestMs, defects };

@@ -48,6 +48,7 @@ export class CallDouble extends EventEmitter {
     super();
     this.request = request;
     this.#settle = settle;
+    this.on('error', settle);
   }
 
   getPeer(): string {
@@ -62,11 +63,6 @@ export class CallDouble extends EventEmitter {
   end(): void {
     this.#settle(null);
     this.emit('finish');
-  }
-
-  destroy(error: Partial<grpc.StatusObject>): void {
-    this.#settle(error);
-    this.emit('close');
   }
 }
 

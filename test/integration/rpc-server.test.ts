@@ -4,7 +4,9 @@ import http2 from 'node:http2';
 import { test } from 'node:test';
 import * as grpc from '@grpc/grpc-js';
 import { service as healthService } from 'grpc-health-check';
+import { addParametersService } from '../../coordinator/parameter-service.ts';
 import { startServer } from '../../src/rpc/channel.ts';
+import { wire } from '../../src/rpc/definitions.ts';
 import { RECEIVE_WINDOW_BYTES } from '../../src/rpc/window.ts';
 
 test('a server offers clients the wide window, per stream and per connection', async () => {
@@ -40,6 +42,23 @@ test('an address without a port is refused', async () => {
     startServer('localhost', () => undefined),
     /must be HOST:PORT/,
   );
+});
+
+test('a download that is refused is answered at once, with the reason and its code', async () => {
+  const server = await startServer('127.0.0.1:0', addParametersService);
+  const client = new wire.Parameters(server.address, grpc.credentials.createInsecure());
+  try {
+    // A refusal that is not sent would be the deadline's: DEADLINE_EXCEEDED.
+    const call = client.pull({ version: 0 }, { deadline: Date.now() + 5_000 });
+    call.resume();
+    const [error] = (await once(call, 'error')) as [grpc.ServiceError];
+    assert.equal(error.code, grpc.status.UNAVAILABLE);
+    assert.match(error.details, /the coordinator has not filled it yet/);
+    assert.deepEqual(error.metadata.get('dc-code'), ['UNAVAILABLE']);
+  } finally {
+    client.close();
+    await server.stop(0);
+  }
 });
 
 test('a server answers health checks', async () => {
