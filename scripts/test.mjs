@@ -1,5 +1,5 @@
 /**
- * Runs the tests of test/unit, test/integration, test/e2e and test/gpu. `--only unit,integration` takes some of the folders;
+ * Runs the tests of test/unit, test/integration, test/fuzz, test/e2e and test/gpu. `--only unit,integration` takes some of the folders;
  * further arguments go to Node's test runner (`--test-name-pattern=...`). Says at the end which engines the tests had.
  */
 import { existsSync, readdirSync } from 'node:fs';
@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { root, runCommand } from './run-command.mjs';
 
-const FOLDERS = ['unit', 'integration', 'e2e', 'gpu'];
+const FOLDERS = ['unit', 'integration', 'fuzz', 'e2e', 'gpu'];
 
 function testFiles(folder) {
   const path = join(root, 'test', folder);
@@ -25,7 +25,7 @@ function fail(message) {
 }
 
 const { values, tokens } = parseArgs({
-  options: { only: { type: 'string', default: 'unit,integration,e2e,gpu' } },
+  options: { only: { type: 'string', default: 'unit,integration,fuzz,e2e,gpu' } },
   strict: false,
   tokens: true,
 });

@@ -74,13 +74,16 @@ const MAX_VALUE = 200;
 
 /** A value from outside in a message: as JSON, if it can be, and its beginning, if it is long. */
 function excerptOf(value: unknown): string {
-  let text: string | undefined;
+  let text: string;
   try {
-    text = JSON.stringify(value) as string | undefined;
+    text = JSON.stringify([value]).slice(1, -1);
   } catch {
     text = 'what JSON cannot hold';
   }
-  text ??= typeof value;
+  return shortened(text);
+}
+
+function shortened(text: string): string {
   return text.length > MAX_VALUE ? `${text.slice(0, MAX_VALUE)}…` : text;
 }
 
@@ -107,7 +110,7 @@ export function configInvalid(
   const from = origin === undefined ? '' : ` (from ${origin})`;
   return new TrainerError(
     'CONFIG_INVALID',
-    `config ${key}: ${rule}, got ${got === undefined ? 'nothing' : excerptOf(got)}${from}`,
+    `config ${shortened(key)}: ${rule}, got ${got === undefined ? 'nothing' : excerptOf(got)}${from}`,
     { key, rule, got, origin },
   );
 }

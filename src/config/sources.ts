@@ -60,8 +60,7 @@ export function settingsOfFile(path: string, label: string = path): FileSettings
   } catch (error) {
     if (error instanceof TrainerError) throw error;
     // The parser's own: aliases without an anchor or without end, nesting deeper than its stack.
-    const isDeep = error instanceof RangeError;
-    throw fileInvalid(label, isDeep ? 'is nested too deeply' : messageOf(error));
+    throw fileInvalid(label, problemOf(error));
   }
 }
 
@@ -69,7 +68,7 @@ function settingsOfYaml(text: string, label: string): FileSettings {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const [error] = document.errors;
-  if (error) throw fileInvalid(`${label}:${lines.linePos(error.pos[0]).line}`, messageOf(error));
+  if (error) throw fileInvalid(`${label}:${lines.linePos(error.pos[0]).line}`, problemOf(error));
   const found: Setting[] = [];
   const originAt = (node: unknown): string => {
     const start = (node as { range?: readonly number[] | null }).range?.[0];
@@ -92,6 +91,11 @@ function settingsOfYaml(text: string, label: string): FileSettings {
   const settings = found.filter((setting) => setting !== preset);
   for (const setting of settings) requireKnown(setting, setting.value);
   return { preset: preset ? presetOf(preset) : null, settings };
+}
+
+function problemOf(error: unknown): string {
+  const message = messageOf(error);
+  return message.includes('call stack') ? 'is nested too deeply' : message;
 }
 
 /** A file of settings has a few kilobytes; what is this large is something else. */

@@ -15,7 +15,7 @@ import { decodeImage } from '../../src/data/decode.ts';
 import { readImageList } from '../../src/data/image-list.ts';
 import { openImageSource } from '../../src/data/source.ts';
 import { messageOf } from '../../src/errors.ts';
-import { seededRng, type Rng } from '../../src/math/rng.ts';
+import type { Rng } from '../../src/math/rng.ts';
 import { encoder, lcgImage } from '../support/data-images.ts';
 import {
   requireLine,

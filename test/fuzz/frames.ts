@@ -13,7 +13,7 @@ import {
   rowsFromBundle,
   sliceFromBundle,
 } from '../../src/clustering/odc-bundles.ts';
-import { TrainerError, messageOf } from '../../src/errors.ts';
+import { messageOf } from '../../src/errors.ts';
 import type { Rng } from '../../src/math/rng.ts';
 import { parseLayout } from '../../src/ps/layout.ts';
 import { ChunkAssembler, VectorAssembler } from '../../src/rpc/chunks.ts';
@@ -68,8 +68,8 @@ export const FRAME_TARGETS: readonly FuzzTarget[] = [
 /** A message type of the wire, as the loaded contract describes it. */
 interface MessageType {
   readonly type: { readonly name: string; readonly field: readonly Field[] };
-  serialize(value: object): Buffer;
-  deserialize(bytes: Buffer): object;
+  readonly serialize: (value: object) => Buffer;
+  readonly deserialize: (bytes: Buffer) => object;
 }
 
 interface Field {
@@ -470,7 +470,8 @@ function asksForMuchRoom(message: unknown): boolean {
 function requireStatus(path: string, { failure }: Answer): void {
   if (failure === null) return;
   const details = failure.details ?? '';
-  if (path.endsWith('/Restore') && /JSON|"code":/.test(details)) return; // TEMPORARY
+  // Awaited: the training settings of a Restore are parsed without a word of their own (found.test.ts has the case).
+  if (path.endsWith('/Restore') && /JSON|"code":/.test(details)) return;
   if (failure.metadata?.get('dc-code')[0] === undefined) {
     throw new Error(`${path} fails with something else than a TrainerError: ${details}`);
   }

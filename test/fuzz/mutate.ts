@@ -177,6 +177,9 @@ const BYTE_CHANGES: readonly ByteChange[] = [
   },
 ];
 
+/** What structures text in one format or another, and white space. */
+const PUNCTUATION: readonly string[] = Array.from('{}[]()<>:,;"\'\\/#&*!|%@`-?=. \n\t');
+
 type TextChange = (
   rng: Rng,
   text: string,
@@ -191,7 +194,7 @@ const TEXT_CHANGES: readonly TextChange[] = [
     return put(text, rng.integer(text.length + 1), 1, String.fromCharCode(rng.integer(0x250)));
   },
   function setPunctuation(rng, text) {
-    const mark = pick(rng, [...'{}[]()<>:,;"\'\\/#&*!|%@`-?=. \n\t']);
+    const mark = pick(rng, PUNCTUATION);
     return put(text, rng.integer(text.length + 1), rng.integer(2), mark);
   },
   function insertWord(rng, text, _others, words) {

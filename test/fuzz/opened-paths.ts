@@ -35,7 +35,6 @@ export async function withinRoot<T>(root: string, decode: () => T | Promise<T>):
     syncBuiltinESMExports();
     const outside = opened.map(realPathOf).find((path) => !isInside(root, path));
     // What leaves the root is the defect, and what the decoder threw is no longer of interest.
-    // eslint-disable-next-line no-unsafe-finally
     if (outside !== undefined) throw new Error(`opened ${outside}, which is outside its root`);
   }
 }

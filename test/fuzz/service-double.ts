@@ -26,7 +26,8 @@ export function methodsOf(addServices: (server: grpc.Server) => void): Map<strin
   const methods = new Map<string, Method>();
   const server = {
     addService: (service: grpc.ServiceDefinition, handlers: Record<string, unknown>) => {
-      for (const [name, definition] of Object.entries(service)) {
+      const definitions = service as Record<string, Method['definition']>;
+      for (const [name, definition] of Object.entries(definitions)) {
         const handler = handlers[name] as Method['handler'];
         methods.set(definition.path, { path: definition.path, definition, handler });
       }
@@ -76,7 +77,6 @@ export async function ask(
   ends: 'ended' | 'cancelled' | 'kept' = 'ended',
 ): Promise<Answer> {
   const { requestStream, responseStream } = method.definition;
-  let call: CallDouble | null = null;
   const settled = new Promise<Answer>((resolve) => {
     const reply: Callback = (failure, message) => {
       resolve({ messages: failure === null ? [message] : [], failure });
@@ -84,7 +84,6 @@ export async function ask(
     const opened = new CallDouble(requestStream ? undefined : messages[0], (failure) => {
       resolve({ messages: opened.written, failure });
     });
-    call = opened;
     if (responseStream) method.handler(opened);
     else method.handler(opened, reply);
     if (!requestStream) return;
@@ -98,6 +97,6 @@ export async function ask(
   });
   const answer = await settled;
   // A download tells of its failure a few microtasks after the handler has returned.
-  if (call !== null && responseStream) await Promise.resolve();
+  if (responseStream) await Promise.resolve();
   return answer;
 }

@@ -38,7 +38,9 @@ export function startWatchdog(limitMs: number): Watchdog {
   const label = new SharedArrayBuffer(LABEL_BYTES);
   const beats = new Int32Array(counter);
   const text = new Uint8Array(label);
-  const thread = new Worker(THREAD, { eval: true, workerData: { counter, label, limitMs } });
+  // Without the process's own preloads: they would wait for the main thread, which may be the one that hangs.
+  const options = { eval: true, execArgv: [], workerData: { counter, label, limitMs } };
+  const thread = new Worker(THREAD, options);
   thread.unref();
   return {
     watch: (what) => {
