@@ -2,6 +2,9 @@
 import type { Server } from '@grpc/grpc-js';
 import { createControl, type ControlDeps } from '../../coordinator/control.ts';
 import { RunRecord } from '../../coordinator/run-record.ts';
+import { RegisteredServers } from '../../coordinator/server-fleet.ts';
+import { ServerSessions } from '../../coordinator/server-session-service.ts';
+import { CoordinatorService } from '../../coordinator/service.ts';
 import { loadRunConfig } from '../../src/config/load.ts';
 import { protocolViolation } from '../../src/errors.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
@@ -29,6 +32,7 @@ const SOURCE: ControlDeps['source'] = {
 
 /** Takes what the run's folder is told, and keeps nothing. */
 const FOLDER = {
+  processStarted: () => undefined,
   event: () => undefined,
   metrics: () => undefined,
 } as unknown as ControlDeps['folder'];
@@ -45,13 +49,18 @@ export interface CoordinatorWorld {
 }
 
 export async function coordinatorWorld(): Promise<CoordinatorWorld> {
+  const servers = new RegisteredServers({
+    ...{ parts: 2, timeoutMs: 1_000, now: () => 0, folder: FOLDER, logger: LOGGER },
+  });
+  const service = new CoordinatorService(new ServerSessions(servers));
   const control = createControl({
     ...{ runId: 'fuzzed', config, source: SOURCE, folder: FOLDER, logger: LOGGER },
     record: new RunRecord(() => 0),
-    parameterServer: '127.0.0.1:1',
+    ...{ service, addresses: ['127.0.0.1:1'], term: 1 },
   });
+  service.begin(control.events);
   const addTo = (server: Server): void => {
-    control.service.addTo(server);
+    service.addTo(server);
   };
   const methods = methodsOf(addTo);
   control.artifacts.publish('centroids-0', {

@@ -32,8 +32,7 @@ import {
 import { ask, methodsOf, type Answer, type Method } from './service-double.ts';
 import {
   LAYOUT,
-  PULL,
-  RESTORE_FRESH,
+  RESTORE_LAST,
   SERVER_EXCHANGES,
   SERVER_STATES,
   coordinatorExchanges,
@@ -344,7 +343,7 @@ async function startParameterServer() {
   const run = async (rng: Rng): Promise<Outcome> => {
     const methods = await serverIn(SERVER_STATES[pick(rng, Object.keys(SERVER_STATES))]!);
     const outcome = await spoilExchanges(rng, methods, SERVER_EXCHANGES);
-    for (const exchange of [RESTORE_FRESH, PULL]) await requireAnswered(methods, exchange);
+    await requireAnswered(methods, RESTORE_LAST);
     return outcome;
   };
   return { run };

@@ -9,6 +9,7 @@ import {
   sliceToBundle,
 } from '../../src/clustering/odc-bundles.ts';
 import { layoutHash, type ParameterLayout } from '../../src/ps/layout.ts';
+import { planPart } from '../../src/ps/parameter-plan.ts';
 import { PROTOCOL_VERSION } from '../../src/rpc/definitions.ts';
 import { chunkBytes, chunkVector } from '../../src/rpc/chunks.ts';
 
@@ -45,16 +46,21 @@ const SHAPE = { first: 0, stride: 1, count: 4, dim: 2, classes: 2 };
 const WORKER = { workerId: 'worker-0', incarnation: 'first' };
 
 /** What every call to the parameter server names. */
-const IDENTITY = { layoutHash: layoutHash(LAYOUT) };
+const IDENTITY = { planHash: planPart(LAYOUT, 1, 0).hash, term: 1 };
 
 const RESTORE_HEADER = {
   layoutJson: JSON.stringify(LAYOUT),
   trainingJson: JSON.stringify({ batchSize: 4, sliceSize: 2 }),
-  seed: 1,
+  ...{ seed: 1, parts: 1, part: 0, term: IDENTITY.term },
 };
 
 export const RESTORE_FRESH = parameters('Restore', [
   { header: { ...RESTORE_HEADER, fromSnapshot: false } },
+]);
+
+/** Of the last term there can be: whatever a server has been told before, it is taken. */
+export const RESTORE_LAST = parameters('Restore', [
+  { header: { ...RESTORE_HEADER, fromSnapshot: false, term: 2 ** 32 - 1 } },
 ]);
 
 const RESTORE_SNAPSHOT = parameters('Restore', [
@@ -98,19 +104,20 @@ function push(slice: number, rows: boolean): Exchange {
   ]);
 }
 
-const COMMIT = parameters('Commit', [
-  {
-    ...IDENTITY,
-    step: 0,
-    slices: [
-      { slice: 0, generation: 1 },
-      { slice: 1, generation: 1 },
-    ],
-    learningRateFactor: 1,
-  },
-]);
+const COMMITTED = {
+  ...IDENTITY,
+  step: 0,
+  slices: [
+    { slice: 0, generation: 1 },
+    { slice: 1, generation: 1 },
+  ],
+  learningRateFactor: 1,
+};
 
-export const PULL = parameters('Pull', [{ ...IDENTITY, version: 0 }]);
+const PREPARE = parameters('Prepare', [COMMITTED]);
+const COMMIT = parameters('Commit', [COMMITTED]);
+
+const PULL = parameters('Pull', [{ ...IDENTITY, version: 0 }]);
 
 /** What makes a parameter server be in one of the states that a run knows. */
 export const SERVER_STATES: Readonly<Record<string, readonly Exchange[]>> = {
@@ -119,7 +126,7 @@ export const SERVER_STATES: Readonly<Record<string, readonly Exchange[]>> = {
   staged: [RESTORE_FRESH, push(0, false)],
   begun: [RESTORE_FRESH, BEGIN, FILL],
   sealed: [RESTORE_FRESH, BEGIN, FILL, SEAL],
-  stepped: [RESTORE_FRESH, BEGIN, FILL, SEAL, push(0, true), push(1, true), COMMIT],
+  stepped: [RESTORE_FRESH, BEGIN, FILL, SEAL, push(0, true), push(1, true), PREPARE, COMMIT],
   restored: [RESTORE_SNAPSHOT, SEAL],
 };
 
@@ -134,6 +141,7 @@ export const SERVER_EXCHANGES: readonly Exchange[] = [
   push(1, false),
   push(0, true),
   push(1, true),
+  PREPARE,
   COMMIT,
   PULL,
   parameters('ResetHead', [{ ...IDENTITY, epoch: 1 }]),
@@ -168,6 +176,11 @@ export function sessionOf(dataDigest: string, workerId = WORKER.workerId): Excha
   return coordinator('Session', [{ hello }, { ready }]);
 }
 
+const SERVER = {
+  ...{ protocolVersion: PROTOCOL_VERSION, part: 0, incarnation: 'first', pid: 8 },
+  address: '127.0.0.1:7071',
+};
+
 export const STATUS = coordinator('Status', [{}]);
 
 /** One of every kind that a coordinator takes, from a worker that has this lease. */
@@ -183,6 +196,7 @@ export function coordinatorExchanges(dataDigest: string, leaseId: string): reado
   const failure = { code: 'UNAVAILABLE', message: 'the server is away' };
   return [
     sessionOf(dataDigest),
+    coordinator('ServerSession', [{ hello: SERVER }, { beat: {} }, { leaving: {} }]),
     coordinator('Heartbeat', [{ ...WORKER, progress: 3 }]),
     coordinator('FetchArtifact', [{ ...WORKER, name: 'centroids-0' }]),
     coordinator('SubmitResult', [{ header }, ...chunks(arrays, 'chunk')]),
