@@ -8,6 +8,7 @@ import { join, resolve, sep } from 'node:path';
 import { parseArgs } from 'node:util';
 import { runCommand } from './run-command.mjs';
 import { compileAddon } from './tensorflow/addon.mjs';
+import { buildHostKernels } from './tensorflow/host-kernels.mjs';
 import { EXIT, Obstacle, Obstacles } from './tensorflow/obstacle.mjs';
 import {
   FOLDER,
@@ -186,6 +187,7 @@ try {
     removeSetup();
     printResult('engine tensorflow: taken away', { ok: true, action: 'removed' });
   } else {
+    await buildHostKernels(log);
     const request = await requestOf(options);
     const earlier = await proveEarlier(request);
     const { tensorflow, result } = earlier ?? (await setUp(request));

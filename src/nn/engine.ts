@@ -37,6 +37,13 @@ export interface EngineOptions {
   readonly threads?: number;
 }
 
+let running: Engine | null = null;
+
+/** The engine that was started last in this process; null before. */
+export function runningEngine(): Engine | null {
+  return running;
+}
+
 /**
  * Starts an engine for this process; `auto` takes the fastest that loads.
  * @throws TrainerError ENGINE_UNAVAILABLE, if the named engine, or under `auto` every engine, fails to start
@@ -45,6 +52,11 @@ export async function startEngine(
   name: 'auto' | EngineName,
   options: EngineOptions,
 ): Promise<Engine> {
+  running = await startNamed(name, options);
+  return running;
+}
+
+async function startNamed(name: 'auto' | EngineName, options: EngineOptions): Promise<Engine> {
   if (name === 'wasm') return startWasm('as asked', options);
   try {
     await loadTensorflow(options.threads);

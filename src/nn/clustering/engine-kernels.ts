@@ -6,19 +6,39 @@ import type { ClusteringKernels, OnProgress, RowsToCluster } from '../../cluster
 import type { Assignment, ShardSums } from '../../clustering/kmeans-reducer.ts';
 import { solveWhitening, type EigenSolver } from '../../clustering/whitening.ts';
 import { shapeMismatch } from '../../errors.ts';
+import { runningEngine } from '../engine.ts';
+import { hostKernels, PORTABLE, type HostModule } from './host-kernels.ts';
+import { HostSearch, type HostOptions } from './host-search.ts';
 import { momentsOnEngine } from './moments.ts';
 import { NearestCentroids } from './nearest.ts';
 import { projectOnEngine } from './project.ts';
+import type { RowSearch } from './row-search.ts';
 import { topEigen } from './top-eigen.ts';
 
-/** For the engine that runs in this process; start it first. */
-export function engineKernels(): ClusteringKernels {
+/** Kernels of the host, and how they run. */
+export interface Host extends HostOptions {
+  readonly module: HostModule;
+}
+
+/**
+ * For the engine that runs in this process; start it first.
+ * @param host what searches and sums in the engine's place; null: nothing does
+ */
+export function engineKernels(host: Host | null = hostOfEngine()): ClusteringKernels {
   return {
     moments: momentsOnEngine,
     solve: (moments, options) => solveWhitening(moments, options, solveOnEngine),
     project: projectOnEngine,
-    rowsToCluster: (features, count, dim) => new RowsOnEngine(features, count, dim),
+    rowsToCluster: (features, count, dim) => new RowsOnEngine(features, count, dim, host),
   };
+}
+
+/** The host kernels where the engine computes on this processor, and they are made for its instructions. */
+function hostOfEngine(): Host | null {
+  const engine = runningEngine();
+  const { module } = hostKernels();
+  if (engine?.device !== 'CPU' || module === null) return null;
+  return module.kernels[0] === PORTABLE ? null : { module, threads: engine.threads };
 }
 
 const solveOnEngine: EigenSolver = (matrix, n, wanted, { onProgress, onFallback }) => {
@@ -30,20 +50,21 @@ const solveOnEngine: EigenSolver = (matrix, n, wanted, { onProgress, onFallback 
 const NO_PROGRESS: OnProgress = () => undefined;
 
 class RowsOnEngine implements RowsToCluster {
-  readonly #features: Float32Array;
   readonly #dim: number;
-  readonly #nearest: NearestCentroids;
+  readonly #search: RowSearch;
   /** Σ |x|² */
   readonly #squares: number;
 
-  constructor(features: Float32Array, count: number, dim: number) {
+  constructor(features: Float32Array, count: number, dim: number, host: Host | null) {
     if (features.length !== count * dim) {
       throw shapeMismatch('features', [count, dim], [features.length]);
     }
-    this.#features = features;
     this.#dim = dim;
-    this.#nearest = new NearestCentroids(features, count, dim);
-    this.#squares = this.#nearest.lengths.reduce((sum, length) => sum + length * length, 0);
+    this.#search =
+      host !== null && dim <= host.module.mostDim
+        ? new HostSearch(host.module, features, count, dim, host)
+        : new NearestCentroids(features, count, dim);
+    this.#squares = this.#search.lengths.reduce((sum, length) => sum + length * length, 0);
   }
 
   assign(centroids: Float32Array, k: number, onProgress = NO_PROGRESS): Assignment {
@@ -57,7 +78,7 @@ class RowsOnEngine implements RowsToCluster {
   }
 
   release(): void {
-    this.#nearest.release();
+    this.#search.release();
   }
 
   #step(
@@ -69,8 +90,8 @@ class RowsOnEngine implements RowsToCluster {
     if (centroids.length !== k * dim) {
       throw shapeMismatch('centroids', [k, dim], [centroids.length]);
     }
-    const labels = this.#nearest.labels(centroids, k, onProgress);
-    const { sums, counts } = sumByLabel(this.#features, labels, dim, k);
+    const labels = this.#search.labels(centroids, k, onProgress);
+    const { sums, counts } = this.#search.sumByLabel(labels, k);
     return { labels, sums, counts, inertia: this.#inertia(centroids, sums, counts) };
   }
 
@@ -87,64 +108,4 @@ class RowsOnEngine implements RowsToCluster {
     }
     return Math.max(0, inertia);
   }
-}
-
-/**
- * Sums of the rows with each label, in float64 and in the order of rows: the order of a plain loop, with one cluster's sum
- * in the cache at a time.
- */
-export function sumByLabel(
-  features: Float32Array,
-  labels: Int32Array,
-  dim: number,
-  k: number,
-): { sums: Float64Array; counts: Uint32Array } {
-  const counts = new Uint32Array(k);
-  for (const label of labels) counts[label]! += 1;
-  const order = rowsByLabel(labels, counts);
-  const sums = new Float64Array(k * dim);
-  const sum = new Float64Array(dim);
-  let at = 0;
-  for (let c = 0; c < k; c += 1) {
-    const end = at + counts[c]!;
-    if (end === at) continue;
-    sum.fill(0);
-    for (; at + 3 < end; at += 4) addFourRows(features, order, at, dim, sum);
-    for (; at < end; at += 1) {
-      const from = order[at]! * dim;
-      for (let j = 0; j < dim; j += 1) sum[j] = sum[j]! + features[from + j]!;
-    }
-    sums.set(sum, c * dim);
-  }
-  return { sums, counts };
-}
-
-/** One after the other in each column, as a plain loop would: four rows on their way from memory at a time. */
-function addFourRows(
-  features: Float32Array,
-  order: Int32Array,
-  at: number,
-  dim: number,
-  sum: Float64Array,
-): void {
-  const a = order[at]! * dim;
-  const b = order[at + 1]! * dim;
-  const c = order[at + 2]! * dim;
-  const d = order[at + 3]! * dim;
-  for (let j = 0; j < dim; j += 1) {
-    const two = sum[j]! + features[a + j]! + features[b + j]!;
-    sum[j] = two + features[c + j]! + features[d + j]!;
-  }
-}
-
-/** [n] rows, sorted by label and then by number. */
-function rowsByLabel(labels: Int32Array, counts: Uint32Array): Int32Array {
-  const next = new Int32Array(counts.length);
-  for (let c = 1; c < counts.length; c += 1) next[c] = next[c - 1]! + counts[c - 1]!;
-  const order = new Int32Array(labels.length);
-  labels.forEach((label, row) => {
-    order[next[label]!] = row;
-    next[label]! += 1;
-  });
-  return order;
 }

@@ -9,6 +9,7 @@ import { assignShard } from '../../clustering/kmeans-reducer.ts';
 import type { OnProgress } from '../../clustering/kernels.ts';
 import { halvesPay, nativeBackend } from './native-backend.ts';
 import { BLOCK_COLUMNS, BLOCK_ROWS, GROUP, ScoreScanner, type ScoreBlock } from './scan-kernels.ts';
+import type { LabelSums, RowSearch } from './row-search.ts';
 import {
   floatScores,
   halfScores,
@@ -17,13 +18,14 @@ import {
   type ScoreSource,
   type ScoreStep,
 } from './score-blocks.ts';
+import { sumByLabel } from './sum-by-label.ts';
 
 /** Candidates of a row that are looked at one by one; a row with more is done in full. */
 const MOST_CANDIDATES = 64;
 /** Above this share of rows that bfloat16 cannot tell, float32 does all from then on. */
 const TOO_MANY_UNSURE = 1 / 64;
 
-export class NearestCentroids {
+export class NearestCentroids implements RowSearch {
   readonly #rows: Rows;
   #source: ScoreSource;
   readonly #scanner = new ScoreScanner();
@@ -71,6 +73,10 @@ export class NearestCentroids {
       this.#source = floatScores(this.#rows);
     }
     return labels;
+  }
+
+  sumByLabel(labels: Int32Array, k: number): LabelSums {
+    return sumByLabel(this.#rows.features, labels, this.#rows.dim, k);
   }
 
   release(): void {

@@ -3,7 +3,7 @@
  * measurements and for collections that fit one machine. Start the engine first (startEngine of ../engine.ts).
  * Shapes: n rows, D dimensions, K centroids; matrices are flat and row-major.
  */
-import type { OnProgress } from '../../clustering/kernels.ts';
+import type { ClusteringKernels, OnProgress } from '../../clustering/kernels.ts';
 import { nextCentroids } from '../../clustering/kmeans-reducer.ts';
 import type { KmeansResult } from '../../clustering/kmeans.ts';
 import type { Whitening } from '../../clustering/whitening.ts';
@@ -24,12 +24,13 @@ export function kmeansOnEngine(
   iterations: number,
   initialIds: Int32Array,
   finalAssignment = true,
+  kernels: ClusteringKernels = engineKernels(),
 ): KmeansResult {
   let centroids = new Float32Array(k * dim);
   initialIds.forEach((row, c) => {
     centroids.set(features.subarray(row * dim, (row + 1) * dim), c * dim);
   });
-  const rows = engineKernels().rowsToCluster(features, n, dim);
+  const rows = kernels.rowsToCluster(features, n, dim);
   const objectives: number[] = [];
   const refilled: number[] = [];
   try {
