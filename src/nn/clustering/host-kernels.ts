@@ -8,15 +8,14 @@ import { join } from 'node:path';
 import { packageRoot } from '../../config/package-root.ts';
 import { messageOf } from '../../errors.ts';
 
-/** Rows as the module takes them: n, D, and arrays of n rows; codes [n, D padded to QUAD]. */
+/** Rows as the module takes them: centre [D], codes [n, D padded to QUAD], coded [n, CODED_NUMBERS], lengths [n]. */
 export type HostRowArrays = readonly [
   count: number,
   dim: number,
   features: Float32Array,
+  centre: Float32Array,
   codes: Int8Array,
-  scales: Float32Array,
-  losses: Float32Array,
-  sums: Int32Array,
+  coded: Float32Array,
   lengths: Float64Array,
 ];
 
@@ -61,8 +60,9 @@ export type HostKernels =
   | { readonly module: HostModule; readonly story: string }
   | { readonly module: null; readonly story: string };
 
-/** Dimensions of a row's codes come in so many at once. */
+/** Dimensions of a row's codes come in so many at once; and what is known of a row's codes. */
 export const QUAD = 4;
+export const CODED_NUMBERS = 4;
 /** The kernels for any processor, which an engine outruns. */
 export const PORTABLE = 'portable';
 /** Of the module; raised whenever a function takes other arguments. */

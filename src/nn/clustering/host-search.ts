@@ -3,7 +3,7 @@
  * each step multiplies codes. Memory besides the features: a quarter of them, and O(block).
  */
 import type { OnProgress } from '../../clustering/kernels.ts';
-import { QUAD, type HostModule, type HostRowArrays } from './host-kernels.ts';
+import { CODED_NUMBERS, QUAD, type HostModule, type HostRowArrays } from './host-kernels.ts';
 import type { LabelSums, RowSearch } from './row-search.ts';
 
 export interface HostOptions {
@@ -38,10 +38,9 @@ export class HostSearch implements RowSearch {
       count,
       dim,
       features,
+      new Float32Array(dim),
       new Int8Array(count * Math.ceil(dim / QUAD) * QUAD),
-      new Float32Array(count),
-      new Float32Array(count),
-      new Int32Array(count),
+      new Float32Array(count * CODED_NUMBERS),
       new Float64Array(count),
     ];
     module.encodeRows(this.#kernels, threads, ...this.#rows);
@@ -49,7 +48,7 @@ export class HostSearch implements RowSearch {
   }
 
   get lengths(): Float64Array {
-    return this.#rows[7];
+    return this.#rows[6];
   }
 
   labels(centroids: Float32Array, k: number, onProgress: OnProgress): Int32Array {

@@ -79,18 +79,21 @@ class Arguments {
   napi_value values_[MOST];
 };
 
-/** Rows as their arguments begin: count, dim, features, codes, scales, losses, sums, lengths. */
+/** Numbers of a `Coded`, which an array of float32 holds. */
+constexpr size_t CODED_NUMBERS = 4;
+static_assert(sizeof(host::Coded) == CODED_NUMBERS * sizeof(float), "an array of these is one of float32");
+
+/** Rows as their arguments are: count, dim, features, centre, codes, coded, lengths. */
 host::Rows rowsOf(const Arguments& given, size_t at) {
   host::Rows rows{};
   rows.count = given.number(at);
   rows.dim = given.number(at + 1);
   if (rows.dim > host::MOST_DIM) throw std::invalid_argument("host kernels: too many dimensions");
   rows.features = given.floats(at + 2, rows.count * rows.dim);
-  rows.codes = given.bytes(at + 3, rows.count * rows.stride());
-  rows.scales = given.floats(at + 4, rows.count);
-  rows.losses = given.floats(at + 5, rows.count);
-  rows.sums = given.ints(at + 6, rows.count);
-  rows.lengths = given.doubles(at + 7, rows.count);
+  rows.centre = given.floats(at + 3, rows.dim);
+  rows.codes = given.bytes(at + 4, rows.count * rows.stride());
+  rows.coded = reinterpret_cast<host::Coded*>(given.floats(at + 5, rows.count * CODED_NUMBERS));
+  rows.lengths = given.doubles(at + 6, rows.count);
   return rows;
 }
 
@@ -100,14 +103,14 @@ void encodeRows(const Arguments& given) {
 
 void findNearest(const Arguments& given) {
   const host::Rows rows = rowsOf(given, 2);
-  const size_t k = given.number(10);
-  const size_t begin = given.number(12);
-  const size_t end = given.number(13);
+  const size_t k = given.number(9);
+  const size_t begin = given.number(11);
+  const size_t end = given.number(12);
   if (k == 0 || begin > end || end > rows.count) {
     throw std::invalid_argument("host kernels: expected centroids, and rows that there are");
   }
-  host::findNearest(given.kernels(0), rows, given.floats(11, k * rows.dim), k, begin, end,
-                    given.ints(14, rows.count), given.threads(1));
+  host::findNearest(given.kernels(0), rows, given.floats(10, k * rows.dim), k, begin, end,
+                    given.ints(13, rows.count), given.threads(1));
 }
 
 void sumByLabel(const Arguments& given) {

@@ -19,8 +19,9 @@ constexpr int COLUMNS = 8 * VECTORS;
 
 bool isSupported() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
 
-FOR_AVX2 Coded encode(const float* values, size_t dim, int levels, int8_t* codes) {
-  return encodeLoop(values, dim, levels, codes);
+FOR_AVX2 Coded encode(const float* values, const float* centre, size_t dim, int levels,
+                      int8_t* codes) {
+  return encodeLoop(values, centre, dim, levels, codes);
 }
 
 FOR_AVX2 void multiply(const int8_t* const* rows, const uint8_t* panel, size_t quads,
@@ -67,11 +68,16 @@ FOR_AVX2 int sift(const int32_t* products, const float* scales, const float* hal
 
 FOR_AVX2 double dot(const float* a, const float* b, size_t dim) { return dotLoop(a, b, dim); }
 
+FOR_AVX2 double centredDot(const float* a, const float* b, const float* centre, size_t dim) {
+  return centredDotLoop(a, b, centre, dim);
+}
+
 FOR_AVX2 void add(const float* row, size_t count, double* sum) { addLoop(row, count, sum); }
 
 }  // namespace
 
-const Kernels AVX2 = {"AVX2", isSupported, ROWS, COLUMNS, 63, 64, encode, multiply, sift, dot, add};
+const Kernels AVX2 = {"AVX2", isSupported, ROWS, COLUMNS, 63,        64,
+                      encode, multiply,    sift, dot,     centredDot, add};
 
 }  // namespace host
 #endif

@@ -21,8 +21,9 @@ bool isSupported() {
          __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("fma");
 }
 
-FOR_AVX512 Coded encode(const float* values, size_t dim, int levels, int8_t* codes) {
-  return encodeLoop(values, dim, levels, codes);
+FOR_AVX512 Coded encode(const float* values, const float* centre, size_t dim, int levels,
+                        int8_t* codes) {
+  return encodeLoop(values, centre, dim, levels, codes);
 }
 
 FOR_AVX512 void multiply(const int8_t* const* rows, const uint8_t* panel, size_t quads,
@@ -95,12 +96,16 @@ FOR_AVX512 int sift(const int32_t* products, const float* scales, const float* h
 
 FOR_AVX512 double dot(const float* a, const float* b, size_t dim) { return dotLoop(a, b, dim); }
 
+FOR_AVX512 double centredDot(const float* a, const float* b, const float* centre, size_t dim) {
+  return centredDotLoop(a, b, centre, dim);
+}
+
 FOR_AVX512 void add(const float* row, size_t count, double* sum) { addLoop(row, count, sum); }
 
 }  // namespace
 
-const Kernels AVX512_VNNI = {"AVX-512 VNNI", isSupported, ROWS, COLUMNS, 127, 128,
-                             encode,         multiply,    sift, dot,     add};
+const Kernels AVX512_VNNI = {"AVX-512 VNNI", isSupported, ROWS, COLUMNS, 127,        128,
+                             encode,         multiply,    sift, dot,     centredDot, add};
 
 }  // namespace host
 #endif

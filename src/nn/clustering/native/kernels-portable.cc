@@ -9,8 +9,9 @@ constexpr int COLUMNS = 16;
 
 bool isSupported() { return true; }
 
-Coded encode(const float* values, size_t dim, int levels, int8_t* codes) {
-  return encodeLoop(values, dim, levels, codes);
+Coded encode(const float* values, const float* centre, size_t dim, int levels,
+             int8_t* codes) {
+  return encodeLoop(values, centre, dim, levels, codes);
 }
 
 void multiply(const int8_t* const* rows, const uint8_t* panel, size_t quads, const int32_t* start,
@@ -37,6 +38,10 @@ int sift(const int32_t* products, const float* scales, const float* halves, floa
 }
 
 double dot(const float* a, const float* b, size_t dim) { return dotLoop(a, b, dim); }
+
+double centredDot(const float* a, const float* b, const float* centre, size_t dim) {
+  return centredDotLoop(a, b, centre, dim);
+}
 
 void add(const float* row, size_t count, double* sum) { addLoop(row, count, sum); }
 
@@ -67,8 +72,8 @@ struct Supported {
 
 }  // namespace
 
-const Kernels PORTABLE = {"portable", isSupported, ROWS, COLUMNS, 127, 0,
-                          encode,     multiply,    sift, dot,     add};
+const Kernels PORTABLE = {"portable", isSupported, ROWS, COLUMNS, 127,        0,
+                          encode,     multiply,    sift, dot,     centredDot, add};
 
 const Kernels* const* supportedKernels(size_t* count) {
   static const Supported supported;

@@ -1,10 +1,11 @@
 /**
  * Scores of rows with centroids, x·c - |c|²/2, greatest for the nearest, by products of codes in integers, which are exact.
- * What coding takes is bounded by Cauchy and Schwarz: of x = x̂ + e and c = ĉ + f, |x·c - x̂·ĉ| <= |e||c| + |x̂||f|, with the
- * lengths of e and f as they are. So of each row only the centroids are left whose bound reaches the best score known, and
- * float64 decides among them: first by sums in any order, then, where these come too close, by those of the reference.
- * No score is kept but those of a tile. Scores of a row are in units of its scale times a power of two near the longest
- * centroid, as float32; products of two float32 are exact in float64, so that fused or not, sums there are the same.
+ * x and c are taken less a common centre, which changes no order. What coding takes is bounded by Cauchy and Schwarz: of
+ * x = x̂ + e and c = ĉ + f, |x·c - x̂·ĉ| <= |e||c| + |x̂||f|, with the lengths of e and f as they are. So of each row only the
+ * centroids are left whose bound reaches the best score known, and float64 decides among them, without the centre: first by
+ * sums in any order, then, where these come too close, by those of the reference. No score is kept but those of a tile.
+ * Scores of a row are in units of its scale times a power of two near the longest centroid, as float32. Products of two
+ * float32 are exact in float64, so that sums of them are the same whether the compiler fuses or not.
  * Source of the bounds of sums: Higham, Accuracy and Stability of Numerical Algorithms, section 3.1.
  */
 #include "nearest.h"
@@ -23,7 +24,9 @@ namespace {
 /** Rows of a part: their codes stay in the cache while the panels go by. A multiple of every kernel's rows. */
 constexpr size_t CHUNK_ROWS = 64;
 /** Candidates that a row may have; with more, all centroids are looked at. */
-constexpr int MOST_CANDIDATES = 64;
+constexpr int MOST_CANDIDATES = 128;
+/** Rows that the centre is the mean of, at most. */
+constexpr size_t SAMPLE = 1024;
 /** Unit roundoffs. */
 constexpr double FLOAT_UNIT = 0x1p-24;
 constexpr double DOUBLE_UNIT = 0x1p-53;
@@ -38,7 +41,7 @@ constexpr double ROUNDINGS = 16;
 constexpr double UNDERFLOW = 0x1p-80;
 /** Above it the units of a row would leave float32. */
 constexpr double MOST_FACTOR = 0x1p100;
-/** Below any score in the units of its row: |code of x| < 2^15, and half a centroid's square times MOST_FACTOR. */
+/** Below any score in the units of its row, which are at most MOST_FACTOR twice. */
 constexpr float LOWEST = -0x1p110f;
 constexpr size_t CACHE_LINE = 64;
 
@@ -65,13 +68,16 @@ struct PanelBounds {
 /** The centroids of one step, coded, in panels. */
 class CentroidTable {
  public:
-  CentroidTable(const Kernels& kernels, const float* values, size_t k, size_t dim, size_t threads)
+  CentroidTable(const Kernels& kernels, const Rows& rows, const float* values, size_t k,
+                size_t threads)
       : kernels_(kernels),
         values_(values),
+        centre_(rows.centre),
         k_(k),
-        dim_(dim),
-        quads_((dim + QUAD - 1) / QUAD),
+        dim_(rows.dim),
+        quads_(rows.stride() / QUAD),
         halfSquares_(k),
+        centredHalves_(k),
         panels_((k + kernels.columns - 1) / kernels.columns),
         scales_(panels_ * kernels.columns, 0),
         // What pads the last panel is never near: its scores are -Infinity.
@@ -81,17 +87,16 @@ class CentroidTable {
     const size_t shift = reinterpret_cast<uintptr_t>(codes_.data()) % CACHE_LINE;
     firstPanel_ = codes_.data() + (CACHE_LINE - shift) % CACHE_LINE;
     forEachPart(panels_, threads, [&](size_t panel, size_t) { measure(panel); });
-    const double longest = std::sqrt(2 * *std::max_element(halfSquares_.begin(), halfSquares_.end()));
+    longest_ = std::sqrt(2 * mostOf(halfSquares_));
+    const double longest = std::sqrt(2 * mostOf(centredHalves_));
     // A power of two: to divide by it is exact.
     unit_ = longest > 0 && std::isfinite(longest) ? std::exp2(std::ilogb(longest) + 1) : 1;
-    std::vector<int8_t> rows(threads * quads_ * QUAD);
+    std::vector<int8_t> scratch(threads * rows.stride());
     forEachPart(panels_, threads, [&](size_t panel, size_t thread) {
-      fill(panel, rows.data() + thread * quads_ * QUAD);
+      fill(panel, scratch.data() + thread * rows.stride());
     });
     for (const PanelBounds& bounds : bounds_) most_.widen(bounds);
-    // Any NaN, too: std::max drops it, so each is asked.
-    isCoded_ = std::all_of(bounds_.begin(), bounds_.end(),
-                           [](const PanelBounds& bounds) { return std::isfinite(bounds.half); });
+    isCoded_ = std::isfinite(most_.length + most_.loss + most_.half);
   }
 
   const Kernels& kernels() const { return kernels_; }
@@ -100,11 +105,15 @@ class CentroidTable {
   size_t dim() const { return dim_; }
   size_t quads() const { return quads_; }
   size_t panels() const { return panels_; }
+  /** |c|²/2 as the reference has it, and of the centroid less the centre. */
   double halfSquare(size_t c) const { return halfSquares_[c]; }
+  double centredHalf(size_t c) const { return centredHalves_[c]; }
+  /** The greatest |c|. */
+  double longest() const { return longest_; }
   const uint8_t* panel(size_t panel) const { return firstPanel_ + panel * panelBytes(); }
   const float* scales(size_t panel) const { return scales_.data() + panel * kernels_.columns; }
   const float* halves(size_t panel) const { return halves_.data() + panel * kernels_.columns; }
-  /** In units of `unit` and its square. */
+  /** Less the centre, in units of `unit` and its square. */
   const PanelBounds& bounds(size_t panel) const { return bounds_[panel]; }
   const PanelBounds& most() const { return most_; }
   double unit() const { return unit_; }
@@ -116,9 +125,15 @@ class CentroidTable {
   size_t first(size_t panel) const { return panel * kernels_.columns; }
   size_t end(size_t panel) const { return std::min(k_, first(panel) + kernels_.columns); }
 
+  static double mostOf(const std::vector<double>& values) {
+    return *std::max_element(values.begin(), values.end());
+  }
+
   void measure(size_t panel) {
     for (size_t c = first(panel); c < end(panel); c += 1) {
-      halfSquares_[c] = orderedSquares(centroid(c), dim_) / 2;
+      const float* const values = centroid(c);
+      halfSquares_[c] = orderedSquares(values, dim_) / 2;
+      centredHalves_[c] = kernels_.centredDot(values, values, centre_, dim_) / 2;
     }
   }
 
@@ -128,7 +143,7 @@ class CentroidTable {
     std::fill_n(to, panelBytes(), static_cast<uint8_t>(kernels_.offset));
     PanelBounds& bounds = bounds_[panel];
     for (size_t c = first(panel); c < end(panel); c += 1) {
-      const Coded coded = kernels_.encode(centroid(c), dim_, kernels_.levels, codes);
+      const Coded coded = kernels_.encode(centroid(c), centre_, dim_, kernels_.levels, codes);
       if (std::isnan(coded.scale)) bounds.half = std::numeric_limits<double>::infinity();
       const size_t column = c - first(panel);
       for (size_t q = 0; q < quads_; q += 1) {
@@ -137,20 +152,22 @@ class CentroidTable {
               static_cast<uint8_t>(codes[q * QUAD + i] + kernels_.offset);
         }
       }
-      const double half = halfSquares_[c];
+      const double half = centredHalves_[c] / (unit_ * unit_);
       scales_[c] = static_cast<float>(coded.scale / unit_);
-      halves_[c] = static_cast<float>(half / (unit_ * unit_));
-      bounds.widen({std::sqrt(2 * half) / unit_, coded.loss / unit_, half / (unit_ * unit_)});
+      halves_[c] = static_cast<float>(half);
+      // NaN changes no bound: what has it is marked above.
+      bounds.widen({coded.length / unit_, coded.loss / unit_, half});
     }
   }
 
   const Kernels& kernels_;
   const float* const values_;
+  const float* const centre_;
   const size_t k_;
   const size_t dim_;
   const size_t quads_;
-  /** [K] |c|²/2 as the reference has it */
   std::vector<double> halfSquares_;
+  std::vector<double> centredHalves_;
   const size_t panels_;
   std::vector<float> scales_;
   std::vector<float> halves_;
@@ -158,6 +175,7 @@ class CentroidTable {
   std::vector<uint8_t> codes_;
   uint8_t* firstPanel_ = nullptr;
   PanelBounds most_;
+  double longest_ = 0;
   double unit_ = 1;
   bool isCoded_ = false;
 };
@@ -165,20 +183,13 @@ class CentroidTable {
 /** Decides in float64 among some centroids. */
 class Decision {
  public:
-  explicit Decision(const CentroidTable& table) : table_(table), scores_(table.k()) {
-    const double longest = table.most().length * table.unit();
-    longest_ = longest;
-    largestHalf_ = longest * longest / 2;
-  }
+  explicit Decision(const CentroidTable& table) : table_(table), scores_(table.k()) {}
 
   /** How far a score in float64 may be from the true one, for a row of this length: γ of Higham for D + 8 operations. */
   double errorOf(double length) const {
     const double roundings = static_cast<double>(table_.dim() + 8) * DOUBLE_UNIT * SLACK;
-    return roundings * (length * longest_ + largestHalf_);
-  }
-
-  double score(const float* row, size_t c) const {
-    return table_.kernels().dot(row, table_.centroid(c), table_.dim()) - table_.halfSquare(c);
+    const double longest = table_.longest();
+    return roundings * (length * longest + longest * longest / 2);
   }
 
   /** The first of the candidates with the reference's best score. @param candidates ascending; overwritten */
@@ -186,7 +197,8 @@ class Decision {
     if (count == 1) return candidates[0];
     double best = -std::numeric_limits<double>::infinity();
     for (size_t i = 0; i < count; i += 1) {
-      scores_[i] = score(row, candidates[i]);
+      const float* const centroid = table_.centroid(candidates[i]);
+      scores_[i] = table_.kernels().dot(row, centroid, table_.dim()) - table_.halfSquare(candidates[i]);
       best = std::max(best, scores_[i]);
     }
     // Two errors away from the reference's score, and so is the best.
@@ -227,19 +239,19 @@ class Decision {
  private:
   const CentroidTable& table_;
   std::vector<double> scores_;
-  double longest_;
-  double largestHalf_;
 };
 
 /** One row's search, in the row's units; what every panel asks for lies in one line of the cache. */
 struct alignas(CACHE_LINE) Search {
-  /** Of halves. */
-  float factor;
+  /** Of the row's codes. */
+  double scale;
   /** What coding took of the row, and its length, over its scale. */
   double loss;
   double length;
   /** Above all roundings. */
   double rounding;
+  /** Of halves. */
+  float factor;
   /** No score below it is the nearest's. */
   float best;
   /** Candidates so far; above MOST_CANDIDATES they were too many to keep. */
@@ -248,16 +260,20 @@ struct alignas(CACHE_LINE) Search {
   /** What each score is at most. */
   float highest[MOST_CANDIDATES];
 
-  void take(int32_t index, float score, float window) {
-    if (count >= MOST_CANDIDATES) dropWorse();
-    if (count >= MOST_CANDIDATES) {
+  bool isFull() const { return count >= MOST_CANDIDATES; }
+
+  void take(int32_t index, float most) {
+    if (isFull()) {
       count = MOST_CANDIDATES + 1;
       return;
     }
     indices[count] = index;
-    highest[count] = score + window;
+    highest[count] = most;
     count += 1;
   }
+
+  /** The candidate with the highest bound. */
+  int32_t leader() const { return indices[std::max_element(highest, highest + count) - highest]; }
 
   void dropWorse() {
     if (count > MOST_CANDIDATES) return;
@@ -298,23 +314,33 @@ class Searcher {
 
   /** @return false for a row that has no codes, or whose units are beyond float32 */
   bool start(size_t row, int32_t guess, Search& search) const {
-    if (!table_.isCoded() || std::isnan(rows_.scales[row])) return false;
-    const double scale = rows_.scales[row] == 0 ? table_.unit() : rows_.scales[row];
-    const double factor = table_.unit() / scale;
-    if (!(factor <= MOST_FACTOR)) return false;
-    const PanelBounds& most = table_.most();
+    const Coded& coded = rows_.coded[row];
+    if (!table_.isCoded() || std::isnan(coded.scale)) return false;
+    search.scale = coded.scale == 0 ? table_.unit() : coded.scale;
+    const double factor = table_.unit() / search.scale;
+    search.loss = coded.loss / search.scale * SLACK;
+    search.length = coded.length / search.scale * SLACK + search.loss;
+    if (!(factor <= MOST_FACTOR && search.length <= MOST_FACTOR)) return false;
     search.factor = static_cast<float>(factor);
-    search.loss = rows_.losses[row] / scale * SLACK;
-    search.length = (rows_.lengths[row] / scale + search.loss) * SLACK;
-    const double largest = (search.length + search.loss) * (most.length + most.loss) + factor * most.half;
-    const double exact = 3 * static_cast<double>(rows_.dim + 8) * DOUBLE_UNIT;
-    search.rounding = SLACK * (ROUNDINGS * FLOAT_UNIT + exact) * largest + UNDERFLOW;
+    const PanelBounds& most = table_.most();
+    const double largest = search.length * (most.length + most.loss) + factor * most.half;
+    const double exact = static_cast<double>(rows_.dim + 8) * DOUBLE_UNIT * largest;
+    // The reference's scores are without the centre.
+    const double reference = decision_.errorOf(rows_.lengths[row]) / (search.scale * table_.unit());
+    search.rounding =
+        SLACK * (ROUNDINGS * FLOAT_UNIT * largest + exact + 2 * reference) + UNDERFLOW;
     search.best = LOWEST;
     search.count = 0;
-    if (guess >= 0 && static_cast<size_t>(guess) < table_.k()) {
-      search.best = static_cast<float>(decision_.score(rowOf(row), guess) / (scale * table_.unit()));
-    }
-    return true;
+    const bool isGuessed = guess >= 0 && static_cast<size_t>(guess) < table_.k();
+    if (isGuessed) search.best = scoreOf(row, guess, search);
+    return search.rounding <= MOST_FACTOR;
+  }
+
+  /** In the row's units, and nearly what it is: within its rounding. */
+  float scoreOf(size_t row, int32_t c, const Search& search) const {
+    const double product =
+        table_.kernels().centredDot(rowOf(row), table_.centroid(c), rows_.centre, rows_.dim);
+    return static_cast<float>((product - table_.centredHalf(c)) / (search.scale * table_.unit()));
   }
 
   void sweep(size_t panel, size_t searched) {
@@ -327,17 +353,17 @@ class Searcher {
         // Behind the last row comes the last row again.
         const size_t row = numbers_[std::min(i + r, searched - 1)];
         codes[r] = rows_.codes + row * rows_.stride();
-        starts[r] = -kernels.offset * rows_.sums[row];
+        starts[r] = -kernels.offset * static_cast<int32_t>(rows_.coded[row].sum);
       }
       kernels.multiply(codes, table_.panel(panel), table_.quads(), starts, tile_);
       for (size_t r = 0; r < height && i + r < searched; r += 1) {
-        sift(panel, searches_[i + r], tile_ + r * kernels.columns);
+        sift(panel, numbers_[i + r], searches_[i + r], tile_ + r * kernels.columns);
       }
     }
   }
 
   /** Takes from a panel what may be the nearest. */
-  void sift(size_t panel, Search& search, const int32_t* products) {
+  void sift(size_t panel, size_t row, Search& search, const int32_t* products) {
     const PanelBounds& bounds = table_.bounds(panel);
     const float window = static_cast<float>(
         SLACK * (search.loss * bounds.length + search.length * bounds.loss) + search.rounding);
@@ -347,7 +373,17 @@ class Searcher {
                                             search.factor, search.best - window, found, scores);
     for (int i = 0; i < count; i += 1) search.best = std::max(search.best, scores[i] - window);
     const int32_t first = static_cast<int32_t>(panel) * table_.kernels().columns;
-    for (int i = 0; i < count; i += 1) search.take(first + found[i], scores[i], window);
+    for (int i = 0; i < count; i += 1) {
+      if (search.isFull()) narrow(row, search);
+      search.take(first + found[i], scores[i] + window);
+    }
+  }
+
+  /** Makes room among the candidates: what the likeliest is worth in float64 leaves fewer of the others. */
+  void narrow(size_t row, Search& search) const {
+    if (search.count > MOST_CANDIDATES) return;
+    search.best = std::max(search.best, scoreOf(row, search.leader(), search));
+    search.dropWorse();
   }
 
   int32_t decide(size_t row, Search& search) {
@@ -367,6 +403,21 @@ class Searcher {
   std::vector<int32_t> all_;
   alignas(CACHE_LINE) int32_t tile_[MOST_ROWS * MOST_COLUMNS];
 };
+
+/** The mean of some rows, where it is finite. */
+void findCentre(const Rows& rows) {
+  const size_t step = std::max<size_t>(1, rows.count / SAMPLE);
+  std::vector<double> sums(rows.dim, 0);
+  size_t count = 0;
+  for (size_t row = 0; row < rows.count; row += step, count += 1) {
+    const float* const values = rows.features + row * rows.dim;
+    for (size_t j = 0; j < rows.dim; j += 1) sums[j] += values[j];
+  }
+  for (size_t j = 0; j < rows.dim; j += 1) {
+    const double mean = count == 0 ? 0 : sums[j] / static_cast<double>(count);
+    rows.centre[j] = std::isfinite(mean) ? static_cast<float>(mean) : 0;
+  }
+}
 
 /** Lengths as the reference has them: each one sum in the order of columns, some at a time. */
 void measureRows(const Rows& rows, size_t begin, size_t end) {
@@ -391,24 +442,22 @@ void measureRows(const Rows& rows, size_t begin, size_t end) {
 }  // namespace
 
 void encodeRows(const Kernels& kernels, const Rows& rows, size_t threads) {
+  findCentre(rows);
   const size_t parts = (rows.count + CHUNK_ROWS - 1) / CHUNK_ROWS;
   forEachPart(parts, threads, [&](size_t part, size_t) {
     const size_t begin = part * CHUNK_ROWS;
     const size_t end = std::min(rows.count, begin + CHUNK_ROWS);
     measureRows(rows, begin, end);
     for (size_t row = begin; row < end; row += 1) {
-      const Coded coded = kernels.encode(rows.features + row * rows.dim, rows.dim, ROW_LEVELS,
-                                         rows.codes + row * rows.stride());
-      rows.scales[row] = coded.scale;
-      rows.losses[row] = static_cast<float>(coded.loss);
-      rows.sums[row] = coded.sum;
+      rows.coded[row] = kernels.encode(rows.features + row * rows.dim, rows.centre, rows.dim,
+                                       ROW_LEVELS, rows.codes + row * rows.stride());
     }
   });
 }
 
 void findNearest(const Kernels& kernels, const Rows& rows, const float* centroids, size_t k,
                  size_t begin, size_t end, int32_t* labels, size_t threads) {
-  const CentroidTable table(kernels, centroids, k, rows.dim, threads);
+  const CentroidTable table(kernels, rows, centroids, k, threads);
   std::vector<std::unique_ptr<Searcher>> searchers(threads);
   for (auto& searcher : searchers) searcher = std::make_unique<Searcher>(rows, table);
   const size_t parts = (end - begin + CHUNK_ROWS - 1) / CHUNK_ROWS;

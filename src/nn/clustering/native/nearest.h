@@ -13,12 +13,12 @@ struct Rows {
   size_t dim;
   /** [n, D] */
   const float* features;
+  /** [D] about the rows' mean: what is coded is small then. Any numbers will do. */
+  float* centre;
   /** [n, D padded to quads] */
   int8_t* codes;
   /** [n] */
-  float* scales;
-  float* losses;
-  int32_t* sums;
+  Coded* coded;
   /** [n] |x| */
   double* lengths;
 
