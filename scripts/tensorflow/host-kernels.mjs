@@ -9,6 +9,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -20,6 +21,8 @@ import { lastLine } from './wheel.mjs';
 const SOURCES = join(root, 'src', 'nn', 'clustering', 'native');
 /** Where src/nn/clustering/host-kernels.ts looks. */
 const MODULE = join(FOLDER, 'host-kernels.node');
+/** While it is not proved. */
+const PARTIAL = join(FOLDER, 'host-kernels.partial.node');
 /** Of what the module was made. */
 const STAMP = join(FOLDER, 'host-kernels.sha256');
 
@@ -32,6 +35,8 @@ export async function buildHostKernels(log) {
     log(`host kernels: ${await build()}`);
   } catch (error) {
     log(`host kernels: not built, clustering is slower without them: ${error.message}`);
+  } finally {
+    rmSync(PARTIAL, { force: true });
   }
 }
 
@@ -46,17 +51,16 @@ async function build() {
     return `built before; ${await kernelsOf(MODULE)}`;
   }
   mkdirSync(FOLDER, { recursive: true });
-  const partial = join(FOLDER, 'host-kernels.partial.node');
   const { exitCode, output } = await runCommand([
     ...[COMPILER, ...FLAGS, '-DNAPI_VERSION=8', `-I${NODE_HEADERS}`],
     ...sources.filter((name) => name.endsWith('.cc')).map((name) => join(SOURCES, name)),
-    ...['-o', partial],
+    ...['-o', PARTIAL],
   ]);
   if (exitCode !== 0) {
     throw new Error(output.split('\n').find((line) => /error/.test(line)) ?? lastLine(output));
   }
-  const kernels = await kernelsOf(partial);
-  renameSync(partial, MODULE);
+  const kernels = await kernelsOf(PARTIAL);
+  renameSync(PARTIAL, MODULE);
   writeFileSync(STAMP, stamp);
   return `built; ${kernels}`;
 }

@@ -33,6 +33,8 @@ interface Diagnosis {
   readonly memoryBytes: number;
   readonly node: string;
   readonly gpus: readonly Gpu[];
+  /** What clustering's kernels for this processor are, or why there are none. */
+  readonly hostKernels: string;
   /** Median of a large matrix product, and of a convolution of AlexNet. */
   readonly gemmGflops: number;
   readonly convGflops: number;
@@ -43,6 +45,7 @@ interface Diagnosis {
 async function examineMachine(options: DoctorOptions, terminal: Terminal): Promise<void> {
   const { startEngine } = await import('../nn/engine.ts');
   const { measureConvolution, measureGemm } = await import('../nn/engine-probe.ts');
+  const { hostKernels } = await import('../nn/clustering/host-kernels.ts');
   const { threads, ...engine } = await startEngine(options.engine, {});
   const gpus = listGpus(terminal.env);
   const diagnosis: Diagnosis = {
@@ -56,6 +59,7 @@ async function examineMachine(options: DoctorOptions, terminal: Terminal): Promi
     memoryBytes: totalmem(),
     node: process.version,
     gpus,
+    hostKernels: hostKernels().story,
     gemmGflops: rounded(measureGemm()),
     convGflops: rounded(measureConvolution()),
     missing: missingFrom(engine, options.engine, visibleGpus(terminal.env, gpus).length),
@@ -70,6 +74,7 @@ function diagnosisLines({ engine, cpu, gpus, ...rest }: Diagnosis): string[] {
     `engine     ${engine.name} ${engine.version} on ${engine.device}, threads: ${rest.threads}`,
     `reason     ${engine.reason}`,
     `speed      ${rest.gemmGflops} GFLOPS in a matrix product, ${rest.convGflops} in a convolution`,
+    `clustering host kernels: ${rest.hostKernels}`,
     `cpu        ${cpu.model}, ${cpu.cores} cores, ${featuresText(cpu.features)}`,
     `memory     ${(rest.memoryBytes / 2 ** 30).toFixed(1)} GiB`,
     `gpus       ${gpus.length === 0 ? 'none' : gpus.map(gpuText).join('; ')}`,

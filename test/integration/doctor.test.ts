@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { parseCpuFeatures } from '../../src/cli/doctor.ts';
 import { packageRoot } from '../../src/config/package-root.ts';
+import { hostKernels } from '../../src/nn/clustering/host-kernels.ts';
 import { testEngines } from '../support/engines.ts';
 
 for (const { name, skip, engine } of await testEngines()) {
@@ -20,6 +21,7 @@ for (const { name, skip, engine } of await testEngines()) {
       threads: number;
       cpu: { cores: number };
       gpus: unknown[];
+      hostKernels: string;
       gemmGflops: number;
       convGflops: number;
       missing: string[];
@@ -28,6 +30,7 @@ for (const { name, skip, engine } of await testEngines()) {
     assert.equal(found.engine.version, engine?.version);
     assert.equal(found.engine.device, engine?.device);
     assert.equal(found.cpu.cores, availableParallelism());
+    assert.equal(found.hostKernels, hostKernels().story);
     assert.ok(found.threads >= 1 && found.threads <= availableParallelism());
     assert.ok(found.gemmGflops > 0.1 && found.convGflops > 0.1);
     assert.ok(Array.isArray(found.gpus) && Array.isArray(found.missing));

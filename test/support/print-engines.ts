@@ -1,4 +1,5 @@
-/** Prints, for the end of a test run, a line for each engine: that the tests for it ran, on what, or why they did not. */
+/** Prints, for the end of a test run, a line for each engine and one for the host kernels: that the tests for it ran, on what, or why they did not. */
+import { hostKernels } from '../../src/nn/clustering/host-kernels.ts';
 import { testEngines } from './engines.ts';
 
 for (const { name, skip, engine } of await testEngines()) {
@@ -8,3 +9,10 @@ for (const { name, skip, engine } of await testEngines()) {
       : `engine ${name}: tested, version ${engine.version} on ${engine.device}\n`,
   );
 }
+
+const { module, story } = hostKernels();
+process.stdout.write(
+  module === null
+    ? `host kernels: not tested here, because they are ${story}\n`
+    : `host kernels: tested, ${module.kernels.join(', ')}\n`,
+);

@@ -228,6 +228,35 @@ describe('--use takes a TensorFlow that is there:', () => {
   });
 });
 
+describe('the host kernels of clustering', () => {
+  test('are compiled first, and stand in the way of nothing', () => {
+    setup.write('src/nn/clustering/native/kernels.cc', '');
+    const run = setup.run();
+    assert.equal(run.code, 0, run.stderr.join('\n'));
+    assert.match(
+      run.calls.find((call) => call.includes('-shared'))!,
+      /native\/kernels\.cc/,
+    );
+    // What the double of a compiler writes is no module.
+    const line = /^host kernels: not built, clustering is slower without them: the module does not/;
+    assert.ok(run.stderr.some((text) => line.test(text)));
+    assert.ok(
+      !readdirSync(setup.path('.tensorflow')).some((name) => name.includes('host-kernels')),
+    );
+
+    const error = 'kernels.cc:1:1: error: what is this';
+    const failed = setup.run([], { FAKE_COMPILER: error });
+    assert.equal(failed.code, 0, failed.stderr.join('\n'));
+    assert.ok(failed.stderr.some((text) => text.endsWith(`without them: ${error}`)));
+  });
+
+  test('are not there without their sources, which is said', () => {
+    const run = setup.run();
+    assert.equal(stepsOf(run).compiled, 1);
+    assert.ok(run.stderr.some((text) => /^host kernels: not built, .*no sources in/.test(text)));
+  });
+});
+
 describe("--variant stock runs upstream's own script", () => {
   test('and leaves its manifest as it was', () => {
     const run = setup.run(['--variant', 'stock']);

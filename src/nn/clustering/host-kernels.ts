@@ -55,10 +55,11 @@ export interface HostModule {
   ): void;
 }
 
-/** What a module was found to be. */
-export type HostKernels =
-  | { readonly module: HostModule; readonly story: string }
-  | { readonly module: null; readonly story: string };
+export interface HostKernels {
+  readonly module: HostModule | null;
+  /** Its instruction set, or why there is none, for a person. */
+  readonly story: string;
+}
 
 /** Dimensions of a row's codes come in so many at once; and what is known of a row's codes. */
 export const QUAD = 4;
@@ -85,7 +86,10 @@ export function loadHostKernels(file: string): HostKernels {
   } catch (error) {
     return { module: null, story: `not loaded: ${messageOf(error).slice(0, 200)} (${REMEDY})` };
   }
-  return module.interface === INTERFACE
-    ? { module, story: module.kernels[0]! }
-    : { module: null, story: `of another version of this package (${REMEDY})` };
+  if (module.interface !== INTERFACE) {
+    return { module: null, story: `of another version of this package (${REMEDY})` };
+  }
+  const [fastest] = module.kernels;
+  const story = fastest === PORTABLE ? 'none for this processor: the engine is faster' : fastest!;
+  return { module, story };
 }
