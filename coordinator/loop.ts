@@ -10,6 +10,7 @@ import {
   clusterSizes,
   normalizedMutualInformation,
 } from '../src/clustering/agreement.ts';
+import { hitFailpoint } from '../src/config/failpoints.ts';
 import type { RunConfig } from '../src/config/schema.ts';
 import type { ImageSource } from '../src/data/source.ts';
 import { messageOf, protocolViolation } from '../src/errors.ts';
@@ -135,6 +136,7 @@ export class RunLoop {
   /** Everything from the position on. */
   async run(): Promise<void> {
     const { config } = this.#deps;
+    hitFailpoint('coordinator.begun', { step: this.#version });
     while (this.#position.epoch < config.epochs) {
       if (this.#position.stage === 'cluster') await this.#cluster();
       await this.#train();
@@ -174,7 +176,9 @@ export class RunLoop {
     const { epoch } = this.#position;
     const start = await this.#strategy.beginEpoch(epoch, this.#version);
     this.#noteStart(epoch, start);
+    hitFailpoint('coordinator.clustered', { epoch });
     if (start.isClustered) this.#version = await parameters.resetHead(epoch, signal);
+    hitFailpoint('coordinator.headReset', { epoch });
     const plan = this.#strategy.plan(epoch);
     dispatcher.dispatch({ type: 'epochOpened', epoch, draws: plan.ids.length });
     this.#position = { epoch, stage: 'train', index: 0, firstStep: this.#version };
@@ -323,6 +327,7 @@ export class RunLoop {
       strategy,
     });
     this.#checkpointed = key;
+    hitFailpoint('coordinator.snapshotTaken', { step: this.#version });
     // Before and after a clustering the step is the same: the later checkpoint replaces the earlier one.
     const step = this.#version;
     const { keep } = config.checkpoint;

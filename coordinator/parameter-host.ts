@@ -3,6 +3,7 @@
  * one coordinator's reign, from its restore to its end; a call of an earlier term is a zombie's, and is refused.
  * Pure but for its state: transport is in parameter-service.ts.
  */
+import { hitFailpoint } from '../src/config/failpoints.ts';
 import { vectorOf, type NamedVectors } from '../src/rpc/named-vectors.ts';
 import { TrainerError, protocolViolation } from '../src/errors.ts';
 import type { TrainingConfig } from '../src/ps/config.ts';
@@ -58,6 +59,7 @@ export class ParameterHost {
     const keeper = memory === null ? null : new MemoryKeeper(memory, rowsOf(snapshot));
     const { version } = store;
     this.#held = { term, version, shard: new ParameterShard(part, store, keeper) };
+    hitFailpoint('server.restored', { term, step: version, part: part.index });
     return version;
   }
 

@@ -3,6 +3,7 @@
  * One part per process or thread; there is none until the coordinator restores it.
  */
 import type * as grpc from '@grpc/grpc-js';
+import { hitFailpoint } from '../src/config/failpoints.ts';
 import { TrainerError, protocolViolation } from '../src/errors.ts';
 import { trainingConfigSchema } from '../src/ps/config.ts';
 import { parseLayout } from '../src/ps/layout.ts';
@@ -79,8 +80,11 @@ function handlersOf(host: ParameterHost): ParametersHandlers {
     },
     ResetHead: (call, callback) => {
       answer(callback, () => {
-        const { store } = host.require(call.request);
-        return { version: store.resetHead(call.request.epoch).version };
+        const { epoch } = call.request;
+        const { store, part } = host.require(call.request);
+        const { version } = store.resetHead(epoch);
+        hitFailpoint('server.headReset', { epoch, part: part.index });
+        return { version };
       });
     },
     Snapshot: (call) => {

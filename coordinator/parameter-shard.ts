@@ -3,6 +3,7 @@
  * rows are staged together, and a step's commit applies both or neither, once. Transport is in the services.
  */
 import type { SliceRows } from '../src/clustering/odc-sample-memory.ts';
+import { hitFailpoint } from '../src/config/failpoints.ts';
 import { TrainerError, protocolViolation } from '../src/errors.ts';
 import type { ParameterPart } from '../src/ps/parameter-plan.ts';
 import type {
@@ -84,16 +85,21 @@ export class ParameterShard {
     if (rows !== null && push.step === memory?.step) memory.check(rows);
     const outcome = this.store.stage(push);
     if (outcome.kind === 'staged' && rows !== null) this.#stage.put(push.generation, rows);
+    hitFailpoint('server.staged', { step: push.step, slice: push.slice, part: this.part.index });
     return outcome;
   }
 
   /** Both halves of a step take effect here, or neither. @throws TrainerError as ParameterStore.commit */
   commit(step: number, slices: readonly CommittedSlice[], learningRateFactor = 1): CommitOutcome {
+    const facts = { step, part: this.part.index };
+    hitFailpoint('server.beforeApply', facts);
     const outcome = this.store.commit(step, slices, learningRateFactor);
+    hitFailpoint('server.betweenHalves', facts);
     // What could be refused was refused when it was staged: from here on nothing fails.
     if (outcome.kind === 'applied' && this.#keeper?.isSealed === true) {
       this.#keeper.memory.apply(step, this.#stage.take(slices));
     }
+    hitFailpoint('server.afterApply', facts);
     return outcome;
   }
 }

@@ -2,6 +2,7 @@
  * The training of an epoch: step after step, each cut into slices that any worker may compute, and committed once.
  * The commit is the one point where a step takes effect: parameters, statistics and ledger move together or not at all.
  */
+import { hitFailpoint } from '../src/config/failpoints.ts';
 import type { RunConfig } from '../src/config/schema.ts';
 import { TrainerError } from '../src/errors.ts';
 import { learningRateFactor } from '../src/ps/schedule.ts';
@@ -102,8 +103,10 @@ async function trainStep(
   );
   const samples = inOrder.reduce((total, result) => total + result.samples, 0);
   const lossSum = inOrder.reduce((total, result) => total + result.lossSum, 0);
+  hitFailpoint('coordinator.committed', { step });
   await deps.stepApplied(step);
   dispatcher.dispatch({ type: 'stepCommitted', begin: draws.begin, end: draws.end });
+  hitFailpoint('coordinator.counted', { step });
   return { step, epoch: plan.epoch, loss: lossSum / samples, samples, version: nextVersion };
 }
 
@@ -135,6 +138,7 @@ async function takeStep(
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
     await computeSlices(due, open, results, deps);
     const inOrder = [...results.values()].toSorted((a, b) => a.slice - b.slice);
+    hitFailpoint('coordinator.computed', { step });
     // Not cut short by a stop: a step that took effect must be in the ledger of the checkpoint that follows.
     const signal = AbortSignal.timeout(COMMIT_MS);
     const reply = await deps.parameters.commit(step, inOrder, factor, signal);

@@ -6,6 +6,7 @@ import { arrayOf } from '../src/checkpoint/bundle.ts';
 import type { NamedArrays } from '../src/checkpoint/safetensors.ts';
 import type { ClusteringKernels, RowsToCluster } from '../src/clustering/kernels.ts';
 import { normaliseRows } from '../src/clustering/odc-mixing.ts';
+import { hitFailpoint } from '../src/config/failpoints.ts';
 import type { RunConfig } from '../src/config/schema.ts';
 import type { ImageLoader, LoadedViews } from '../src/data/loader.ts';
 import type { ImageSource } from '../src/data/source.ts';
@@ -141,6 +142,7 @@ export class WorkerLoop {
     const startedMs = performance.now();
     const times = new OrderTimes(trace);
     this.#times = times;
+    hitFailpoint('worker.ordered', { epoch: order.epoch });
     const work = times.span(order.work ?? 'order', { epoch: order.epoch }, () =>
       this.#perform(queued),
     );
@@ -160,6 +162,7 @@ export class WorkerLoop {
       const reply = await times.span('submit', {}, () =>
         coordinator.submit({ ...facts, residentRows: rows, ...header }, arrays, signal),
       );
+      hitFailpoint('worker.submitted', { epoch: order.epoch });
       if (reply.outcome === 'FENCED') logger.warn('result.fenced', { leaseId });
     } catch (error) {
       // The session will end too, and the lease go to another.
@@ -387,6 +390,7 @@ export class WorkerLoop {
         `push of step ${step}, slice ${slice.slice}: ${reply.outcome}; version ${reply.version} is current`,
       );
     }
+    hitFailpoint('worker.pushed', { step, slice: slice.slice });
     const repeatedPush = reply.outcome === 'duplicate';
     return {
       header: { samples: targets.length, lossSum, unreadable: views.unreadable, repeatedPush },

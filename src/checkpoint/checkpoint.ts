@@ -5,6 +5,7 @@
  */
 import fs from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { hitFailpoint } from '../config/failpoints.ts';
 import { checkpointCorrupt, messageOf, unavailable } from '../errors.ts';
 import {
   readBounded,
@@ -68,7 +69,9 @@ export async function writeCheckpoint(
   try {
     await makeRoot(root);
     const bytes = await writeFolder(partial, step, state, encoded);
+    hitFailpoint('checkpoint.filesWritten', { step });
     await putInPlace(root, name, partial);
+    hitFailpoint('checkpoint.named', { step });
     await nameLatest(root, name);
     await removeOld(root, step, options.keep);
     return { name, bytes };

@@ -6,6 +6,7 @@
  */
 import { encodeSafetensors } from '../checkpoint/safetensors.ts';
 import { sliceToBundle } from '../clustering/odc-bundles.ts';
+import { hitFailpoint } from '../config/failpoints.ts';
 import { protocolViolation } from '../errors.ts';
 import { joinParts, type ParameterPart } from '../ps/parameter-plan.ts';
 import { vectorOf, type NamedVectors } from '../rpc/named-vectors.ts';
@@ -82,9 +83,12 @@ export class ParameterServers {
 
   /** Staged once it is staged everywhere; what one server refuses may be staged on others, where no commit will name it. */
   async push(push: WholePush, signal: AbortSignal): Promise<PushReply> {
-    const replies = await this.#all(signal, (server, part, either) =>
-      server.push(shareOfPush(push, part), either),
-    );
+    const { step, slice } = push;
+    const replies = await this.#all(signal, async (server, part, either) => {
+      const reply = await server.push(shareOfPush(push, part), either);
+      hitFailpoint('worker.partPushed', { step, slice, part: part.index });
+      return reply;
+    });
     const refused = replies.find(({ outcome }) => outcome === 'STALE' || outcome === 'FENCED');
     const version = (refused ?? replies[0])?.version ?? 0;
     if (refused !== undefined) {
@@ -103,9 +107,12 @@ export class ParameterServers {
   ): Promise<CommitReply> {
     const absent = await this.#missing(step, slices, signal);
     if (absent.length > 0) return { kind: 'missing', slices: absent };
-    const replies = await this.#all(signal, (server, _part, either) =>
-      server.commit(step, slices, learningRateFactor, either),
-    );
+    hitFailpoint('coordinator.prepared', { step });
+    const replies = await this.#all(signal, async (server, { index }, either) => {
+      const reply = await server.commit(step, slices, learningRateFactor, either);
+      hitFailpoint('coordinator.partCommitted', { step, part: index });
+      return reply;
+    });
     const torn = replies.find(({ outcome }) => outcome === 'MISSING');
     if (torn !== undefined) {
       if (replies.length === 1) return { kind: 'missing', slices: torn.missing };
