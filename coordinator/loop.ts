@@ -58,6 +58,8 @@ export interface LoopDeps {
   readonly logger: Logger;
   readonly signal: AbortSignal;
   readonly notify: (notice: Notice) => void;
+  /** Left out: to the run's folder. */
+  readonly saveCheckpoint?: typeof writeCheckpoint;
 }
 
 export class RunLoop {
@@ -301,6 +303,7 @@ export class RunLoop {
   async #checkpoint(signal: AbortSignal): Promise<void> {
     const { config, dispatcher, folder, record, runId, layout, source, parameters, logger } =
       this.#deps;
+    const { saveCheckpoint = writeCheckpoint } = this.#deps;
     const key = this.#checkpointKey();
     if (key === this.#checkpointed) return;
     await this.#writing;
@@ -331,7 +334,7 @@ export class RunLoop {
     // Before and after a clustering the step is the same: the later checkpoint replaces the earlier one.
     const step = this.#version;
     const { keep } = config.checkpoint;
-    this.#writing = writeCheckpoint(folder.checkpoints, step, { state, files }, { keep }).then(
+    this.#writing = saveCheckpoint(folder.checkpoints, step, { state, files }, { keep }).then(
       ({ name, bytes }) => {
         folder.event('checkpoint.written', name, { step, bytes });
       },
