@@ -1,0 +1,281 @@
+/**
+ * The oracle: the run of a scenario as a plain loop, one process, no messages, no faults. What a step does to the values is the
+ * arithmetic of src/ps and src/clustering, which have tests of their own; when it does so, and how often, is written out here.
+ */
+import {
+  planEpoch,
+  planOdcEpoch,
+  pseudoLabelsOf,
+  samplesOf,
+  sliceDraws,
+  stepCount,
+  stepDraws,
+  type DrawRange,
+  type EpochPlan,
+} from '../../coordinator/epoch-plan.ts';
+import { odcSettingsOf } from '../../coordinator/odc-strategy.ts';
+import { FLOAT64_KERNELS } from '../../src/clustering/kernels.ts';
+import { mergeShardSums, nextCentroids } from '../../src/clustering/kmeans-reducer.ts';
+import { clusterSeed, initialCentroidIds } from '../../src/clustering/kmeans.ts';
+import { mergeMoments } from '../../src/clustering/moments.ts';
+import { sampleWeights } from '../../src/clustering/odc-loss-weights.ts';
+import { mixAndAssign, normaliseRows } from '../../src/clustering/odc-mixing.ts';
+import { consecutiveSamples, type SliceRows } from '../../src/clustering/odc-sample-memory.ts';
+import { beginOdc, type OdcState } from '../../src/clustering/odc-step.ts';
+import type { RunConfig } from '../../src/config/schema.ts';
+import { planShards } from '../../src/data/shard-plan.ts';
+import { initialHead, initialParameters, initialStatistics } from '../../src/ps/initial-values.ts';
+import { bodyCount } from '../../src/ps/layout.ts';
+import { stepPlain, stepWithMomentum } from '../../src/ps/sgd.ts';
+import { SliceReducer, type ReducibleSlice } from '../../src/ps/slice-reducer.ts';
+import {
+  configOf,
+  FEATURE_DIM,
+  TINY_LAYOUT,
+  TinyModel,
+  viewsOf,
+  type Scenario,
+} from './tiny-network.ts';
+
+/** The values at a moment of the run. */
+export interface PlainMoment {
+  readonly parameters: Float32Array;
+  readonly statistics: Float32Array;
+  readonly momentum: Float32Array;
+  /** ODC: [N, d] after the step; null before the clustering, and without one. */
+  readonly memoryRows: Float32Array | null;
+}
+
+export interface PlainRun {
+  /** By `version/headEpoch`: all that a server may ever hold. */
+  readonly moments: ReadonlyMap<string, PlainMoment>;
+  readonly losses: readonly number[];
+  readonly pseudoLabels: Int32Array;
+  readonly draws: number;
+  readonly drawsOfLastEpoch: number;
+  /** Of the end. */
+  readonly last: PlainMoment;
+}
+
+class PlainLoop {
+  readonly #scenario: Scenario;
+  readonly #config: RunConfig;
+  readonly #model = new TinyModel();
+  readonly #moments = new Map<string, PlainMoment>();
+  readonly #losses: number[] = [];
+  readonly #parameters: Float32Array;
+  readonly #momentum: Float32Array;
+  #statistics: Float32Array;
+  #headEpoch = -1;
+  #odc: OdcState | null = null;
+  #draws = 0;
+
+  constructor(scenario: Scenario) {
+    this.#scenario = scenario;
+    this.#config = configOf(scenario);
+    this.#parameters = initialParameters(TINY_LAYOUT, scenario.seed);
+    this.#statistics = initialStatistics(TINY_LAYOUT);
+    this.#momentum = new Float32Array(bodyCount(TINY_LAYOUT));
+    this.#note();
+  }
+
+  run(): PlainRun {
+    const { epochs, algorithm } = this.#config;
+    let plan: EpochPlan | null = null;
+    for (let epoch = 0; epoch < epochs; epoch += 1) {
+      plan = algorithm === 'odc' ? this.#beginOdc(epoch) : this.#beginDeepCluster(epoch);
+      for (let index = 0; index < stepCount(plan, this.#config.training); index += 1) {
+        this.#step(plan, index);
+      }
+      this.#draws += plan.ids.length;
+    }
+    return {
+      moments: this.#moments,
+      losses: this.#losses,
+      pseudoLabels: plan!.pseudoLabels,
+      draws: this.#draws,
+      drawsOfLastEpoch: plan!.ids.length,
+      last: this.#moments.get(this.#key())!,
+    };
+  }
+
+  #beginDeepCluster(epoch: number): EpochPlan {
+    const { seed, clustering } = this.#config;
+    const shards = this.#features();
+    const moments = shards.map(({ ids, features }) =>
+      FLOAT64_KERNELS.moments(features, ids.length, FEATURE_DIM),
+    );
+    const whitening = FLOAT64_KERNELS.solve(mergeMoments(moments), {
+      outDim: clustering.pcaDim,
+      epsilon: clustering.pcaEpsilon,
+    });
+    const whitened = shards.map(({ ids, features }) => ({
+      ids,
+      features: FLOAT64_KERNELS.project(whitening, features, ids.length),
+    }));
+    const pseudoLabels = this.#cluster(whitened, whitening.outDim, epoch);
+    this.#resetHead(epoch);
+    return planEpoch(pseudoLabels, epoch, seed, clustering);
+  }
+
+  #beginOdc(epoch: number): EpochPlan {
+    const { seed, odc } = this.#config;
+    if (this.#odc === null) {
+      const { images } = this.#scenario;
+      const shards = this.#features();
+      const unit = shards.map(({ ids, features }) => ({
+        ids,
+        features: normaliseRows(features, FEATURE_DIM),
+      }));
+      const pseudoLabels = this.#cluster(unit, FEATURE_DIM, epoch);
+      const all = new Float32Array(images * FEATURE_DIM);
+      for (const { ids, features } of shards) {
+        ids.forEach((id, i) => {
+          const row = features.subarray(i * FEATURE_DIM, (i + 1) * FEATURE_DIM);
+          all.set(row, id * FEATURE_DIM);
+        });
+      }
+      const settings = odcSettingsOf(this.#config, FEATURE_DIM);
+      this.#odc = beginOdc(settings, all, pseudoLabels, [consecutiveSamples(0, images)]).state;
+      this.#resetHead(0);
+    }
+    const { pseudoLabels } = this.#odc.clusters;
+    return planOdcEpoch(pseudoLabels, epoch, seed, odc.samplingWithReplacement);
+  }
+
+  #features(): { ids: Int32Array; features: Float32Array }[] {
+    const { images, shardSize, unreadable } = this.#scenario;
+    this.#model.load(this.#parameters, this.#statistics);
+    return planShards(images, shardSize).map(({ begin, end }) => {
+      const asked = Int32Array.from({ length: end - begin }, (_, i) => begin + i);
+      const { pixels, ids } = viewsOf(unreadable, asked, null, 255);
+      return { ids, features: this.#model.features(pixels, ids.length) };
+    });
+  }
+
+  #cluster(
+    shards: readonly { ids: Int32Array; features: Float32Array }[],
+    dim: number,
+    epoch: number,
+  ): Int32Array {
+    const { seed, clustering } = this.#config;
+    const { k, iterations, freshSeed } = clustering;
+    const rows = shards.flatMap(({ ids, features }) =>
+      [...ids.keys()].map((i) => features.subarray(i * dim, (i + 1) * dim)),
+    );
+    const picked = initialCentroidIds(rows.length, k, clusterSeed(seed, epoch, freshSeed));
+    let centroids = Float32Array.from([...picked].flatMap((row) => [...rows[row]!]));
+    const prepared = shards.map(({ ids, features }) =>
+      FLOAT64_KERNELS.rowsToCluster(features, ids.length, dim),
+    );
+    for (let iteration = 0; iteration < iterations; iteration += 1) {
+      const sums = prepared.map((shard, index) => shard.sum(centroids, k, index));
+      centroids = Float32Array.from(nextCentroids(mergeShardSums(sums), centroids).centroids);
+    }
+    const labels = new Int32Array(this.#scenario.images).fill(-1);
+    prepared.forEach((shard, index) => {
+      const assigned = shard.assign(centroids, k).labels;
+      shards[index]!.ids.forEach((id, i) => (labels[id] = assigned[i]!));
+    });
+    return labels;
+  }
+
+  #resetHead(epoch: number): void {
+    const head = initialHead(TINY_LAYOUT, this.#scenario.seed, epoch);
+    this.#parameters.set(head, bodyCount(TINY_LAYOUT));
+    this.#headEpoch = epoch;
+    this.#note();
+  }
+
+  #step(plan: EpochPlan, index: number): void {
+    const { training, odc } = this.#config;
+    const step = this.#losses.length;
+    const slices = sliceDraws(stepDraws(plan, index, training), training);
+    const labels = slices.map((draws) => pseudoLabelsOf(plan, draws));
+    const weights =
+      this.#odc === null
+        ? null
+        : sampleWeights(labels, this.#odc.clusters.weights, odc.lossNormaliser);
+    this.#model.load(this.#parameters, this.#statistics);
+    const passed = slices.map((draws, slice) =>
+      this.#slice(plan, draws, step, slice, weights?.[slice] ?? null),
+    );
+    this.#losses.push(
+      passed.reduce((total, { lossSum }) => total + lossSum, 0) /
+        passed.reduce((total, { samples }) => total + samples, 0),
+    );
+    this.#update(passed);
+    if (this.#odc !== null)
+      this.#odc.commit(
+        step,
+        passed.map(({ rows }) => rows!),
+      );
+    this.#note();
+  }
+
+  #slice(
+    plan: EpochPlan,
+    draws: DrawRange,
+    step: number,
+    slice: number,
+    weights: Float64Array | null,
+  ): ReducibleSlice & { lossSum: number; rows: SliceRows | null } {
+    const { ids, occurrences, pseudoLabels } = samplesOf(plan, draws);
+    const views = viewsOf(this.#scenario.unreadable, ids!, occurrences!, plan.epoch);
+    const targets = Int32Array.from(pseudoLabels!);
+    const seed = [this.#scenario.seed, 'dropout', step, slice];
+    const options = weights === null ? {} : { weights: Float32Array.from(weights) };
+    const { features, ...passed } = this.#model.lossGradientAndFeatures(
+      views.pixels,
+      targets,
+      seed,
+      options,
+    );
+    return { ...passed, samples: targets.length, rows: this.#mix(views.ids, slice, features) };
+  }
+
+  #mix(ids: Int32Array, slice: number, features: Float32Array): SliceRows | null {
+    if (this.#odc === null) return null;
+    const { settings, clusters } = this.#odc;
+    const { rows } = this.#odc.orderFor(ids);
+    const { momentum, metric } = settings;
+    return { slice, ids, ...mixAndAssign(rows, features, clusters.centroids, momentum, metric) };
+  }
+
+  #update(slices: readonly ReducibleSlice[]): void {
+    const { learningRate, headLearningRate, momentum, weightDecay, batchNormMomentum } =
+      this.#config.training;
+    const body = bodyCount(TINY_LAYOUT);
+    const reducer = new SliceReducer(slices);
+    const parameters = this.#parameters;
+    stepWithMomentum(parameters.subarray(0, body), this.#momentum, reducer.meanGradient(0, body), {
+      learningRate,
+      momentum,
+      weightDecay,
+    });
+    stepPlain(parameters.subarray(body), reducer.meanGradient(body, parameters.length), {
+      learningRate: headLearningRate,
+      weightDecay,
+    });
+    const momenta = new Float64Array(TINY_LAYOUT.statisticCount).fill(batchNormMomentum);
+    this.#statistics = reducer.mixStatistics(this.#statistics, momenta);
+  }
+
+  #key(): string {
+    return `${this.#losses.length}/${this.#headEpoch}`;
+  }
+
+  #note(): void {
+    const ids = Int32Array.from({ length: this.#scenario.images }, (_, id) => id);
+    this.#moments.set(this.#key(), {
+      parameters: this.#parameters.slice(),
+      statistics: this.#statistics.slice(),
+      momentum: this.#momentum.slice(),
+      memoryRows: this.#odc?.memory.rowsOf(ids).slice() ?? null,
+    });
+  }
+}
+
+export function plainRun(scenario: Scenario): PlainRun {
+  return new PlainLoop(scenario).run();
+}

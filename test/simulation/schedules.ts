@@ -1,0 +1,77 @@
+/** Schedules by number: which scenario a seed has, its oracle and its undisturbed run, each made once. */
+import { plainRun, type PlainRun } from './plain-run.ts';
+import { Simulation } from './simulation.ts';
+import type { Scenario } from './tiny-network.ts';
+
+export interface ScheduleResult {
+  readonly seed: number;
+  readonly scenario: Scenario;
+  /** The rule that was broken; null: none. */
+  readonly failure: string | null;
+  readonly counts: Readonly<Record<string, number>>;
+  readonly events: number;
+  /** Virtual time that the run took [ms]. */
+  readonly virtualMs: number;
+}
+
+/** Shapes of runs: images, data shards, batches, slices; few, so that their oracles are shared. */
+const SHAPES = [
+  { images: 8, shardSize: 4, batchSize: 4, sliceSize: 2, epochs: 2, unreadable: null },
+  { images: 9, shardSize: 5, batchSize: 4, sliceSize: 2, epochs: 2, unreadable: 4 },
+  { images: 7, shardSize: 7, batchSize: 3, sliceSize: 1, epochs: 2, unreadable: null },
+  { images: 8, shardSize: 3, batchSize: 6, sliceSize: 2, epochs: 3, unreadable: null },
+];
+
+export function scenarioOf(seed: number): Scenario {
+  const shape = SHAPES[Math.floor(seed / 2) % SHAPES.length]!;
+  return {
+    ...shape,
+    algorithm: seed % 2 === 0 ? 'deepcluster' : 'odc',
+    servers: 1 + (Math.floor(seed / 8) % 3),
+    everySteps: Math.floor(seed / 24) % 3,
+    seed: 31,
+  };
+}
+
+interface Expected {
+  readonly oracle: PlainRun;
+  readonly epochs: readonly object[];
+}
+
+const known = new Map<string, Expected>();
+
+async function expectedOf(scenario: Scenario): Promise<Expected> {
+  const key = JSON.stringify({ ...scenario, servers: 0, everySteps: 0 });
+  const found = known.get(key);
+  if (found !== undefined) return found;
+  const oracle = plainRun(scenario);
+  const undisturbed = new Simulation({ seed: 0, scenario, oracle, epochs: null, workers: 2 });
+  await undisturbed.run();
+  const { outcome, world } = undisturbed;
+  if (outcome === null || world.failure !== null) {
+    throw new Error(`the undisturbed run of ${key}: ${world.failure ?? 'no outcome'}`);
+  }
+  const expected = { oracle, epochs: outcome.epochs };
+  known.set(key, expected);
+  return expected;
+}
+
+export async function runSchedule(
+  seed: number,
+  trace?: (line: string) => void,
+): Promise<ScheduleResult> {
+  const scenario = scenarioOf(seed);
+  const expected = await expectedOf(scenario);
+  const workers = 1 + (Math.floor(seed / 5) % 3);
+  const simulation = new Simulation({
+    seed,
+    scenario,
+    ...expected,
+    workers,
+    ...(trace ? { trace } : {}),
+  });
+  await simulation.run();
+  const { world, counts } = simulation;
+  const { failure, events, nowMs } = world;
+  return { seed, scenario, failure, counts, events, virtualMs: nowMs };
+}

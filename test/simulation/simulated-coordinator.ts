@@ -1,0 +1,323 @@
+/**
+ * A coordinator process of a simulated run: the real service, dispatcher, state machine, server fleet, run loop and strategies,
+ * term after term as coordinator/main.ts and coordinator/conduct-run.ts order them. Its disk is the simulation's.
+ */
+import { EventEmitter } from 'node:events';
+import type * as grpc from '@grpc/grpc-js';
+import { createControl, type Control } from '../../coordinator/control.ts';
+import { RunLoop } from '../../coordinator/loop.ts';
+import type { RunFolder } from '../../coordinator/run-folder.ts';
+import { RunRecord } from '../../coordinator/run-record.ts';
+import {
+  RegisteredServers,
+  ServerLost,
+  type ReadyServers,
+} from '../../coordinator/server-fleet.ts';
+import { ServerSessions } from '../../coordinator/server-session-service.ts';
+import { CoordinatorService } from '../../coordinator/service.ts';
+import type { CoordinatorState } from '../../coordinator/state.ts';
+import { EXIT, TrainerError, exitCodeOf, messageOf, unavailable } from '../../src/errors.ts';
+import type { CoordinatorHandlers } from '../../src/rpc/generated/deepcluster/v1/Coordinator.ts';
+import type { ResultHeader } from '../../src/rpc/generated/deepcluster/v1/ResultHeader.ts';
+import type { ResultReply__Output } from '../../src/rpc/generated/deepcluster/v1/ResultReply.ts';
+import { chunkBytes } from '../../src/rpc/chunks.ts';
+import { fromServiceError } from '../../src/rpc/status.ts';
+import type { Respond, Session } from './network.ts';
+import type { Simulation } from './simulation.ts';
+import { connectServers } from './simulated-worker.ts';
+import { CLUSTER_TIMES, TINY_LAYOUT, sourceOf } from './tiny-network.ts';
+import { ProcessDied, SimulatedProcess } from './virtual-world.ts';
+
+const TICK_MS = Math.min(CLUSTER_TIMES.leaseTtlMs, CLUSTER_TIMES.heartbeatTimeoutMs) / 4;
+const EMPTY_HEADER = {
+  failure: null,
+  unreadable: [],
+  samples: 0,
+  lossSum: 0,
+  repeatedPush: false,
+  residentRows: 0,
+  computeSeconds: 0,
+  viewWaitSeconds: 0,
+};
+
+/** What a run came to. */
+export interface RunOutcome {
+  readonly losses: readonly number[];
+  readonly pseudoLabels: Int32Array;
+  readonly state: CoordinatorState;
+  /** Without times. */
+  readonly epochs: readonly object[];
+  readonly term: number;
+}
+
+interface Term {
+  readonly term: number;
+  readonly control: Control;
+}
+
+export class SimulatedCoordinator {
+  readonly process: SimulatedProcess;
+  readonly #simulation: Simulation;
+  readonly #handlers: CoordinatorHandlers;
+  readonly #service: CoordinatorService;
+  readonly #sessions: ServerSessions;
+  readonly #fleet: RegisteredServers;
+  readonly #folder: RunFolder;
+  readonly #stopping = new AbortController();
+  #term: Term | null = null;
+
+  constructor(simulation: Simulation, birth: number) {
+    this.#simulation = simulation;
+    this.process = new SimulatedProcess(`coordinator-${birth}`);
+    this.#folder = this.#openFolder();
+    this.#fleet = new RegisteredServers({
+      parts: simulation.scenario.servers,
+      timeoutMs: CLUSTER_TIMES.heartbeatTimeoutMs,
+      now: () => simulation.world.nowMs,
+      event: (event, reason, fields) => {
+        this.#folder.event(event, reason, fields);
+      },
+      logger: simulation.logger,
+    });
+    this.#sessions = new ServerSessions(this.#fleet);
+    this.#service = new CoordinatorService(this.#sessions);
+    this.#handlers = handlersOf(this.#service);
+  }
+
+  /** Null between terms. */
+  get state(): CoordinatorState | null {
+    return this.#term?.control.dispatcher.state ?? null;
+  }
+
+  get term(): number {
+    return this.#term?.term ?? 0;
+  }
+
+  /** Runs the run to its end, or until this process ends. @param resume whether the folder holds one */
+  async main(resume: boolean): Promise<void> {
+    const { world } = this.#simulation;
+    try {
+      const outcome = await this.#runTerms(resume);
+      this.#sayStop('the run is finished', EXIT.done);
+      this.#simulation.finish(outcome);
+    } catch (error) {
+      if (this.process.state === 'dead' || error instanceof ProcessDied) return;
+      this.#sayStop(messageOf(error), exitCodeOf(error));
+      const isExpected =
+        error instanceof TrainerError &&
+        (error.code === 'UNAVAILABLE' || this.#simulation.isReplaced(this));
+      if (!isExpected) world.violate(`the run failed: ${messageOf(error)}${stackOf(error)}`);
+      world.kill(this.process, messageOf(error));
+    }
+  }
+
+  /** SIGTERM. */
+  terminate(): void {
+    this.#stopping.abort(unavailable('run', 'was asked to stop'));
+  }
+
+  openWorkerSession(session: Session<object, object>): void {
+    const call = callOf(session);
+    this.#handlers.Session(call as never);
+  }
+
+  openServerSession(session: Session<object, object>): void {
+    this.#handlers.ServerSession(callOf(session) as never);
+  }
+
+  heartbeat(request: { workerId: string; incarnation: string; progress: number }): void {
+    this.#expectNoEffectUnless(request, () => {
+      this.#handlers.Heartbeat({ request } as never, () => undefined);
+    });
+  }
+
+  artifact(name: string): Uint8Array {
+    const events = { bytes: [] as Uint8Array[], error: null as unknown };
+    const call = Object.assign(new EventEmitter(), {
+      request: { name },
+      write: ({ data }: { data: Uint8Array }) => events.bytes.push(data) > 0,
+      end: () => undefined,
+      destroy: (error: unknown) => {
+        events.error = error;
+      },
+    });
+    this.#handlers.FetchArtifact(call as never);
+    if (events.error !== null) throw fromServiceError(`artifact ${name}`, events.error);
+    return Uint8Array.from(Buffer.concat(events.bytes));
+  }
+
+  submit(
+    header: ResultHeader & { workerId: string; incarnation: string },
+    bytes: Uint8Array | null,
+    respond: Respond<ResultReply__Output>,
+  ): void {
+    const call = new EventEmitter();
+    this.#expectNoEffectUnless(header, () => {
+      this.#handlers.SubmitResult(call as never, (error, reply) => {
+        const verdict = (reply as ResultReply__Output | null)?.outcome ?? 'refused';
+        this.#simulation.count(`result.${verdict.toLowerCase()}`);
+        this.#simulation.world.log(`the result is ${verdict}`);
+        respond(error ? fromServiceError('result', error) : null, reply as ResultReply__Output);
+      });
+      call.emit('data', { header: { ...EMPTY_HEADER, ...header } });
+      if (bytes !== null) for (const chunk of chunkBytes(bytes)) call.emit('data', { chunk });
+      call.emit('end');
+    });
+  }
+
+  async #runTerms(resumeFirst: boolean): Promise<RunOutcome> {
+    const { world } = this.#simulation;
+    const { signal } = this.#stopping;
+    const tick = (): void => {
+      this.#fleet.tick();
+      this.#term?.control.dispatcher.dispatch({ type: 'tick' });
+      world.after(TICK_MS, this.process, '', tick);
+    };
+    world.after(TICK_MS, this.process, '', tick);
+    for (let resume = resumeFirst; ; resume = true) {
+      this.#service.pause('waiting for parameter servers');
+      this.#term = null;
+      const servers = await this.#fleet.ready(signal);
+      try {
+        return await this.#runTerm(servers, resume);
+      } catch (error) {
+        if (!(error instanceof ServerLost) || signal.aborted) throw error;
+        world.log(`the term ends: ${error.message}`);
+      }
+    }
+  }
+
+  async #runTerm(servers: ReadyServers, resume: boolean): Promise<RunOutcome> {
+    const simulation = this.#simulation;
+    const { config, logger, scenario } = simulation;
+    const { signal } = this.#stopping;
+    const { addresses, lost } = servers;
+    const term = this.#folder.beginTerm();
+    const record = new RunRecord(() => simulation.world.nowMs);
+    const source = sourceOf(scenario);
+    const run = { runId: 'simulated', config, source, folder: this.#folder, record, logger };
+    const control = createControl({ ...run, service: this.#service, addresses, term });
+    this.#term = { term, control };
+    const { dispatcher, membership } = control;
+    this.#service.begin(control.events);
+    const ended = AbortSignal.any([signal, lost]);
+    const stop = (): void => {
+      dispatcher.fail(ended.reason);
+    };
+    if (ended.aborted) stop();
+    ended.addEventListener('abort', stop, { once: true });
+    const network = await Promise.race([membership.network, rejectOnAbort(ended)]);
+    const reached = connectServers(simulation, this.process, addresses, term, lost);
+    const loop = new RunLoop({
+      ...{ ...run, ...control, ...network, ...reached, signal: ended },
+      layout: TINY_LAYOUT,
+      notify: () => undefined,
+      saveCheckpoint: (_root, step, content, { keep }) =>
+        simulation.disk.write(this.process, step, content, keep),
+    });
+    try {
+      await loop.begin(resume ? simulation.disk.newest() : null);
+      await loop.run().catch(async (error: unknown) => {
+        if (signal.aborted && !lost.aborted) await loop.checkpointNow();
+        throw error;
+      });
+      const epochs = record.epochs.map(({ seconds: _seconds, ...epoch }) => epoch);
+      const { losses } = record;
+      return { losses, pseudoLabels: loop.pseudoLabels, state: dispatcher.state, epochs, term };
+    } catch (error) {
+      if (lost.aborted && !signal.aborted) throw lost.reason;
+      throw error;
+    } finally {
+      await loop.settled();
+      reached.close();
+    }
+  }
+
+  #sayStop(reason: string, exitCode: number): void {
+    this.#service.stopAll(reason, exitCode);
+    this.#sessions.stopAll(reason, exitCode);
+  }
+
+  /** What comes in the name of a process that is no member changes neither members, nor leases, nor tasks. */
+  #expectNoEffectUnless(
+    { workerId, incarnation }: { workerId: string; incarnation: string },
+    work: () => void,
+  ): void {
+    const before = this.state;
+    const isMember = before?.members.get(workerId)?.incarnation === incarnation;
+    if (isMember || before === null) {
+      work();
+      return;
+    }
+    const [, known] = [work(), describe(before)];
+    const after = this.state;
+    if (after === null || describe(after) === known) return;
+    this.#simulation.world.violate(`${incarnation} is no member, and what it sent had an effect`);
+  }
+
+  #openFolder(): RunFolder {
+    const { world, disk } = this.#simulation;
+    const folder: Pick<
+      RunFolder,
+      'path' | 'checkpoints' | 'event' | 'metrics' | 'beginTerm' | 'writeUnreadable'
+    > = {
+      path: '/simulated',
+      checkpoints: '/simulated/checkpoints',
+      event: (event, reason) => {
+        this.#simulation.count(event);
+        world.log(`${event}: ${reason}`);
+      },
+      metrics: () => undefined,
+      beginTerm: () => disk.beginTerm(),
+      writeUnreadable: () => undefined,
+    };
+    return folder as RunFolder;
+  }
+}
+
+function handlersOf(service: CoordinatorService): CoordinatorHandlers {
+  let found: CoordinatorHandlers | null = null;
+  const server = {
+    addService: (_definition: unknown, handlers: CoordinatorHandlers) => {
+      found = handlers;
+    },
+  };
+  service.addTo(server as unknown as grpc.Server);
+  if (found === null) throw new Error('the coordinator has no service');
+  return found;
+}
+
+/** The server's side of a stream, as grpc-js hands it to a handler. */
+function callOf(session: Session<object, object>): EventEmitter {
+  const call = Object.assign(new EventEmitter(), {
+    write: (message: object) => {
+      session.sendDown(message);
+    },
+    end: () => {
+      session.end();
+    },
+  });
+  session.attach({
+    take: (message) => call.emit('data', message),
+    closed: (isBroken) => call.emit(isBroken ? 'cancelled' : 'end'),
+  });
+  return call;
+}
+
+function describe({ members, leases, tasks }: CoordinatorState): string {
+  return JSON.stringify([[...members], [...leases], [...tasks]]);
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error && !(error instanceof TrainerError) ? `\n${error.stack ?? ''}` : '';
+}
+
+function rejectOnAbort(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    const stop = (): void => {
+      reject(signal.reason as Error);
+    };
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop, { once: true });
+  });
+}

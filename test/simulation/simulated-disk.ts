@@ -1,0 +1,92 @@
+/**
+ * The run's folder of a simulated run: the term, and checkpoints that are written file after file while the run goes on, under
+ * a name that does not count before they are whole. What it holds outlives every process.
+ */
+import type {
+  Checkpoint,
+  CheckpointContent,
+  CheckpointReceipt,
+} from '../../src/checkpoint/checkpoint.ts';
+import type { NamedArrays } from '../../src/checkpoint/safetensors.ts';
+import { hitFailpoint } from '../../src/config/failpoints.ts';
+import { unavailable } from '../../src/errors.ts';
+import type { Simulation } from './simulation.ts';
+import type { SimulatedProcess } from './virtual-world.ts';
+
+export class SimulatedDisk {
+  readonly #simulation: Simulation;
+  /** Complete ones by step. */
+  readonly #checkpoints = new Map<number, CheckpointContent>();
+  #latest: number | null = null;
+  #term = 0;
+  /** No checkpoint can be written. */
+  isFull = false;
+
+  constructor(simulation: Simulation) {
+    this.#simulation = simulation;
+  }
+
+  /** Whether a run has begun here. */
+  get holdsRun(): boolean {
+    return this.#term > 0;
+  }
+
+  beginTerm(): number {
+    this.#term += 1;
+    this.#simulation.world.log(`term ${this.#term} begins`);
+    return this.#term;
+  }
+
+  /** As src/checkpoint writes: a process that dies on the way leaves what was there before. */
+  async write(
+    process: SimulatedProcess,
+    step: number,
+    content: CheckpointContent,
+    keep: number,
+  ): Promise<CheckpointReceipt> {
+    const state = JSON.parse(JSON.stringify(content.state)) as CheckpointContent['state'];
+    const files: Record<string, NamedArrays> = {};
+    for (const [name, arrays] of Object.entries(content.files)) {
+      await this.#simulation.wait(process, 1, 10);
+      if (this.isFull) throw unavailable(`checkpoint step-${step}`, 'no space is left');
+      files[name] = copyOf(arrays);
+    }
+    hitFailpoint('checkpoint.filesWritten', { step });
+    this.#checkpoints.set(step, { state, files });
+    hitFailpoint('checkpoint.named', { step });
+    this.#latest = step;
+    const upToStep = [...this.#checkpoints.keys()].filter((other) => other <= step);
+    for (const old of upToStep.sort((a, b) => b - a).slice(keep)) this.#checkpoints.delete(old);
+    this.#simulation.count('checkpoint');
+    return { name: `step-${step}`, bytes: 0 };
+  }
+
+  /** The one that `LATEST` names; where a crash came before it was named, the newest of all. */
+  newest(): Checkpoint | null {
+    const step = this.#latest ?? Math.max(-1, ...this.#checkpoints.keys());
+    const content = this.#checkpoints.get(step);
+    if (content === undefined) return null;
+    const files = Object.entries(content.files).map(([name, arrays]) => [name, copyOf(arrays)]);
+    const state = JSON.parse(JSON.stringify(content.state)) as CheckpointContent['state'];
+    return {
+      name: `step-${step}`,
+      step,
+      state,
+      files: Object.fromEntries(files) as Checkpoint['files'],
+    };
+  }
+
+  /** The newest one is found damaged: the one before it is used, if there is one. */
+  damageNewest(): void {
+    if (this.#checkpoints.size < 2 || this.#latest === null) return;
+    this.#checkpoints.delete(this.#latest);
+    this.#latest = Math.max(...this.#checkpoints.keys());
+    this.#simulation.world.log(`the newest checkpoint is damaged; step-${this.#latest} is left`);
+  }
+}
+
+function copyOf(arrays: NamedArrays): NamedArrays {
+  return Object.fromEntries(
+    Object.entries(arrays).map(([name, { data, shape }]) => [name, { data: data.slice(), shape }]),
+  ) as NamedArrays;
+}

@@ -1,0 +1,333 @@
+/**
+ * A parameter server of a simulated run: the real ParameterHost behind the simulated network, and its session with the
+ * coordinator. After each call that may change something its values are held against the oracle's, bit for bit.
+ */
+import { ParameterHost, type CallIdentity } from '../../coordinator/parameter-host.ts';
+import type { ParameterShard } from '../../coordinator/parameter-shard.ts';
+import { encodeSafetensors, decodeSafetensors } from '../../src/checkpoint/safetensors.ts';
+import { arrayOf } from '../../src/checkpoint/bundle.ts';
+import {
+  changeToBundle,
+  relabellingFromBundle,
+  rowsFromBundle,
+  rowsToBundle,
+  sliceFromBundle,
+  type Bundle,
+} from '../../src/clustering/odc-bundles.ts';
+import { hitFailpoint } from '../../src/config/failpoints.ts';
+import { TrainerError } from '../../src/errors.ts';
+import { PROTOCOL_VERSION } from '../../src/rpc/definitions.ts';
+import type { RestoreContent, SlicePushMessage } from '../../src/rpc/parameters-client.ts';
+import type { MemoryServer } from '../../src/servers/memory-servers.ts';
+import type { ParameterServer } from '../../src/servers/parameter-servers.ts';
+import { FEATURE_DIM, HEARTBEAT_MS, TINY_LAYOUT } from './tiny-network.ts';
+import type { Simulation } from './simulation.ts';
+import { SimulatedProcess } from './virtual-world.ts';
+
+const OUTCOMES = { applied: 'APPLIED', duplicate: 'DUPLICATE', fenced: 'FENCED' } as const;
+const PUSHES = {
+  staged: 'STAGED',
+  duplicate: 'DUPLICATE',
+  fenced: 'FENCED',
+  stale: 'STALE',
+} as const;
+const RECONNECT_MS = 20;
+
+export class SimulatedServer {
+  readonly process: SimulatedProcess;
+  readonly part: number;
+  readonly incarnation: string;
+  readonly address: string;
+  readonly host = new ParameterHost();
+  readonly #simulation: Simulation;
+  /** The greatest it was filled for; 0 before. */
+  term = 0;
+  /** In #term, the newest seen. */
+  #version = 0;
+
+  constructor(simulation: Simulation, part: number, birth: number) {
+    this.#simulation = simulation;
+    this.part = part;
+    this.incarnation = `s${part}.${birth}`;
+    this.process = new SimulatedProcess(`server-${part}`);
+    // A process that is started again listens where the last one did, or somewhere else.
+    this.address = simulation.keepsAddresses ? `server-${part}` : this.incarnation;
+  }
+
+  /** Joins the coordinator that is there now, and comes again when the session ends. */
+  register(): void {
+    const { part, incarnation, address, process } = this;
+    const { world } = this.#simulation;
+    const again = (): void => {
+      world.after(RECONNECT_MS, process, '', () => {
+        this.register();
+      });
+    };
+    let isOpen = true;
+    const session = this.#simulation.openServerSession(process, {
+      take: ({ stop, refused }) => {
+        if (refused) world.violate(`refused: ${refused.reason}`);
+        if (stop) world.kill(process, `told to stop: ${stop.reason}`);
+      },
+      closed: () => {
+        isOpen = false;
+        again();
+      },
+    });
+    if (session === null) {
+      again();
+      return;
+    }
+    session.send({
+      hello: { protocolVersion: PROTOCOL_VERSION, part, incarnation, pid: 1, address },
+    });
+    const beat = (): void => {
+      if (!isOpen) return;
+      session.send({ beat: {} });
+      world.after(HEARTBEAT_MS, process, '', beat);
+    };
+    world.after(HEARTBEAT_MS, process, '', beat);
+  }
+
+  /** A call of some term. @throws what the server refuses */
+  answer<Reply>(identity: CallIdentity, work: (shard: ParameterShard) => Reply): Reply {
+    const shard = this.host.require(identity);
+    if (identity.term !== this.term) {
+      this.#simulation.world.violate(
+        `a call of term ${identity.term} was taken in term ${this.term}`,
+      );
+    }
+    const reply = work(shard);
+    this.#check(shard);
+    return reply;
+  }
+
+  restore(content: RestoreContent & { readonly term: number }, planHash: string): number {
+    const { term, layoutJson, trainingJson, memory, ...rest } = content;
+    const version = this.host.restore({
+      ...rest,
+      term,
+      layout: JSON.parse(layoutJson) as typeof TINY_LAYOUT,
+      training: JSON.parse(trainingJson) as never,
+      memory: memory ?? null,
+    });
+    if (term < this.term) this.#simulation.world.violate(`term ${term} began after ${this.term}`);
+    if (term > this.term) this.#version = version;
+    this.term = Math.max(term, this.term);
+    this.#check(this.host.require({ planHash, term: this.term }));
+    return version;
+  }
+
+  /** What the server holds, if it is in that term. */
+  shardIn(identity: CallIdentity): ParameterShard | null {
+    return this.term === identity.term ? this.host.require(identity) : null;
+  }
+
+  #check({ store, part, memory }: ParameterShard): void {
+    const { world, oracle } = this.#simulation;
+    const { version, headEpoch, parameters, statistics, release } = store.pull();
+    if (version !== this.#version && version !== this.#version + 1) {
+      world.violate(`version ${version} of server ${this.part} after ${this.#version}`);
+    }
+    this.#version = version;
+    const moment = oracle.moments.get(`${version}/${headEpoch}`);
+    const isSame =
+      moment !== undefined &&
+      isEqual(parameters, moment.parameters, part.parameters.begin) &&
+      isEqual(statistics, moment.statistics, part.statistics.begin);
+    release();
+    if (!isSame) {
+      world.violate(`server ${this.part}: values of version ${version}, head ${headEpoch}`);
+    } else if (memory?.isSealed === true && moment.memoryRows !== null) {
+      const { first, stride } = memory.form;
+      if (memory.memory.step !== version) world.violate('memory and parameters are out of step');
+      memory.rows.forEach((value, i) => {
+        const id = first + stride * Math.floor(i / FEATURE_DIM);
+        if (Object.is(value, moment.memoryRows![id * FEATURE_DIM + (i % FEATURE_DIM)])) return;
+        world.violate(`server ${this.part}: memory row of sample ${id} at version ${version}`);
+      });
+    }
+  }
+}
+
+function isEqual(values: Float32Array, whole: Float32Array, begin: number): boolean {
+  return values.every((value, i) => Object.is(value, whole[begin + i]));
+}
+
+/** One process's connection to one server, under one term; what src/rpc's two clients are in a real run. */
+export interface Link {
+  readonly simulation: Simulation;
+  readonly caller: SimulatedProcess;
+  readonly address: string;
+  readonly part: number;
+  readonly identity: CallIdentity;
+  /** Aborted when it is closed. */
+  readonly closed: AbortSignal;
+}
+
+function callServer<Reply>(
+  { simulation, caller, address, closed, part }: Link,
+  what: string,
+  signal: AbortSignal,
+  handle: (server: SimulatedServer) => Reply,
+): Promise<Reply> {
+  return simulation.network.call({
+    caller,
+    address: () => simulation.serverAt(address)?.process ?? null,
+    what: `${what} at server ${part}`,
+    signal: AbortSignal.any([signal, closed]),
+    handle: (target, respond) => {
+      respond(null, handle(simulation.serverOf(target)));
+    },
+  });
+}
+
+/** Translates as coordinator/parameter-service.ts does. */
+export function parameterLink(link: Link): ParameterServer {
+  const { simulation, identity } = link;
+  const ask = <Reply>(
+    what: string,
+    signal: AbortSignal,
+    work: (shard: ParameterShard) => Reply,
+  ): Promise<Reply> => callServer(link, what, signal, (server) => server.answer(identity, work));
+  return {
+    pull: (version, signal) =>
+      ask(`pull of ${version}`, signal, ({ store }) => {
+        const pulled = store.pull();
+        const vectors = new Map([
+          ['parameters', pulled.parameters.slice()],
+          ['statistics', pulled.statistics.slice()],
+        ]);
+        pulled.release();
+        if (pulled.version === version) return { ...pulled, vectors };
+        throw new TrainerError(
+          'GENERATION_FENCED',
+          `pull of version ${version}: version ${pulled.version} is current`,
+        );
+      }),
+    push: (message, signal) => {
+      const push = copyOf(message);
+      const { step, slice, generation } = push;
+      return ask(
+        `push of step ${step}, slice ${slice}, generation ${generation}`,
+        signal,
+        (shard) => {
+          const { gradient, statistics, basedOn, samples } = push;
+          const rows =
+            push.memory === undefined ? null : sliceFromBundle(decoded(push.memory), slice);
+          const values = { gradient: gradient.slice(), statistics: statistics.slice() };
+          const { kind } = shard.stage(
+            { step, slice, generation, basedOn, samples, ...values },
+            rows,
+          );
+          simulation.count(`push.${kind}`);
+          return { outcome: PUSHES[kind], version: shard.store.version };
+        },
+      );
+    },
+    prepare: (step, slices, signal) =>
+      ask(`prepare of step ${step}`, signal, ({ store }) => store.missing(step, slices)),
+    commit: (step, slices, factor, signal) =>
+      ask(`commit of step ${step}`, signal, (shard) => {
+        if (step >= shard.store.version)
+          simulation.requireStagedEverywhere(identity.term, step, slices);
+        const outcome = shard.commit(step, slices, factor);
+        simulation.count(`commit.${outcome.kind}`);
+        return outcome.kind === 'missing'
+          ? { outcome: 'MISSING', version: 0, missing: [...outcome.slices] }
+          : { outcome: OUTCOMES[outcome.kind], version: outcome.version, missing: [] };
+      }),
+    resetHead: (epoch, signal) =>
+      ask(`head of epoch ${epoch}`, signal, ({ store, part }) => {
+        const { version } = store.resetHead(epoch);
+        hitFailpoint('server.headReset', { epoch, part: part.index });
+        return version;
+      }),
+    snapshot: (signal) =>
+      ask('snapshot', signal, ({ store, memory }) => {
+        const state = store.snapshot();
+        const vectors = new Map([
+          ['parameters', state.parameters.slice()],
+          ['statistics', state.statistics.slice()],
+          ['momentum', state.momentum.slice()],
+        ]);
+        if (memory?.isSealed === true) vectors.set('memory-rows', memory.rows.slice());
+        return { version: state.version, headEpoch: state.headEpoch, vectors };
+      }),
+    restore: (content, signal) => {
+      const { term } = identity;
+      return callServer(link, `restore for term ${term}`, signal, (server) =>
+        server.restore({ ...content, term, snapshot: copyOfSnapshot(content) }, identity.planHash),
+      );
+    },
+    close: () => undefined,
+  };
+}
+
+/** Translates as coordinator/memory-service.ts does. */
+export function memoryLink(link: Link): MemoryServer {
+  const ask = <Reply>(
+    what: string,
+    signal: AbortSignal,
+    work: (shard: ParameterShard) => Reply,
+  ): Promise<Reply> =>
+    callServer(link, what, signal, (server) => server.answer(link.identity, work));
+  return {
+    begin: (form, signal) =>
+      ask('begin of the memory', signal, (shard) => ({
+        outcome: OUTCOMES[shard.beginMemory(form)],
+      })),
+    fill: (dataShard, generation, bytes, signal) =>
+      ask(`rows of data shard ${dataShard}`, signal, (shard) => ({
+        outcome:
+          OUTCOMES[
+            shard.requireMemory().fill(dataShard, generation, rowsFromBundle(decoded(bytes)))
+          ],
+      })),
+    seal: (step, bytes, signal) =>
+      ask(`seal at step ${step}`, signal, (shard) => ({
+        outcome:
+          OUTCOMES[shard.sealMemory(step, arrayOf(decoded(bytes), 'pseudoLabels', Int32Array))],
+      })),
+    relabel: (step, bytes, signal) =>
+      ask(`relabel after step ${step}`, signal, (shard) => {
+        const { ids, pseudoLabels } = relabellingFromBundle(decoded(bytes));
+        return { outcome: OUTCOMES[shard.requireMemory().memory.relabel(step, ids, pseudoLabels)] };
+      }),
+    rows: (step, ids, signal) =>
+      ask(`rows before step ${step}`, signal, (shard) =>
+        encodeSafetensors(rowsToBundle({ ids, rows: shard.requireMemory().rowsAt(step, ids) })),
+      ),
+    change: (step, signal) =>
+      ask(`change of step ${step}`, signal, (shard) =>
+        encodeSafetensors(changeToBundle(shard.requireMemory().changeOf(step))),
+      ),
+    classSums: (signal) =>
+      ask('class sums', signal, (shard) => {
+        const keeper = shard.requireMemory();
+        const shape = [keeper.form.classes, keeper.form.dim];
+        return encodeSafetensors({ sums: { data: keeper.classSums(), shape } });
+      }),
+    close: () => undefined,
+  };
+}
+
+function decoded(bytes: Uint8Array): Bundle<unknown> {
+  return decodeSafetensors(bytes, { what: 'bundle', code: 'PROTOCOL_VIOLATION' }).arrays;
+}
+
+/** As it is when it is sent: the sender may write to its arrays afterwards. */
+function copyOf(push: SlicePushMessage): SlicePushMessage {
+  const { gradient, statistics, memory } = push;
+  const copies = { gradient: gradient.slice(), statistics: statistics.slice() };
+  return { ...push, ...copies, ...(memory === undefined ? {} : { memory: memory.slice() }) };
+}
+
+function copyOfSnapshot({ snapshot }: RestoreContent): RestoreContent['snapshot'] {
+  if (snapshot === null) return null;
+  const vectors = [...snapshot.vectors].map(([name, values]): [string, Float32Array] => [
+    name,
+    values.slice(),
+  ]);
+  return { ...snapshot, vectors: new Map(vectors) };
+}

@@ -1,0 +1,232 @@
+/**
+ * A worker of a simulated run: the real WorkerLoop on a network of a few numbers, with sessions, heartbeats and calls as
+ * worker/session.ts, worker/service.ts and worker/server-access.ts make them.
+ */
+import {
+  decodeSafetensors,
+  encodeSafetensors,
+  type NamedArrays,
+} from '../../src/checkpoint/safetensors.ts';
+import { FLOAT64_KERNELS } from '../../src/clustering/kernels.ts';
+import { planParts } from '../../src/ps/parameter-plan.ts';
+import { layoutHash } from '../../src/ps/layout.ts';
+import { PROTOCOL_VERSION } from '../../src/rpc/definitions.ts';
+import type { CoordinatorMessage } from '../../src/rpc/generated/deepcluster/v1/CoordinatorMessage.ts';
+import type { Order__Output } from '../../src/rpc/generated/deepcluster/v1/Order.ts';
+import type { Welcome } from '../../src/rpc/generated/deepcluster/v1/Welcome.ts';
+import { MemoryServers } from '../../src/servers/memory-servers.ts';
+import { ParameterServers } from '../../src/servers/parameter-servers.ts';
+import { WorkerLoop, type WorkerDeps } from '../../worker/loop.ts';
+import { memoryLink, parameterLink, type Link } from './simulated-server.ts';
+import type { Simulation } from './simulation.ts';
+import {
+  FEATURE_DIM,
+  HEARTBEAT_MS,
+  TINY_LAYOUT,
+  TinyModel,
+  loaderOf,
+  sourceOf,
+} from './tiny-network.ts';
+import { SimulatedProcess } from './virtual-world.ts';
+
+const RECONNECT_MS = 15;
+const LAYOUT_HASH = layoutHash(TINY_LAYOUT);
+const LAYOUT_JSON = JSON.stringify(TINY_LAYOUT);
+
+export interface Servers {
+  readonly parameters: ParameterServers;
+  readonly memory: MemoryServers;
+  close(): void;
+}
+
+/** What src/servers/connect.ts does in a real run. */
+export function connectServers(
+  simulation: Simulation,
+  caller: SimulatedProcess,
+  addresses: readonly string[],
+  term: number,
+  lost?: AbortSignal,
+): Servers {
+  const closing = new AbortController();
+  const parts = planParts(TINY_LAYOUT, addresses.length);
+  const links = parts.map(({ hash, index }): Link => ({
+    simulation,
+    caller,
+    address: addresses[index]!,
+    part: index,
+    identity: { planHash: hash, term },
+    closed: closing.signal,
+  }));
+  return {
+    parameters: new ParameterServers(parts, links.map(parameterLink), lost),
+    memory: new MemoryServers(links.map(memoryLink), FEATURE_DIM, lost),
+    close: () => {
+      closing.abort();
+    },
+  };
+}
+
+export class SimulatedWorker {
+  readonly process: SimulatedProcess;
+  readonly identity: { readonly workerId: string; readonly incarnation: string };
+  readonly #simulation: Simulation;
+  readonly #loop: WorkerLoop;
+  #servers: Servers | null = null;
+  #serversKey = '';
+  /** Pieces of work done, as heartbeats tell. */
+  #progress = 0;
+
+  constructor(simulation: Simulation, workerId: string, birth: number) {
+    this.#simulation = simulation;
+    this.identity = { workerId, incarnation: `${workerId}.${birth}` };
+    this.process = new SimulatedProcess(workerId);
+    this.#loop = new WorkerLoop(this.#deps());
+  }
+
+  start(): void {
+    this.#connect();
+    this.#beat();
+  }
+
+  #deps(): WorkerDeps {
+    const { config, scenario, logger } = this.#simulation;
+    const now = (): Servers => {
+      if (this.#servers === null) throw new Error('no coordinator has welcomed this worker yet');
+      return this.#servers;
+    };
+    const views = (): Promise<void> => this.#simulation.wait(this.process, 1, 8);
+    return {
+      identity: this.identity,
+      config,
+      source: sourceOf(scenario),
+      loader: loaderOf(scenario, views),
+      layout: TINY_LAYOUT,
+      featureDim: FEATURE_DIM,
+      representationDim: FEATURE_DIM,
+      model: new TinyModel(),
+      clustering: FLOAT64_KERNELS,
+      coordinator: {
+        artifact: (name, signal) => this.#artifact(name, signal),
+        submit: (header, arrays, signal) => this.#submit(header, arrays, signal),
+      },
+      parameters: {
+        pull: (version, signal) => now().parameters.pull(version, signal),
+        push: (push, signal) => now().parameters.push(push, signal),
+      },
+      memory: {
+        fill: (shard, generation, rows, signal) =>
+          now().memory.fill(shard, generation, rows, signal),
+        rows: (step, ids, signal) => now().memory.rows(step, ids, signal),
+      },
+      advance: () => {
+        this.#progress += 1;
+      },
+      logger,
+      signal: new AbortController().signal,
+    };
+  }
+
+  #connect(): void {
+    const { process, identity } = this;
+    const simulation = this.#simulation;
+    const again = (): void => {
+      this.#loop.abandonOrders();
+      simulation.world.after(RECONNECT_MS, process, '', () => {
+        this.#connect();
+      });
+    };
+    const session = simulation.openWorkerSession(process, {
+      take: (message: CoordinatorMessage) => {
+        if (message.welcome) {
+          this.#begin(message.welcome as Required<Welcome>);
+          session?.send({ ready: this.#ready() });
+        } else if (message.order) this.#loop.take(message.order as Order__Output);
+        else if (message.refused) simulation.world.violate(`refused: ${message.refused.reason}`);
+        else if (message.stop)
+          simulation.world.kill(process, `told to stop: ${message.stop.reason}`);
+      },
+      closed: again,
+    });
+    if (session === null) again();
+    else session.send({ hello: { protocolVersion: PROTOCOL_VERSION, ...identity, pid: 1 } });
+  }
+
+  #begin({ parameterServers, term }: Required<Welcome>): void {
+    const key = `${term} ${parameterServers.join(' ')}`;
+    if (key !== this.#serversKey) {
+      this.#servers?.close();
+      this.#servers = connectServers(this.#simulation, this.process, parameterServers, term);
+      this.#serversKey = key;
+    }
+    this.#loop.beginTerm(term);
+  }
+
+  #ready(): object {
+    const { source } = { source: sourceOf(this.#simulation.scenario) };
+    return {
+      dataDigest: source.digest,
+      imageCount: source.count,
+      engine: 'simulated',
+      layoutJson: LAYOUT_JSON,
+      layoutHash: LAYOUT_HASH,
+      featureName: 'feature',
+      featureDim: FEATURE_DIM,
+      representationName: 'feature',
+      holdings: [...this.#loop.held.values()].map((held) => ({
+        shard: held.shard,
+        epoch: held.epoch,
+        parameterVersion: held.parameterVersion,
+        projected: held.isProjected,
+      })),
+    };
+  }
+
+  #beat(): void {
+    const simulation = this.#simulation;
+    const request = { ...this.identity, progress: this.#progress };
+    simulation.network.callOnce({
+      caller: this.process,
+      address: () => simulation.coordinatorProcess(),
+      what: '',
+      handle: (target, respond) => {
+        simulation.coordinatorOf(target).heartbeat(request);
+        respond(null);
+      },
+    });
+    simulation.world.after(HEARTBEAT_MS, this.process, '', () => {
+      this.#beat();
+    });
+  }
+
+  async #artifact(name: string, signal: AbortSignal): Promise<NamedArrays> {
+    const simulation = this.#simulation;
+    const bytes = await simulation.network.call<Uint8Array>({
+      caller: this.process,
+      address: () => simulation.coordinatorProcess(),
+      what: `artifact ${name}`,
+      signal,
+      handle: (target, respond) => {
+        respond(null, simulation.coordinatorOf(target).artifact(name));
+      },
+    });
+    return decodeSafetensors(bytes, { what: name, code: 'PROTOCOL_VIOLATION' }).arrays;
+  }
+
+  #submit(
+    header: Parameters<WorkerDeps['coordinator']['submit']>[0],
+    arrays: NamedArrays,
+    signal: AbortSignal,
+  ): ReturnType<WorkerDeps['coordinator']['submit']> {
+    const simulation = this.#simulation;
+    const bytes = Object.keys(arrays).length === 0 ? null : encodeSafetensors(arrays);
+    return simulation.network.call({
+      caller: this.process,
+      address: () => simulation.coordinatorProcess(),
+      what: `result for ${simulation.nameOfLease(header.leaseId ?? '')}`,
+      signal,
+      handle: (target, respond) => {
+        simulation.coordinatorOf(target).submit({ ...header, ...this.identity }, bytes, respond);
+      },
+    });
+  }
+}

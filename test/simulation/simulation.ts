@@ -1,0 +1,371 @@
+/**
+ * One simulated run: coordinator, parameter servers and workers, all of them the real decision code, under the faults that a
+ * seed draws; the rules that must hold after every event; and the end, which must be the plain loop's to the last bit.
+ */
+import type { CommittedSlice } from '../../src/ps/parameter-store.ts';
+import { armFailpoints, type FailpointName } from '../../src/config/failpoints.ts';
+import type { RunConfig } from '../../src/config/schema.ts';
+import type { CoordinatorMessage } from '../../src/rpc/generated/deepcluster/v1/CoordinatorMessage.ts';
+import type { ServerOrder } from '../../src/rpc/generated/deepcluster/v1/ServerOrder.ts';
+import type { Logger } from '../../src/telemetry/logger.ts';
+import { planParts } from '../../src/ps/parameter-plan.ts';
+import { Faults } from './faults.ts';
+import { Network, Session, type SessionEnd } from './network.ts';
+import type { PlainRun } from './plain-run.ts';
+import { requireRules } from './rules.ts';
+import { SimulatedCoordinator, type RunOutcome } from './simulated-coordinator.ts';
+import { SimulatedDisk } from './simulated-disk.ts';
+import { SimulatedServer } from './simulated-server.ts';
+import { SimulatedWorker } from './simulated-worker.ts';
+import { TINY_LAYOUT, configOf, type Scenario } from './tiny-network.ts';
+import { World, type SimulatedProcess } from './virtual-world.ts';
+
+export interface SimulationOptions {
+  readonly seed: number;
+  readonly scenario: Scenario;
+  readonly oracle: PlainRun;
+  /** Epoch records of the undisturbed run; null: this is it. */
+  readonly epochs: readonly object[] | null;
+  readonly workers: number;
+  readonly trace?: (line: string) => void;
+}
+
+/** A simulated process in one of the run's roles. */
+type Actor = SimulatedCoordinator | SimulatedServer | SimulatedWorker;
+
+/** Once the faults have stopped, a run takes no longer [ms, virtual]. */
+const RECOVERY_MS = 12_000;
+const RESTART_MS = [10, 120] as const;
+
+export class Simulation {
+  readonly world: World;
+  readonly network: Network;
+  readonly disk: SimulatedDisk;
+  readonly scenario: Scenario;
+  readonly config: RunConfig;
+  readonly oracle: PlainRun;
+  readonly logger: Logger;
+  /** Whether a server that is started again listens at the same address. */
+  readonly keepsAddresses: boolean;
+  /** What happened how often. */
+  readonly counts: Record<string, number> = {};
+  outcome: RunOutcome | null = null;
+  readonly #options: SimulationOptions;
+  readonly #faults: Faults | null;
+  /** By role: who has it now. */
+  readonly #roles = new Map<string, Actor>();
+  readonly #actors = new Map<SimulatedProcess, Actor>();
+  #births = 0;
+  #sessions: { readonly server: SimulatedProcess; breakOff(): void }[] = [];
+
+  constructor(options: SimulationOptions) {
+    this.#options = options;
+    const { seed, scenario, oracle, trace } = options;
+    this.world = new World(seed, trace ?? null);
+    this.network = new Network(this.world);
+    this.disk = new SimulatedDisk(this);
+    this.scenario = scenario;
+    this.config = configOf(scenario);
+    this.oracle = oracle;
+    this.logger = this.#makeLogger();
+    this.keepsAddresses = this.world.chance(0.5);
+    this.#faults = options.epochs === null ? null : new Faults(this);
+  }
+
+  get roles(): readonly string[] {
+    return [...this.#roles.keys()];
+  }
+
+  get isOver(): boolean {
+    return this.outcome !== null || this.world.failure !== null;
+  }
+
+  /** Runs to the end, or to the first rule that is broken, which is then the world's `failure`. */
+  async run(): Promise<void> {
+    const { world } = this;
+    const restore = this.#takeOverTime();
+    try {
+      this.#begin();
+      const endMs = (this.#faults?.begin() ?? 0) + RECOVERY_MS;
+      while (!this.isOver && (await world.step())) {
+        this.#requireRules();
+        if (world.nowMs > endMs) world.violate('no progress though the faults have stopped');
+      }
+      if (!this.isOver) world.violate('nothing is left to happen, and the run is not done');
+    } finally {
+      restore();
+    }
+  }
+
+  count(what: string): void {
+    this.counts[what] = (this.counts[what] ?? 0) + 1;
+  }
+
+  /** Waits on the virtual clock; for ever when the process dies. */
+  wait(process: SimulatedProcess, lowMs: number, highMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.world.after(this.world.between(lowMs, highMs), process, '', resolve);
+    });
+  }
+
+  finish(outcome: RunOutcome): void {
+    this.outcome = outcome;
+    const { world, oracle, config } = this;
+    const { losses, pseudoLabels, state, epochs, term } = outcome;
+    const expect = (what: string, holds: boolean): void => {
+      if (!holds) world.violate(`${what}: not those of the undisturbed run`);
+    };
+    expect('losses', isSame(losses, oracle.losses));
+    expect('pseudo-labels', isSame(pseudoLabels, oracle.pseudoLabels));
+    const { epoch, length, committed, committedTotal } = state.ledger;
+    expect('epoch of the ledger', epoch === config.epochs - 1);
+    expect('draws of the last epoch', length === oracle.drawsOfLastEpoch && committed === length);
+    expect('draws of the ledger', committedTotal === oracle.draws);
+    for (const { part, store } of this.#shardsIn(term)) {
+      const { momentum, version } = store.snapshot();
+      expect('version at the end', version === oracle.losses.length);
+      const { begin } = part.parameters;
+      const whole = oracle.last.momentum.subarray(begin, begin + momentum.length);
+      expect('momentum', isSame(momentum, whole));
+    }
+    const undisturbed = this.#options.epochs;
+    if (undisturbed === null) return;
+    expect('epoch records', JSON.stringify(epochs) === JSON.stringify(undisturbed));
+  }
+
+  coordinatorProcess(): SimulatedProcess {
+    return this.#actorIn('coordinator').process;
+  }
+
+  coordinatorOf(process: SimulatedProcess): SimulatedCoordinator {
+    return this.#actors.get(process) as SimulatedCoordinator;
+  }
+
+  serverOf(process: SimulatedProcess): SimulatedServer {
+    return this.#actors.get(process) as SimulatedServer;
+  }
+
+  /** The newest process that listens there. */
+  serverAt(address: string): SimulatedServer | null {
+    const servers = [...this.#actors.values()].filter(
+      (actor): actor is SimulatedServer =>
+        actor instanceof SimulatedServer && actor.address === address,
+    );
+    return servers.at(-1) ?? null;
+  }
+
+  /** Whether another process has this coordinator's place. */
+  isReplaced(coordinator: SimulatedCoordinator): boolean {
+    return this.#roles.get('coordinator') !== coordinator;
+  }
+
+  nameOfLease(leaseId: string): string {
+    return leaseId.slice(7);
+  }
+
+  openWorkerSession(
+    client: SimulatedProcess,
+    down: SessionEnd<CoordinatorMessage>,
+  ): { send(message: object): void } | null {
+    return this.#open(client, down as SessionEnd<object>, (coordinator, session) => {
+      coordinator.openWorkerSession(session);
+    });
+  }
+
+  openServerSession(
+    client: SimulatedProcess,
+    down: SessionEnd<ServerOrder>,
+  ): { send(message: object): void } | null {
+    return this.#open(client, down as SessionEnd<object>, (coordinator, session) => {
+      coordinator.openServerSession(session);
+    });
+  }
+
+  /** No server may apply a step before every server of the term has all of its slices. */
+  requireStagedEverywhere(term: number, step: number, slices: readonly CommittedSlice[]): void {
+    for (const { part, store } of this.#shardsIn(term)) {
+      if (step > store.version || store.missing(step, slices).length > 0) {
+        this.world.violate(
+          `step ${step} is committed, and server ${part.index} has not all slices`,
+        );
+      }
+    }
+  }
+
+  /** A step counts: every server of the term has applied it. */
+  requireApplied(term: number, step: number): void {
+    for (const { part, store } of this.#shardsIn(term)) {
+      if (store.version === step + 1) continue;
+      this.world.violate(`step ${step} counts, and server ${part.index} is at ${store.version}`);
+    }
+  }
+
+  /** Kills who has the role; the launcher starts another process. */
+  kill(role: string, why: string): void {
+    this.world.kill(this.#actorIn(role).process, why);
+  }
+
+  stop(role: string, forMs: number, why: string): void {
+    const { process } = this.#actorIn(role);
+    this.world.stop(process, why);
+    this.world.after(forMs, null, '', () => {
+      this.world.resume(process);
+    });
+  }
+
+  /** Stops who has the role and starts another process in its place; the first one comes back as a zombie. */
+  replace(role: string, forMs: number): void {
+    const { process } = this.#actorIn(role);
+    if (process.state !== 'alive') return;
+    this.stop(role, forMs, 'another takes its place');
+    this.#sessions = this.#sessions.filter(({ server, breakOff }) => {
+      if (server === process) breakOff();
+      return server !== process;
+    });
+    this.#bear(role);
+  }
+
+  terminate(): void {
+    const coordinator = this.#actorIn('coordinator') as SimulatedCoordinator;
+    if (coordinator.process.state !== 'alive') return;
+    this.world.after(0, coordinator.process, 'SIGTERM', () => {
+      coordinator.terminate();
+    });
+  }
+
+  nameIn(role: string): string {
+    return this.#actorIn(role).process.name;
+  }
+
+  resumeAll(): void {
+    for (const { process } of this.#actors.values()) this.world.resume(process);
+  }
+
+  roleOf(process: SimulatedProcess): string | null {
+    for (const [role, actor] of this.#roles) if (actor.process === process) return role;
+    return null;
+  }
+
+  #begin(): void {
+    this.#bear('coordinator');
+    for (let part = 0; part < this.scenario.servers; part += 1) this.#bear(`server-${part}`);
+    for (let i = 0; i < this.#options.workers; i += 1) this.#bear(`worker-${i}`);
+  }
+
+  /** Starts a process in a role. When it dies while it has the role, another one is started. */
+  #bear(role: string): void {
+    this.#births += 1;
+    const actor = this.#make(role, this.#births);
+    const { process } = actor;
+    this.#roles.set(role, actor);
+    this.#actors.set(process, actor);
+    process.mourners.add(() => {
+      this.#actors.delete(process);
+      this.count(`death.${role.split('-')[0] ?? ''}`);
+      if (this.#roles.get(role) !== actor) return;
+      this.world.after(this.world.between(...RESTART_MS), null, `${role} is started again`, () => {
+        this.#bear(role);
+      });
+    });
+    this.world.after(this.world.between(0, 5), process, `${role} starts`, () => {
+      if (actor instanceof SimulatedCoordinator) void actor.main(this.disk.holdsRun);
+      else if (actor instanceof SimulatedServer) actor.register();
+      else actor.start();
+    });
+  }
+
+  #make(role: string, birth: number): Actor {
+    if (role === 'coordinator') return new SimulatedCoordinator(this, birth);
+    if (role.startsWith('server-')) return new SimulatedServer(this, Number(role.slice(7)), birth);
+    return new SimulatedWorker(this, role, birth);
+  }
+
+  #actorIn(role: string): Actor {
+    return this.#roles.get(role)!;
+  }
+
+  #shardsIn(term: number) {
+    const parts = planParts(TINY_LAYOUT, this.scenario.servers);
+    return parts.flatMap(({ hash, index }) => {
+      const server = this.#actorIn(`server-${index}`) as SimulatedServer;
+      if (server.process.state === 'dead') return [];
+      return server.shardIn({ planHash: hash, term }) ?? [];
+    });
+  }
+
+  #open(
+    client: SimulatedProcess,
+    down: SessionEnd<object>,
+    greet: (coordinator: SimulatedCoordinator, session: Session<object, object>) => void,
+  ): { send(message: object): void } | null {
+    const server = this.coordinatorProcess();
+    if (server.state === 'dead' || this.network.isCut(client, server)) return null;
+    const session = new Session<object, object>(this.network, client, server, down);
+    this.#sessions.push({
+      server,
+      breakOff: () => {
+        session.breakOff();
+      },
+    });
+    session.open(() => {
+      greet(this.coordinatorOf(server), session);
+    });
+    return {
+      send: (message) => {
+        session.sendUp(message);
+      },
+    };
+  }
+
+  #requireRules(): void {
+    for (const actor of this.#actors.values()) {
+      if (actor instanceof SimulatedCoordinator && actor.state !== null) {
+        requireRules(actor.state, (rule) => {
+          this.world.violate(rule);
+        });
+      }
+    }
+  }
+
+  /** Real code reads the world's clock, and its failpoints lead here. @returns what puts everything back */
+  #takeOverTime(): () => void {
+    const { world } = this;
+    const { timeout } = AbortSignal;
+    Object.defineProperty(performance, 'now', { value: () => world.nowMs, configurable: true });
+    // No call of the simulation takes as long as the real code waits for one.
+    AbortSignal.timeout = () => new AbortController().signal;
+    world.onFailpoint = (process, name, { step = 0 }) => {
+      this.#faults?.hit(process, name);
+      if (name !== 'coordinator.counted') return;
+      this.requireApplied(this.coordinatorOf(process).term, step);
+    };
+    armFailpoints((name: FailpointName, facts) => {
+      world.hit(name, facts);
+    });
+    return () => {
+      armFailpoints(null);
+      AbortSignal.timeout = timeout;
+      Reflect.deleteProperty(performance, 'now');
+    };
+  }
+
+  #makeLogger(): Logger {
+    const { world } = this;
+    const say = (event: string, fields?: object): void => {
+      if (world.isTraced) world.log(`${event} ${JSON.stringify(fields ?? {})}`);
+    };
+    const logger: Logger = {
+      child: () => logger,
+      debug: () => undefined,
+      info: say,
+      warn: say,
+      error: say,
+      close: () => Promise.resolve(),
+    };
+    return logger;
+  }
+}
+
+function isSame(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
+  return a.length === b.length && Array.from(a).every((value, i) => Object.is(value, b[i]));
+}

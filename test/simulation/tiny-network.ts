@@ -1,0 +1,230 @@
+/**
+ * What the processes of a simulated run compute: images that are numbers, a network of a few parameters whose features, losses
+ * and gradients are arithmetic, pure in what it is given. Any sample used twice, or a parameter of another version, changes
+ * every bit that follows. Shapes: P parameters, S statistics, D feature dimensions.
+ */
+import { runConfigSchema, type RunConfig } from '../../src/config/schema.ts';
+import type { ImageLoader, LoadedViews, SampleIds } from '../../src/data/loader.ts';
+import type { ImageSource } from '../../src/data/source.ts';
+import type { Model, SliceGradient, SliceOptions } from '../../src/nn/model.ts';
+import type { ParameterLayout } from '../../src/ps/layout.ts';
+
+/** What kind of run is simulated; the oracle depends on all but `servers` and `everySteps`. */
+export interface Scenario {
+  readonly algorithm: 'deepcluster' | 'odc';
+  readonly images: number;
+  readonly shardSize: number;
+  readonly batchSize: number;
+  readonly sliceSize: number;
+  readonly epochs: number;
+  /** Cannot be read; null: all can. */
+  readonly unreadable: number | null;
+  readonly servers: number;
+  readonly everySteps: number;
+  readonly seed: number;
+}
+
+export const FEATURE_DIM = 3;
+const CLASSES = 3;
+const BODY = 7;
+
+export const TINY_LAYOUT: ParameterLayout = {
+  architecture: 'tiny',
+  variables: [
+    {
+      name: 'fc.weight',
+      shape: [2, 3],
+      group: 'body',
+      initial: { kind: 'normal', std: 0.1 },
+      offset: 0,
+      size: 6,
+    },
+    {
+      name: 'fc.bias',
+      shape: [1],
+      group: 'body',
+      initial: { kind: 'constant', value: 0.25 },
+      offset: 6,
+      size: 1,
+    },
+    {
+      name: 'head.weight',
+      shape: [1, CLASSES],
+      group: 'head',
+      initial: { kind: 'normal', std: 0.5 },
+      offset: BODY,
+      size: CLASSES,
+    },
+  ],
+  statistics: [
+    {
+      name: 'bn.running_mean',
+      shape: [2],
+      initial: { kind: 'constant', value: 0 },
+      offset: 0,
+      size: 2,
+    },
+    {
+      name: 'bn.running_var',
+      shape: [2],
+      initial: { kind: 'constant', value: 1 },
+      offset: 2,
+      size: 2,
+    },
+  ],
+  parameterCount: BODY + CLASSES,
+  statisticCount: 4,
+};
+
+/** Times of the simulated run's processes [ms]. */
+export const HEARTBEAT_MS = 50;
+export const CLUSTER_TIMES = {
+  leaseTtlMs: 300,
+  heartbeatMs: HEARTBEAT_MS,
+  heartbeatTimeoutMs: 200,
+};
+
+export function configOf(scenario: Scenario): RunConfig {
+  const { algorithm, seed, epochs, shardSize, batchSize, sliceSize, servers, everySteps } =
+    scenario;
+  return Object.freeze(
+    runConfigSchema.parse({
+      algorithm,
+      seed,
+      epochs,
+      data: { source: 'simulated', shardSize, maxUnreadableFraction: 0.5 },
+      ...(algorithm === 'odc' ? { model: { neck: 'odc' } } : {}),
+      clustering: { k: CLASSES, iterations: 1, pcaDim: 2 },
+      odc: { smallClusterSize: 1, publishInterval: 2, logInterval: 3 },
+      training: { batchSize, sliceSize },
+      evaluation: { enabled: false },
+      checkpoint: { everySteps, keep: 2 },
+      cluster: { ...CLUSTER_TIMES, servers },
+    }),
+  );
+}
+
+export function sourceOf({ images }: Scenario): ImageSource {
+  return {
+    spec: 'simulated',
+    root: '/',
+    count: images,
+    digest: `images-${images}`,
+    path: (id) => `${id}`,
+    read: () => Promise.reject(new Error('a simulated image has no file')),
+    truth: null,
+  };
+}
+
+/** Bytes that stand for a view. */
+const VIEW_BYTES = 3;
+const CENTRE = 255;
+
+/** @param wait what making views takes */
+export function loaderOf({ unreadable }: Scenario, wait: () => Promise<void>): ImageLoader {
+  const load = async (
+    asked: SampleIds,
+    occurrences: SampleIds | null,
+    epoch: number,
+  ): Promise<LoadedViews> => {
+    await wait();
+    return viewsOf(unreadable, asked, occurrences, epoch);
+  };
+  return {
+    centre: (ids) => load(ids, null, CENTRE),
+    random: (ids, occurrences, epoch) => load(ids, occurrences, epoch),
+    close: () => undefined,
+  };
+}
+
+/** The views of those images that can be read; epoch 255: the deterministic ones. */
+export function viewsOf(
+  unreadable: number | null,
+  asked: SampleIds,
+  occurrences: SampleIds | null,
+  epoch: number,
+): LoadedViews {
+  const rows = [...asked.keys()].filter((row) => asked[row] !== unreadable);
+  const pixels = Uint8Array.from(
+    rows.flatMap((row) => [asked[row]!, occurrences?.[row] ?? CENTRE, epoch]),
+  );
+  const missing = [...asked].some((id) => id === unreadable);
+  return {
+    pixels,
+    ids: Int32Array.from(rows, (row) => asked[row]!),
+    rows: Int32Array.from(rows),
+    unreadable: missing ? [{ id: unreadable!, path: `${unreadable}`, reason: 'simulated' }] : [],
+  };
+}
+
+/** A number between -1 and 1 that a sample, a view or a place stands for. */
+function signal(...parts: readonly number[]): number {
+  let hash = 17;
+  for (const part of parts) hash = (hash * 31 + part * 7 + 3) % 251;
+  return (hash - 125) / 125;
+}
+
+export class TinyModel implements Model {
+  #parameters: Float32Array = new Float32Array(TINY_LAYOUT.parameterCount);
+  #statistics: Float32Array = new Float32Array(TINY_LAYOUT.statisticCount);
+
+  load(parameters: Float32Array, statistics: Float32Array): void {
+    this.#parameters = parameters.slice();
+    this.#statistics = statistics.slice();
+  }
+
+  features(pixels: Uint8Array, count: number): Float32Array {
+    const values = new Float32Array(count * FEATURE_DIM);
+    for (let i = 0; i < values.length; i += 1) {
+      const [row, j] = [Math.floor(i / FEATURE_DIM), i % FEATURE_DIM];
+      const [id, drawn, epoch] = pixels.subarray(row * VIEW_BYTES, (row + 1) * VIEW_BYTES);
+      const moved = this.#parameters[(id! + j) % BODY]! + 0.1 * this.#statistics[j]!;
+      values[i] = 0.6 + signal(id!, j) + 0.1 * signal(id!, drawn!, epoch!, j) + 0.05 * moved;
+    }
+    return values;
+  }
+
+  lossAndGradient(
+    pixels: Uint8Array,
+    pseudoLabels: Int32Array,
+    dropoutSeed: readonly (string | number)[],
+    { weights }: SliceOptions = {},
+  ): SliceGradient {
+    const parameters = this.#parameters;
+    const gradient = new Float32Array(TINY_LAYOUT.parameterCount);
+    const statistics = new Float32Array(TINY_LAYOUT.statisticCount);
+    const [, , step = 0, slice = 0] = dropoutSeed as [number, string, number, number];
+    let lossSum = 0;
+    pseudoLabels.forEach((label, row) => {
+      const view = pixels.subarray(row * VIEW_BYTES, (row + 1) * VIEW_BYTES);
+      const weight = weights?.[row] ?? 1;
+      for (let j = 0; j < gradient.length; j += 1) {
+        const pull = signal(...view, label, j) + 0.1 * signal(step, slice, j);
+        lossSum += weight * (1 + pull * parameters[j]!);
+        gradient[j] = gradient[j]! + weight * (pull + 0.5 * parameters[j]!);
+      }
+      statistics.forEach((value, j) => {
+        statistics[j] = value + signal(...view, j) / pseudoLabels.length + 0.01 * parameters[j]!;
+      });
+    });
+    return { lossSum, gradient, statistics };
+  }
+
+  lossGradientAndFeatures(
+    pixels: Uint8Array,
+    pseudoLabels: Int32Array,
+    dropoutSeed: readonly (string | number)[],
+    options?: SliceOptions,
+  ): SliceGradient & { readonly features: Float32Array } {
+    const passed = this.lossAndGradient(pixels, pseudoLabels, dropoutSeed, options);
+    return { ...passed, features: this.features(pixels, pseudoLabels.length) };
+  }
+
+  memory(): { tensors: number; bytes: number } {
+    return { tensors: 0, bytes: 0 };
+  }
+
+  dispose(): void {
+    this.#parameters = new Float32Array(0);
+  }
+}
