@@ -106,6 +106,8 @@ export interface RegisteredServersOptions extends FleetRecord {
 export class RegisteredServers implements ServerFleet {
   readonly #options: RegisteredServersOptions;
   readonly #servers = new Map<number, Registered>();
+  /** Incarnations whose place another process took: two processes of one part would end each other's terms for ever. */
+  readonly #superseded = new Set<string>();
   /** Those who wait for all servers. */
   readonly #waiting = new Set<() => void>();
   /** Of the term under way. */
@@ -116,7 +118,7 @@ export class RegisteredServers implements ServerFleet {
     this.#options = options;
   }
 
-  /** @throws TrainerError CONFIG_INVALID for a part that the run does not have */
+  /** @throws TrainerError CONFIG_INVALID for a part that the run does not have, PROTOCOL_VIOLATION once another has its place */
   join(server: ServerIdentity): void {
     const { parts, now, folder, logger } = this.#options;
     const { part, incarnation, pid, address } = server;
@@ -124,8 +126,17 @@ export class RegisteredServers implements ServerFleet {
       const rule = `must be below the run's number of servers (cluster.servers ${parts})`;
       throw configInvalid('shard', rule, part, '--shard');
     }
+    if (this.#superseded.has(incarnation)) {
+      throw protocolViolation(
+        nameOf(part),
+        'the newest process of this part',
+        'an earlier one',
+        'start one process for each part',
+      );
+    }
     const earlier = this.#servers.get(part);
     if (earlier !== undefined && earlier.incarnation !== incarnation) {
+      this.#superseded.add(earlier.incarnation);
       this.#drop(earlier, 'a new process took its place');
     }
     const id = nameOf(part);
@@ -138,8 +149,11 @@ export class RegisteredServers implements ServerFleet {
     if (this.#servers.size === parts) for (const go of [...this.#waiting]) go();
   }
 
-  beat({ part, incarnation }: ServerIdentity): void {
+  /** A server that was held lost for its silence, and lives, is one again. */
+  beat(identity: ServerIdentity): void {
+    const { part, incarnation } = identity;
     const server = this.#servers.get(part);
+    if (server === undefined && !this.#superseded.has(incarnation)) this.join(identity);
     if (server?.incarnation !== incarnation) return;
     this.#servers.set(part, { ...server, seenMs: this.#options.now() });
   }

@@ -66,7 +66,7 @@ export class SimulatedServer {
     let isOpen = true;
     const session = this.#simulation.openServerSession(process, {
       take: ({ stop, refused }) => {
-        if (refused) world.violate(`refused: ${refused.reason}`);
+        if (refused) world.kill(process, `refused: ${refused.reason}`);
         if (stop) world.kill(process, `told to stop: ${stop.reason}`);
       },
       closed: () => {

@@ -141,7 +141,7 @@ export class SimulatedWorker {
           this.#begin(message.welcome as Required<Welcome>);
           session?.send({ ready: this.#ready() });
         } else if (message.order) this.#loop.take(message.order as Order__Output);
-        else if (message.refused) simulation.world.violate(`refused: ${message.refused.reason}`);
+        else if (message.refused) simulation.world.kill(process, message.refused.reason ?? '');
         else if (message.stop)
           simulation.world.kill(process, `told to stop: ${message.stop.reason}`);
       },

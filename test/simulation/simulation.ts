@@ -18,7 +18,7 @@ import { SimulatedDisk } from './simulated-disk.ts';
 import { SimulatedServer } from './simulated-server.ts';
 import { SimulatedWorker } from './simulated-worker.ts';
 import { TINY_LAYOUT, configOf, type Scenario } from './tiny-network.ts';
-import { World, type SimulatedProcess } from './virtual-world.ts';
+import { ProcessDied, World, type SimulatedProcess } from './virtual-world.ts';
 
 export interface SimulationOptions {
   readonly seed: number;
@@ -342,7 +342,12 @@ export class Simulation {
     armFailpoints((name: FailpointName, facts) => {
       world.hit(name, facts);
     });
+    const onRejection = (error: unknown): void => {
+      if (!(error instanceof ProcessDied)) world.violate(`nobody handled ${String(error)}`);
+    };
+    process.on('unhandledRejection', onRejection);
     return () => {
+      process.off('unhandledRejection', onRejection);
       armFailpoints(null);
       AbortSignal.timeout = timeout;
       Reflect.deleteProperty(performance, 'now');
