@@ -7,10 +7,10 @@ import type { Simulation } from './simulation.ts';
 import type { SimulatedProcess } from './virtual-world.ts';
 
 /** Faults begin within this time, and are all over after the second [ms]. */
-const FAULTS_MS = 900;
-const MENDED_MS = 1_500;
-const MOST_FAULTS = 5;
-const MOST_FAILPOINTS = 3;
+const FAULTS_MS = 500;
+const MENDED_MS = 1_200;
+const MOST_FAULTS = 4;
+const MOST_FAILPOINTS = 2;
 
 const FAILPOINTS: readonly FailpointName[] = [
   'coordinator.begun',

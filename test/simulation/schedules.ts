@@ -16,10 +16,10 @@ export interface ScheduleResult {
 
 /** Shapes of runs: images, data shards, batches, slices; few, so that their oracles are shared. */
 const SHAPES = [
-  { images: 8, shardSize: 4, batchSize: 4, sliceSize: 2, epochs: 2, unreadable: null },
-  { images: 9, shardSize: 5, batchSize: 4, sliceSize: 2, epochs: 2, unreadable: 4 },
-  { images: 7, shardSize: 7, batchSize: 3, sliceSize: 1, epochs: 2, unreadable: null },
-  { images: 8, shardSize: 3, batchSize: 6, sliceSize: 2, epochs: 3, unreadable: null },
+  { images: 6, shardSize: 3, batchSize: 3, sliceSize: 2, epochs: 2, unreadable: null },
+  { images: 7, shardSize: 4, batchSize: 4, sliceSize: 2, epochs: 2, unreadable: 2 },
+  { images: 6, shardSize: 6, batchSize: 2, sliceSize: 1, epochs: 2, unreadable: null },
+  { images: 8, shardSize: 4, batchSize: 6, sliceSize: 2, epochs: 3, unreadable: null },
 ];
 
 export function scenarioOf(seed: number): Scenario {

@@ -8,7 +8,6 @@ import {
   type NamedArrays,
 } from '../../src/checkpoint/safetensors.ts';
 import { FLOAT64_KERNELS } from '../../src/clustering/kernels.ts';
-import { planParts } from '../../src/ps/parameter-plan.ts';
 import { layoutHash } from '../../src/ps/layout.ts';
 import { PROTOCOL_VERSION } from '../../src/rpc/definitions.ts';
 import type { CoordinatorMessage } from '../../src/rpc/generated/deepcluster/v1/CoordinatorMessage.ts';
@@ -25,6 +24,7 @@ import {
   TINY_LAYOUT,
   TinyModel,
   loaderOf,
+  partsOf,
   sourceOf,
 } from './tiny-network.ts';
 import { SimulatedProcess } from './virtual-world.ts';
@@ -48,7 +48,7 @@ export function connectServers(
   lost?: AbortSignal,
 ): Servers {
   const closing = new AbortController();
-  const parts = planParts(TINY_LAYOUT, addresses.length);
+  const parts = partsOf(addresses.length);
   const links = parts.map(({ hash, index }): Link => ({
     simulation,
     caller,

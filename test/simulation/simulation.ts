@@ -8,7 +8,6 @@ import type { RunConfig } from '../../src/config/schema.ts';
 import type { CoordinatorMessage } from '../../src/rpc/generated/deepcluster/v1/CoordinatorMessage.ts';
 import type { ServerOrder } from '../../src/rpc/generated/deepcluster/v1/ServerOrder.ts';
 import type { Logger } from '../../src/telemetry/logger.ts';
-import { planParts } from '../../src/ps/parameter-plan.ts';
 import { Faults } from './faults.ts';
 import { Network, Session, type SessionEnd } from './network.ts';
 import type { PlainRun } from './plain-run.ts';
@@ -17,7 +16,7 @@ import { SimulatedCoordinator, type RunOutcome } from './simulated-coordinator.t
 import { SimulatedDisk } from './simulated-disk.ts';
 import { SimulatedServer } from './simulated-server.ts';
 import { SimulatedWorker } from './simulated-worker.ts';
-import { TINY_LAYOUT, configOf, type Scenario } from './tiny-network.ts';
+import { configOf, partsOf, type Scenario } from './tiny-network.ts';
 import { ProcessDied, World, type SimulatedProcess } from './virtual-world.ts';
 
 export interface SimulationOptions {
@@ -285,8 +284,7 @@ export class Simulation {
   }
 
   #shardsIn(term: number) {
-    const parts = planParts(TINY_LAYOUT, this.scenario.servers);
-    return parts.flatMap(({ hash, index }) => {
+    return partsOf(this.scenario.servers).flatMap(({ hash, index }) => {
       const server = this.#actorIn(`server-${index}`) as SimulatedServer;
       if (server.process.state === 'dead') return [];
       return server.shardIn({ planHash: hash, term }) ?? [];
@@ -331,6 +329,9 @@ export class Simulation {
   #takeOverTime(): () => void {
     const { world } = this;
     const { timeout } = AbortSignal;
+    const { stackTraceLimit } = Error;
+    // Refusals are daily bread here, and their stacks cost more than all the rest.
+    if (!world.isTraced) Error.stackTraceLimit = 0;
     Object.defineProperty(performance, 'now', { value: () => world.nowMs, configurable: true });
     // No call of the simulation takes as long as the real code waits for one.
     AbortSignal.timeout = () => new AbortController().signal;
@@ -349,6 +350,7 @@ export class Simulation {
     return () => {
       process.off('unhandledRejection', onRejection);
       armFailpoints(null);
+      Error.stackTraceLimit = stackTraceLimit;
       AbortSignal.timeout = timeout;
       Reflect.deleteProperty(performance, 'now');
     };

@@ -8,6 +8,7 @@ import type { ImageLoader, LoadedViews, SampleIds } from '../../src/data/loader.
 import type { ImageSource } from '../../src/data/source.ts';
 import type { Model, SliceGradient, SliceOptions } from '../../src/nn/model.ts';
 import type { ParameterLayout } from '../../src/ps/layout.ts';
+import { planParts, type ParameterPart } from '../../src/ps/parameter-plan.ts';
 
 /** What kind of run is simulated; the oracle depends on all but `servers` and `everySteps`. */
 export interface Scenario {
@@ -76,8 +77,19 @@ export const TINY_LAYOUT: ParameterLayout = {
   statisticCount: 4,
 };
 
+/** The plan's parts by number of servers: made once, since their hashes cost more than a step. */
+const plans = new Map<number, ParameterPart[]>();
+
+export function partsOf(servers: number): readonly ParameterPart[] {
+  const known = plans.get(servers);
+  if (known !== undefined) return known;
+  const parts = planParts(TINY_LAYOUT, servers);
+  plans.set(servers, parts);
+  return parts;
+}
+
 /** Times of the simulated run's processes [ms]. */
-export const HEARTBEAT_MS = 50;
+export const HEARTBEAT_MS = 80;
 export const CLUSTER_TIMES = {
   leaseTtlMs: 300,
   heartbeatMs: HEARTBEAT_MS,

@@ -161,7 +161,7 @@ export class World {
     } catch (error) {
       if (!(error instanceof ProcessDied)) throw error;
     }
-    await new Promise(setImmediate);
+    if (owner !== null) await new Promise(setImmediate);
     this.current = null;
   }
 
