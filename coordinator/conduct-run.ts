@@ -9,6 +9,7 @@ import type { Logger } from '../src/telemetry/logger.ts';
 import type { Notice } from '../src/telemetry/notice.ts';
 import type { Control } from './control.ts';
 import { RunLoop } from './loop.ts';
+import { fromCheckpoint } from './run-checkpoint.ts';
 import type { RunFolder } from './run-folder.ts';
 import type { RunRecord } from './run-record.ts';
 import { writeRunReport } from './run-report.ts';
@@ -72,11 +73,18 @@ export async function conductRun(deps: ConductDeps): Promise<RunSummary> {
   }
 }
 
-function newestCheckpoint({ folder, logger }: ConductDeps): Promise<Checkpoint | null> {
-  return readLatestCheckpoint(folder.checkpoints, (name, reason) => {
-    logger.warn('checkpoint.refused', { name, reason });
-    folder.event('checkpoint.refused', reason, { name });
-  });
+/** The newest checkpoint that is sound, and this run's. */
+function newestCheckpoint({ folder, logger, runId }: ConductDeps): Promise<Checkpoint | null> {
+  return readLatestCheckpoint(
+    folder.checkpoints,
+    (name, reason) => {
+      logger.warn('checkpoint.refused', { name, reason });
+      folder.event('checkpoint.refused', reason, { name });
+    },
+    (checkpoint) => {
+      fromCheckpoint(checkpoint, runId);
+    },
+  );
 }
 
 function rejectOnAbort(signal: AbortSignal): Promise<never> {

@@ -110,7 +110,7 @@ export class RunLoop {
       this.#version = await parameters.restore({ ...content, snapshot: null }, signal);
       return;
     }
-    const saved = fromCheckpoint(checkpoint);
+    const saved = fromCheckpoint(checkpoint, this.#deps.runId);
     assertResumable(saved.config, config);
     assertSameData(saved.dataDigest, this.#deps.source.digest);
     if (layoutHash(saved.layout) !== layoutHash(layout)) {

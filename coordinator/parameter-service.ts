@@ -4,8 +4,8 @@
  */
 import type * as grpc from '@grpc/grpc-js';
 import { hitFailpoint } from '../src/config/failpoints.ts';
-import { TrainerError, protocolViolation } from '../src/errors.ts';
-import { trainingConfigSchema } from '../src/ps/config.ts';
+import { TrainerError, messageOf, protocolViolation } from '../src/errors.ts';
+import { trainingConfigSchema, type TrainingConfig } from '../src/ps/config.ts';
 import { parseLayout } from '../src/ps/layout.ts';
 import { decodeSafetensors } from '../src/checkpoint/safetensors.ts';
 import { sliceFromBundle } from '../src/clustering/odc-bundles.ts';
@@ -230,10 +230,24 @@ class RestoreReceiver implements Receiver<RestoreMessage__Output, { version: num
     const version = this.#host.restore({
       ...identity,
       layout: parseLayout(layoutJson),
-      training: trainingConfigSchema.parse(JSON.parse(trainingJson)),
+      training: parseTraining(trainingJson),
       snapshot: fromSnapshot ? named : null,
       memory: memory ? formOf(memory) : null,
     });
     return { version };
+  }
+}
+
+function parseTraining(json: string): TrainingConfig {
+  const remedy = 'run the same release on every process';
+  try {
+    const parsed = trainingConfigSchema.safeParse(JSON.parse(json));
+    if (parsed.success) return parsed.data;
+    const issue = parsed.error.issues[0];
+    const got = `another at ${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`;
+    throw protocolViolation('training settings', 'their documented form', got, remedy);
+  } catch (error) {
+    if (error instanceof TrainerError) throw error;
+    throw protocolViolation('training settings', 'JSON', messageOf(error), remedy);
   }
 }

@@ -7,8 +7,8 @@ import { arrayOf } from '../src/checkpoint/bundle.ts';
 import type { Checkpoint, CheckpointContent } from '../src/checkpoint/checkpoint.ts';
 import type { NamedArrays } from '../src/checkpoint/safetensors.ts';
 import type { RunConfig } from '../src/config/schema.ts';
-import { checkpointCorrupt, configInvalid, protocolViolation } from '../src/errors.ts';
-import type { ParameterLayout } from '../src/ps/layout.ts';
+import { checkpointCorrupt, configInvalid, messageOf, protocolViolation } from '../src/errors.ts';
+import { validateLayout, type ParameterLayout } from '../src/ps/layout.ts';
 import { vectorOf, type NamedVectors } from '../src/rpc/named-vectors.ts';
 import type { Ledger } from './ledger.ts';
 import type { RecordState } from './run-record.ts';
@@ -37,6 +37,8 @@ export interface RunSnapshot {
   readonly strategy: StrategyState;
 }
 
+const count = z.int().min(0);
+
 /** The form of a checkpoint's `state`; what is plain numbers of our own making is taken as it is. */
 const stateSchema = z.object({
   runId: z.string().min(1),
@@ -50,8 +52,19 @@ const stateSchema = z.object({
     firstStep: z.int().min(0),
   }),
   parameters: z.object({ version: z.int().min(0), headEpoch: z.int().min(-1) }),
-  ledger: z.unknown(),
-  record: z.unknown(),
+  ledger: z.object({
+    epoch: z.int().min(-1),
+    length: count,
+    committed: count,
+    committedTotal: count,
+    duplicates: count,
+    returned: count,
+  }),
+  record: z.looseObject({
+    epochs: z.array(z.looseObject({ epoch: count, firstStep: count })),
+    unreadable: z.array(z.looseObject({ id: count, path: z.string(), reason: z.string() })),
+    processes: z.record(z.string(), z.array(z.string())),
+  }),
   /** Of the algorithm. */
   counters: z.unknown().default(null),
 });
@@ -85,8 +98,8 @@ function memoryOf(rows: Float32Array, images: number): NamedArrays {
   return { 'memory-rows': { data: rows, shape: [images, rows.length / images] } };
 }
 
-/** @throws TrainerError CHECKPOINT_CORRUPT for a state of another form */
-export function fromCheckpoint(checkpoint: Checkpoint): RunSnapshot {
+/** @throws TrainerError CHECKPOINT_CORRUPT for one of another run, of another form, or whose parts do not fit each other */
+export function fromCheckpoint(checkpoint: Checkpoint, runId: string): RunSnapshot {
   const parsed = stateSchema.safeParse(checkpoint.state);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
@@ -96,7 +109,14 @@ export function fromCheckpoint(checkpoint: Checkpoint): RunSnapshot {
     );
   }
   const state = parsed.data;
-  const layout = state.layout as ParameterLayout;
+  if (state.runId !== runId) {
+    throw checkpointCorrupt(checkpoint.name, `it is one of run ${state.runId}, not of ${runId}`);
+  }
+  if (state.parameters.version !== checkpoint.step) {
+    const steps = `step ${checkpoint.step} with parameters of step ${state.parameters.version}`;
+    throw checkpointCorrupt(checkpoint.name, `it mixes steps: ${steps}`);
+  }
+  const layout = layoutOf(checkpoint.name, state.layout);
   const file = (name: string): NamedArrays => {
     const arrays = checkpoint.files[name];
     if (arrays === undefined) throw checkpointCorrupt(checkpoint.name, `no file ${name}`);
@@ -110,8 +130,7 @@ export function fromCheckpoint(checkpoint: Checkpoint): RunSnapshot {
     ...common,
     config: state.config as RunConfig,
     layout,
-    ledger: state.ledger as Ledger,
-    record: state.record as RecordState,
+    record: state.record as unknown as RecordState,
     recordArrays: file('record'),
     strategy: { pseudoLabels, clustering, counters },
     parameters: {
@@ -124,6 +143,15 @@ export function fromCheckpoint(checkpoint: Checkpoint): RunSnapshot {
       ]),
     },
   };
+}
+
+function layoutOf(name: string, layout: unknown): ParameterLayout {
+  try {
+    validateLayout(layout);
+    return layout;
+  } catch (error) {
+    throw checkpointCorrupt(name, messageOf(error));
+  }
 }
 
 function memoryVectors(memory: NamedArrays | undefined): [string, Float32Array][] {

@@ -157,8 +157,11 @@ export class CoordinatorService {
     };
     call.on('data', (message: WorkerMessage__Output) => {
       try {
-        if (message.hello) worker = this.#greet(call, message.hello);
-        else if (message.ready && worker !== null && this.#isCurrent(worker, call)) {
+        if (message.hello) {
+          leave('it said hello again');
+          worker = this.#greet(call, message.hello);
+          isReady = false;
+        } else if (message.ready && worker !== null && this.#isCurrent(worker, call)) {
           this.#term().workerReady(worker, message.ready);
           isReady = true;
         }

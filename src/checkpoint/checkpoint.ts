@@ -87,13 +87,15 @@ export async function writeCheckpoint(
 }
 
 /**
- * Reads the checkpoint that `LATEST` names or, if it is damaged, the newest other one that is sound.
+ * Reads the checkpoint that `LATEST` names or, if it is damaged or not one of this run, the newest other one that is sound.
+ * @param accept throws for a sound checkpoint that the caller cannot use
  * @returns null where no checkpoint was ever completed
  * @throws TrainerError CHECKPOINT_CORRUPT if there are some, but none is sound
  */
 export async function readLatestCheckpoint(
   root: string,
   onRejected: OnRejected,
+  accept: (checkpoint: Checkpoint) => void = () => undefined,
 ): Promise<Checkpoint | null> {
   const names = await listCheckpoints(root);
   const latest = await readLatestName(root).catch((error: unknown) => {
@@ -105,7 +107,9 @@ export async function readLatestCheckpoint(
   const reasons: string[] = [];
   for (const name of latest === null ? others : [latest, ...others]) {
     try {
-      return await readFolder(root, name);
+      const checkpoint = await readFolder(root, name);
+      accept(checkpoint);
+      return checkpoint;
     } catch (error) {
       reasons.push(messageOf(error));
       onRejected(name, messageOf(error));

@@ -212,10 +212,8 @@ test('what a peer calls itself is cut short in a refusal, and steers no terminal
   assert.ok(isReadable(message));
 });
 
-const AWAITED =
-  'coordinator/parameter-service.ts parses the training settings without words of its own';
 for (const trainingJson of ['', 'null', '{"batchSize":']) {
-  test(`Restore refuses the training settings '${trainingJson}'`, { todo: AWAITED }, async () => {
+  test(`Restore refuses the training settings '${trainingJson}'`, async () => {
     const method = methodsOf(addParametersService).get(RESTORE_FRESH.path)!;
     const [message] = RESTORE_FRESH.messages as [{ header: object }];
     const { definition } = method;
