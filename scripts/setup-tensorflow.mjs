@@ -7,7 +7,7 @@ import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join, resolve, sep } from 'node:path';
 import { parseArgs } from 'node:util';
 import { runCommand } from './run-command.mjs';
-import { compileAddon } from './tensorflow/addon.mjs';
+import { compileAddon, kernelsHash } from './tensorflow/addon.mjs';
 import { buildHostKernels } from './tensorflow/host-kernels.mjs';
 import { EXIT, Obstacle, Obstacles } from './tensorflow/obstacle.mjs';
 import {
@@ -82,8 +82,9 @@ function readOptions() {
 /** What is to be set up, with nothing left open; equal to the recorded one where it was set up already. */
 async function requestOf({ variant, version = VERSION, use }) {
   const made = { package: packageVersion() };
-  if (use !== undefined) return { ...made, use: existsSync(use) ? resolve(use) : use };
   if (variant === 'stock') return { ...made, variant };
+  made.kernels = kernelsHash();
+  if (use !== undefined) return { ...made, use: existsSync(use) ? resolve(use) : use };
   const isFound = variant === 'auto' && (await hasGpu());
   return { ...made, variant: variant === 'auto' ? (isFound ? 'cuda' : 'cpu') : variant, version };
 }

@@ -1,9 +1,21 @@
-/** Compiles the addon from the sources in tfjs-node-gpu against a TensorFlow, with one call of the compiler. */
-import { existsSync, mkdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+/**
+ * Compiles the addon from the sources in tfjs-node-gpu, and this project's own kernels into it, against a TensorFlow, with one
+ * call of the compiler.
+ */
+import { createHash } from 'node:crypto';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { runCommand } from '../run-command.mjs';
 import { Obstacle } from './obstacle.mjs';
-import { FOLDER, NODE_HEADERS, PACKAGE } from './places.mjs';
+import { FOLDER, KERNELS, NODE_HEADERS, PACKAGE } from './places.mjs';
 import { COMPILER } from './preflight.mjs';
 import { LIBRARIES, lastLine } from './wheel.mjs';
 
@@ -19,11 +31,14 @@ const NEW_PLACES = ['tsl/platform/ctstring_internal.h', 'xla/tsl/platform/ctstri
  */
 export async function compileAddon(tensorflow, target) {
   const folder = realpathSync(tensorflow);
-  const sources = ['tfjs_backend.cc', 'tfjs_binding.cc'].map((name) =>
-    join(PACKAGE, 'binding', name),
-  );
+  const sources = [
+    ...['tfjs_backend.cc', 'tfjs_binding.cc'].map((name) => join(PACKAGE, 'binding', name)),
+    ...kernelFiles().filter((file) => file.endsWith('.cc')),
+  ];
   const { exitCode, output } = await runCommand([
-    ...[COMPILER, '-O2', '-std=c++17', '-shared', '-fPIC', '-DNAPI_VERSION=8'],
+    ...[COMPILER, '-O3', '-std=c++17', '-shared', '-fPIC', '-DNAPI_VERSION=8'],
+    // The kernels' results are to be the same bits on every CPU.
+    ...['-ffp-contract=off', '-pthread'],
     ...[NODE_HEADERS, join(folder, 'include'), forwardingHeaders(folder)].map((at) => `-I${at}`),
     ...sources,
     ...['-o', target, '-Wl,--no-as-needed', `-L${folder}`],
@@ -34,6 +49,20 @@ export async function compileAddon(tensorflow, target) {
   const error = output.split('\n').find((line) => /error|undefined reference/.test(line));
   const what = `the addon does not compile against ${folder}: ${error ?? lastLine(output)}`;
   throw new Obstacle(what, 'leave out --version and --use, which takes the release that is known');
+}
+
+/** Names what the kernels are made of: an addon of other sources is to be compiled again. @returns 16 hexadecimal digits */
+export function kernelsHash() {
+  const hash = createHash('sha256');
+  for (const file of kernelFiles()) hash.update(`${basename(file)}\0`).update(readFileSync(file));
+  return hash.digest('hex').slice(0, 16);
+}
+
+function kernelFiles() {
+  return readdirSync(KERNELS)
+    .filter((name) => /\.(cc|h)$/.test(name))
+    .sort()
+    .map((name) => join(KERNELS, name));
 }
 
 /** A folder with a header for each that the release has moved; empty where it has moved none. */

@@ -23,6 +23,6 @@ function checkConvolution(): void {
   assert.deepEqual([...byFilter!.dataSync()], perWeight);
 }
 
-const { version, device, threads } = await startEngine('tensorflow', {});
+const { version, device, threads, hasOwnKernels } = await startEngine('tensorflow', {});
 tf.tidy(checkConvolution);
-process.stdout.write(`${JSON.stringify({ version, device, threads })}\n`);
+process.stdout.write(`${JSON.stringify({ version, device, threads, hasOwnKernels })}\n`);

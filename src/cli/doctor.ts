@@ -73,6 +73,7 @@ function diagnosisLines({ engine, cpu, gpus, ...rest }: Diagnosis): string[] {
   return [
     `engine     ${engine.name} ${engine.version} on ${engine.device}, threads: ${rest.threads}`,
     `reason     ${engine.reason}`,
+    `kernels    ${engine.hasOwnKernels ? "this project's own, and the engine's" : "the engine's"}`,
     `speed      ${rest.gemmGflops} GFLOPS in a matrix product, ${rest.convGflops} in a convolution`,
     `clustering host kernels: ${rest.hostKernels}`,
     `cpu        ${cpu.model}, ${cpu.cores} cores, ${featuresText(cpu.features)}`,
@@ -93,9 +94,9 @@ function featuresText(features: readonly string[] | null): string {
   return features.length === 0 ? 'no vector features' : features.join(' ');
 }
 
-/** What the reason says of an engine that did not start, and a GPU that nothing uses. */
+/** What the reason says of an engine that did not start, a GPU that nothing uses, and kernels that are not there. */
 function missingFrom(
-  engine: Pick<Engine, 'name' | 'device' | 'reason'>,
+  engine: Pick<Engine, 'name' | 'device' | 'reason' | 'hasOwnKernels'>,
   asked: DoctorOptions['engine'],
   visible: number,
 ): string[] {
@@ -103,6 +104,9 @@ function missingFrom(
   if (engine.name === 'wasm' && asked === 'auto') missing.push(engine.reason);
   if (engine.name === 'tensorflow' && engine.device === 'CPU' && visible > 0) {
     missing.push('CUDA for the GPU: npm run setup:tensorflow -- --variant cuda');
+  }
+  if (engine.device === 'CPU' && !engine.hasOwnKernels) {
+    missing.push("this project's kernels in the addon: npm run setup:tensorflow");
   }
   return missing;
 }

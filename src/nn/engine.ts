@@ -27,6 +27,8 @@ export interface Engine {
   readonly device: string;
   /** Threads that compute one operation on the CPU. */
   readonly threads: number;
+  /** Whether what this project has kernels of its own for is computed by them; on a GPU it is not. */
+  readonly hasOwnKernels: boolean;
 }
 
 export interface EngineOptions {
@@ -71,11 +73,11 @@ async function startNamed(name: 'auto' | EngineName, options: EngineOptions): Pr
 }
 
 function describeEngine(why: string): Engine {
-  const { version, device, remark, threads } = describeTensorflow();
+  const { version, device, remark, threads, hasOwnKernels } = describeTensorflow();
   const place = device === 'CPU' ? `the CPU, threads: ${threads}` : device;
   const story = `tensorflow: TensorFlow ${version} on ${place}, ${why}`;
   const reason = remark === null ? story : `${story}; ${remark}`;
-  return { name: 'tensorflow', version, reason, device, threads };
+  return { name: 'tensorflow', version, reason, device, threads, hasOwnKernels };
 }
 
 async function startWasm(why: string, options: EngineOptions): Promise<Engine> {
@@ -95,7 +97,8 @@ async function startWasm(why: string, options: EngineOptions): Promise<Engine> {
   });
   const kind = isFused ? 'SIMD with fused multiply-adds' : 'SIMD without fused multiply-adds';
   const reason = `wasm: ${kind}, ${threads === 1 ? 'one thread' : `${threads} threads`}, ${why}`;
-  return { name: 'wasm', version: version_wasm, reason, device: 'CPU', threads };
+  const device = 'CPU';
+  return { name: 'wasm', version: version_wasm, reason, device, threads, hasOwnKernels: true };
 }
 
 /** What a launcher that shares out the cores says, or what there is. */

@@ -7,8 +7,7 @@ import { shapeMismatch } from '../errors.ts';
 import { seededRng } from '../math/rng.ts';
 import type { ModelSpec } from './architectures.ts';
 import { evaluationPass, type EvaluationPass } from './evaluation-pass.ts';
-import { networkInput } from './front-end.ts';
-import { softmaxCrossEntropy } from './operations.ts';
+import { networkInput, softmaxCrossEntropy } from './operations.ts';
 import { createStepResults, upload } from './transfer.ts';
 import { trainingPass } from './training-pass.ts';
 import { withinHeap } from './wasm/heap.ts';
@@ -228,8 +227,7 @@ class LoadedModel implements Model {
 
   #inputOf(images: Uint8Array, count: number): tf.Tensor4D {
     const { imageSize, sobel } = this.#spec;
-    const values = networkInput(images, count, imageSize, sobel);
-    return tf.tensor4d(values, [count, imageSize, imageSize, sobel ? 2 : 3]);
+    return networkInput(images, count, imageSize, sobel);
   }
 
   /** @returns bytes of an image */

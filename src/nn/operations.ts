@@ -4,6 +4,7 @@
  * Tensors returned are new and the caller's; arguments are left alone.
  */
 import * as tf from '@tensorflow/tfjs';
+import * as frontEnd from './front-end.ts';
 import type { ConvLayer, MaxPoolLayer } from './layers.ts';
 import { requireClass, softmaxLoss } from './softmax-loss.ts';
 
@@ -12,6 +13,27 @@ export const BATCH_NORM_EPSILON = 1e-5;
 
 type ConvGeometry = Pick<ConvLayer, 'stride' | 'padding'>;
 type PoolGeometry = Pick<MaxPoolLayer, 'window' | 'stride' | 'padding'>;
+
+/**
+ * What the first convolution sees: on the engine where that has a kernel for it, else by plain loops (front-end.ts).
+ * @param images [count, size, size, 3] RGB; must stay as they are until the tensor is disposed
+ */
+export function networkInput(
+  images: Uint8Array,
+  count: number,
+  size: number,
+  sobel: boolean,
+): tf.Tensor4D {
+  if (hasKernel(NETWORK_INPUT_KERNEL, tf.getBackend())) {
+    // Bytes are of type bool to the library: its only type that takes them as they are.
+    const pixels = tf.tensor4d(images, [count, size, size, 3], 'bool');
+    const input = kernel(NETWORK_INPUT_KERNEL, { pixels }, { sobel }) as tf.Tensor4D;
+    pixels.dispose();
+    return input;
+  }
+  const values = frontEnd.networkInput(images, count, size, sobel);
+  return tf.tensor4d(values, [count, size, size, sobel ? 2 : 3]);
+}
 
 /** @param bias [C], added to each pixel; null: nothing */
 export function convolve(
@@ -103,6 +125,10 @@ export const BATCH_NORM_GRADIENT_KERNEL = 'TrainingBatchNormGradient';
 export const RELU_GRADIENT_KERNEL = 'ReluGradient';
 /** logits, labels (int32) to losses [B] and the gradient of their sum. */
 export const SOFTMAX_LOSS_KERNEL = 'SoftmaxCrossEntropy';
+/** pixels (bytes, [B, H, W, 3]) to what front-end.ts makes of them, to the bit. */
+export const NETWORK_INPUT_KERNEL = 'NetworkInput';
+/** Writes part into destination, a tensor whose memory is an array of the program, at `offset`; for `host-array.ts`. */
+export const COPY_OUT_KERNEL = 'CopyOut';
 /** dy, weight to dy times the weight transposed. */
 export const DENSE_INPUT_GRADIENT_KERNEL = 'DenseInputGradient';
 

@@ -1,12 +1,14 @@
 /**
  * Vectors on their way between host and device. On the native engine each way is one copy of one flat buffer: parameters
  * enter and are cut up there, gradients are joined there and leave after the last operation, so that the device never waits
- * for the host within a step. The wasm engine's memory is the host's own and scarce: there each array moves by itself, and
+ * for the host within a step; on a CPU each gradient is copied to its place as soon as it is there. The wasm engine's memory is the host's own and scarce: there each array moves by itself, and
  * its space is free at once. Shapes: P parameters, S batch-norm statistics.
  */
 import * as tf from '@tensorflow/tfjs';
 import type { ParameterLayout, StatisticSpec } from '../ps/layout.ts';
+import { COPY_OUT_KERNEL, hasKernel } from './operations.ts';
 import type { BatchStatistics } from './training-pass.ts';
+import { hostArray, type HostArray } from './host-array.ts';
 import { readInto } from './wasm/backend.ts';
 
 /**
@@ -51,7 +53,40 @@ export interface StepResults {
 }
 
 export function createStepResults(layout: ParameterLayout): StepResults {
-  return hasOwnMemory() ? joinedOnDevice(layout) : copiedOneByOne(layout);
+  if (!hasOwnMemory()) return copiedOneByOne(layout);
+  return hasKernel(COPY_OUT_KERNEL, tf.getBackend())
+    ? copiedByEngine(layout)
+    : joinedOnDevice(layout);
+}
+
+/** Into an array that lies in the program's memory from the first gradient on. */
+function copiedByEngine(layout: ParameterLayout): StepResults {
+  const { variables, statistics: specs, parameterCount, statisticCount } = layout;
+  const specOf = new Map(variables.map((spec) => [spec.name, spec]));
+  const missing = new Set(specOf.keys());
+  let host: HostArray | null = null;
+  const begun = (): HostArray => (host ??= hostArray(parameterCount + statisticCount));
+  return {
+    takeGradient: (name, gradient) => {
+      begun().write(gradient, specOf.get(name)!.offset);
+      missing.delete(name);
+      gradient.dispose();
+    },
+    read: (statistics) => {
+      const { values, write, release } = begun();
+      for (const name of missing) {
+        const { offset, size } = specOf.get(name)!;
+        values.fill(0, offset, offset + size);
+      }
+      const measured = statisticsByName(statistics);
+      for (const { name, offset } of specs) write(measured.get(name)!, parameterCount + offset);
+      release();
+      return {
+        gradient: values.subarray(0, parameterCount),
+        statistics: values.slice(parameterCount),
+      };
+    },
+  };
 }
 
 function joinedOnDevice({

@@ -17,7 +17,7 @@ for (const { name, skip, engine } of await testEngines()) {
     });
     assert.equal(status, 0, stderr);
     const found = JSON.parse(stdout) as {
-      engine: { name: string; version: string; device: string };
+      engine: { name: string; version: string; device: string; hasOwnKernels: boolean };
       threads: number;
       cpu: { cores: number };
       gpus: unknown[];
@@ -29,6 +29,9 @@ for (const { name, skip, engine } of await testEngines()) {
     assert.equal(found.engine.name, name);
     assert.equal(found.engine.version, engine?.version);
     assert.equal(found.engine.device, engine?.device);
+    assert.equal(found.engine.hasOwnKernels, engine?.hasOwnKernels);
+    const lacksKernels = found.missing.some((line) => line.includes('kernels in the addon'));
+    assert.equal(lacksKernels, found.engine.device === 'CPU' && !found.engine.hasOwnKernels);
     assert.equal(found.cpu.cores, availableParallelism());
     assert.equal(found.hostKernels, hostKernels().story);
     assert.ok(found.threads >= 1 && found.threads <= availableParallelism());

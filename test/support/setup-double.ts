@@ -75,6 +75,9 @@ fs.mkdirSync(__dirname + '/../lib/napi-v8', { recursive: true });
 fs.writeFileSync(__dirname + '/../lib/napi-v8/tfjs_binding.node', process.argv[2]);
 `;
 
+/** Folder of the sources of the project's own kernels. */
+export const KERNELS = 'src/nn/tensorflow/native';
+
 export interface SetupRun {
   readonly code: number | null;
   /** Lines of each, without the last end. */
@@ -93,6 +96,7 @@ export class SetupDouble {
 
   constructor() {
     cpSync(join(packageRoot(), 'scripts'), this.path('scripts'), { recursive: true });
+    cpSync(join(packageRoot(), KERNELS), this.path(KERNELS), { recursive: true });
     this.write('scripts/tensorflow/smoke-test.ts', SMOKE_TEST);
     this.write('package.json', '{ "type": "module" }');
     this.write('node_modules/@tensorflow/tfjs-node-gpu/package.json', '{ "version": "4.0.0" }');

@@ -1,9 +1,10 @@
 /** The setup of TensorFlow against programs that play their parts: no network, no compiler, every obstacle. */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { SetupDouble, type SetupRun } from '../support/setup-double.ts';
+import { KERNELS, SetupDouble, type SetupRun } from '../support/setup-double.ts';
 
 let setup: SetupDouble;
 beforeEach(() => {
@@ -43,6 +44,14 @@ describe('a setup', () => {
     assert.deepEqual(stepsOf(run), { pip: 1, compiled: 1, tested: 1 });
     assert.ok(run.calls.some((call) => call.includes('--no-deps tensorflow-cpu==2.99.0')));
     assert.ok(run.calls.some((call) => call.includes(`-Wl,-rpath,${tensorflow}`)));
+    // The project's own kernels are compiled into it.
+    const sources = readdirSync(setup.path(KERNELS)).filter((name) => name.endsWith('.cc'));
+    assert.ok(sources.length > 0);
+    const compilation = run.calls.find((call) => call.includes('-shared'))!.split(' ');
+    for (const name of sources) {
+      const source = join(realpathSync(setup.path(KERNELS)), name);
+      assert.ok(compilation.includes(source), `${source} in ${compilation.join(' ')}`);
+    }
     assert.equal(readFileSync(setup.addon, 'utf8'), 'addon\n');
     assert.deepEqual(
       readdirSync(setup.path('.tensorflow')).sort(),
@@ -72,6 +81,13 @@ describe('a setup', () => {
     setup.write('node_modules/@tensorflow/tfjs-node-gpu/package.json', '{ "version": "4.0.0" }');
     restoreAddon();
     assert.equal(readFileSync(setup.addon, 'utf8'), 'addon\n');
+  });
+
+  test('of other sources of the kernels than those that are here is compiled again', () => {
+    assert.equal(setup.run().code, 0);
+    setup.write(`${KERNELS}/operation.h`, '// another recipe\n');
+    assert.deepEqual(stepsOf(setup.run()), { pip: 0, compiled: 1, tested: 1 });
+    assert.deepEqual(stepsOf(setup.run()), { pip: 0, compiled: 0, tested: 1 });
   });
 
   test('that was killed in the middle of an installation begins that step again', () => {

@@ -9,6 +9,7 @@ import { dirname, join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { engineUnavailable, messageOf } from '../../errors.ts';
 import { gpuTitle, listGpus, visibleGpus } from '../gpus.ts';
+import { runtimeOf } from './runtime.ts';
 
 export const TENSORFLOW_REMEDY = 'set it up with `npm run setup:tensorflow`, or take engine wasm';
 
@@ -23,10 +24,12 @@ export interface TensorflowRuntime {
   readonly version: string;
   /** `CPU`, or the GPU in use by index and name. */
   readonly device: string;
-  /** A remark for a person on a device that is there and not used, or null. */
+  /** A remark for a person on a device that is there and not used, or on missing kernels, or null. */
   readonly remark: string | null;
   /** Threads that compute one operation. */
   readonly threads: number;
+  /** Whether the addon has this project's kernels, and computes on a CPU, which they are for. */
+  readonly hasOwnKernels: boolean;
 }
 
 /**
@@ -83,13 +86,23 @@ export function describeTensorflow(): TensorflowRuntime {
       'see "A GPU that is not used" in docs/engines.md, or hide the GPU with CUDA_VISIBLE_DEVICES=',
     );
   }
+  const { hasOwnKernels } = runtimeOf(tf.backend());
+  const remarks = [
+    ...(isIdle
+      ? [
+          `${titles.join(', ')} not used: this TensorFlow has no CUDA (npm run setup:tensorflow -- --variant cuda)`,
+        ]
+      : []),
+    ...(isUsingGpuDevice || hasOwnKernels
+      ? []
+      : ["its addon lacks this project's kernels (npm run setup:tensorflow)"]),
+  ];
   return {
     version: binding.TF_Version,
     // The addon takes the last of the GPUs that it sees.
     device: isUsingGpuDevice ? (titles.at(-1) ?? 'GPU') : 'CPU',
-    remark: isIdle
-      ? `${titles.join(', ')} not used: this TensorFlow has no CUDA (npm run setup:tensorflow -- --variant cuda)`
-      : null,
+    remark: remarks.length === 0 ? null : remarks.join('; '),
+    hasOwnKernels,
     // The runtime takes 0 for one a core.
     threads: Number(env['TF_NUM_INTRAOP_THREADS']) || availableParallelism(),
   };

@@ -25,27 +25,40 @@ export const convolution: NativeKernel = (runtime, { x, filter }, attributes) =>
   return runtime.one('Conv2D', [x!, filter!], attributesOf(runtime, geometry));
 };
 
-/** With bias and ReLU. */
-export const fusedConvolution: NativeKernel = (runtime, { x, filter, bias }, attributes) => {
-  const { activation } = attributes;
-  if (activation !== 'linear' && activation !== 'relu') {
-    throw new TypeError(`fused convolution: no activation ${String(activation)} here`);
-  }
-  const steps: ((y: tf.Tensor) => tf.Tensor)[] = [];
-  if (bias !== undefined) {
-    const format = [runtime.type.string('data_format', 'NHWC')];
-    steps.push((y) => runtime.one('BiasAdd', [y, bias], format));
-  }
-  if (activation === 'relu') steps.push((y) => runtime.one('Relu', [y]));
-  const geometry = geometryOf(x!.shape, filter!.shape, attributes);
-  let y = runtime.one('Conv2D', [x!, filter!], attributesOf(runtime, geometry));
-  for (const step of steps) {
-    const next = step(y);
-    y.dispose();
-    y = next;
-  }
-  return y;
+/** Adds a bias [C], and a ReLU if asked. Takes `y` over, and returns what became of it. */
+export type AddBias = (
+  runtime: Runtime,
+  y: tf.Tensor,
+  bias: tf.Tensor,
+  rectify: boolean,
+) => tf.Tensor;
+
+/** With bias and ReLU, which `addBias` adds. */
+export function fusedConvolution(addBias: AddBias): NativeKernel {
+  return (runtime, { x, filter, bias }, attributes) => {
+    const { activation } = attributes;
+    if (activation !== 'linear' && activation !== 'relu') {
+      throw new TypeError(`fused convolution: no activation ${String(activation)} here`);
+    }
+    const rectify = activation === 'relu';
+    const geometry = geometryOf(x!.shape, filter!.shape, attributes);
+    const y = runtime.one('Conv2D', [x!, filter!], attributesOf(runtime, geometry));
+    if (bias !== undefined) return addBias(runtime, y, bias, rectify);
+    return rectify ? inPlaceOf(y, runtime.one('Relu', [y])) : y;
+  };
+}
+
+/** By one operation of the runtime each. */
+export const addBiasStepwise: AddBias = (runtime, y, bias, rectify) => {
+  const format = [runtime.type.string('data_format', 'NHWC')];
+  const sum = inPlaceOf(y, runtime.one('BiasAdd', [y, bias], format));
+  return rectify ? inPlaceOf(sum, runtime.one('Relu', [sum])) : sum;
 };
+
+function inPlaceOf(before: tf.Tensor, after: tf.Tensor): tf.Tensor {
+  before.dispose();
+  return after;
+}
 
 export const convFilterGradient: NativeKernel = (runtime, { x, dy }, attributes) => {
   const filterShape = attributes['filterShape'] as number[];

@@ -7,19 +7,32 @@ import {
   BATCH_NORM_EPSILON,
   BATCH_NORM_GRADIENT_KERNEL,
   BATCH_NORM_KERNEL,
+  COPY_OUT_KERNEL,
   DENSE_INPUT_GRADIENT_KERNEL,
+  NETWORK_INPUT_KERNEL,
   RELU_GRADIENT_KERNEL,
   SOFTMAX_LOSS_KERNEL,
   hasKernel,
 } from '../operations.ts';
 import {
+  addBiasStepwise,
   convFilterGradient,
   convInputGradient,
   convolution,
   fusedConvolution,
 } from './convolution.ts';
 import { maxPool, maxPoolGradient } from './max-pool.ts';
+import {
+  addBiasInPlace,
+  ownBatchNorm,
+  ownBatchNormGradient,
+  ownCopyOut,
+  ownMaxPoolGradient,
+  ownNetworkInput,
+} from './own-kernels.ts';
 import { runtimeOf, type NativeKernel, type Runtime } from './runtime.ts';
+
+type Kernels = Readonly<Record<string, NativeKernel>>;
 
 let isRegistered = false;
 
@@ -27,28 +40,39 @@ let isRegistered = false;
 export function registerTensorflowKernels(): void {
   if (isRegistered) return;
   isRegistered = true;
-  register(tf.Conv2D, convolution);
-  register(tf.FusedConv2D, fusedConvolution);
-  register(tf.Conv2DBackpropFilter, convFilterGradient);
-  register(tf.Conv2DBackpropInput, convInputGradient);
-  register(tf.BatchMatMul, matrixProduct(stockKernel(tf.BatchMatMul)));
-  register(tf.MaxPool, maxPool);
-  register(tf.MaxPoolGrad, maxPoolGradient);
-  register(BATCH_NORM_KERNEL, trainingBatchNorm);
-  register(BATCH_NORM_GRADIENT_KERNEL, trainingBatchNormGradient);
-  register(RELU_GRADIENT_KERNEL, (runtime, { dy, y }) => runtime.one('ReluGrad', [dy!, y!]));
-  register(SOFTMAX_LOSS_KERNEL, softmaxCrossEntropy);
-  register(DENSE_INPUT_GRADIENT_KERNEL, denseInputGradient);
+  register({
+    [tf.Conv2D]: convolution,
+    [tf.Conv2DBackpropFilter]: convFilterGradient,
+    [tf.Conv2DBackpropInput]: convInputGradient,
+    [tf.BatchMatMul]: matrixProduct(stockKernel(tf.BatchMatMul)),
+    [tf.MaxPool]: maxPool,
+    [RELU_GRADIENT_KERNEL]: (runtime, { dy, y }) => runtime.one('ReluGrad', [dy!, y!]),
+    [SOFTMAX_LOSS_KERNEL]: softmaxCrossEntropy,
+    [DENSE_INPUT_GRADIENT_KERNEL]: denseInputGradient,
+  });
+  chooseKernels(runtimeOf(tf.backend()).hasOwnKernels);
 }
 
-function register(kernelName: string, kernel: NativeKernel): void {
+/** For what there are two kernels, takes this project's own or those of the runtime's operations; for tests of both. */
+export function chooseKernels(own: boolean): void {
+  for (const name of Object.keys(OWN)) unregister(name);
+  register(own ? OWN : OF_RUNTIME);
+}
+
+function register(kernels: Kernels): void {
+  for (const [kernelName, kernel] of Object.entries(kernels)) {
+    unregister(kernelName);
+    tf.registerKernel({
+      kernelName,
+      backendName: 'tensorflow',
+      kernelFunc: ({ inputs, attrs, backend }) =>
+        kernel(runtimeOf(backend), inputs as Record<string, tf.Tensor>, attrs ?? {}),
+    });
+  }
+}
+
+function unregister(kernelName: string): void {
   if (hasKernel(kernelName, 'tensorflow')) tf.unregisterKernel(kernelName, 'tensorflow');
-  tf.registerKernel({
-    kernelName,
-    backendName: 'tensorflow',
-    kernelFunc: ({ inputs, attrs, backend }) =>
-      kernel(runtimeOf(backend), inputs as Record<string, tf.Tensor>, attrs ?? {}),
-  });
 }
 
 /** The backend's own kernel of that name; take it before replacing it. */
@@ -141,4 +165,21 @@ const denseInputGradient: NativeKernel = (runtime, { dy, weight }) => {
   const dx = runtime.transpose(product, [1, 0]);
   tf.dispose([columns, product]);
   return dx;
+};
+
+const OWN: Kernels = {
+  [tf.FusedConv2D]: fusedConvolution(addBiasInPlace),
+  [tf.MaxPoolGrad]: ownMaxPoolGradient(maxPoolGradient),
+  [BATCH_NORM_KERNEL]: ownBatchNorm,
+  [BATCH_NORM_GRADIENT_KERNEL]: ownBatchNormGradient,
+  [NETWORK_INPUT_KERNEL]: ownNetworkInput,
+  [COPY_OUT_KERNEL]: ownCopyOut,
+};
+
+/** Of some of the above the runtime has none: what calls them does without. */
+const OF_RUNTIME: Kernels = {
+  [tf.FusedConv2D]: fusedConvolution(addBiasStepwise),
+  [tf.MaxPoolGrad]: maxPoolGradient,
+  [BATCH_NORM_KERNEL]: trainingBatchNorm,
+  [BATCH_NORM_GRADIENT_KERNEL]: trainingBatchNormGradient,
 };

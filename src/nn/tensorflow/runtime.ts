@@ -1,5 +1,6 @@
 /** What the kernels here need of the native backend: operations of the TensorFlow runtime by name, with typed attributes. */
 import * as tf from '@tensorflow/tfjs';
+import { hasOwnKernels } from './own-kernels.ts';
 
 /** One attribute of an operation, as the addon wants it. */
 export interface Attribute {
@@ -27,6 +28,8 @@ interface AttributeTypes {
 export interface Runtime {
   /** Whether operations run on a GPU. */
   readonly isGpu: boolean;
+  /** Whether the addon has this project's kernels for CPUs, and operations run on one. */
+  readonly hasOwnKernels: boolean;
   readonly type: AttributeTypes;
   /** Runs an operation with one output; its element type `T` is float32. */
   readonly one: (
@@ -82,12 +85,14 @@ function createRuntime(native: NativeBackend): Runtime {
   const float32 = type.dtype('T', 'float32');
   const one: Runtime['one'] = (operation, inputs, attributes = []) =>
     native.executeSingleOutput(operation, [float32, ...attributes], [...inputs]);
+  const many: Runtime['many'] = (operation, inputs, outputs, attributes = []) =>
+    native.executeMultipleOutputs(operation, [float32, ...attributes], [...inputs], outputs);
   return {
     isGpu: native.isUsingGpuDevice,
+    hasOwnKernels: !native.isUsingGpuDevice && hasOwnKernels({ type, many }),
     type,
     one,
-    many: (operation, inputs, outputs, attributes = []) =>
-      native.executeMultipleOutputs(operation, [float32, ...attributes], [...inputs], outputs),
+    many,
     transpose: (x, axes) => {
       const permutation = tf.tensor1d([...axes], 'int32');
       const turned = one('Transpose', [x, permutation], [type.dtype('Tperm', 'int32')]);
