@@ -19,10 +19,16 @@ export interface Rng {
 
 /** The stream that these parts name: `seededRng(seed, 'view', epoch, id)`. Numbers and texts are told apart. */
 export function seededRng(...parts: readonly (string | number)[]): Rng {
+  const state = seededState(...parts);
+  return rngOf(() => nextXoshiro(state));
+}
+
+/** Four words: where that stream begins, for a kernel that draws it by itself. */
+export function seededState(...parts: readonly (string | number)[]): Uint32Array<ArrayBuffer> {
   const text = JSON.stringify(parts);
   const state = Uint32Array.from({ length: 4 }, (_, word) => hashText(text, word));
   if (state.every((word) => word === 0)) state[0] = 1;
-  return rngOf(() => nextXoshiro(state));
+  return state;
 }
 
 /** MT19937, 32 bits a draw. */

@@ -4,8 +4,8 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { shapeMismatch } from '../errors.ts';
-import { seededRng } from '../math/rng.ts';
 import type { ModelSpec } from './architectures.ts';
+import { dropoutMask } from './dropout.ts';
 import { evaluationPass, type EvaluationPass } from './evaluation-pass.ts';
 import { networkInput, softmaxCrossEntropy } from './operations.ts';
 import { createStepResults, upload } from './transfer.ts';
@@ -180,8 +180,8 @@ class LoadedModel implements Model {
         layers,
         ...(wantsFeatures ? { keep: featureLayer } : {}),
         variables: this.#variables,
-        dropoutMask: (name, probability, elements) =>
-          drawDropoutMask([...dropoutSeed, name], probability, elements),
+        dropoutMask: (name, probability, shape) =>
+          dropoutMask([...dropoutSeed, name], probability, shape),
       });
       const loss = softmaxCrossEntropy(pass.output as tf.Tensor2D, pseudoLabels, weights ?? null);
       pass.backward(loss.gradient, results.takeGradient);
@@ -243,18 +243,4 @@ class LoadedModel implements Model {
 
 function requireLength(what: string, { length }: Float32Array, expected: number): void {
   if (length !== expected) throw shapeMismatch(what, [expected], [length]);
-}
-
-/** Inverted dropout: an element is kept with 1 - probability, and then scaled so that its mean stays. */
-function drawDropoutMask(
-  seed: readonly (string | number)[],
-  probability: number,
-  elements: number,
-): Float32Array {
-  const rng = seededRng(...seed);
-  const threshold = probability * 2 ** 32;
-  const scale = 1 / (1 - probability);
-  const mask = new Float32Array(elements);
-  for (let i = 0; i < elements; i += 1) mask[i] = rng.uint32() < threshold ? 0 : scale;
-  return mask;
 }

@@ -127,6 +127,10 @@ export const RELU_GRADIENT_KERNEL = 'ReluGradient';
 export const SOFTMAX_LOSS_KERNEL = 'SoftmaxCrossEntropy';
 /** pixels (bytes, [B, H, W, 3]) to what front-end.ts makes of them, to the bit. */
 export const NETWORK_INPUT_KERNEL = 'NetworkInput';
+/** state (int32 [4] of xoshiro128**) to a mask of `elements`: 0 where a draw is below `threshold`, else `scale`. */
+export const DROPOUT_MASK_KERNEL = 'DropoutMask';
+/** sum, part: adds part to sum, then max(sum, 0) if `rectify`, in the memory of sum; no output. */
+export const ADD_INTO_KERNEL = 'AddInto';
 /** Writes part into destination, a tensor whose memory is an array of the program, at `offset`; for `host-array.ts`. */
 export const COPY_OUT_KERNEL = 'CopyOut';
 /** dy, weight to dy times the weight transposed. */
@@ -208,6 +212,20 @@ export function reluGradient(dy: tf.Tensor, y: tf.Tensor): tf.Tensor {
     return kernel(RELU_GRADIENT_KERNEL, { dy, y }, {}) as tf.Tensor;
   }
   return tf.tidy(() => tf.mul(dy, tf.step(y)));
+}
+
+/** sum + part, then max(…, 0) if `rectify`. @param sum taken over: no other tensor may share its numbers */
+export function addInto(sum: tf.Tensor, part: tf.Tensor, rectify: boolean): tf.Tensor {
+  if (hasKernel(ADD_INTO_KERNEL, tf.getBackend())) {
+    kernel(ADD_INTO_KERNEL, { sum, part }, { rectify });
+    return sum;
+  }
+  const y = tf.tidy(() => {
+    const plain = tf.add(sum, part);
+    return rectify ? tf.relu(plain) : plain;
+  });
+  sum.dispose();
+  return y;
 }
 
 /** @param dy [B, out] @param weight [in, out] @returns [B, in] */

@@ -6,6 +6,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { BatchNormLayer, Layer, ResidualLayer } from './layers.ts';
 import {
+  addInto,
   batchNorm,
   batchNormGradient,
   convFilterGradient,
@@ -49,8 +50,8 @@ export interface PassInput {
   /** Index of a layer whose output is wanted, too. */
   readonly keep?: number;
   readonly variables: Variables;
-  /** Of a named dropout layer: a factor for each of these elements, 0 or 1 / (1 - probability). */
-  readonly dropoutMask: (name: string, probability: number, elements: number) => Float32Array;
+  /** Of a named dropout layer: a factor for each element of this shape, 0 or 1 / (1 - probability). */
+  readonly dropoutMask: (name: string, probability: number, shape: readonly number[]) => tf.Tensor;
 }
 
 /** Call it, and its `backward`, inside one `tf.tidy`. @param x the network's input [B, H, W, C]; left alone */
@@ -168,7 +169,7 @@ function forward(
     }
     case 'dropout': {
       if (layer.probability === 0) return { y: tf.clone(x), backward: (dy) => dy };
-      const mask = tf.tensor(dropoutMask(layer.name, layer.probability, x.size), x.shape);
+      const mask = dropoutMask(layer.name, layer.probability, x.shape);
       return { y: tf.mul(x, mask), backward: (dy) => tf.mul(dy, mask) };
     }
     case 'dense': {
@@ -189,17 +190,16 @@ function forward(
 function residual({ main, shortcut }: ResidualLayer, x: tf.Tensor, pass: Pass): Step {
   const long = chain(main, x, pass, false);
   const short = chain(shortcut, x, pass, false);
-  const sum = tf.add(long.y, short.y);
-  const y = tf.relu(sum);
   // Both ways end in a batch norm, whose gradient does not read its output.
-  tf.dispose(shortcut.length > 0 ? [sum, long.y, short.y] : [sum, long.y]);
+  const y = addInto(long.y, short.y, true);
+  if (shortcut.length > 0) short.y.dispose();
   const backward: Backward = (dy, sink) => {
     const dSum = reluGradient(dy, y);
     // Either way frees what it is given, so each gets a tensor of its own; a clone shares the numbers.
     const dLong = long.backward(tf.clone(dSum), sink)!;
     const dShort = short.backward(dSum, sink)!;
-    const dx = tf.add(dLong, dShort);
-    tf.dispose([dLong, dShort]);
+    const dx = addInto(dLong, dShort, false);
+    dShort.dispose();
     return dx;
   };
   return { y, backward };

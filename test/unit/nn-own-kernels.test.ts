@@ -9,11 +9,13 @@ import { seededRng, type Rng } from '../../src/math/rng.ts';
 import { describeModel } from '../../src/nn/architectures.ts';
 import { modelConfigSchema } from '../../src/nn/config.ts';
 import { startEngine } from '../../src/nn/engine.ts';
+import { dropoutMask } from '../../src/nn/dropout.ts';
 import * as frontEnd from '../../src/nn/front-end.ts';
 import { hostArray } from '../../src/nn/host-array.ts';
 import { createModel } from '../../src/nn/model.ts';
 import {
   BATCH_NORM_EPSILON,
+  addInto,
   batchNorm,
   batchNormGradient,
   convolve,
@@ -189,6 +191,30 @@ test('a convolution has its bias and ReLU added once', { skip }, () => {
     });
     assertClose(got, expected, 1e-6, activation);
   }
+});
+
+test('a sum in place is the sum, rectified if asked', { skip }, () => {
+  const rng = seededRng(11, 'sum');
+  for (let trial = 0; trial < TRIALS; trial += 1) {
+    const rectify = trial % 2 === 0;
+    const size = between(rng, 1, 200_000);
+    const [a, b] = [normal(rng, size), normal(rng, size)];
+    const got = valuesOf(() => addInto(tf.tensor1d(a.slice()), tf.tensor1d(b), rectify));
+    const expected = a.map((value, i) => (rectify ? Math.max(0, value + b[i]!) : value + b[i]!));
+    assert.deepEqual(got, expected);
+  }
+});
+
+test('a dropout mask is the one that the plain loop draws', { skip }, () => {
+  for (const [i, probability] of [0.1, 0.2, 0.5, 0.999].entries()) {
+    const shape = [3 + i, 1 + 100 * i];
+    const masks = [true, false].map((own) => {
+      chooseKernels(own);
+      return valuesOf(() => dropoutMask(['slice', i], probability, shape));
+    });
+    assert.deepEqual(masks[0], masks[1]);
+  }
+  chooseKernels(true);
 });
 
 test('the engine writes into an array of the program, each part to its place', { skip }, () => {

@@ -73,6 +73,22 @@ export const ownNetworkInput: NativeKernel = (runtime, { pixels }, attributes) =
     [runtime.type.bool('sobel', attributes['sobel'] === true)],
   );
 
+export const ownDropoutMask: NativeKernel = (runtime, { state }, attributes) =>
+  runtime.one(
+    'DeepclusterDropoutMask',
+    [state!],
+    [
+      runtime.type.int('elements', attributes['elements'] as number),
+      runtime.type.int('threshold', attributes['threshold'] as number),
+      runtime.type.float('scale', attributes['scale'] as number),
+    ],
+  );
+
+export const ownAddInto: NativeKernel = (runtime, { sum, part }, attributes) =>
+  runtime.many('DeepclusterAddInto', [sum!, part!], 0, [
+    runtime.type.bool('rectify', attributes['rectify'] === true),
+  ]);
+
 /** Writes `part` into the array whose memory is `destination`. */
 export const ownCopyOut: NativeKernel = (runtime, { destination, part }, attributes) =>
   runtime.many('DeepclusterCopyOut', [destination!, part!], 0, [

@@ -4,11 +4,13 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import {
+  ADD_INTO_KERNEL,
   BATCH_NORM_EPSILON,
   BATCH_NORM_GRADIENT_KERNEL,
   BATCH_NORM_KERNEL,
   COPY_OUT_KERNEL,
   DENSE_INPUT_GRADIENT_KERNEL,
+  DROPOUT_MASK_KERNEL,
   NETWORK_INPUT_KERNEL,
   RELU_GRADIENT_KERNEL,
   SOFTMAX_LOSS_KERNEL,
@@ -24,9 +26,11 @@ import {
 import { maxPool, maxPoolGradient } from './max-pool.ts';
 import {
   addBiasInPlace,
+  ownAddInto,
   ownBatchNorm,
   ownBatchNormGradient,
   ownCopyOut,
+  ownDropoutMask,
   ownMaxPoolGradient,
   ownNetworkInput,
 } from './own-kernels.ts';
@@ -174,6 +178,8 @@ const OWN: Kernels = {
   [BATCH_NORM_GRADIENT_KERNEL]: ownBatchNormGradient,
   [NETWORK_INPUT_KERNEL]: ownNetworkInput,
   [COPY_OUT_KERNEL]: ownCopyOut,
+  [DROPOUT_MASK_KERNEL]: ownDropoutMask,
+  [ADD_INTO_KERNEL]: ownAddInto,
 };
 
 /** Of some of the above the runtime has none: what calls them does without. */

@@ -1,5 +1,5 @@
-// What follows a product or a convolution, done to its result in place: the first input is written.
-// Shapes: y is N rows of C channels, whatever its rank.
+// What follows an operation, done to its result in place: the first input is written.
+// Shapes: y is N rows of C channels, whatever its rank; sum and part are alike.
 
 #include <algorithm>
 
@@ -21,6 +21,19 @@ void AddBias(float* __restrict__ y, int64_t rows, int64_t channels, const float*
     } else {
       for (int64_t c = 0; c < channels; ++c) y[c] += bias[c];
     }
+  }
+}
+
+// sum + part, then max(sum, 0) if `rectify`.
+FOR_EACH_CPU
+void AddParts(float* __restrict__ sum, const float* __restrict__ part, int64_t count, bool rectify) {
+  if (rectify) {
+    for (int64_t i = 0; i < count; ++i) {
+      const float value = sum[i] + part[i];
+      sum[i] = value < 0.0f ? 0.0f : value;  // NaN stays
+    }
+  } else {
+    for (int64_t i = 0; i < count; ++i) sum[i] += part[i];
   }
 }
 
@@ -53,6 +66,35 @@ class Bias {
  private:
   const bool rectify_;
 };
+
+class AddInto {
+ public:
+  explicit AddInto(const Attributes& attributes) : rectify_(attributes.Bool("rectify")) {}
+
+  void Compute(Call& call) const {
+    if (call.ShapeOf(0) != call.ShapeOf(1)) {
+      call.Fail("sum: shapes differ");
+      return;
+    }
+    const int64_t size = SizeOf(call.ShapeOf(0));
+    float* const sum = call.MutableFloats(0);
+    const float* const part = call.Floats(1);
+    ForEachJob((size + kPiece - 1) / kPiece, [&](int64_t job) {
+      const int64_t begin = job * kPiece;
+      AddParts(sum + begin, part + begin, std::min(kPiece, size - begin), rectify_);
+    });
+  }
+
+ private:
+  const bool rectify_;
+};
+
+const Registration<AddInto> add_into({
+    "DeepclusterAddInto",
+    {"sum: T", "part: T"},
+    {},
+    {"rectify: bool"},
+});
 
 const Registration<Bias> add_bias({
     "DeepclusterAddBias",

@@ -43,6 +43,7 @@ class Call {
   const Shape& ShapeOf(int input) const { return inputs_[input].shape; }
   const float* Floats(int input) const { return static_cast<const float*>(Data(input)); }
   const uint8_t* Bytes(int input) const { return static_cast<const uint8_t*>(Data(input)); }
+  const int32_t* Words(int input) const { return static_cast<const int32_t*>(Data(input)); }
   // For operations that write into an input; its owner must know.
   float* MutableFloats(int input) const { return static_cast<float*>(Data(input)); }
 
