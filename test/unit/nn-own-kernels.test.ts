@@ -3,8 +3,12 @@
  * against the same steps with the runtime's operations, which a GPU or another addon takes.
  */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { after, beforeEach, test } from 'node:test';
+import { pathToFileURL } from 'node:url';
 import * as tf from '@tensorflow/tfjs';
+import { packageRoot } from '../../src/config/package-root.ts';
 import { seededRng, type Rng } from '../../src/math/rng.ts';
 import { describeModel } from '../../src/nn/architectures.ts';
 import { modelConfigSchema } from '../../src/nn/config.ts';
@@ -295,6 +299,40 @@ function chunkNorms(values: Float32Array): number[] {
   }
   return norms;
 }
+
+test('batch norm is the same bits on any number of threads', { skip }, () => {
+  const [engineFile, operationsFile] = ['engine', 'operations'].map(
+    (name) => pathToFileURL(join(packageRoot(), `src/nn/${name}.ts`)).href,
+  );
+  const program = `
+    import { createHash } from 'node:crypto';
+    import * as tf from '@tensorflow/tfjs';
+    const { startEngine } = await import('${engineFile!}');
+    const { batchNorm, batchNormGradient } = await import('${operationsFile!}');
+    await startEngine('tensorflow', { threads: Number(process.env.THREADS) });
+    const values = Float32Array.from({ length: 3 * 50 * 50 * 40 }, (_, i) => Math.sin(i * i) + (i % 40));
+    const x = tf.tensor4d(values, [3, 50, 50, 40]);
+    const [gamma, beta] = [tf.ones([40]), tf.zeros([40])];
+    const batch = batchNorm(x, gamma, beta, true);
+    const gradients = batchNormGradient(tf.sin(x), x, gamma, batch, true);
+    const hash = createHash('sha256');
+    for (const tensor of [batch.y, batch.mean, batch.variance, ...Object.values(gradients)]) {
+      hash.update(new Uint8Array(tensor.dataSync().buffer));
+    }
+    console.log(hash.digest('hex'));
+  `;
+  const hashes = ['1', '2', '5'].map((threads) => {
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      ['--import', 'tsx', '--input-type=module', '-e', program],
+      { encoding: 'utf8', cwd: packageRoot(), env: { ...process.env, THREADS: threads } },
+    );
+    assert.equal(status, 0, stderr);
+    return stdout;
+  });
+  assert.match(hashes[0]!, /^[0-9a-f]{64}$/m);
+  assert.deepEqual(hashes, Array(3).fill(hashes[0]));
+});
 
 test('an addon without the kernels, or with those of another revision, is known', { skip }, () => {
   const runtime = runtimeOf(tf.backend());
