@@ -20,8 +20,9 @@ const MAY_IMPORT = {
     'ps/initial-values',
   ],
   checkpoint: ['config/failpoints'],
-  rpc: ['ps/layout'],
-  servers: ['rpc', 'ps', 'clustering', 'checkpoint', 'config/failpoints'],
+  rpc: ['ps/layout', 'security'],
+  security: [],
+  servers: ['rpc', 'ps', 'clustering', 'checkpoint', 'config/failpoints', 'security'],
   telemetry: [],
   evaluation: ['math', 'clustering'],
   report: ['math'],
@@ -36,6 +37,7 @@ const PACKAGES = {
   yaml: '^yaml$',
   terminal: '^(winston|cli-progress)$',
   commands: '^commander$',
+  certificates: '^(@peculiar/|reflect-metadata)',
 };
 
 /** Pure, but for the hashes by which peers know each other's plans. */
@@ -73,6 +75,7 @@ const HOMES = {
   data: ['images', 'lists'],
   nn: ['tensor'],
   rpc: ['grpc'],
+  security: ['certificates'],
   telemetry: ['terminal'],
 };
 

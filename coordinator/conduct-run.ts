@@ -4,6 +4,7 @@ import type { ConfigOrigins } from '../src/config/load.ts';
 import type { RunConfig } from '../src/config/schema.ts';
 import type { ImageSource } from '../src/data/source.ts';
 import type { RunSummary } from '../src/report/summary.ts';
+import type { Credentials } from '../src/security/credentials.ts';
 import { connectServers } from '../src/servers/connect.ts';
 import type { Logger } from '../src/telemetry/logger.ts';
 import type { Notice } from '../src/telemetry/notice.ts';
@@ -30,6 +31,7 @@ export interface ConductDeps {
   /** Aborted when one of them is gone. */
   readonly lost: AbortSignal;
   readonly onLeaving: ReadyServers['onLeaving'];
+  readonly credentials: Credentials | null;
   readonly resume: boolean;
   readonly logger: Logger;
   readonly signal: AbortSignal;

@@ -9,11 +9,13 @@ import type { RunConfig } from '../src/config/schema.ts';
 import { openImageSource, type ImageSource } from '../src/data/source.ts';
 import { EXIT, configInvalid, exitCodeOf, messageOf } from '../src/errors.ts';
 import type { RunSummary } from '../src/report/summary.ts';
-import { assertLoopback, startServer } from '../src/rpc/channel.ts';
+import { assertLoopback, startHealthServer, startServer } from '../src/rpc/channel.ts';
+import type { Credentials } from '../src/security/credentials.ts';
 import type { Logger } from '../src/telemetry/logger.ts';
 import type { Notice } from '../src/telemetry/notice.ts';
 import { conductRun } from './conduct-run.ts';
 import { createControl } from './control.ts';
+import { refusalLog } from './refusal-log.ts';
 import { RunFolder } from './run-folder.ts';
 import { RunRecord } from './run-record.ts';
 import {
@@ -33,8 +35,10 @@ export interface CoordinatorOptions {
   readonly listen: string;
   /** The same for the parameter server's thread. */
   readonly parameterListen: string;
-  /** Permits addresses beyond loopback without encryption. */
-  readonly isInsecureAllowed: boolean;
+  /** Null: connections are plain, and every address must be loopback. */
+  readonly credentials: Credentials | null;
+  /** `host:port` for plain-text health probes; null: none. */
+  readonly health: string | null;
   /** The run's folder. */
   readonly out: string;
   readonly resume: boolean;
@@ -52,21 +56,29 @@ export async function runCoordinator(options: CoordinatorOptions): Promise<RunSu
   const { config, logger, notify, signal, resume } = options;
   // Every call in flight listens for the end: that many listeners are no leak.
   setMaxListeners(0, signal);
-  assertLoopback(options.listen, options.isInsecureAllowed, '--listen');
-  assertLoopback(options.parameterListen, options.isInsecureAllowed, '--parameter-listen');
+  const { credentials } = options;
+  assertLoopback(options.listen, credentials !== null, '--listen');
+  assertLoopback(options.parameterListen, credentials !== null, '--parameter-listen');
   const source = await openSource(config, logger);
   const folder = new RunFolder(options.out, resume, Date.now);
   const incarnation = nanoid(10);
   const runId = resume ? folder.readRunId() : nanoid(10);
   const registered =
     config.cluster.servers === 0 ? null : registeredServers(config, folder, logger);
-  const fleet = registered ?? new OwnServer(options.parameterListen, { folder, logger });
+  const fleet =
+    registered ?? new OwnServer(options.parameterListen, credentials, { folder, logger });
   const serverSessions = new ServerSessions(registered);
   const service = new CoordinatorService(serverSessions);
+  const health = options.health === null ? null : await startHealthServer(options.health);
+  if (health !== null) logger.info('health.listening', { address: health.address });
   try {
-    const server = await startServer(options.listen, (grpcServer) => {
-      service.addTo(grpcServer);
-    });
+    const server = await startServer(
+      options.listen,
+      (grpcServer) => {
+        service.addTo(grpcServer);
+      },
+      { credentials, onRefused: refusalLog(logger) },
+    );
     try {
       folder.writeConfig(runId, config, options.origins);
       const { pid } = process;
@@ -99,6 +111,7 @@ export async function runCoordinator(options: CoordinatorOptions): Promise<RunSu
   } finally {
     folder.close();
     await fleet.stop();
+    await health?.stop(STOP_GRACE_MS);
   }
 }
 

@@ -7,7 +7,10 @@ import { isMainThread, parentPort, workerData, type Worker } from 'node:worker_t
 import { TrainerError, messageOf } from '../src/errors.ts';
 import { startThread } from '../src/config/thread.ts';
 import { startServer } from '../src/rpc/channel.ts';
+import { openCredentials } from '../src/security/credentials.ts';
+import { createLogger } from '../src/telemetry/logger.ts';
 import { addParametersService } from './parameter-service.ts';
+import { refusalLog } from './refusal-log.ts';
 
 export interface ParameterThread {
   /** `host:port` where workers push and pull. */
@@ -19,9 +22,19 @@ export interface ParameterThread {
 
 type Started = { readonly address: string } | { readonly error: { code: string; message: string } };
 
+interface ThreadSettings {
+  readonly listen: string;
+  /** Folder of the coordinator's credentials, which the thread reads for itself; null: none. */
+  readonly credentials: string | null;
+}
+
 /** Starts the thread and waits until it listens. @throws TrainerError CONFIG_INVALID when the address cannot be had */
-export async function startParameterThread(listen: string): Promise<ParameterThread> {
-  const thread: Worker = startThread(new URL(import.meta.url), { listen });
+export async function startParameterThread(
+  listen: string,
+  credentials: string | null,
+): Promise<ParameterThread> {
+  const settings: ThreadSettings = { listen, credentials };
+  const thread: Worker = startThread(new URL(import.meta.url), settings);
   const failed = new Promise<never>((_resolve, reject) => {
     thread.on('error', reject);
   });
@@ -40,9 +53,14 @@ export async function startParameterThread(listen: string): Promise<ParameterThr
   };
 }
 
-async function runThread(listen: string): Promise<void> {
+async function runThread({ listen, credentials: folder }: ThreadSettings): Promise<void> {
+  const logger = createLogger({ component: 'server', level: 'info' });
   try {
-    const { address } = await startServer(listen, addParametersService);
+    const credentials = folder === null ? null : openCredentials(folder, 'coordinator');
+    const { address } = await startServer(listen, addParametersService, {
+      credentials,
+      onRefused: refusalLog(logger),
+    });
     parentPort?.postMessage({ address });
   } catch (error) {
     parentPort?.postMessage({ error: { message: messageOf(error) } });
@@ -50,5 +68,5 @@ async function runThread(listen: string): Promise<void> {
 }
 
 if (!isMainThread && parentPort !== null) {
-  void runThread((workerData as { listen: string }).listen);
+  void runThread(workerData as ThreadSettings);
 }

@@ -4,6 +4,7 @@
  */
 import { nanoid } from 'nanoid';
 import { TrainerError, configInvalid, protocolViolation } from '../src/errors.ts';
+import type { Credentials } from '../src/security/credentials.ts';
 import type { Logger } from '../src/telemetry/logger.ts';
 import type { RunFolder } from './run-folder.ts';
 import { startParameterThread, type ParameterThread } from './parameter-thread.ts';
@@ -41,18 +42,21 @@ export interface FleetRecord {
 /** The server inside the coordinator's process; a thread that dies is started again. */
 export class OwnServer implements ServerFleet {
   readonly #listen: string;
+  readonly #credentials: Credentials | null;
   readonly #record: FleetRecord;
   #thread: ParameterThread | null = null;
   #incarnation = '';
 
-  constructor(listen: string, record: FleetRecord) {
+  /** @param credentials the coordinator's */
+  constructor(listen: string, credentials: Credentials | null, record: FleetRecord) {
     this.#listen = listen;
+    this.#credentials = credentials;
     this.#record = record;
   }
 
   async ready(): Promise<ReadyServers> {
     if (this.#thread === null) {
-      this.#thread = await startParameterThread(this.#listen);
+      this.#thread = await startParameterThread(this.#listen, this.#credentials?.folder ?? null);
       this.#incarnation = nanoid(10);
       const { pid } = process;
       const started = {

@@ -5,13 +5,15 @@
 import { nanoid } from 'nanoid';
 import { EXIT, TrainerError, unavailable } from '../src/errors.ts';
 import { pause } from '../src/rpc/calls.ts';
-import { CHANNEL_OPTIONS, clientCredentials, startServer } from '../src/rpc/channel.ts';
+import { channelTo, startHealthServer, startServer } from '../src/rpc/channel.ts';
 import { PROTOCOL_VERSION, wire } from '../src/rpc/definitions.ts';
 import type { ServerHello } from '../src/rpc/generated/deepcluster/v1/ServerHello.ts';
 import type { ServerOrder__Output } from '../src/rpc/generated/deepcluster/v1/ServerOrder.ts';
+import type { Credentials } from '../src/security/credentials.ts';
 import type { Logger } from '../src/telemetry/logger.ts';
 import type { Notice } from '../src/telemetry/notice.ts';
 import { addParametersService } from './parameter-service.ts';
+import { refusalLog } from './refusal-log.ts';
 
 export interface ServerOptions {
   /** `host:port` of the coordinator. */
@@ -22,6 +24,10 @@ export interface ServerOptions {
   readonly listen: string;
   /** Host under which workers reach it; null: that of `listen`. */
   readonly advertise: string | null;
+  /** Null: connections are plain, and the address must be loopback. */
+  readonly credentials: Credentials | null;
+  /** `host:port` for plain-text health probes; null: none. */
+  readonly health: string | null;
   readonly logger: Logger;
   readonly signal: AbortSignal;
   readonly notify: (notice: Notice) => void;
@@ -46,8 +52,13 @@ type SessionEnd =
 
 /** Serves until the coordinator says stop. @throws TrainerError when refused, or when the coordinator stays away */
 export async function runServer(options: ServerOptions): Promise<void> {
-  const { coordinator, part, listen, advertise, logger, signal, notify } = options;
-  const server = await startServer(listen, addParametersService);
+  const { coordinator, part, listen, advertise, credentials, logger, signal, notify } = options;
+  const server = await startServer(listen, addParametersService, {
+    credentials,
+    onRefused: refusalLog(logger),
+  });
+  const health = options.health === null ? null : await startHealthServer(options.health);
+  if (health !== null) logger.info('health.listening', { address: health.address });
   const port = server.address.slice(server.address.lastIndexOf(':') + 1);
   const address = advertise === null ? server.address : `${advertise}:${port}`;
   logger.info('server.listening', { address, part });
@@ -59,7 +70,7 @@ export async function runServer(options: ServerOptions): Promise<void> {
     pid: process.pid,
     address,
   };
-  const client = new wire.Coordinator(coordinator, clientCredentials(), CHANNEL_OPTIONS);
+  const client = new wire.Coordinator(...channelTo(coordinator, 'coordinator', credentials));
   let cutOffMs = performance.now();
   try {
     for (;;) {
@@ -79,6 +90,7 @@ export async function runServer(options: ServerOptions): Promise<void> {
   } finally {
     client.close();
     await server.stop(STOP_GRACE_MS);
+    await health?.stop(STOP_GRACE_MS);
   }
 }
 

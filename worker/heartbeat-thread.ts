@@ -7,14 +7,17 @@ import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { startThread } from '../src/config/thread.ts';
 import { messageOf } from '../src/errors.ts';
 import { callUnary, pause } from '../src/rpc/calls.ts';
-import { CHANNEL_OPTIONS, clientCredentials } from '../src/rpc/channel.ts';
+import { channelTo } from '../src/rpc/channel.ts';
 import { wire } from '../src/rpc/definitions.ts';
+import { openCredentials } from '../src/security/credentials.ts';
 
 interface HeartbeatSettings {
   readonly coordinator: string;
   readonly workerId: string;
   readonly incarnation: string;
   readonly intervalMs: number;
+  /** Folder of the worker's credentials, which the thread reads for itself; null: none. */
+  readonly credentials: string | null;
   /** One counter, raised by the main thread. */
   readonly progress: SharedArrayBuffer;
 }
@@ -49,7 +52,9 @@ export function startHeartbeat(
 async function beat(settings: HeartbeatSettings): Promise<never> {
   const { coordinator, workerId, incarnation, intervalMs } = settings;
   const counter = new Uint32Array(settings.progress);
-  const client = new wire.Coordinator(coordinator, clientCredentials(), CHANNEL_OPTIONS);
+  const { credentials: folder } = settings;
+  const credentials = folder === null ? null : openCredentials(folder, 'worker');
+  const client = new wire.Coordinator(...channelTo(coordinator, 'coordinator', credentials));
   const { signal } = new AbortController();
   for (;;) {
     const request = { workerId, incarnation, progress: Atomics.load(counter, 0) };

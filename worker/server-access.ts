@@ -2,6 +2,7 @@
 import type { IdentifiedRows } from '../src/clustering/odc-bundles.ts';
 import type { ParameterLayout } from '../src/ps/layout.ts';
 import type { NamedVectors } from '../src/rpc/named-vectors.ts';
+import type { Credentials } from '../src/security/credentials.ts';
 import { connectServers, type Servers } from '../src/servers/connect.ts';
 import type { MemoryServers } from '../src/servers/memory-servers.ts';
 import type { ParameterServers, PushReply, WholePush } from '../src/servers/parameter-servers.ts';
@@ -11,15 +12,17 @@ export class ServerAccess
 {
   readonly #layout: ParameterLayout;
   readonly #dim: number;
+  readonly #credentials: Credentials | null;
   /** Null before the first welcome. */
   #servers: Servers | null = null;
   /** Addresses and term of #servers. */
   #key = '';
 
   /** @param dim columns of the sample memory */
-  constructor(layout: ParameterLayout, dim: number) {
+  constructor(layout: ParameterLayout, dim: number, credentials: Credentials | null = null) {
     this.#layout = layout;
     this.#dim = dim;
+    this.#credentials = credentials;
   }
 
   /** Calls under way to the servers of an earlier term end. */
@@ -27,7 +30,10 @@ export class ServerAccess
     const key = `${term} ${addresses.join(' ')}`;
     if (key === this.#key) return;
     this.#servers?.close();
-    this.#servers = connectServers({ addresses, term, layout: this.#layout, dim: this.#dim });
+    this.#servers = connectServers({
+      ...{ addresses, term, layout: this.#layout, dim: this.#dim },
+      credentials: this.#credentials,
+    });
     this.#key = key;
   }
 

@@ -2,7 +2,7 @@
  * The worker's gRPC shell: the session with the coordinator (orders down), artifacts, results, and pull and push with the
  * parameter server. It translates; the order of things is in loop.ts.
  */
-import type * as grpc from '@grpc/grpc-js';
+import * as grpc from '@grpc/grpc-js';
 import {
   decodeSafetensors,
   encodeSafetensors,
@@ -10,7 +10,7 @@ import {
 } from '../src/checkpoint/safetensors.ts';
 import { EXIT, TrainerError, messageOf, unavailable } from '../src/errors.ts';
 import { callDownload, callUpload, retryTransient } from '../src/rpc/calls.ts';
-import { CHANNEL_OPTIONS, clientCredentials, hostOf } from '../src/rpc/channel.ts';
+import { channelTo, hostOf } from '../src/rpc/channel.ts';
 import { ChunkAssembler, chunkBytes } from '../src/rpc/chunks.ts';
 import { PROTOCOL_VERSION, wire } from '../src/rpc/definitions.ts';
 import type { CoordinatorMessage__Output } from '../src/rpc/generated/deepcluster/v1/CoordinatorMessage.ts';
@@ -21,6 +21,7 @@ import type { ResultMessage } from '../src/rpc/generated/deepcluster/v1/ResultMe
 import type { ResultReply__Output } from '../src/rpc/generated/deepcluster/v1/ResultReply.ts';
 import type { Welcome__Output } from '../src/rpc/generated/deepcluster/v1/Welcome.ts';
 import type { WorkerMessage } from '../src/rpc/generated/deepcluster/v1/WorkerMessage.ts';
+import type { Credentials } from '../src/security/credentials.ts';
 
 export interface WorkerIdentity {
   readonly workerId: string;
@@ -41,6 +42,8 @@ export interface SessionHandlers {
   readonly ordered: (order: Order__Output) => void;
 }
 
+const { PERMISSION_DENIED } = grpc.status;
+
 const CALL_MS = 600_000;
 const RETRY_MS = 30_000;
 
@@ -49,8 +52,8 @@ export class CoordinatorClient {
   readonly #address: string;
   readonly #identity: WorkerIdentity;
 
-  constructor(address: string, identity: WorkerIdentity) {
-    this.#client = new wire.Coordinator(address, clientCredentials(), CHANNEL_OPTIONS);
+  constructor(address: string, identity: WorkerIdentity, credentials: Credentials | null = null) {
+    this.#client = new wire.Coordinator(...channelTo(address, 'coordinator', credentials));
     this.#address = address;
     this.#identity = identity;
   }
@@ -77,7 +80,10 @@ export class CoordinatorClient {
         this.#take(message, call, handlers, finish, fail);
       });
       call.on('error', (error: grpc.ServiceError) => {
-        finish({ kind: 'broken', reason: error.details });
+        const { code, details: reason } = error;
+        // Credentials of another role stay those: no new connection will mend that.
+        if (code === PERMISSION_DENIED) finish({ kind: 'refused', reason, exitCode: EXIT.invalid });
+        else finish({ kind: 'broken', reason });
       });
       call.on('end', () => {
         finish({ kind: 'broken', reason: 'the coordinator closed the session' });

@@ -14,6 +14,7 @@ import { layoutHash, type ParameterLayout } from '../src/ps/layout.ts';
 import { pause } from '../src/rpc/calls.ts';
 import type { Ready } from '../src/rpc/generated/deepcluster/v1/Ready.ts';
 import type { Welcome__Output } from '../src/rpc/generated/deepcluster/v1/Welcome.ts';
+import type { Credentials } from '../src/security/credentials.ts';
 import type { Logger } from '../src/telemetry/logger.ts';
 import { NO_TRACE, type Trace } from '../src/telemetry/trace.ts';
 import { startHeartbeat } from './heartbeat-thread.ts';
@@ -30,6 +31,8 @@ export interface WorkerOptions {
   readonly engine: RunConfig['cluster']['engine'] | null;
   /** Null: a name of its own. */
   readonly workerId: string | null;
+  /** Null, as when left out: connections are plain. */
+  readonly credentials?: Credentials | null;
   /** Threads that make views where the configuration leaves it open; left out: the worker's own. */
   readonly loaderThreads?: number;
   /** Left out: none is taken. */
@@ -78,7 +81,7 @@ export async function workThroughSessions(
   // Every call in flight listens for the end: that many listeners are no leak.
   setMaxListeners(0, signal);
   const identity = { workerId: options.workerId ?? `worker-${nanoid(6)}`, incarnation: nanoid(10) };
-  const client = new CoordinatorClient(options.coordinator, identity);
+  const client = new CoordinatorClient(options.coordinator, identity, options.credentials);
   let prepared: Promise<Prepared> | null = null;
   /** Since when no coordinator has welcomed this worker. */
   let cutOffMs: number | null = performance.now();
@@ -141,9 +144,14 @@ async function prepare(
   const compute = await startCompute(config, logger);
   const { layout, featureDim, featureName, representationDim, model } = compute;
   const hash = layoutHash(layout);
-  const servers = new ServerAccess(layout, featureDim);
+  const servers = new ServerAccess(layout, featureDim, options.credentials);
   const heartbeat = startHeartbeat(
-    { coordinator: options.coordinator, ...identity, intervalMs: welcome.heartbeatMs },
+    {
+      coordinator: options.coordinator,
+      ...identity,
+      intervalMs: welcome.heartbeatMs,
+      credentials: options.credentials?.folder ?? null,
+    },
     (reason) => {
       logger.error('heartbeat.failed', { reason });
     },

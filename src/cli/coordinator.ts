@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { loadRunConfig } from '../config/load.ts';
 import { holdsRun, withSavedConfig } from '../config/run-folder.ts';
 import { createLogger, type LogLevel } from '../telemetry/logger.ts';
+import { credentialsOf, credentialsOption } from './credentials.ts';
 import { withLifetime } from './lifetime.ts';
 import {
   addConfigOptions,
@@ -15,7 +16,8 @@ import type { Terminal } from './terminal.ts';
 interface CoordinatorOptions extends ConfigOptions {
   readonly listen: string;
   readonly parameterListen?: string;
-  readonly insecure?: boolean;
+  readonly credentials?: string;
+  readonly health?: string;
   readonly out: string;
   readonly resume?: boolean;
   readonly resumeOrBegin?: boolean;
@@ -27,7 +29,8 @@ export function addCoordinatorCommand(program: Command, terminal: Terminal): voi
     .description('run the control process: phases, leases, pseudo-labels, checkpoints')
     .requiredOption('--listen <host:port>', 'address to serve on; port 0 takes a free one')
     .option('--parameter-listen <host:port>', 'the same for parameters; a free port of that host')
-    .option('--insecure', 'allow addresses beyond this machine, without encryption')
+    .addOption(credentialsOption())
+    .option('--health <host:port>', 'answer health probes here, in plain text, and nothing else')
     .requiredOption('--out <dir>', 'folder of the run')
     .option('--resume', 'go on with the run in --out')
     .option('--resume-or-begin', 'go on with the run in --out where there is one, or begin it')
@@ -52,7 +55,8 @@ async function runCoordinatorCommand(
       origins,
       listen,
       parameterListen: options.parameterListen ?? anyPortBeside(listen),
-      isInsecureAllowed: options.insecure === true,
+      credentials: credentialsOf(options.credentials, 'coordinator', logger),
+      health: options.health ?? null,
       out,
       resume,
       logger,

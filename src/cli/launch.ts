@@ -1,6 +1,6 @@
 /** `deepcluster launch`: a whole run on one machine; the processes are kept by src/cli/launcher.ts. */
 import { existsSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { loadRunConfig, type ConfigSources, type LoadedConfig } from '../config/load.ts';
 import { packageRoot } from '../config/package-root.ts';
@@ -15,6 +15,7 @@ import type { RunSummary } from '../report/summary.ts';
 import type { LogLevel } from '../telemetry/logger.ts';
 import { createProgressView, type ProgressView } from '../telemetry/progress-view.ts';
 import { shownLine } from './child-log.ts';
+import { credentialsOption } from './credentials.ts';
 import { superviseRun, type LaunchHooks, type LaunchPlan } from './launcher.ts';
 import { detectMachine, workerShare } from './machine.ts';
 import {
@@ -33,6 +34,7 @@ interface LaunchOptions extends ConfigOptions, QuietLogOptions {
   readonly out?: string;
   readonly resume?: boolean;
   readonly trace?: boolean;
+  readonly credentials?: string;
   readonly json?: boolean;
 }
 
@@ -45,6 +47,7 @@ export function addLaunchCommand(program: Command, terminal: Terminal): void {
       '--trace',
       "write each worker's trace for ui.perfetto.dev to trace/ in the run's folder",
     )
+    .addOption(credentialsOption())
     .option('--json', 'print the summary as one JSON object')
     .action(async (options: LaunchOptions, command: Command) => {
       if (options.resume === true && options.out === undefined) {
@@ -56,6 +59,7 @@ export function addLaunchCommand(program: Command, terminal: Terminal): void {
           out: options.out ?? null,
           isResumed: options.resume === true,
           isTraced: options.trace === true,
+          ...(options.credentials === undefined ? {} : { credentials: options.credentials }),
           isJson: options.json === true,
           shownLevel: shownLogLevel(options),
         },
@@ -72,6 +76,8 @@ export interface LaunchRequest {
   /** Whether the workers write traces. */
   readonly isTraced: boolean;
   readonly isJson: boolean;
+  /** Folder with the processes' certificates and tokens; left out: their connections are plain. */
+  readonly credentials?: string;
   /** Level from which on the processes' logs are shown; null for warnings and errors in short. */
   readonly shownLevel: LogLevel | null;
 }
@@ -133,7 +139,10 @@ function planLaunch(
 ): LaunchPlan {
   const { sources, out, isResumed, isTraced } = request;
   const program = [process.execPath, join(packageRoot(), 'bin', 'deepcluster.mjs')];
-  const logFlags = ['--log-level', request.shownLevel === 'debug' ? 'debug' : 'info'];
+  const commonFlags = [
+    ...['--log-level', request.shownLevel === 'debug' ? 'debug' : 'info'],
+    ...(request.credentials === undefined ? [] : ['--credentials', resolve(request.credentials)]),
+  ];
   const machine = detectMachine(env);
   const usable = config.cluster.engine === 'wasm' ? { ...machine, gpus: [] } : machine;
   // One worker per GPU unless someone has said how many.
@@ -148,7 +157,7 @@ function planLaunch(
       id: 'coordinator',
       command: [
         ...[...program, 'coordinator', '--listen', earlier ?? '127.0.0.1:0'],
-        ...['--out', out, ...logFlags],
+        ...['--out', out, ...commonFlags],
         ...(earlier !== null ? ['--resume-or-begin'] : isResumed ? ['--resume'] : []),
         ...configFlags(sources),
         ...['--workers', String(workers)],
@@ -157,13 +166,13 @@ function planLaunch(
     }),
     others: (address) => [
       ...Array.from({ length: servers }, (_, part) => {
-        const flags = ['--coordinator', address, '--shard', String(part), ...logFlags];
+        const flags = ['--coordinator', address, '--shard', String(part), ...commonFlags];
         return { id: `server-${part}`, command: [...program, 'server', ...flags], env: noGpu };
       }),
       ...Array.from({ length: workers }, (_, index) => {
         const id = `worker-${index}`;
         const traceFlags = isTraced ? ['--trace', join(out, 'trace', `${id}.json`)] : [];
-        const flags = ['--coordinator', address, '--worker-id', id, ...logFlags, ...traceFlags];
+        const flags = ['--coordinator', address, '--worker-id', id, ...commonFlags, ...traceFlags];
         return {
           id,
           command: [...program, 'worker', ...flags],

@@ -8,6 +8,7 @@ import { Command, CommanderError } from 'commander';
 import { packageRoot } from '../config/package-root.ts';
 import { EXIT, exitCodeOf, messageOf } from '../errors.ts';
 import { addBenchCommand } from './bench.ts';
+import { addCertsCommand } from './certs.ts';
 import { addCoordinatorCommand } from './coordinator.ts';
 import { addDataCommand } from './data.ts';
 import { addDemoCommand } from './demo.ts';
@@ -66,6 +67,7 @@ function buildProgram(terminal: Terminal, report: (text: string) => void): Comma
   addServerCommand(program);
   addWorkerCommand(program);
   addStatusCommand(program, terminal);
+  addCertsCommand(program, terminal);
   addDataCommand(program, terminal);
   addDoctorCommand(program, terminal);
   addBenchCommand(program, terminal);

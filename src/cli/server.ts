@@ -1,6 +1,7 @@
 /** `deepcluster server`: a parameter server as a process of its own; it holds one part of the parameters. */
 import type { Command } from 'commander';
 import { createLogger, type LogLevel } from '../telemetry/logger.ts';
+import { credentialsOf, credentialsOption } from './credentials.ts';
 import { withLifetime } from './lifetime.ts';
 import { logLevelOption, wholeNumber } from './options.ts';
 
@@ -9,7 +10,8 @@ interface ServerOptions {
   readonly shard: number;
   readonly listen: string;
   readonly advertise?: string;
-  readonly insecure?: boolean;
+  readonly credentials?: string;
+  readonly health?: string;
   readonly logLevel?: LogLevel;
 }
 
@@ -21,18 +23,19 @@ export function addServerCommand(program: Command): void {
     .requiredOption('--shard <i>', 'which part it holds, counted from 0', wholeNumber)
     .option('--listen <host:port>', 'address to serve on; port 0 takes a free one', '127.0.0.1:0')
     .option('--advertise <host>', 'host under which workers reach it; that of --listen by default')
-    .option('--insecure', 'allow addresses beyond this machine, without encryption')
+    .addOption(credentialsOption())
+    .option('--health <host:port>', 'answer health probes here, in plain text, and nothing else')
     .addOption(logLevelOption().default('info'))
     .action((options: ServerOptions) => runServerCommand(options));
 }
 
 async function runServerCommand(options: ServerOptions): Promise<void> {
-  const { coordinator, shard: part, listen, advertise = null, insecure } = options;
+  const { coordinator, shard: part, listen, advertise = null, health = null } = options;
   const logger = createLogger({ component: 'server', level: options.logLevel ?? 'info' });
   await withLifetime(`server-${part}`, logger, async ({ signal, notify }) => {
-    const { assertLoopback } = await import('../rpc/channel.ts');
-    assertLoopback(listen, insecure === true, '--listen');
+    const credentials = credentialsOf(options.credentials, 'server', logger);
     const { runServer } = await import('../../coordinator/server-main.ts');
-    await runServer({ coordinator, part, listen, advertise, logger, signal, notify });
+    const given = { coordinator, part, listen, advertise, credentials, health };
+    await runServer({ ...given, logger, signal, notify });
   });
 }

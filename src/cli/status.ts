@@ -1,9 +1,11 @@
 /** `deepcluster status`: where a run is, asked of its coordinator. */
 import type { Command } from 'commander';
+import { credentialsOf, credentialsOption } from './credentials.ts';
 import { printJson, printLines, type Terminal } from './terminal.ts';
 
 interface StatusOptions {
   readonly coordinator: string;
+  readonly credentials?: string;
   readonly json?: boolean;
 }
 
@@ -12,13 +14,16 @@ export function addStatusCommand(program: Command, terminal: Terminal): void {
     .command('status')
     .description('ask a coordinator where its run is')
     .requiredOption('--coordinator <host:port>', 'address of the coordinator')
+    .addOption(credentialsOption())
     .option('--json', 'print one JSON object')
     .action((options: StatusOptions) => showStatus(options, terminal));
 }
 
-async function showStatus({ coordinator, json }: StatusOptions, terminal: Terminal): Promise<void> {
+async function showStatus(options: StatusOptions, terminal: Terminal): Promise<void> {
+  const { coordinator, json } = options;
+  const credentials = credentialsOf(options.credentials, 'viewer');
   const { fetchStatus } = await import('../rpc/status-client.ts');
-  const status = await fetchStatus(coordinator, new AbortController().signal);
+  const status = await fetchStatus(coordinator, new AbortController().signal, credentials);
   if (json === true) {
     printJson(terminal, status);
     return;

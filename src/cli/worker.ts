@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { configInvalid, messageOf } from '../errors.ts';
 import { createLogger, type Logger, type LogLevel } from '../telemetry/logger.ts';
 import { NO_TRACE, openTrace, type Trace } from '../telemetry/trace.ts';
+import { credentialsOf, credentialsOption } from './credentials.ts';
 import { withLifetime } from './lifetime.ts';
 import { ownLoaderThreads } from './machine.ts';
 import { engineOption, logLevelOption } from './options.ts';
@@ -13,6 +14,7 @@ interface WorkerOptions {
   readonly engine?: 'auto' | 'tensorflow' | 'wasm';
   readonly workerId?: string;
   readonly trace?: string;
+  readonly credentials?: string;
   readonly logLevel?: LogLevel;
 }
 
@@ -24,6 +26,7 @@ export function addWorkerCommand(program: Command): void {
     .option('--data <source>', 'where the images lie for this worker, if not as configured')
     .addOption(engineOption('tensor engine, if not as configured'))
     .option('--worker-id <name>', 'name that stays the same over restarts; made up otherwise')
+    .addOption(credentialsOption())
     .option('--trace <file>', 'write what it does when, for ui.perfetto.dev or chrome://tracing')
     .addOption(logLevelOption().default('info'))
     .action((options: WorkerOptions) => runWorkerCommand(options));
@@ -37,8 +40,9 @@ async function runWorkerCommand(options: WorkerOptions): Promise<void> {
     const trace = openWorkerTrace(options.trace, workerId ?? 'worker', logger);
     try {
       const loaderThreads = ownLoaderThreads(process.env);
+      const credentials = credentialsOf(options.credentials, 'worker', logger);
       const given = { coordinator, dataSource: data, engine, workerId, loaderThreads, trace };
-      await runWorker({ ...given, logger, signal, notify });
+      await runWorker({ ...given, credentials, logger, signal, notify });
     } finally {
       trace.close();
     }

@@ -1,7 +1,15 @@
-/** Channels and servers with this project's settings: windows, limits, reconnection, loopback rule, health. */
+/** Channels and servers with this project's settings: windows, limits, reconnection, loopback rule, access, health. */
 import * as grpc from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 import { TrainerError, configInvalid } from '../errors.ts';
+import type { Refusal } from '../security/access.ts';
+import type { Credentials } from '../security/credentials.ts';
+import {
+  accessInterceptor,
+  channelCredentials,
+  serverCredentials,
+  type Dialled,
+} from './secure.ts';
 import { RECEIVE_WINDOW_BYTES, installWideWindow } from './window.ts';
 
 const MESSAGE_LIMIT_BYTES = 4 * 1024 * 1024;
@@ -17,9 +25,23 @@ export const CHANNEL_OPTIONS: grpc.ChannelOptions = {
   'grpc-node.flow_control_window': RECEIVE_WINDOW_BYTES,
 };
 
-/** Credentials of a client; transport security is not part of this version, see `assertLoopback`. */
-export function clientCredentials(): grpc.ChannelCredentials {
-  return grpc.credentials.createInsecure();
+/**
+ * The arguments of a client's constructor: `new wire.Coordinator(...channelTo(address, 'coordinator', credentials))`.
+ * @param credentials null, as when left out, for a plain connection
+ */
+export function channelTo(
+  address: string,
+  dialled: Dialled,
+  credentials: Credentials | null = null,
+): [string, grpc.ChannelCredentials, grpc.ChannelOptions] {
+  const channel = channelCredentials(credentials, dialled, hostOf(address));
+  // The name for TLS: an IP address, which gRPC would put there, may not be one. The host itself is checked by ours.
+  const name = { 'grpc.ssl_target_name_override': 'deepcluster' };
+  return [
+    address,
+    channel,
+    credentials === null ? CHANNEL_OPTIONS : { ...CHANNEL_OPTIONS, ...name },
+  ];
 }
 
 /** Whether an address (`host:port`) can be reached from this machine alone. */
@@ -33,12 +55,12 @@ export function hostOf(address: string): string {
   return address.slice(0, address.lastIndexOf(':')).replace(/^\[(.*)\]$/, '$1');
 }
 
-/** @throws TrainerError CONFIG_INVALID for an address beyond this machine, unless the user has allowed it */
-export function assertLoopback(address: string, isInsecureAllowed: boolean, flag: string): void {
-  if (isInsecureAllowed || isLoopback(address)) return;
+/** @throws TrainerError CONFIG_INVALID for an address beyond this machine where there are no credentials */
+export function assertLoopback(address: string, hasCredentials: boolean, flag: string): void {
+  if (hasCredentials || isLoopback(address)) return;
   throw configInvalid(
     'listen',
-    'must be a loopback address while connections are not encrypted; inside a closed network add --insecure',
+    'must be a loopback address without credentials (make them with: deepcluster certs make, and give --credentials DIR)',
     address,
     flag,
   );
@@ -51,28 +73,66 @@ export interface BoundServer {
   stop(graceMs: number): Promise<void>;
 }
 
+export interface ServerOptions {
+  /** Null, as when left out: connections are plain, and the address must be loopback. */
+  readonly credentials?: Credentials | null;
+  /** Told of every call that is not let in. */
+  readonly onRefused?: (refusal: Refusal) => void;
+}
+
 /**
- * Starts a gRPC server with its services and `grpc.health.v1`.
- * @throws TrainerError CONFIG_INVALID when the port is in use or the host is not this machine's
+ * Starts a gRPC server with its services. With credentials, nobody without them is answered; without, it also has
+ * `grpc.health.v1`.
+ * @throws TrainerError CONFIG_INVALID when the port is in use, the host is not this machine's, or it needs credentials
  */
 export async function startServer(
   address: string,
   addServices: (server: grpc.Server) => void,
+  { credentials = null, onRefused = () => undefined }: ServerOptions = {},
 ): Promise<BoundServer> {
-  if (!/^(\[[^\]]+\]|[^:]+):\d{1,5}$/.test(address)) {
-    throw configInvalid(
-      'listen',
-      'must be HOST:PORT, for instance 127.0.0.1:7070',
-      address,
-      '--listen',
-    );
-  }
+  assertAddress(address, '--listen');
+  assertLoopback(address, credentials !== null, '--listen');
   installWideWindow();
-  const server = new grpc.Server(CHANNEL_OPTIONS);
+  const interceptors = credentials === null ? [] : [accessInterceptor(credentials, onRefused)];
+  const server = new grpc.Server({ ...CHANNEL_OPTIONS, interceptors });
+  const health = new HealthImplementation({ '': 'SERVING' });
+  if (credentials === null) health.addToServer(server);
+  addServices(server);
+  return boundServer(server, address, serverCredentials(credentials), health);
+}
+
+/** What a probe may send and hold open: it asks little. */
+const HEALTH_OPTIONS: grpc.ServerOptions = {
+  'grpc.max_receive_message_length': 4096,
+  'grpc.max_concurrent_streams': 16,
+  'grpc.max_connection_idle_ms': 60_000,
+};
+
+/**
+ * Starts a server that answers `grpc.health.v1` and nothing else, in plain text and wherever it is told to: for probes, which
+ * have no certificate.
+ * @throws TrainerError CONFIG_INVALID when the port is in use or the host is not this machine's
+ */
+export async function startHealthServer(address: string): Promise<BoundServer> {
+  assertAddress(address, '--health');
+  const server = new grpc.Server(HEALTH_OPTIONS);
   const health = new HealthImplementation({ '': 'SERVING' });
   health.addToServer(server);
-  addServices(server);
-  const port = await bind(server, address);
+  return boundServer(server, address, grpc.ServerCredentials.createInsecure(), health);
+}
+
+function assertAddress(address: string, flag: string): void {
+  if (/^(\[[^\]]+\]|[^:]+):\d{1,5}$/.test(address)) return;
+  throw configInvalid('listen', 'must be HOST:PORT, for instance 127.0.0.1:7070', address, flag);
+}
+
+async function boundServer(
+  server: grpc.Server,
+  address: string,
+  credentials: grpc.ServerCredentials,
+  health: HealthImplementation,
+): Promise<BoundServer> {
+  const port = await bind(server, address, credentials);
   return {
     address: `${address.slice(0, address.lastIndexOf(':'))}:${port}`,
     stop: (graceMs) => {
@@ -82,9 +142,13 @@ export async function startServer(
   };
 }
 
-function bind(server: grpc.Server, address: string): Promise<number> {
+function bind(
+  server: grpc.Server,
+  address: string,
+  credentials: grpc.ServerCredentials,
+): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.bindAsync(address, grpc.ServerCredentials.createInsecure(), (error, port) => {
+    server.bindAsync(address, credentials, (error, port) => {
       if (error === null) {
         resolve(port);
         return;
@@ -104,10 +168,15 @@ function bind(server: grpc.Server, address: string): Promise<number> {
   });
 }
 
+/** Time to close what was cut off [ms]. */
+const CLOSE_MS = 200;
+
+/** Always ends: gRPC never tells that it has shut down where a connection broke at that very moment. */
 function stopServer(server: grpc.Server, graceMs: number): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(() => {
+    let timer = setTimeout(() => {
       server.forceShutdown();
+      timer = setTimeout(resolve, CLOSE_MS);
     }, graceMs);
     server.tryShutdown(() => {
       clearTimeout(timer);

@@ -2,8 +2,9 @@
  * Client of one parameter server: pull and push for workers; commit, head reset, snapshot and restore for the coordinator.
  * Vectors are those of the server's part. Every call names plan, part and term; every call that changes state may be repeated.
  */
+import type { Credentials } from '../security/credentials.ts';
 import { callDownload, callUnary, callUpload, retryTransient, type CallLimits } from './calls.ts';
-import { CHANNEL_OPTIONS, clientCredentials } from './channel.ts';
+import { channelTo } from './channel.ts';
 import { chunkBytes, chunkVector } from './chunks.ts';
 import { wire } from './definitions.ts';
 import type { CommitReply__Output } from './generated/deepcluster/v1/CommitReply.ts';
@@ -62,6 +63,7 @@ export interface ServerLink {
   readonly planHash: string;
   /** Of the coordinator. */
   readonly term: number;
+  readonly credentials: Credentials | null;
 }
 
 const CALL_MS = 30_000;
@@ -73,8 +75,8 @@ export class ParametersClient {
   readonly #client: InstanceType<typeof wire.Parameters>;
   readonly #identity: { readonly planHash: string; readonly term: number };
 
-  constructor({ address, planHash, term }: ServerLink) {
-    this.#client = new wire.Parameters(address, clientCredentials(), CHANNEL_OPTIONS);
+  constructor({ address, planHash, term, credentials }: ServerLink) {
+    this.#client = new wire.Parameters(...channelTo(address, 'parameters', credentials));
     this.#identity = { planHash, term };
   }
 

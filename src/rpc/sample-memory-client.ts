@@ -4,7 +4,7 @@
  */
 import { unavailable } from '../errors.ts';
 import { callDownload, callUnary, callUpload, retryTransient, type CallLimits } from './calls.ts';
-import { CHANNEL_OPTIONS, clientCredentials } from './channel.ts';
+import { channelTo } from './channel.ts';
 import { ChunkAssembler, chunkBytes } from './chunks.ts';
 import { wire } from './definitions.ts';
 import type { MemoryHeader } from './generated/deepcluster/v1/MemoryHeader.ts';
@@ -27,8 +27,8 @@ export class SampleMemoryClient {
   readonly #client: InstanceType<typeof wire.SampleMemory>;
   readonly #identity: { readonly planHash: string; readonly term: number };
 
-  constructor({ address, planHash, term }: ServerLink) {
-    this.#client = new wire.SampleMemory(address, clientCredentials(), CHANNEL_OPTIONS);
+  constructor({ address, planHash, term, credentials }: ServerLink) {
+    this.#client = new wire.SampleMemory(...channelTo(address, 'parameters', credentials));
     this.#identity = { planHash, term };
   }
 

@@ -1,18 +1,23 @@
 /** Asks a coordinator where its run is. */
+import type { Credentials } from '../security/credentials.ts';
 import { callUnary } from './calls.ts';
-import { CHANNEL_OPTIONS, clientCredentials } from './channel.ts';
+import { channelTo } from './channel.ts';
 import { wire } from './definitions.ts';
 import type { StatusReply__Output } from './generated/deepcluster/v1/StatusReply.ts';
 import type { StatusRequest } from './generated/deepcluster/v1/StatusRequest.ts';
 
 const DEADLINE_MS = 5_000;
 
-/** @throws TrainerError UNAVAILABLE when nobody answers at the address */
+/**
+ * @param credentials of a viewer
+ * @throws TrainerError UNAVAILABLE when nobody answers at the address, or not to such credentials
+ */
 export async function fetchStatus(
   address: string,
   signal: AbortSignal,
+  credentials: Credentials | null = null,
 ): Promise<StatusReply__Output> {
-  const client = new wire.Coordinator(address, clientCredentials(), CHANNEL_OPTIONS);
+  const client = new wire.Coordinator(...channelTo(address, 'coordinator', credentials));
   try {
     return await callUnary<StatusRequest, StatusReply__Output>(
       client.status.bind(client),

@@ -20,13 +20,20 @@ const STATUS_OF: Readonly<Record<ErrorCode, grpc.status>> = {
   UNAVAILABLE: grpc.status.UNAVAILABLE,
 };
 
-/** gRPC's own failures that mean "not now": the peer restarts, the network broke, the deadline passed. */
+/**
+ * gRPC's own failures that mean "not now": the peer restarts, the network broke, the deadline passed. A token that is not
+ * taken belongs to them: a new one may be on its way to this process's credentials.
+ */
 const TRANSIENT: ReadonlySet<grpc.status> = new Set([
   grpc.status.UNAVAILABLE,
   grpc.status.DEADLINE_EXCEEDED,
   grpc.status.CANCELLED,
   grpc.status.RESOURCE_EXHAUSTED,
+  grpc.status.UNAUTHENTICATED,
 ]);
+
+/** Longer details would not fit the trailers, and tell no more. */
+const MAX_DETAILS = 2_000;
 
 function isErrorCode(code: string): code is ErrorCode {
   return Object.hasOwn(STATUS_OF, code);
@@ -36,7 +43,7 @@ function isErrorCode(code: string): code is ErrorCode {
 export function toServiceError(
   error: unknown,
 ): Partial<grpc.StatusObject> & { name: string; message: string } {
-  const message = messageOf(error);
+  const message = messageOf(error).slice(0, MAX_DETAILS);
   const metadata = new grpc.Metadata();
   if (!(error instanceof TrainerError)) {
     return { name: 'Error', message, code: grpc.status.INTERNAL, details: message, metadata };

@@ -3,6 +3,7 @@ import type { ParameterLayout } from '../ps/layout.ts';
 import { planParts } from '../ps/parameter-plan.ts';
 import { ParametersClient } from '../rpc/parameters-client.ts';
 import { SampleMemoryClient } from '../rpc/sample-memory-client.ts';
+import type { Credentials } from '../security/credentials.ts';
 import { MemoryServers } from './memory-servers.ts';
 import { ParameterServers } from './parameter-servers.ts';
 
@@ -19,13 +20,18 @@ export interface ServersToReach {
   readonly layout: ParameterLayout;
   /** Columns of the sample memory. */
   readonly dim: number;
+  /** Null, as when left out: connections are plain. */
+  readonly credentials?: Credentials | null;
   /** Ends every call once the term is over. */
   readonly lost?: AbortSignal;
 }
 
-export function connectServers({ addresses, term, layout, dim, lost }: ServersToReach): Servers {
+export function connectServers(reach: ServersToReach): Servers {
+  const { addresses, term, layout, dim, lost, credentials = null } = reach;
   const parts = planParts(layout, addresses.length);
-  const links = parts.map(({ hash }, i) => ({ address: addresses[i]!, planHash: hash, term }));
+  const links = parts.map(({ hash }, i) => ({
+    ...{ address: addresses[i]!, planHash: hash, term, credentials },
+  }));
   const parameters = new ParameterServers(
     parts,
     links.map((link) => new ParametersClient(link)),

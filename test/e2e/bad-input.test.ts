@@ -70,11 +70,21 @@ test('a port in use', async () => {
   }
 });
 
-test('an address beyond this machine without --insecure', async () => {
-  const args = ['coordinator', '--data', data, '--set', 'clustering.k=4', '--listen', '0.0.0.0:0'];
-  const { code, stderr } = await runCommand([...args, '--out', out('g')]).ended;
-  assert.equal(code, 42, stderr);
-  assert.match(stderr, /must be a loopback address.*--insecure/);
+test('an address beyond this machine without credentials, for either port', async () => {
+  const args = ['coordinator', '--data', data, '--set', 'clustering.k=4', '--out', out('g')];
+  for (const [flag, addresses] of [
+    ['--listen', ['--listen', '0.0.0.0:0']],
+    ['--parameter-listen', ['--listen', '127.0.0.1:0', '--parameter-listen', '[::]:0']],
+  ] as const) {
+    const rule = new RegExp(`loopback address without credentials .*--credentials.*from ${flag}`);
+    await failsWith(runCommand([...args, ...addresses]), 42, rule);
+  }
+});
+
+test('credentials that are not there', async () => {
+  const plan = ['--data', data, '--out', out('k'), '--set', 'clustering.k=4'];
+  const launched = runCommand(['launch', ...plan, '--credentials', join(folder.path, 'none')]);
+  await failsWith(launched, 42, /must be a folder with ca\.pem.*certs make.*from --credentials/);
 });
 
 test('--resume where there is no run', async () => {

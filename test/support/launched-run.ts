@@ -39,6 +39,7 @@ export interface LaunchPlan {
   readonly out: string;
   readonly workers?: number;
   readonly resume?: boolean;
+  readonly credentials?: string;
   readonly settings?: Readonly<Record<string, unknown>>;
   /** Besides this process's own environment. */
   readonly env?: Readonly<Record<string, string>>;
@@ -54,6 +55,7 @@ export function launch(plan: LaunchPlan): Launched {
       'launch',
       ...['--data', plan.data, '--out', plan.out, '--workers', String(plan.workers ?? 2), '--json'],
       ...(plan.resume === true ? ['--resume'] : []),
+      ...(plan.credentials === undefined ? [] : ['--credentials', plan.credentials]),
       ...settings,
     ],
     plan.env,

@@ -45,6 +45,7 @@ interface Container {
 interface Volume {
   readonly name: string;
   readonly configMap?: { readonly name: string };
+  readonly secret?: { readonly secretName: string; readonly defaultMode: number };
   readonly persistentVolumeClaim?: { readonly claimName: string; readonly readOnly?: boolean };
   readonly emptyDir?: object;
 }
@@ -291,17 +292,38 @@ describe(`the base, ${byKustomize ? 'rendered by kubectl' : 'read from its files
     assert.equal(flagsOf(containers.worker).get('--coordinator'), `${name}:${port}`);
   });
 
-  test('the probes ask the health service of the control port', () => {
-    const { startupProbe, readinessProbe, livenessProbe } = containers.coordinator;
+  test('the probes ask the plain-text health port, which no Service leads to', () => {
+    const { startupProbe, readinessProbe, livenessProbe, ports } = containers.coordinator;
+    const port = Number(flagsOf(containers.coordinator).get('--health')?.split(':').at(-1));
+    assert.equal(ports?.find(({ name }) => name === 'health')?.containerPort, port);
     for (const probe of [startupProbe, readinessProbe, livenessProbe]) {
-      assert.deepEqual(probe?.grpc, { port: service.ports[0]!.port, service: '' });
+      assert.deepEqual(probe?.grpc, { port, service: '' });
     }
+    assert.ok(service.ports.every((each) => each.port !== port));
   });
 
-  test('what listens beyond loopback without encryption admits the workers and nobody else', () => {
+  for (const [name, { template }] of Object.entries(jobs)) {
+    test(`the ${name} has the credentials of its role, from a Secret that is closed to others`, () => {
+      const container = template.spec.containers[0]!;
+      const folder = flagsOf(container).get('--credentials');
+      const mount = container.volumeMounts.find(({ mountPath }) => mountPath === folder);
+      assert.equal(mount?.readOnly, true);
+      const volume = template.spec.volumes.find((each) => each.name === mount.name);
+      assert.equal(volume?.secret?.secretName, `deepcluster-credentials-${name}`);
+      // What the program itself refuses otherwise; the group that reads them is the pod's.
+      assert.equal(volume.secret.defaultMode & 0o007, 0);
+      assert.ok(Number(template.spec.securityContext['fsGroup']) > 0);
+      const readme = readFileSync(join(packageRoot(), 'k8s', 'README.md'), 'utf8');
+      const roles = /for role in ([\w ]+);/.exec(readme)?.[1]?.split(' ') ?? [];
+      assert.ok(roles.includes(name), 'the README makes that Secret');
+      assert.match(readme, /create secret generic deepcluster-credentials-\$role/);
+    });
+  }
+
+  test('what listens beyond loopback has credentials, and admits the workers and nobody else', () => {
     const flags = flagsOf(containers.coordinator);
     assert.equal(isLoopback(flags.get('--listen') ?? ''), false);
-    assert.ok(flags.has('--insecure'));
+    assert.ok(flags.has('--credentials'));
     const policies = manifests.filter(({ kind }) => kind === 'NetworkPolicy');
     const policiesFor = (job: JobSpec): PolicySpec[] =>
       policies
