@@ -92,7 +92,9 @@ export class Membership {
   result(payload: ResultPayload): Verdict {
     const { workerId, residentRows } = payload.header;
     const verdict = this.#deps.dispatcher.takeResult(payload);
-    if (verdict === 'accepted') this.#deps.record.noteDevice(payload);
+    // Only of members: names that nobody knows would fill the tables.
+    if (verdict !== 'accepted') return verdict;
+    this.#deps.record.noteDevice(payload);
     this.#residentRows.set(workerId, residentRows);
     if (residentRows > (this.#mostRows.get(workerId) ?? 0)) {
       this.#mostRows.set(workerId, residentRows);

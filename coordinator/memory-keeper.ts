@@ -11,6 +11,7 @@ import {
 } from '../src/clustering/odc-sample-memory.ts';
 import { sumRows } from '../src/clustering/odc-class-sums.ts';
 import type { IdentifiedRows } from '../src/clustering/odc-bundles.ts';
+import { requireAtMost } from '../src/rpc/bounds.ts';
 import { TrainerError, nonFinite, protocolViolation, shapeMismatch } from '../src/errors.ts';
 
 export interface MemoryForm extends SampleRange {
@@ -22,6 +23,9 @@ export type MemoryOutcome = 'applied' | 'duplicate' | 'fenced';
 
 /** A float32 array that one vector of the wire may hold. */
 const MAX_ELEMENTS = 2 ** 29;
+
+/** More than names and shapes of a bundle's arrays need. */
+const BUNDLE_HEADER_BYTES = 64 * 1024;
 
 export class MemoryKeeper {
   readonly form: MemoryForm;
@@ -124,9 +128,16 @@ export class MemoryKeeper {
     throw new TrainerError('UNAVAILABLE', 'sample memory: it has no pseudo-labels yet');
   }
 
+  /** Bytes of a bundle of ids, rows and pseudo-labels of so many samples; of all that are here, if it says more. */
+  bundleLimit(samples: number): number {
+    const { count, dim } = this.form;
+    return BUNDLE_HEADER_BYTES + Math.min(samples, count) * (8 + 4 * dim);
+  }
+
   /** Copies of rows. @throws TrainerError GENERATION_FENCED when another step is the next one */
   rowsAt(step: number, ids: Int32Array): Float32Array {
     const { memory } = this;
+    requireAtMost('samples whose memory rows are asked for', this.form.count, ids.length);
     if (memory.step === step) return memory.rowsOf(ids);
     throw new TrainerError(
       'GENERATION_FENCED',

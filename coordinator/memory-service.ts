@@ -14,6 +14,7 @@ import {
 } from '../src/clustering/odc-bundles.ts';
 import { protocolViolation } from '../src/errors.ts';
 import { answer, download, receive, type Receiver } from '../src/rpc/answers.ts';
+import { requireAtMost } from '../src/rpc/bounds.ts';
 import { ChunkAssembler, chunkBytes } from '../src/rpc/chunks.ts';
 import { wire } from '../src/rpc/definitions.ts';
 import type { MemoryHeader__Output } from '../src/rpc/generated/deepcluster/v1/MemoryHeader.ts';
@@ -106,6 +107,8 @@ class BundleReceiver implements Receiver<MemoryMessage__Output, MemoryReply> {
   ) => MemoryOutcome;
   readonly #chunks: ChunkAssembler;
   #header: MemoryHeader__Output | null = null;
+  /** Bytes that the whole memory would need. */
+  #limit = 0;
 
   constructor(
     shardOf: (identity: CallIdentity) => ParameterShard,
@@ -124,9 +127,10 @@ class BundleReceiver implements Receiver<MemoryMessage__Output, MemoryReply> {
 
   add(message: MemoryMessage__Output): void {
     if (message.header) {
-      this.#shardOf(message.header);
+      this.#limit = this.#shardOf(message.header).requireMemory().bundleLimit(Infinity);
       this.#header = message.header;
     } else if (message.chunk && this.#header !== null) {
+      requireAtMost(`bytes of ${this.#what}`, this.#limit, message.chunk.total);
       this.#chunks.add(message.chunk);
     }
   }

@@ -6,11 +6,13 @@ import type * as grpc from '@grpc/grpc-js';
 import { hitFailpoint } from '../src/config/failpoints.ts';
 import { TrainerError, messageOf, protocolViolation } from '../src/errors.ts';
 import { trainingConfigSchema, type TrainingConfig } from '../src/ps/config.ts';
-import { parseLayout } from '../src/ps/layout.ts';
+import { bodyCount, parseLayout, type ParameterLayout } from '../src/ps/layout.ts';
+import { planPart } from '../src/ps/parameter-plan.ts';
 import { decodeSafetensors } from '../src/checkpoint/safetensors.ts';
 import { sliceFromBundle } from '../src/clustering/odc-bundles.ts';
 import type { SliceRows } from '../src/clustering/odc-sample-memory.ts';
 import { answer, download, receive, type Receiver } from '../src/rpc/answers.ts';
+import { requireAtMost } from '../src/rpc/bounds.ts';
 import { ChunkAssembler, VectorAssembler } from '../src/rpc/chunks.ts';
 import { wire } from '../src/rpc/definitions.ts';
 import type { CommitReply } from '../src/rpc/generated/deepcluster/v1/CommitReply.ts';
@@ -135,7 +137,7 @@ class PushReceiver implements Receiver<PushMessage__Output, PushReply> {
     if (message.header) this.#begin(message.header);
     else if (message.gradient) this.#started().gradient.add(message.gradient);
     else if (message.statistics) this.#started().statistics.add(message.statistics);
-    else if (message.memory) this.#memory.add(message.memory);
+    else if (message.memory) this.#addMemory(message.memory);
   }
 
   finish(): PushReply {
@@ -170,6 +172,14 @@ class PushReceiver implements Receiver<PushMessage__Output, PushReply> {
     if (bytes === null) return null;
     const context = { what: 'pushed memory rows', code: 'PROTOCOL_VIOLATION' } as const;
     return sliceFromBundle(decodeSafetensors(bytes, context).arrays, slice);
+  }
+
+  /** Rows of as many samples as the push has, and where there is a memory to take them. */
+  #addMemory(chunk: NonNullable<PushMessage__Output['memory']>): void {
+    const { header } = this.#started();
+    const limit = this.#host.require(header).memory?.bundleLimit(header.samples) ?? 0;
+    requireAtMost('bytes of pushed memory rows', limit, chunk.total);
+    this.#memory.add(chunk);
   }
 
   /** Lengths are checked against the layout before memory is taken. */
@@ -210,31 +220,51 @@ class RestoreReceiver implements Receiver<RestoreMessage__Output, { version: num
   readonly #host: ParameterHost;
   readonly #vectors = new VectorCollector('restore');
   #content: RestoreHeader__Output | null = null;
+  #layout: ParameterLayout | null = null;
+  /** Elements of each vector that may follow, by name. */
+  #lengths: ReadonlyMap<string, number> = new Map();
 
   constructor(host: ParameterHost) {
     this.#host = host;
   }
 
   add(message: RestoreMessage__Output): void {
-    if (message.header) this.#content = message.header;
-    else if (message.vector) this.#vectors.begin(message.vector);
-    else if (message.chunk) this.#vectors.chunk(message.chunk);
+    if (message.header) this.#begin(message.header);
+    else if (message.vector) {
+      const { name, elements } = message.vector;
+      requireAtMost(`restored vector ${name}`, this.#lengths.get(name) ?? 0, elements);
+      this.#vectors.begin(message.vector);
+    } else if (message.chunk) this.#vectors.chunk(message.chunk);
   }
 
   finish(): { version: number } {
-    if (this.#content === null) {
+    if (this.#content === null || this.#layout === null) {
       throw protocolViolation('restore', 'a header', 'none', 'the peer sends out of turn');
     }
-    const { layoutJson, trainingJson, fromSnapshot, memory, ...identity } = this.#content;
+    const { trainingJson, fromSnapshot, memory, ...identity } = this.#content;
     const named = this.#vectors.finish();
     const version = this.#host.restore({
       ...identity,
-      layout: parseLayout(layoutJson),
+      layout: this.#layout,
       training: parseTraining(trainingJson),
       snapshot: fromSnapshot ? named : null,
       memory: memory ? formOf(memory) : null,
     });
     return { version };
+  }
+
+  /** The layout says how long the vectors are, before any memory is taken for them. */
+  #begin(header: RestoreHeader__Output): void {
+    const { layoutJson, parts, part, memory } = header;
+    this.#layout = parseLayout(layoutJson);
+    const { layout } = planPart(this.#layout, parts, part);
+    this.#lengths = new Map([
+      ['parameters', layout.parameterCount],
+      ['statistics', layout.statisticCount],
+      ['momentum', bodyCount(layout)],
+      ['memory-rows', memory ? memory.count * memory.dim : 0],
+    ]);
+    this.#content = header;
   }
 }
 

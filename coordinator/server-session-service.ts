@@ -1,6 +1,7 @@
 /** The gRPC shell of the sessions of parameter servers: hello and signs of life in, refusal and stop out. */
 import type * as grpc from '@grpc/grpc-js';
 import { EXIT, TrainerError, protocolViolation } from '../src/errors.ts';
+import { requireName } from '../src/rpc/bounds.ts';
 import { PROTOCOL_VERSION } from '../src/rpc/definitions.ts';
 import type { ServerHello__Output } from '../src/rpc/generated/deepcluster/v1/ServerHello.ts';
 import type { ServerMessage__Output } from '../src/rpc/generated/deepcluster/v1/ServerMessage.ts';
@@ -76,6 +77,8 @@ export class ServerSessions {
         'run the same release on every process',
       );
     }
+    requireName('incarnation of a parameter server', hello.incarnation);
+    requireName('address of a parameter server', hello.address.replaceAll(/[[\]:]/g, '.'));
     if (this.#servers === null) refuseServers();
     this.#servers.join(hello);
     return hello;

@@ -7,6 +7,7 @@ import { decodeSafetensors, type NamedArrays } from '../src/checkpoint/safetenso
 import { EXIT, TrainerError, protocolViolation, unavailable } from '../src/errors.ts';
 import { answer } from '../src/rpc/answers.ts';
 import { sendAll } from '../src/rpc/calls.ts';
+import { requireName } from '../src/rpc/bounds.ts';
 import { ChunkAssembler, chunkBytes } from '../src/rpc/chunks.ts';
 import { PROTOCOL_VERSION, wire } from '../src/rpc/definitions.ts';
 import type { CoordinatorHandlers } from '../src/rpc/generated/deepcluster/v1/Coordinator.ts';
@@ -158,9 +159,9 @@ export class CoordinatorService {
     call.on('data', (message: WorkerMessage__Output) => {
       try {
         if (message.hello) {
-          leave('it said hello again');
+          // One stream is one worker, or one stream could fill the table of sessions.
+          if (worker !== null) throw outOfTurn('session', 'one hello', 'another');
           worker = this.#greet(call, message.hello);
-          isReady = false;
         } else if (message.ready && worker !== null && this.#isCurrent(worker, call)) {
           this.#term().workerReady(worker, message.ready);
           isReady = true;
@@ -187,6 +188,8 @@ export class CoordinatorService {
 
   /** Null where there is nothing to do for a worker yet. */
   #greet(call: SessionCall, hello: Hello__Output): WorkerIdentity | null {
+    requireName('worker id', hello.workerId);
+    requireName('incarnation of a worker', hello.incarnation);
     if (hello.protocolVersion !== PROTOCOL_VERSION) {
       throw protocolViolation(
         `worker ${hello.workerId}: protocol version`,
@@ -225,7 +228,8 @@ export class CoordinatorService {
     call.on('data', (message: ResultMessage__Output) => {
       try {
         if (message.header) header = message.header;
-        else if (message.chunk) arrays.add(message.chunk);
+        else if (message.chunk && header === null) throw outOfTurn('result', 'a header', 'a chunk');
+        else if (message.chunk && failure === null) arrays.add(message.chunk);
       } catch (error) {
         failure ??= error as Error;
       }
@@ -235,7 +239,7 @@ export class CoordinatorService {
       try {
         if (failure !== null) throw failure;
         if (header === null) {
-          throw protocolViolation('result', 'a header', 'none', 'the peer sends out of turn');
+          throw outOfTurn('result', 'a header', 'none');
         }
         const payload = { header, arrays: decodeResult(header, arrays.finish()) };
         callback(null, { outcome: VERDICTS[this.#term().result(payload)] });
@@ -244,6 +248,10 @@ export class CoordinatorService {
       }
     });
   }
+}
+
+function outOfTurn(what: string, expected: string, got: string): TrainerError {
+  return protocolViolation(what, expected, got, 'the peer sends out of turn');
 }
 
 function decodeResult(header: ResultHeader__Output, bytes: Uint8Array | null): NamedArrays {

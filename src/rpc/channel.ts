@@ -66,6 +66,9 @@ export function assertLoopback(address: string, hasCredentials: boolean, flag: s
   );
 }
 
+/** Calls at a time on one connection: a worker has a handful. */
+const SERVER_LIMITS: grpc.ServerOptions = { 'grpc.max_concurrent_streams': 128 };
+
 export interface BoundServer {
   /** `host:port` with the port that was given out. */
   readonly address: string;
@@ -94,7 +97,7 @@ export async function startServer(
   assertLoopback(address, credentials !== null, '--listen');
   installWideWindow();
   const interceptors = credentials === null ? [] : [accessInterceptor(credentials, onRefused)];
-  const server = new grpc.Server({ ...CHANNEL_OPTIONS, interceptors });
+  const server = new grpc.Server({ ...CHANNEL_OPTIONS, ...SERVER_LIMITS, interceptors });
   const health = new HealthImplementation({ '': 'SERVING' });
   if (credentials === null) health.addToServer(server);
   addServices(server);
