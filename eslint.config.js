@@ -151,7 +151,7 @@ export default tseslint.config(
     ['src/cli/**/*.ts'],
     [
       {
-        regex: '^\\.\\./\\.\\./(?!((coordinator|worker)/main|bench/bench)\\.ts$)',
+        regex: '^\\.\\./\\.\\./(?!((coordinator|worker)/main|bench/(bench|chaos))\\.ts$)',
         message: 'src/cli imports src, the two mains and the benchmark',
       },
       ...packagesBut('commands'),

@@ -153,8 +153,10 @@ async function runTerms(deps: TermDeps): Promise<RunSummary> {
     for (let resume = deps.resume; ; resume = true) {
       service.pause('waiting for parameter servers');
       const servers = await fleet.ready(signal);
+      const term = folder.beginTerm();
+      folder.event('term.begun', `term ${term}`, { term });
       try {
-        return await runTerm({ ...deps, ...servers, resume, term: folder.beginTerm() });
+        return await runTerm({ ...deps, ...servers, resume, term });
       } catch (error) {
         if (!(error instanceof ServerLost) || signal.aborted) throw error;
         logger.warn('term.ended', { reason: error.message });

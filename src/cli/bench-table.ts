@@ -1,5 +1,6 @@
 /** The report of a benchmark in lines for a person. */
 import type { BenchReport } from '../../bench/bench.ts';
+import type { ChaosReport } from '../../bench/chaos.ts';
 
 type Row = BenchReport['rows'][number];
 
@@ -12,6 +13,17 @@ export function benchTable({ machine, engine, date, rows }: BenchReport): string
     ...aligned([HEAD, ...rows.map(cellsOf)]),
     ...new Set(rows.flatMap(peerNote)),
   ];
+}
+
+/** What the disturbed runs came to, a line each. */
+export function chaosLines({ runs }: ChaosReport['chaos']): string[] {
+  return runs.map(({ algorithm, kills, steps, ledger, ...run }) => {
+    const losses =
+      run.lossDifference === 0 ? 'the same losses' : `losses differ by ${run.lossDifference}`;
+    const parameters = run.parametersEqual ? 'the same parameters' : 'OTHER PARAMETERS';
+    const draws = run.ledgerExact ? 'each draw once' : `LEDGER OFF: ${ledger.committed} draws`;
+    return `${algorithm}: ${kills} kills over ${steps} steps: ${losses}, ${parameters}, ${draws}`;
+  });
 }
 
 const HEAD = ['row', 'median', '(min .. max)', 'unit', 'GFLOPS', 'of limit', 'peer', 'ratio'];

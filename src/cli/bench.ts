@@ -2,14 +2,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { InvalidArgumentError, type Command } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
 import type { SuiteName } from '../../bench/bench.ts';
-import { benchTable } from './bench-table.ts';
+import { benchTable, chaosLines } from './bench-table.ts';
 import { ProcessFailure } from './failure.ts';
 import { KEEP_FREED_MEMORY } from '../config/allocator.ts';
 import { packageRoot } from '../config/package-root.ts';
 import { listGpus } from '../nn/gpus.ts';
-import { engineOption, positiveInteger } from './options.ts';
+import { engineOption, positiveInteger, wholeNumber } from './options.ts';
 import { printJson, printLines, type Terminal } from './terminal.ts';
 
 interface BenchCommandOptions {
@@ -39,6 +39,45 @@ export function addBenchCommand(program: Command, terminal: Terminal): void {
     .option('--python <path>', 'Python interpreter of the peer', 'python3')
     .option('--json', 'print one JSON object')
     .action((options: OdcMemoryCommandOptions) => runOdcMemory(options, terminal));
+  bench
+    .command('chaos')
+    .description('a local run whose processes are killed at random, beside the undisturbed one')
+    .option('--kills <n>', 'kills in each run', positiveInteger, 50)
+    .option('--seed <n>', 'seed of the runs and of the kills', wholeNumber, 31)
+    .addOption(
+      new Option('--algorithm <name>', 'only this one; both by default').choices(ALGORITHMS),
+    )
+    .option('--workers <n>', 'workers', positiveInteger, 3)
+    .option('--servers <n>', 'parameter servers; 0: inside the coordinator', wholeNumber, 2)
+    .option('--out <dir>', 'folder that keeps the runs; by default they are removed')
+    .option('--json', 'print one JSON object')
+    .action((options: ChaosCommandOptions) => runChaos(options, terminal));
+}
+
+const ALGORITHMS = ['deepcluster', 'odc'] as const;
+
+interface ChaosCommandOptions {
+  readonly kills: number;
+  readonly seed: number;
+  readonly algorithm?: (typeof ALGORITHMS)[number];
+  readonly workers: number;
+  readonly servers: number;
+  readonly out?: string;
+  readonly json?: boolean;
+}
+
+async function runChaos(options: ChaosCommandOptions, terminal: Terminal): Promise<void> {
+  const { algorithm, out = null, json, ...shape } = options;
+  const { benchChaos } = await import('../../bench/chaos.ts');
+  const report = await benchChaos({
+    ...shape,
+    algorithms: algorithm === undefined ? ALGORITHMS : [algorithm],
+    out,
+    gpus: listGpus(terminal.env).map(({ name }) => name),
+    onProgress: (text) => terminal.stderr.write(`${text}\n`),
+  });
+  if (json === true) printJson(terminal, report);
+  else printLines(terminal, [...benchTable(report), ...chaosLines(report.chaos)]);
 }
 
 interface OdcMemoryCommandOptions extends Pick<BenchCommandOptions, 'peers' | 'python' | 'json'> {

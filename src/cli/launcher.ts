@@ -30,9 +30,11 @@ export interface LaunchPlan {
 }
 
 export interface LaunchTimes {
-  /** Before the first restart of a process; doubles with each, up to the longest. */
+  /** Before a process is started again that did not live for long; doubles with each such death in a row, up to the longest. */
   readonly backoffMs: number;
   readonly longestBackoffMs: number;
+  /** One that lived this long is started again at once: it did not die of its start. */
+  readonly soundMs: number;
   /** For the coordinator to take its checkpoint after it was asked to stop. */
   readonly stopMs: number;
   /** For a worker to leave by itself after the run has ended, and then after it was asked to. */
@@ -42,6 +44,7 @@ export interface LaunchTimes {
 const TIMES: LaunchTimes = {
   backoffMs: 500,
   longestBackoffMs: 30_000,
+  soundMs: 3_000,
   stopMs: 120_000,
   leaveMs: 10_000,
 };
@@ -154,7 +157,9 @@ async function keepCoordinator(
   deps: KeeperDeps,
 ): Promise<ProcessExit> {
   let earlier: string | null = null;
+  const backoff = new Backoff(deps.times);
   for (let restarts = 0; ; restarts++) {
+    backoff.begin();
     const { exited } = startCoordinator(earlier);
     earlier = await Promise.race([listening, exited.then(() => null)]);
     const exit = await exited;
@@ -163,19 +168,45 @@ async function keepCoordinator(
     // One that never listened cannot even begin: another try would not either.
     if (deps.ending.aborted || isFinal || earlier === null) return exit;
     if (restarts === deps.plan.maxRestarts) return exit;
-    await pauseBeforeRestart('coordinator', exit, restarts, deps);
+    tellRestart('coordinator', exit, restarts, deps);
+    await backoff.pause(deps.ending);
   }
 }
 
-async function pauseBeforeRestart(
+function tellRestart(
   id: string,
   exit: ProcessExit,
   restarts: number,
-  { onRemark, plan, times, ending }: KeeperDeps,
-): Promise<void> {
+  { onRemark, plan }: KeeperDeps,
+): void {
   onRemark(`${id} ended by ${storyOf(exit)}; restart ${restarts + 1} of ${plan.maxRestarts}`);
-  const backoffMs = Math.min(times.longestBackoffMs, times.backoffMs * 2 ** restarts);
-  await delay(backoffMs, undefined, { signal: ending }).catch(() => undefined);
+}
+
+/** The pauses before one process is started again. */
+class Backoff {
+  readonly #times: LaunchTimes;
+  #startedMs = 0;
+  /** Lives in a row, the last included, that were too short to be sound. */
+  #shortLives = 0;
+
+  constructor(times: LaunchTimes) {
+    this.#times = times;
+  }
+
+  /** A life begins. */
+  begin(): void {
+    this.#startedMs = performance.now();
+  }
+
+  /** The life has ended: waits until the next may begin, or until the run ends. */
+  async pause(ending: AbortSignal): Promise<void> {
+    const { backoffMs, longestBackoffMs, soundMs } = this.#times;
+    const isSound = performance.now() - this.#startedMs >= soundMs;
+    this.#shortLives = isSound ? 0 : this.#shortLives + 1;
+    if (isSound) return;
+    const ms = Math.min(longestBackoffMs, backoffMs * 2 ** (this.#shortLives - 1));
+    await delay(ms, undefined, { signal: ending }).catch(() => undefined);
+  }
 }
 
 function storyOf(exit: ProcessExit): string {
@@ -186,7 +217,9 @@ function storyOf(exit: ProcessExit): string {
 async function keepProcess(spec: ProcessSpec, deps: KeeperDeps): Promise<void> {
   const { maxRestarts } = deps.plan;
   const isEnding = (): boolean => deps.ending.aborted;
+  const backoff = new Backoff(deps.times);
   for (let restarts = 0; !isEnding(); restarts++) {
+    backoff.begin();
     const exit = await deps.start(spec).exited;
     // A process leaves with 0 when the coordinator told it that the run is over.
     if (isEnding() || exit.code === EXIT.done) return;
@@ -201,7 +234,8 @@ async function keepProcess(spec: ProcessSpec, deps: KeeperDeps): Promise<void> {
       deps.fail(new ProcessFailure(`${story}; ${remedy}`, EXIT.failed));
       return;
     }
-    await pauseBeforeRestart(spec.id, exit, restarts, deps);
+    tellRestart(spec.id, exit, restarts, deps);
+    await backoff.pause(deps.ending);
   }
 }
 

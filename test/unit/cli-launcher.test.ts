@@ -226,6 +226,20 @@ describe('a worker that dies', () => {
     );
   });
 
+  test('after a sound life is started again at once', async () => {
+    const folder = newFolder();
+    const ready = join(folder, 'ready');
+    const attempts = join(folder, 'attempts');
+    const start = performance.now();
+    const { summary } = await play(folder, {
+      coordinator: { says: [LISTENING], waitsFor: ready, saysAtEnd: [FINISHED], exit: 0 },
+      workers: [{ attempts, deaths: 3, touches: ready, exit: 0 }],
+      times: { backoffMs: 60_000, longestBackoffMs: 60_000, soundMs: 0 },
+    });
+    assert.deepEqual(summary, { runId: 'r1' });
+    assert.ok(performance.now() - start < 30_000);
+  });
+
   test('is not waited for in its pause when the run ends', async () => {
     const folder = newFolder();
     const attempts = join(folder, 'attempts');

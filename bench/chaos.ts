@@ -1,0 +1,308 @@
+/**
+ * Whether a run that is disturbed without end comes to what the undisturbed one comes to: a real local run, and the same one
+ * with seeded SIGKILLs over all its processes. Compares losses, parameters and ledger, and measures every recovery.
+ */
+import { createHash } from 'node:crypto';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { makeImages } from '../src/data/made-images.ts';
+import type { RunSummary } from '../src/report/summary.ts';
+import { describeMachine, type BenchReport } from './bench.ts';
+import {
+  Course,
+  ROLES,
+  epochsFor,
+  lossDifference,
+  planKills,
+  recoverySeconds,
+  type Algorithm,
+  type DeliveredKill,
+  type PlannedKill,
+  type Role,
+  type RunEvent,
+} from './chaos-plan.ts';
+import { spreadOf, type Row } from './rows.ts';
+import {
+  EventTail,
+  ProcessTable,
+  launchRun,
+  lossesOf,
+  summaryOf,
+  type LaunchedRun,
+  type LiveProcess,
+} from './run-process.ts';
+
+export interface ChaosOptions {
+  readonly kills: number;
+  readonly seed: number;
+  readonly algorithms: readonly Algorithm[];
+  readonly workers: number;
+  readonly servers: number;
+  /** Folder that keeps the runs; null: a temporary one, removed when all went well. */
+  readonly out: string | null;
+  readonly gpus: readonly string[];
+  readonly onProgress: (text: string) => void;
+}
+
+export interface Recovery {
+  readonly median: number;
+  readonly max: number;
+  readonly kills: number;
+}
+
+/** What the disturbed run of one algorithm came to. */
+export interface ChaosOutcome {
+  /** Delivered. */
+  readonly kills: number;
+  /** Largest relative difference of a step's loss from the undisturbed run's. */
+  readonly lossDifference: number;
+  /** Whether the parameters at the end are the same bytes. */
+  readonly parametersEqual: boolean;
+  /** Whether every planned draw took effect once. */
+  readonly ledgerExact: boolean;
+  /** By role of what was killed; null where none was. */
+  readonly recoverySeconds: Readonly<Record<Role, Recovery | null>>;
+  /** Kills that the run ended too soon after. */
+  readonly unrecovered: number;
+}
+
+export interface ChaosRun extends ChaosOutcome {
+  readonly algorithm: Algorithm;
+  readonly steps: number;
+  readonly ledger: RunSummary['ledger'];
+  readonly seconds: { readonly undisturbed: number; readonly disturbed: number };
+}
+
+/** `kills` is the number of each run; the other figures are the worst of all runs. */
+export interface ChaosReport extends BenchReport {
+  readonly chaos: ChaosOutcome & { readonly runs: readonly ChaosRun[] };
+}
+
+/** A recovery may take this long [s]. */
+const LIMIT_SECONDS: Readonly<Record<Role, number>> = { worker: 5, server: 10, coordinator: 10 };
+
+const IMAGES = { classes: 6, perClass: 24, size: 48, seed: 1 };
+const BATCH = 24;
+const STEPS_PER_EPOCH = (IMAGES.classes * IMAGES.perClass) / BATCH;
+const POLL_MS = 3;
+
+/** @throws Error when a run fails, or ends before all kills are delivered */
+export async function benchChaos(options: ChaosOptions): Promise<ChaosReport> {
+  const date = new Date().toISOString();
+  const folder = options.out ?? (await mkdtemp(join(tmpdir(), 'deepcluster-chaos-')));
+  const data = join(folder, 'images');
+  await makeImages({ out: data, ...IMAGES });
+  const measured: Measured[] = [];
+  for (const algorithm of options.algorithms) {
+    measured.push(await disturbOne(algorithm, folder, data, options));
+  }
+  if (options.out === null) await rm(folder, { recursive: true });
+  const runs = measured.map(({ run }) => run);
+  const all = measured.flatMap(({ times }) => times);
+  return {
+    machine: describeMachine(options.gpus),
+    engine: {
+      name: 'wasm',
+      version: process.version,
+      threads: 1,
+      reason: 'on which every machine computes the same bits',
+    },
+    date,
+    rows: measured.flatMap(({ run, times }) => rowsOf(run, times)),
+    chaos: {
+      kills: Math.min(...runs.map(({ kills }) => kills)),
+      lossDifference: Math.max(...runs.map((run) => run.lossDifference)),
+      parametersEqual: runs.every((run) => run.parametersEqual),
+      ledgerExact: runs.every((run) => run.ledgerExact),
+      recoverySeconds: recoveriesOf(all),
+      unrecovered: runs.reduce((total, { unrecovered }) => total + unrecovered, 0),
+      runs,
+    },
+  };
+}
+
+interface RecoveryTime {
+  readonly role: Role;
+  /** Null where the run ended before. */
+  readonly seconds: number | null;
+}
+
+interface Measured {
+  readonly run: ChaosRun;
+  readonly times: readonly RecoveryTime[];
+}
+
+async function disturbOne(
+  algorithm: Algorithm,
+  folder: string,
+  data: string,
+  { kills, seed, workers, servers, onProgress }: ChaosOptions,
+): Promise<Measured> {
+  const epochs = epochsFor(kills);
+  const config = join(folder, `${algorithm}.json`);
+  await writeFile(config, `${JSON.stringify(configOf(algorithm, epochs, seed), null, 2)}\n`);
+  const planOf = (name: string) => {
+    const out = join(folder, `${algorithm}-${name}`);
+    return { config, data, out, workers, servers };
+  };
+  onProgress(`${algorithm}: ${epochs * STEPS_PER_EPOCH} steps, undisturbed`);
+  const undisturbed = planOf('undisturbed');
+  const expected = await summaryOf(launchRun(undisturbed));
+  const disturbed = planOf('disturbed');
+  const launched = launchRun(disturbed);
+  const shape = { algorithm, kills, seed, epochs, stepsPerEpoch: STEPS_PER_EPOCH };
+  const events = new EventTail(disturbed.out);
+  const delivered = await deliver(planKills(shape), events, launched, (kill, i) => {
+    onProgress(`${algorithm}: kill ${i + 1} of ${kills}, ${kill.id} ${whenOf(kill)}`);
+  });
+  const summary = await summaryOf(launched);
+  const all = new EventTail(disturbed.out).read();
+  const times = delivered.map((kill): RecoveryTime => ({
+    role: kill.role,
+    seconds: recoverySeconds(kill, all),
+  }));
+  const run: ChaosRun = {
+    algorithm,
+    kills: delivered.length,
+    steps: summary.steps,
+    lossDifference: lossDifference(lossesOf(disturbed.out), lossesOf(undisturbed.out)),
+    parametersEqual: (await parametersOf(disturbed.out)) === (await parametersOf(undisturbed.out)),
+    ledgerExact: summary.ledger.committed === epochs * STEPS_PER_EPOCH * BATCH,
+    ledger: summary.ledger,
+    recoverySeconds: recoveriesOf(times),
+    unrecovered: times.filter(({ seconds }) => seconds === null).length,
+    seconds: { undisturbed: expected.seconds, disturbed: wallSecondsOf(all) },
+  };
+  return { run, times };
+}
+
+/** A small network, the same bits on every machine; a checkpoint every third step, and restarts without end. */
+function configOf(algorithm: Algorithm, epochs: number, seed: number): object {
+  return {
+    algorithm,
+    seed,
+    epochs,
+    data: { imageSize: 32, resizeRatio: 1, cropArea: [0.3, 1], shardSize: 12, loaderThreads: 0 },
+    model: {
+      architecture: 'small-convnet',
+      width: 4,
+      featureDim: 32,
+      ...(algorithm === 'odc'
+        ? { neck: 'odc', neckHidden: 16, neckDim: 8, neckBatchNormMomentum: 0.1 }
+        : {}),
+    },
+    clustering: { k: 8, pcaDim: 8, iterations: 5 },
+    odc: { smallClusterSize: 4, publishInterval: 4 },
+    training: { batchSize: BATCH, sliceSize: 8 },
+    evaluation: { enabled: false },
+    checkpoint: { everySteps: 3 },
+    cluster: { engine: 'wasm', heartbeatMs: 200, maxRestarts: 10_000 },
+  };
+}
+
+/**
+ * Kills as planned while the run goes on: each when its moment has come, and something is there to be killed.
+ * @returns the kills
+ * @throws Error when the run ends before the last of them
+ */
+async function deliver(
+  plan: readonly PlannedKill[],
+  events: EventTail,
+  launched: LaunchedRun,
+  tell: (kill: DeliveredKill, i: number) => void,
+): Promise<DeliveredKill[]> {
+  const course = new Course();
+  const processes = new ProcessTable(launched.process.pid!);
+  const delivered: DeliveredKill[] = [];
+  const follow = async (isReached: () => boolean): Promise<void> => {
+    for (;;) {
+      for (const event of events.read()) {
+        course.take(event);
+        processes.take(event);
+      }
+      if (isReached()) return;
+      if (launched.hasEnded()) {
+        const { code, stderr } = await launched.ended;
+        const story = `the run ended with exit code ${code} after ${delivered.length} of ${plan.length} kills`;
+        throw new Error(`${story}: ${stderr.trimEnd().slice(-2000)}`);
+      }
+      await delay(POLL_MS);
+    }
+  };
+  for (const { moment, delayMs, role, choice } of plan) {
+    await follow(() => course.hasCome(moment));
+    if (delayMs > 0) await delay(delayMs);
+    for (;;) {
+      await follow(() => processes.alive().length > 0);
+      const target = chooseTarget(processes.alive(), role, choice);
+      const atMs = Date.now();
+      if (!processes.kill(target)) continue;
+      const kill = { role: target.role, id: target.id, atMs, moment };
+      tell(kill, delivered.push(kill) - 1);
+      break;
+    }
+  }
+  return delivered;
+}
+
+function chooseTarget(alive: readonly LiveProcess[], role: Role, choice: number): LiveProcess {
+  const inOrder = [role, ...ROLES.filter((other) => other !== role)];
+  const groups = inOrder.map((name) => alive.filter((process) => process.role === name));
+  const group = groups.find(({ length }) => length > 0)!;
+  return group[Math.floor(choice * group.length)]!;
+}
+
+function whenOf({ moment }: DeliveredKill): string {
+  const { epoch } = moment;
+  if (moment.kind === 'phase') return `in ${moment.phase} of epoch ${epoch}`;
+  return `after ${moment.kind === 'step' ? 'step' : 'the checkpoint of step'} ${moment.step}`;
+}
+
+/** Digest of the parameters of a run's newest checkpoint. */
+async function parametersOf(out: string): Promise<string> {
+  const folder = join(out, 'checkpoints');
+  const latest = (await readFile(join(folder, 'LATEST'), 'utf8')).trim();
+  const bytes = await readFile(join(folder, latest, 'parameters.safetensors'));
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+function wallSecondsOf(events: readonly RunEvent[]): number {
+  return (Date.parse(events.at(-1)!.ts) - Date.parse(events[0]!.ts)) / 1000;
+}
+
+function secondsOf(times: readonly RecoveryTime[], role: Role): number[] {
+  return times.flatMap((time) =>
+    time.role === role && time.seconds !== null ? [time.seconds] : [],
+  );
+}
+
+function recoveriesOf(times: readonly RecoveryTime[]): Record<Role, Recovery | null> {
+  const of = (role: Role): Recovery | null => {
+    const seconds = secondsOf(times, role);
+    if (seconds.length === 0) return null;
+    const { median, max, runs } = spreadOf(seconds);
+    return { median, max, kills: runs };
+  };
+  return { worker: of('worker'), server: of('server'), coordinator: of('coordinator') };
+}
+
+/** One row a role; the limit is for the longest recovery. */
+function rowsOf({ algorithm }: ChaosRun, times: readonly RecoveryTime[]): Row[] {
+  return ROLES.flatMap((role): Row[] => {
+    const seconds = secondsOf(times, role);
+    if (seconds.length === 0) return [];
+    const ours = spreadOf(seconds);
+    const value = LIMIT_SECONDS[role];
+    return [
+      {
+        name: `chaos/${algorithm}/${role}-recovery`,
+        unit: 's',
+        ours,
+        limit: { name: 'budget', value },
+        shareOfLimit: ours.max / value,
+      },
+    ];
+  });
+}
