@@ -38,9 +38,14 @@ export interface ChaosShape {
   readonly stepsPerEpoch: number;
 }
 
-/** Epochs of a run that is to take so many kills: one each, and an undisturbed end in which the last ones recover. */
+/** Epochs of a run that is to take so many kills, with an undisturbed end in which the last ones recover. */
 export function epochsFor(kills: number): number {
-  return kills + QUIET_EPOCHS;
+  return Math.ceil(1.5 * kills) + QUIET_EPOCHS;
+}
+
+/** First epoch of the undisturbed end. */
+export function quietEpoch(epochs: number): number {
+  return Math.max(1, epochs - QUIET_EPOCHS);
 }
 
 const QUIET_EPOCHS = 12;
@@ -76,9 +81,9 @@ export function planKills(shape: ChaosShape): PlannedKill[] {
 
 function drawMoment(i: number, shape: ChaosShape, rng: Rng): Moment {
   const { algorithm, kills, epochs, stepsPerEpoch } = shape;
-  const disturbed = Math.max(1, epochs - QUIET_EPOCHS);
   const clusters = algorithm === 'deepcluster' || i < kills * IN_ONLY_CLUSTERING;
-  const epoch = algorithm === 'odc' && clusters ? 0 : Math.floor(((i + 0.5) / kills) * disturbed);
+  const epoch =
+    algorithm === 'odc' && clusters ? 0 : Math.floor(((i + 0.5) / kills) * quietEpoch(epochs));
   const share = algorithm === 'odc' ? 1 : IN_CLUSTERING;
   if (clusters && rng.float() < share) {
     const phases = PHASES[algorithm];

@@ -16,10 +16,11 @@ import {
   epochsFor,
   lossDifference,
   planKills,
+  quietEpoch,
   recoverySeconds,
   type Algorithm,
+  type ChaosShape,
   type DeliveredKill,
-  type PlannedKill,
   type Role,
   type RunEvent,
 } from './chaos-plan.ts';
@@ -87,6 +88,8 @@ const IMAGES = { classes: 6, perClass: 24, size: 48, seed: 1 };
 const BATCH = 24;
 const STEPS_PER_EPOCH = (IMAGES.classes * IMAGES.perClass) / BATCH;
 const POLL_MS = 3;
+/** Killed processes that may be on their way back when the next one is killed: more would share the processor's cores. */
+const MOST_DOWN = 2;
 
 /** @throws Error when a run fails, or ends before all kills are delivered */
 export async function benchChaos(options: ChaosOptions): Promise<ChaosReport> {
@@ -154,7 +157,7 @@ async function disturbOne(
   const launched = launchRun(disturbed);
   const shape = { algorithm, kills, seed, epochs, stepsPerEpoch: STEPS_PER_EPOCH };
   const events = new EventTail(disturbed.out);
-  const delivered = await deliver(planKills(shape), events, launched, (kill, i) => {
+  const delivered = await deliver(shape, events, launched, (kill, i) => {
     onProgress(`${algorithm}: kill ${i + 1} of ${kills}, ${kill.id} ${whenOf(kill)}`);
   });
   const summary = await summaryOf(launched);
@@ -203,16 +206,20 @@ function configOf(algorithm: Algorithm, epochs: number, seed: number): object {
 }
 
 /**
- * Kills as planned while the run goes on: each when its moment has come, and something is there to be killed.
+ * Kills as planned while the run goes on: each when its moment has come, something is there to be killed, and not too much is
+ * down already. Where that takes so long that the run nears its end, nothing is waited for any more.
  * @returns the kills
  * @throws Error when the run ends before the last of them
  */
 async function deliver(
-  plan: readonly PlannedKill[],
+  shape: ChaosShape,
   events: EventTail,
   launched: LaunchedRun,
   tell: (kill: DeliveredKill, i: number) => void,
 ): Promise<DeliveredKill[]> {
+  const plan = planKills(shape);
+  const quiet = quietEpoch(shape.epochs);
+  const end = { kind: 'step', epoch: quiet, step: quiet * shape.stepsPerEpoch } as const;
   const course = new Course();
   const processes = new ProcessTable(launched.process.pid!);
   const delivered: DeliveredKill[] = [];
@@ -233,6 +240,7 @@ async function deliver(
   };
   for (const { moment, delayMs, role, choice } of plan) {
     await follow(() => course.hasCome(moment));
+    await follow(() => processes.down < MOST_DOWN || course.hasCome(end));
     if (delayMs > 0) await delay(delayMs);
     for (;;) {
       await follow(() => processes.alive().length > 0);
