@@ -5,6 +5,7 @@
  */
 import { TrainerError, unavailable } from '../../src/errors.ts';
 import { isRetryable } from '../../src/rpc/status.ts';
+import { STILL } from './signals.ts';
 import type { SimulatedProcess, Timer, World } from './virtual-world.ts';
 
 /** How bad the network is: probabilities by message. */
@@ -77,111 +78,181 @@ export class Network {
 
   /** Calls until it is answered, fails for good, or has failed for too long. */
   call<Reply>(call: CallTo<Reply>): Promise<Reply> {
-    const { world } = this;
-    const { caller, what, signal } = call;
     return new Promise((resolve, reject) => {
-      const endMs = world.nowMs + REPEAT_MS;
-      let pauseMs = FIRST_PAUSE_MS;
-      let timer: Timer | null = null;
-      let isOver = false;
-      const settle = (end: () => void): void => {
-        if (isOver) return;
-        isOver = true;
-        timer?.cancel();
-        signal?.removeEventListener('abort', stop);
-        end();
-      };
-      const fail = (error: unknown): void => {
-        settle(() => {
-          reject(error as Error);
-        });
-      };
-      const stop = (): void => {
-        fail(unavailable(what, 'the call was ended'));
-      };
-      const attempt = (): void => {
-        this.#attempt(call, (error, reply) => {
-          if (isOver) return;
-          if (error === null) {
-            settle(() => {
-              resolve(reply as Reply);
-            });
-          } else if (!isRetryable(error) || world.nowMs + pauseMs > endMs) fail(error);
-          else {
-            timer = world.after(pauseMs, caller, '', attempt);
-            pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
-          }
-        });
-      };
-      signal?.addEventListener('abort', stop, { once: true });
-      if (signal?.aborted === true) stop();
-      else attempt();
+      new RepeatedCall(this, call, resolve, reject).begin();
     });
   }
 
   /** One attempt, whose failure is nobody's business. */
   callOnce(call: CallTo<unknown>): void {
-    this.#attempt(call, () => undefined);
+    new Attempt(this, call, null).begin();
+  }
+}
+
+/** A call and its repeats. */
+class RepeatedCall<Reply> {
+  readonly #network: Network;
+  readonly #call: CallTo<Reply>;
+  readonly #resolve: (reply: Reply) => void;
+  readonly #reject: (error: Error) => void;
+  readonly #endMs: number;
+  #pauseMs = FIRST_PAUSE_MS;
+  #isOver = false;
+
+  constructor(
+    network: Network,
+    call: CallTo<Reply>,
+    resolve: (reply: Reply) => void,
+    reject: (error: Error) => void,
+  ) {
+    this.#network = network;
+    this.#call = call;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    this.#endMs = network.world.nowMs + REPEAT_MS;
   }
 
-  #attempt<Reply>({ caller, address, what, handle }: CallTo<Reply>, done: Respond<Reply>): void {
-    const { world } = this;
-    if (caller.state === 'dead') return;
-    const target = address();
-    let isOver = false;
-    const finish: Respond<Reply> = (error, reply) => {
-      if (isOver) return;
-      isOver = true;
-      deadline.cancel();
-      target?.mourners.delete(mourn);
-      done(error, reply);
-    };
-    const breakAfter = (ms: number): void => {
-      world.after(ms, caller, '', () => {
-        finish(unavailable(what, 'the connection broke'));
+  begin(): void {
+    const { signal } = this.#call;
+    if (signal !== STILL) signal?.addEventListener('abort', this, { once: true });
+    if (signal?.aborted === true) this.handleEvent();
+    else this.#attempt();
+  }
+
+  /** The signal says that the call is of no use any more. */
+  handleEvent(): void {
+    this.#fail(unavailable(this.#call.what, 'the call was ended'));
+  }
+
+  /** An attempt has ended. */
+  take(error: unknown, reply?: Reply): void {
+    if (this.#isOver) return;
+    const { world } = this.#network;
+    if (error === null) {
+      this.#end();
+      this.#resolve(reply as Reply);
+    } else if (!isRetryable(error) || world.nowMs + this.#pauseMs > this.#endMs) {
+      this.#fail(error as Error);
+    } else {
+      world.after(this.#pauseMs, this.#call.caller, '', () => {
+        if (!this.#isOver) this.#attempt();
       });
-    };
-    const mourn = (): void => {
-      breakAfter(world.chance(0.2) ? KEEPALIVE_MS : this.delay());
-    };
-    const deadline = world.after(DEADLINE_MS, caller, '', () => {
-      finish(unavailable(what, 'its deadline passed'));
-    });
+      this.#pauseMs = Math.min(2 * this.#pauseMs, LONGEST_PAUSE_MS);
+    }
+  }
+
+  #attempt(): void {
+    new Attempt(this.#network, this.#call, this).begin();
+  }
+
+  #fail(error: Error): void {
+    if (this.#isOver) return;
+    this.#end();
+    this.#reject(error);
+  }
+
+  #end(): void {
+    this.#isOver = true;
+    const { signal } = this.#call;
+    if (signal !== STILL) signal?.removeEventListener('abort', this);
+  }
+}
+
+/** One attempt at a call: a request on its way, perhaps twice, and its reply. */
+class Attempt<Reply> {
+  readonly #network: Network;
+  readonly #call: CallTo<Reply>;
+  /** Null where nobody waits for the reply. */
+  readonly #waiting: RepeatedCall<Reply> | null;
+  readonly #target: SimulatedProcess | null;
+  #deadline: Timer | null = null;
+  #isOver = false;
+  /** The connection is seen to be dead. */
+  readonly #mourn = (): void => {
+    const { world } = this.#network;
+    this.#breakAfter(world.chance(0.2) ? KEEPALIVE_MS : this.#network.delay());
+  };
+
+  constructor(network: Network, call: CallTo<Reply>, waiting: RepeatedCall<Reply> | null) {
+    this.#network = network;
+    this.#call = call;
+    this.#waiting = waiting;
+    this.#target = call.address();
+  }
+
+  begin(): void {
+    const { world, weather } = this.#network;
+    const { caller, what } = this.#call;
+    const target = this.#target;
+    if (caller.state === 'dead') return;
     if (target === null || target.state === 'dead') {
-      breakAfter(this.delay());
+      this.#breakAfter(this.#network.delay());
       return;
     }
-    target.mourners.add(mourn);
-    const deliver = (): void => {
-      if (this.isCut(caller, target) || this.isLost()) {
-        breakAfter(world.between(20, KEEPALIVE_MS));
-        return;
-      }
-      const isReplyLost = this.isLost();
-      const respond: Respond<Reply> = (error, reply) => {
-        if (target.state === 'dead') return;
-        if (isReplyLost || this.isCut(caller, target)) {
-          world.log(`the reply to ${what} is lost`);
-          breakAfter(world.between(20, KEEPALIVE_MS));
-          return;
-        }
-        world.after(this.delay(), caller, '', () => {
-          finish(error, reply);
-        });
-      };
-      try {
-        handle(target, respond);
-      } catch (error) {
-        if (error instanceof TrainerError) world.log(`${what}: ${error.code} ${error.message}`);
-        respond(error);
-      }
-    };
-    const title = what === '' ? '' : `${what} <- ${caller.name}`;
-    world.after(this.delay(), target, title, deliver);
-    if (world.chance(this.weather.twice)) {
-      const laterMs = this.delay() + world.between(0, 300);
-      world.after(laterMs, target, title === '' ? '' : `${title}, again`, deliver);
+    if (this.#waiting !== null) {
+      this.#deadline = world.after(DEADLINE_MS, caller, '', () => {
+        this.#finish(unavailable(what, 'its deadline passed'));
+      });
+      target.mourners.add(this.#mourn);
     }
+    const title = what === '' || !world.isTraced ? '' : `${what} <- ${caller.name}`;
+    this.#send(this.#network.delay(), title, target);
+    if (!world.chance(weather.twice)) return;
+    const laterMs = this.#network.delay() + world.between(0, 300);
+    this.#send(laterMs, title === '' ? '' : `${title}, again`, target);
+  }
+
+  #send(delayMs: number, title: string, target: SimulatedProcess): void {
+    this.#network.world.after(delayMs, target, title, () => {
+      this.#deliver(target);
+    });
+  }
+
+  #deliver(target: SimulatedProcess): void {
+    const { world } = this.#network;
+    const { caller, what, handle } = this.#call;
+    if (this.#network.isCut(caller, target) || this.#network.isLost()) {
+      this.#breakAfter(world.between(20, KEEPALIVE_MS));
+      return;
+    }
+    try {
+      handle(target, (error, reply) => {
+        this.#reply(target, error, reply);
+      });
+    } catch (error) {
+      if (error instanceof TrainerError) world.log(`${what}: ${error.code} ${error.message}`);
+      this.#reply(target, error);
+    }
+  }
+
+  #reply(target: SimulatedProcess, error: unknown, reply?: Reply): void {
+    const { world } = this.#network;
+    const { caller, what } = this.#call;
+    if (target.state === 'dead' || this.#waiting === null || this.#isOver) return;
+    if (this.#network.isLost() || this.#network.isCut(caller, target)) {
+      world.log(`the reply to ${what} is lost`);
+      this.#breakAfter(world.between(20, KEEPALIVE_MS));
+      return;
+    }
+    world.after(this.#network.delay(), caller, '', () => {
+      this.#finish(error, reply);
+    });
+  }
+
+  #breakAfter(delayMs: number): void {
+    if (this.#waiting === null) return;
+    const { caller, what } = this.#call;
+    this.#network.world.after(delayMs, caller, '', () => {
+      this.#finish(unavailable(what, 'the connection broke'));
+    });
+  }
+
+  #finish(error: unknown, reply?: Reply): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#deadline?.cancel();
+    this.#target?.mourners.delete(this.#mourn);
+    this.#waiting?.take(error, reply);
   }
 }
 

@@ -17,6 +17,7 @@ import { MemoryServers } from '../../src/servers/memory-servers.ts';
 import { ParameterServers } from '../../src/servers/parameter-servers.ts';
 import { WorkerLoop, type WorkerDeps } from '../../worker/loop.ts';
 import { memoryLink, parameterLink, type Link } from './simulated-server.ts';
+import { STILL } from './signals.ts';
 import type { Simulation } from './simulation.ts';
 import {
   FEATURE_DIM,
@@ -45,7 +46,7 @@ export function connectServers(
   caller: SimulatedProcess,
   addresses: readonly string[],
   term: number,
-  lost?: AbortSignal,
+  lost: AbortSignal = STILL,
 ): Servers {
   const closing = new AbortController();
   const parts = partsOf(addresses.length);
@@ -122,7 +123,7 @@ export class SimulatedWorker {
         this.#progress += 1;
       },
       logger,
-      signal: new AbortController().signal,
+      signal: STILL,
     };
   }
 

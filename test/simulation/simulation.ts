@@ -2,6 +2,7 @@
  * One simulated run: coordinator, parameter servers and workers, all of them the real decision code, under the faults that a
  * seed draws; the rules that must hold after every event; and the end, which must be the plain loop's to the last bit.
  */
+import { setMaxListeners } from 'node:events';
 import type { CommittedSlice } from '../../src/ps/parameter-store.ts';
 import { armFailpoints, type FailpointName } from '../../src/config/failpoints.ts';
 import type { RunConfig } from '../../src/config/schema.ts';
@@ -16,6 +17,7 @@ import { SimulatedCoordinator, type RunOutcome } from './simulated-coordinator.t
 import { SimulatedDisk } from './simulated-disk.ts';
 import { SimulatedServer } from './simulated-server.ts';
 import { SimulatedWorker } from './simulated-worker.ts';
+import { STILL, anyOf } from './signals.ts';
 import { configOf, partsOf, type Scenario } from './tiny-network.ts';
 import { ProcessDied, World, type SimulatedProcess } from './virtual-world.ts';
 
@@ -34,6 +36,8 @@ type Actor = SimulatedCoordinator | SimulatedServer | SimulatedWorker;
 
 /** Once the faults have stopped, a run takes no longer [ms, virtual]. */
 const RECOVERY_MS = 12_000;
+/** As Node has it: more listeners are warned of. */
+const LISTENERS = 10;
 const RESTART_MS = [10, 120] as const;
 
 export class Simulation {
@@ -328,13 +332,15 @@ export class Simulation {
   /** Real code reads the world's clock, and its failpoints lead here. @returns what puts everything back */
   #takeOverTime(): () => void {
     const { world } = this;
-    const { timeout } = AbortSignal;
+    const { timeout, any } = AbortSignal;
     const { stackTraceLimit } = Error;
     // Refusals are daily bread here, and their stacks cost more than all the rest.
     if (!world.isTraced) Error.stackTraceLimit = 0;
     Object.defineProperty(performance, 'now', { value: () => world.nowMs, configurable: true });
     // No call of the simulation takes as long as the real code waits for one.
-    AbortSignal.timeout = () => new AbortController().signal;
+    AbortSignal.timeout = () => STILL;
+    AbortSignal.any = anyOf;
+    setMaxListeners(0);
     world.onFailpoint = (process, name, { step = 0 }) => {
       this.#faults?.hit(process, name);
       if (name !== 'coordinator.counted') return;
@@ -351,7 +357,8 @@ export class Simulation {
       process.off('unhandledRejection', onRejection);
       armFailpoints(null);
       Error.stackTraceLimit = stackTraceLimit;
-      AbortSignal.timeout = timeout;
+      Object.assign(AbortSignal, { timeout, any });
+      setMaxListeners(LISTENERS);
       Reflect.deleteProperty(performance, 'now');
     };
   }
