@@ -160,6 +160,7 @@ export class Draft {
     this.#noteAnswer(lease);
     this.#touch(lease.workerId);
     if (event.isFailure) {
+      this.#forgetFeatures(lease);
       this.#reopen(lease.task);
       this.#answer('accepted', lease, false);
       return `${lease.workerId} could not do ${lease.task}; it goes to another`;
@@ -405,6 +406,13 @@ export class Draft {
     const task = this.#tasks.get(lease.task);
     if (task === undefined) return;
     this.#tasks.set(lease.task, { ...task, answered: [...task.answered, lease.id] });
+  }
+
+  /** Who failed may not hold what it was thought to hold: an order that it had begun in an earlier session changes features too. */
+  #forgetFeatures({ work, workerId }: Lease): void {
+    const shard = shardOf(work);
+    if (shard === null || stageNeeded(work) === 'none') return;
+    if (this.#holdings.get(shard)?.workerId === workerId) this.#holdings.delete(shard);
   }
 
   #noteHolding(lease: Lease): void {

@@ -38,8 +38,9 @@ export class Membership {
   readonly network: Promise<NetworkFacts>;
   readonly #deps: MembershipDeps;
   #resolveNetwork: (facts: NetworkFacts) => void = () => undefined;
-  /** The layout all workers must have; null before the first. */
+  /** The layout all workers must have, by its hash and as the first one sent it; null before the first. */
   #layoutHash: string | null = null;
+  #layoutJson: string | null = null;
   /** Feature rows in memory, by worker id, as last reported. */
   readonly #residentRows = new Map<string, number>();
   /** The most that each has ever held. */
@@ -130,10 +131,12 @@ export class Membership {
   }
 
   #assertSameLayout({ workerId }: WorkerIdentity, ready: Ready__Output): void {
+    if (ready.layoutJson === this.#layoutJson) return;
     const layout = parseLayout(ready.layoutJson);
     const hash = layoutHash(layout);
     if (this.#layoutHash === null) {
       this.#layoutHash = hash;
+      this.#layoutJson = ready.layoutJson;
       const { featureDim, representationName, engine } = ready;
       this.#resolveNetwork({ layout, featureDim, representationName, engine });
     } else if (hash !== this.#layoutHash) {

@@ -21,12 +21,15 @@ export class SliceReducer {
   readonly #slices: readonly ReducibleSlice[];
   readonly #samples: number;
   /** Scratch of one block. */
-  readonly #sums = new Float64Array(BLOCK_ELEMENTS);
-  readonly #means = new Float32Array(BLOCK_ELEMENTS);
+  readonly #sums: Float64Array;
+  readonly #means: Float32Array;
 
   constructor(slices: readonly ReducibleSlice[]) {
     this.#slices = slices;
     this.#samples = slices.reduce((total, { samples }) => total + samples, 0);
+    const elements = Math.min(BLOCK_ELEMENTS, slices[0]?.gradient.length ?? 0);
+    this.#sums = new Float64Array(elements);
+    this.#means = new Float32Array(elements);
   }
 
   /**

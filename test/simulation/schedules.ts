@@ -1,4 +1,5 @@
 /** Schedules by number: which scenario a seed has, its oracle and its undisturbed run, each made once. */
+import { seededRng } from '../../src/math/rng.ts';
 import { plainRun, type PlainRun } from './plain-run.ts';
 import { Simulation } from './simulation.ts';
 import type { Scenario } from './tiny-network.ts';
@@ -16,19 +17,20 @@ export interface ScheduleResult {
 
 /** Shapes of runs: images, data shards, batches, slices; few, so that their oracles are shared. */
 const SHAPES = [
-  { images: 6, shardSize: 3, batchSize: 3, sliceSize: 2, epochs: 2, unreadable: null },
+  { images: 6, shardSize: 6, batchSize: 3, sliceSize: 2, epochs: 2, unreadable: null },
   { images: 7, shardSize: 4, batchSize: 4, sliceSize: 2, epochs: 2, unreadable: 2 },
   { images: 6, shardSize: 6, batchSize: 2, sliceSize: 1, epochs: 2, unreadable: null },
+  { images: 6, shardSize: 3, batchSize: 3, sliceSize: 1, epochs: 2, unreadable: null },
   { images: 8, shardSize: 4, batchSize: 6, sliceSize: 2, epochs: 3, unreadable: null },
 ];
 
 export function scenarioOf(seed: number): Scenario {
-  const shape = SHAPES[Math.floor(seed / 2) % SHAPES.length]!;
+  const rng = seededRng('scenario', seed);
   return {
-    ...shape,
-    algorithm: seed % 2 === 0 ? 'deepcluster' : 'odc',
-    servers: 1 + (Math.floor(seed / 8) % 3),
-    everySteps: Math.floor(seed / 24) % 3,
+    ...SHAPES[Math.floor(SHAPES.length * rng.float() ** 2)]!,
+    algorithm: rng.integer(2) === 0 ? 'deepcluster' : 'odc',
+    servers: 1 + rng.integer(3),
+    everySteps: rng.integer(3),
     seed: 31,
   };
 }
@@ -62,7 +64,7 @@ export async function runSchedule(
 ): Promise<ScheduleResult> {
   const scenario = scenarioOf(seed);
   const expected = await expectedOf(scenario);
-  const workers = 1 + (Math.floor(seed / 5) % 3);
+  const workers = 1 + seededRng('workers', seed).integer(3);
   const simulation = new Simulation({
     seed,
     scenario,

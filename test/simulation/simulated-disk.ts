@@ -7,6 +7,7 @@ import type {
   CheckpointContent,
   CheckpointReceipt,
 } from '../../src/checkpoint/checkpoint.ts';
+import type { JsonObject } from '../../src/checkpoint/manifest.ts';
 import type { NamedArrays } from '../../src/checkpoint/safetensors.ts';
 import { hitFailpoint } from '../../src/config/failpoints.ts';
 import { unavailable } from '../../src/errors.ts';
@@ -44,7 +45,7 @@ export class SimulatedDisk {
     content: CheckpointContent,
     keep: number,
   ): Promise<CheckpointReceipt> {
-    const state = JSON.parse(JSON.stringify(content.state)) as CheckpointContent['state'];
+    const state = copyOfState(content.state);
     const files: Record<string, NamedArrays> = {};
     for (const [name, arrays] of Object.entries(content.files)) {
       await this.#simulation.wait(process, 1, 10);
@@ -67,7 +68,7 @@ export class SimulatedDisk {
     const content = this.#checkpoints.get(step);
     if (content === undefined) return null;
     const files = Object.entries(content.files).map(([name, arrays]) => [name, copyOf(arrays)]);
-    const state = JSON.parse(JSON.stringify(content.state)) as CheckpointContent['state'];
+    const state = copyOfState(content.state);
     return {
       name: `step-${step}`,
       step,
@@ -83,6 +84,11 @@ export class SimulatedDisk {
     this.#latest = Math.max(...this.#checkpoints.keys());
     this.#simulation.world.log(`the newest checkpoint is damaged; step-${this.#latest} is left`);
   }
+}
+
+/** As it comes back from JSON; what never changes is not copied. */
+function copyOfState({ config, layout, ...state }: JsonObject): JsonObject {
+  return { ...(JSON.parse(JSON.stringify(state)) as JsonObject), config, layout } as JsonObject;
 }
 
 function copyOf(arrays: NamedArrays): NamedArrays {

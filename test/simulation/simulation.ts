@@ -59,6 +59,8 @@ export class Simulation {
   readonly #roles = new Map<string, Actor>();
   readonly #actors = new Map<SimulatedProcess, Actor>();
   #births = 0;
+  /** States of coordinators that were held against the rules. */
+  readonly #sound = new WeakSet<object>();
   #sessions: { readonly server: SimulatedProcess; breakOff(): void }[] = [];
 
   constructor(options: SimulationOptions) {
@@ -150,11 +152,11 @@ export class Simulation {
 
   /** The newest process that listens there. */
   serverAt(address: string): SimulatedServer | null {
-    const servers = [...this.#actors.values()].filter(
-      (actor): actor is SimulatedServer =>
-        actor instanceof SimulatedServer && actor.address === address,
-    );
-    return servers.at(-1) ?? null;
+    let newest: SimulatedServer | null = null;
+    for (const actor of this.#actors.values()) {
+      if (actor instanceof SimulatedServer && actor.address === address) newest = actor;
+    }
+    return newest;
   }
 
   /** Whether another process has this coordinator's place. */
@@ -321,11 +323,13 @@ export class Simulation {
 
   #requireRules(): void {
     for (const actor of this.#actors.values()) {
-      if (actor instanceof SimulatedCoordinator && actor.state !== null) {
-        requireRules(actor.state, (rule) => {
-          this.world.violate(rule);
-        });
-      }
+      if (!(actor instanceof SimulatedCoordinator)) continue;
+      const { state } = actor;
+      if (state === null || this.#sound.has(state)) continue;
+      this.#sound.add(state);
+      requireRules(state, (rule) => {
+        this.world.violate(rule);
+      });
     }
   }
 
