@@ -22,6 +22,8 @@ export type Moment =
 
 export interface PlannedKill {
   readonly moment: Moment;
+  /** Comes on top of the one before; any other waits until the run has recovered. */
+  readonly isAtOnce: boolean;
   /** After the moment [ms], so that kills fall into the midst of what it began. */
   readonly delayMs: number;
   /** Preferred; where none of its processes is alive, another's is taken. */
@@ -38,9 +40,12 @@ export interface ChaosShape {
   readonly stepsPerEpoch: number;
 }
 
-/** Epochs of a run that is to take so many kills, with an undisturbed end in which the last ones recover. */
-export function epochsFor(kills: number): number {
-  return Math.ceil(1.5 * kills) + QUIET_EPOCHS;
+/**
+ * Epochs of a run that is to take so many kills, with an undisturbed end in which the last ones recover. While a worker comes
+ * back the others go on: by two epochs of DeepCluster or, without their clusterings, more of ODC.
+ */
+export function epochsFor(algorithm: Algorithm, kills: number): number {
+  return (algorithm === 'odc' ? 3 : 2) * kills + QUIET_EPOCHS;
 }
 
 /** First epoch of the undisturbed end. */
@@ -51,7 +56,7 @@ export function quietEpoch(epochs: number): number {
 const QUIET_EPOCHS = 12;
 const LONGEST_DELAY_MS = 60;
 /** Share of kills that come together with the one before. */
-const AT_ONCE = 1 / 6;
+const AT_ONCE = 1 / 5;
 /** Share of kills in the clustering of an epoch that has one. */
 const IN_CLUSTERING = 0.4;
 /** ODC clusters only once: so many of its kills meet that. */
@@ -71,6 +76,7 @@ export function planKills(shape: ChaosShape): PlannedKill[] {
     const isAtOnce = before !== undefined && rng.float() < AT_ONCE;
     plan.push({
       moment: isAtOnce ? before.moment : drawMoment(i, shape, rng),
+      isAtOnce,
       delayMs: isAtOnce ? 0 : Math.floor(rng.float() * LONGEST_DELAY_MS),
       role: ROLES[rng.integer(ROLES.length)]!,
       choice: rng.float(),
@@ -146,11 +152,11 @@ export interface DeliveredKill {
 }
 
 /**
- * Seconds until the run was whole again: the same worker has joined, or a new term begun where what died ends terms, and then a
- * step or a phase was completed.
- * @returns null where the run ended before
+ * When the run was whole again [ms]: the same worker has joined, or a new term begun where what died ends terms, and then a step
+ * or a phase was completed.
+ * @returns null where the events end before
  */
-export function recoverySeconds(kill: DeliveredKill, events: readonly RunEvent[]): number | null {
+export function recoveredMs(kill: DeliveredKill, events: readonly RunEvent[]): number | null {
   const isBack = ({ event, workerId }: RunEvent): boolean =>
     kill.role === 'worker'
       ? event === 'worker.joined' && workerId === kill.id
@@ -162,11 +168,34 @@ export function recoverySeconds(kill: DeliveredKill, events: readonly RunEvent[]
   for (const event of events.slice(back + 1)) {
     if (event.event === 'term.begun') isFirst = true;
     if (event.event === 'step.committed' || (event.event === 'phase.entered' && !isFirst)) {
-      return (timeOf(event) - kill.atMs) / 1000;
+      return timeOf(event);
     }
     if (event.event === 'phase.entered') isFirst = false;
   }
   return null;
+}
+
+/** How the run came back from one kill. */
+export interface RecoveryTime {
+  readonly role: Role;
+  /** Null where the run ended before. */
+  readonly seconds: number | null;
+  /** Whether no other kill fell into it, or it into another's. */
+  readonly isAlone: boolean;
+}
+
+/** The recoveries from all kills of a run, in their order. */
+export function recoveriesFrom(
+  kills: readonly DeliveredKill[],
+  events: readonly RunEvent[],
+): RecoveryTime[] {
+  const ends = kills.map((kill) => recoveredMs(kill, events) ?? Infinity);
+  return kills.map((kill, i) => {
+    const end = ends[i]!;
+    const isAlone = kills.every((other, j) => j === i || other.atMs > end || ends[j]! < kill.atMs);
+    const seconds = end === Infinity ? null : (end - kill.atMs) / 1000;
+    return { role: kill.role, seconds, isAlone };
+  });
 }
 
 function timeOf({ ts }: RunEvent): number {

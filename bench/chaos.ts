@@ -17,10 +17,12 @@ import {
   lossDifference,
   planKills,
   quietEpoch,
-  recoverySeconds,
+  recoveredMs,
+  recoveriesFrom,
   type Algorithm,
   type ChaosShape,
   type DeliveredKill,
+  type RecoveryTime,
   type Role,
   type RunEvent,
 } from './chaos-plan.ts';
@@ -63,8 +65,10 @@ export interface ChaosOutcome {
   readonly parametersEqual: boolean;
   /** Whether every planned draw took effect once. */
   readonly ledgerExact: boolean;
-  /** By role of what was killed; null where none was. */
+  /** By role of what was killed, where no other kill fell into the recovery; null where there was none. */
   readonly recoverySeconds: Readonly<Record<Role, Recovery | null>>;
+  /** Of kills on top of each other, whatever their roles. */
+  readonly overlappingSeconds: Recovery | null;
   /** Kills that the run ended too soon after. */
   readonly unrecovered: number;
 }
@@ -88,8 +92,6 @@ const IMAGES = { classes: 6, perClass: 24, size: 48, seed: 1 };
 const BATCH = 24;
 const STEPS_PER_EPOCH = (IMAGES.classes * IMAGES.perClass) / BATCH;
 const POLL_MS = 3;
-/** Killed processes that may be on their way back when the next one is killed: more would share the processor's cores. */
-const MOST_DOWN = 2;
 
 /** @throws Error when a run fails, or ends before all kills are delivered */
 export async function benchChaos(options: ChaosOptions): Promise<ChaosReport> {
@@ -120,16 +122,11 @@ export async function benchChaos(options: ChaosOptions): Promise<ChaosReport> {
       parametersEqual: runs.every((run) => run.parametersEqual),
       ledgerExact: runs.every((run) => run.ledgerExact),
       recoverySeconds: recoveriesOf(all),
+      overlappingSeconds: overlapsOf(all),
       unrecovered: runs.reduce((total, { unrecovered }) => total + unrecovered, 0),
       runs,
     },
   };
-}
-
-interface RecoveryTime {
-  readonly role: Role;
-  /** Null where the run ended before. */
-  readonly seconds: number | null;
 }
 
 interface Measured {
@@ -143,7 +140,7 @@ async function disturbOne(
   data: string,
   { kills, seed, workers, servers, onProgress }: ChaosOptions,
 ): Promise<Measured> {
-  const epochs = epochsFor(kills);
+  const epochs = epochsFor(algorithm, kills);
   const config = join(folder, `${algorithm}.json`);
   await writeFile(config, `${JSON.stringify(configOf(algorithm, epochs, seed), null, 2)}\n`);
   const planOf = (name: string) => {
@@ -162,10 +159,7 @@ async function disturbOne(
   });
   const summary = await summaryOf(launched);
   const all = new EventTail(disturbed.out).read();
-  const times = delivered.map((kill): RecoveryTime => ({
-    role: kill.role,
-    seconds: recoverySeconds(kill, all),
-  }));
+  const times = recoveriesFrom(delivered, all);
   const run: ChaosRun = {
     algorithm,
     kills: delivered.length,
@@ -175,6 +169,7 @@ async function disturbOne(
     ledgerExact: summary.ledger.committed === epochs * STEPS_PER_EPOCH * BATCH,
     ledger: summary.ledger,
     recoverySeconds: recoveriesOf(times),
+    overlappingSeconds: overlapsOf(times),
     unrecovered: times.filter(({ seconds }) => seconds === null).length,
     seconds: { undisturbed: expected.seconds, disturbed: wallSecondsOf(all) },
   };
@@ -206,8 +201,8 @@ function configOf(algorithm: Algorithm, epochs: number, seed: number): object {
 }
 
 /**
- * Kills as planned while the run goes on: each when its moment has come, something is there to be killed, and not too much is
- * down already. Where that takes so long that the run nears its end, nothing is waited for any more.
+ * Kills as planned while the run goes on: each when its moment has come, and the run has recovered from those before, unless it
+ * is to come on top of them. Where that takes so long that the run nears its end, nothing is waited for any more.
  * @returns the kills
  * @throws Error when the run ends before the last of them
  */
@@ -223,11 +218,20 @@ async function deliver(
   const course = new Course();
   const processes = new ProcessTable(launched.process.pid!);
   const delivered: DeliveredKill[] = [];
+  /** Since the first kill that the run has not recovered from. */
+  let recent: RunEvent[] = [];
+  let open: DeliveredKill[] = [];
+  const hasRecovered = (): boolean => {
+    open = open.filter((kill) => recoveredMs(kill, recent) === null);
+    if (open.length === 0) recent = [];
+    return open.length === 0;
+  };
   const follow = async (isReached: () => boolean): Promise<void> => {
     for (;;) {
       for (const event of events.read()) {
         course.take(event);
         processes.take(event);
+        if (open.length > 0) recent.push(event);
       }
       if (isReached()) return;
       if (launched.hasEnded()) {
@@ -238,9 +242,9 @@ async function deliver(
       await delay(POLL_MS);
     }
   };
-  for (const { moment, delayMs, role, choice } of plan) {
+  for (const { moment, isAtOnce, delayMs, role, choice } of plan) {
     await follow(() => course.hasCome(moment));
-    await follow(() => processes.down < MOST_DOWN || course.hasCome(end));
+    if (!isAtOnce) await follow(() => hasRecovered() || course.hasCome(end));
     if (delayMs > 0) await delay(delayMs);
     for (;;) {
       await follow(() => processes.alive().length > 0);
@@ -248,6 +252,7 @@ async function deliver(
       const atMs = Date.now();
       if (!processes.kill(target)) continue;
       const kill = { role: target.role, id: target.id, atMs, moment };
+      open.push(kill);
       tell(kill, delivered.push(kill) - 1);
       break;
     }
@@ -280,26 +285,36 @@ function wallSecondsOf(events: readonly RunEvent[]): number {
   return (Date.parse(events.at(-1)!.ts) - Date.parse(events[0]!.ts)) / 1000;
 }
 
-function secondsOf(times: readonly RecoveryTime[], role: Role): number[] {
-  return times.flatMap((time) =>
-    time.role === role && time.seconds !== null ? [time.seconds] : [],
-  );
+function secondsOf(
+  times: readonly RecoveryTime[],
+  isMeant: (time: RecoveryTime) => boolean,
+): number[] {
+  return times.flatMap((time) => (isMeant(time) && time.seconds !== null ? [time.seconds] : []));
+}
+
+function aloneOf(times: readonly RecoveryTime[], role: Role): number[] {
+  return secondsOf(times, (time) => time.role === role && time.isAlone);
+}
+
+function overlapsOf(times: readonly RecoveryTime[]): Recovery | null {
+  return recoveryOf(secondsOf(times, ({ isAlone }) => !isAlone));
+}
+
+function recoveryOf(seconds: readonly number[]): Recovery | null {
+  if (seconds.length === 0) return null;
+  const { median, max, runs } = spreadOf(seconds);
+  return { median, max, kills: runs };
 }
 
 function recoveriesOf(times: readonly RecoveryTime[]): Record<Role, Recovery | null> {
-  const of = (role: Role): Recovery | null => {
-    const seconds = secondsOf(times, role);
-    if (seconds.length === 0) return null;
-    const { median, max, runs } = spreadOf(seconds);
-    return { median, max, kills: runs };
-  };
+  const of = (role: Role): Recovery | null => recoveryOf(aloneOf(times, role));
   return { worker: of('worker'), server: of('server'), coordinator: of('coordinator') };
 }
 
 /** One row a role; the limit is for the longest recovery. */
 function rowsOf({ algorithm }: ChaosRun, times: readonly RecoveryTime[]): Row[] {
   return ROLES.flatMap((role): Row[] => {
-    const seconds = secondsOf(times, role);
+    const seconds = aloneOf(times, role);
     if (seconds.length === 0) return [];
     const ours = spreadOf(seconds);
     const value = LIMIT_SECONDS[role];

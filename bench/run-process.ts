@@ -101,8 +101,6 @@ export class ProcessTable {
   readonly #launcher: number;
   readonly #byId = new Map<string, LiveProcess>();
   readonly #killed = new Set<number>();
-  /** Ids of those that were killed and are not back. */
-  readonly #down = new Set<string>();
 
   /** @param launcher process id of their parent */
   constructor(launcher: number) {
@@ -111,7 +109,6 @@ export class ProcessTable {
 
   take({ event, role, id, pid }: RunEvent): void {
     if (event !== 'process.started' || this.#killed.has(pid as number)) return;
-    this.#down.delete(id as string);
     this.#byId.set(id as string, { role: role as Role, id: id as string, pid: pid as number });
   }
 
@@ -120,16 +117,10 @@ export class ProcessTable {
     return [...this.#byId.values()].toSorted((a, b) => a.id.localeCompare(b.id));
   }
 
-  /** How many were killed and are not back. */
-  get down(): number {
-    return this.#down.size;
-  }
-
   /** Whether it was there to be killed. */
   kill({ id, pid }: LiveProcess): boolean {
     this.#byId.delete(id);
     this.#killed.add(pid);
-    this.#down.add(id);
     try {
       return isChildOf(pid, this.#launcher) && process.kill(pid, 'SIGKILL');
     } catch {

@@ -22,7 +22,7 @@ export interface ServerOptions {
   readonly part: number;
   /** `host:port`; port 0 takes any free one. */
   readonly listen: string;
-  /** Host under which workers reach it; null: that of `listen`. */
+  /** `host` or `host:port` under which it is reached; what is left out, and null, is as it listens. */
   readonly advertise: string | null;
   /** Null: connections are plain, and the address must be loopback. */
   readonly credentials: Credentials | null;
@@ -59,8 +59,7 @@ export async function runServer(options: ServerOptions): Promise<void> {
   });
   const health = options.health === null ? null : await startHealthServer(options.health);
   if (health !== null) logger.info('health.listening', { address: health.address });
-  const port = server.address.slice(server.address.lastIndexOf(':') + 1);
-  const address = advertise === null ? server.address : `${advertise}:${port}`;
+  const address = advertisedAddress(server.address, advertise);
   logger.info('server.listening', { address, part });
   notify({ type: 'listening', address: server.address });
   const hello = {
@@ -92,6 +91,14 @@ export async function runServer(options: ServerOptions): Promise<void> {
     await server.stop(STOP_GRACE_MS);
     await health?.stop(STOP_GRACE_MS);
   }
+}
+
+function advertisedAddress(listening: string, advertise: string | null): string {
+  if (advertise === null) return listening;
+  const port = listening.slice(listening.lastIndexOf(':') + 1);
+  // A bare IPv6 address has colons, too.
+  const hasPort = /^(\[[^\]]+\]|[^:]+):\d{1,5}$/.test(advertise);
+  return hasPort ? advertise : `${advertise}:${port}`;
 }
 
 /** Opens a session, sends signs of life, and stays in it until it ends; asked to end, it tells the coordinator first. */

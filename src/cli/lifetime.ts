@@ -2,6 +2,7 @@
  * How long a process of the run should go on, and its line to the launcher. It stops on SIGTERM, on Ctrl-C when a person
  * started it, and when the launcher that started it is gone: nothing of a run outlives it.
  */
+import { armFailpointsFrom } from '../config/failpoint-setting.ts';
 import { EXIT, TrainerError, exitCodeOf, messageOf, unavailable } from '../errors.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Notice } from '../telemetry/notice.ts';
@@ -53,6 +54,7 @@ export async function withLifetime(
     process.stdout.on('error', () => undefined);
   }
   try {
+    armFailpointsFrom(process.env);
     await run({ signal: stop.signal, notify: sender.notify });
     stop.signal.throwIfAborted();
   } catch (error) {

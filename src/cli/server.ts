@@ -22,7 +22,10 @@ export function addServerCommand(program: Command): void {
     .requiredOption('--coordinator <host:port>', 'address of the coordinator')
     .requiredOption('--shard <i>', 'which part it holds, counted from 0', wholeNumber)
     .option('--listen <host:port>', 'address to serve on; port 0 takes a free one', '127.0.0.1:0')
-    .option('--advertise <host>', 'host under which workers reach it; that of --listen by default')
+    .option(
+      '--advertise <host[:port]>',
+      'where workers and coordinator reach it; as it listens by default',
+    )
     .addOption(credentialsOption())
     .option('--health <host:port>', 'answer health probes here, in plain text, and nothing else')
     .addOption(logLevelOption().default('info'))

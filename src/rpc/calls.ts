@@ -160,12 +160,12 @@ export async function retryTransient<Result>(
   attempt: () => Promise<Result>,
   limits: { readonly forMs: number; readonly signal: AbortSignal },
 ): Promise<Result> {
-  const endMs = Date.now() + limits.forMs;
+  const endMs = performance.now() + limits.forMs;
   for (let pauseMs = 50; ; pauseMs = Math.min(2 * pauseMs, 1000)) {
     try {
       return await attempt();
     } catch (error) {
-      if (limits.signal.aborted || !isRetryable(error) || Date.now() + pauseMs > endMs) throw error;
+      if (limits.signal.aborted || !isRetryable(error) || performance.now() + pauseMs > endMs) throw error;
       await pause(pauseMs, limits.signal);
     }
   }

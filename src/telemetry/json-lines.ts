@@ -1,6 +1,7 @@
 /**
  * An append-only file of JSON lines: `events.jsonl`, `metrics.jsonl`. Lines are kept in order and handed to the operating
  * system once a tick, so that a killed process loses at most the lines of that tick; a torn last line is cut off on open.
+ * While the disk is full, lines wait in memory and are written when there is room again.
  */
 import {
   closeSync,
@@ -13,7 +14,7 @@ import {
 } from 'node:fs';
 
 export interface JsonLines {
-  /** Adds one line; an earlier failure to write is thrown here. */
+  /** Adds one line; an earlier failure to write is thrown here, unless it was a full disk. */
   append(record: unknown): void;
   /** Returns when every line is on disk, safe from a power cut. */
   sync(): void;
@@ -27,22 +28,24 @@ export function openJsonLines(path: string): JsonLines {
   const file = openSync(path, 'a+');
   cutTornLine(file);
   let pending: string[] = [];
+  /** What the disk has not taken of earlier lines. */
+  let rest: Buffer = Buffer.alloc(0);
   let scheduled: NodeJS.Immediate | null = null;
   let failure: unknown = null;
   let isOpen = true;
 
   const flush = (): void => {
     scheduled = null;
-    if (pending.length === 0) return;
-    const bytes = Buffer.from(pending.join(''));
+    rest = Buffer.concat([rest, Buffer.from(pending.join(''))]);
     pending = [];
-    for (let from = 0; from < bytes.length;) from += writeSync(file, bytes, from);
+    while (rest.length > 0) rest = rest.subarray(writeSync(file, rest));
   };
   const flushLater = (): void => {
     try {
       flush();
     } catch (error) {
-      failure = error; // a full disk: nobody is there to catch it in this tick
+      // Nobody is there to catch it in this tick. With the next line, a full disk is tried again.
+      if (!isFull(error) || rest.length > MOST_WAITING_BYTES) failure = error;
     }
   };
   const flushNow = (): void => {
@@ -71,6 +74,14 @@ export function openJsonLines(path: string): JsonLines {
       }
     },
   };
+}
+
+/** Lines that may wait for room on a full disk [bytes]: days of them. */
+const MOST_WAITING_BYTES = 64 * 1024 * 1024;
+
+function isFull(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'ENOSPC' || code === 'EDQUOT';
 }
 
 const NEWLINE = 0x0a;

@@ -38,6 +38,8 @@ export interface LaunchPlan {
   readonly data: string;
   readonly out: string;
   readonly workers?: number;
+  /** Parameter servers as processes; none if left out. */
+  readonly servers?: number;
   readonly resume?: boolean;
   readonly credentials?: string;
   readonly settings?: Readonly<Record<string, unknown>>;
@@ -54,6 +56,7 @@ export function launch(plan: LaunchPlan): Launched {
     [
       'launch',
       ...['--data', plan.data, '--out', plan.out, '--workers', String(plan.workers ?? 2), '--json'],
+      ...(plan.servers === undefined ? [] : ['--servers', String(plan.servers)]),
       ...(plan.resume === true ? ['--resume'] : []),
       ...(plan.credentials === undefined ? [] : ['--credentials', plan.credentials]),
       ...settings,

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import fs, { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { after, mock, test } from 'node:test';
 import { setImmediate as nextTick } from 'node:timers/promises';
 import { openJsonLines } from '../../src/telemetry/json-lines.ts';
 
@@ -81,14 +82,60 @@ test('closing twice is harmless', () => {
   lines.close();
 });
 
-test(
-  'a failure to write in the background is thrown at the next record',
-  { skip: process.platform !== 'linux' && 'needs /dev/full' },
-  async () => {
-    const lines = openJsonLines('/dev/full'); // every write answers: no space left
+test('a failure to write in the background is thrown at the next record', async () => {
+  const lines = openJsonLines(newPath());
+  const broken = failingWrites(() => 'EIO');
+  try {
     lines.append({ a: 1 });
     await nextTick();
-    assert.throws(() => lines.append({ a: 2 }), /ENOSPC/);
-    assert.throws(() => lines.close(), /ENOSPC/);
-  },
-);
+    assert.throws(() => lines.append({ a: 2 }), /EIO/);
+    assert.throws(() => lines.close(), /EIO/);
+  } finally {
+    broken.restore();
+  }
+});
+
+test('while the disk is full lines wait, torn or whole; when there is room they are all there', async () => {
+  const path = newPath();
+  const lines = openJsonLines(path);
+  let room = 11; // the first line and a piece of the second
+  const disk = failingWrites((length) => {
+    if (room === 0) return 'ENOSPC';
+    const taken = Math.min(room, length);
+    room -= taken;
+    return taken;
+  });
+  try {
+    lines.append({ a: 1 });
+    lines.append({ a: 2 });
+    await nextTick();
+    assert.equal(readFileSync(path, 'utf8'), '{"a":1}\n{"a');
+    lines.append({ a: 3 });
+    await nextTick();
+    assert.throws(() => lines.sync(), /ENOSPC/, 'who asks for the disk is told');
+    room = Infinity;
+    lines.append({ a: 4 });
+    await nextTick();
+    assert.equal(readFileSync(path, 'utf8'), '{"a":1}\n{"a":2}\n{"a":3}\n{"a":4}\n');
+    lines.close();
+  } finally {
+    disk.restore();
+  }
+});
+
+/** A disk that answers each write with a failure's code, or takes so many of its bytes. */
+function failingWrites(answer: (length: number) => string | number): { restore: () => void } {
+  const { writeSync } = fs;
+  const stand = mock.method(fs, 'writeSync', (file: number, bytes: Uint8Array) => {
+    const answered = answer(bytes.length);
+    if (typeof answered === 'number') return writeSync(file, bytes.subarray(0, answered));
+    throw Object.assign(new Error(`${answered}: no write today`), { code: answered });
+  });
+  syncBuiltinESMExports();
+  return {
+    restore: () => {
+      stand.mock.restore();
+      syncBuiltinESMExports();
+    },
+  };
+}
