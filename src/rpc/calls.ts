@@ -165,7 +165,8 @@ export async function retryTransient<Result>(
     try {
       return await attempt();
     } catch (error) {
-      if (limits.signal.aborted || !isRetryable(error) || performance.now() + pauseMs > endMs) throw error;
+      if (limits.signal.aborted || !isRetryable(error) || performance.now() + pauseMs > endMs)
+        throw error;
       await pause(pauseMs, limits.signal);
     }
   }
