@@ -74,6 +74,8 @@ export class CoordinatorService {
   readonly #servers: ServerSessions;
   /** By worker id: the stream of its newest incarnation. */
   readonly #sessions = new Map<string, Session>();
+  /** Incarnations whose place another process took: two of one name would take turns for ever, and neither get to work. */
+  readonly #superseded = new Set<string>();
 
   constructor(servers: ServerSessions) {
     this.#servers = servers;
@@ -204,10 +206,27 @@ export class CoordinatorService {
       return null;
     }
     const worker = { workerId: hello.workerId, incarnation: hello.incarnation, pid: hello.pid };
-    this.#sessions.get(worker.workerId)?.call.end();
+    this.#supersede(worker);
     this.#sessions.set(worker.workerId, { worker, call });
     call.write({ welcome: this.#events.welcome() });
     return worker;
+  }
+
+  /** Ends the session that an earlier process of the name has. @throws TrainerError PROTOCOL_VIOLATION when this is the earlier one */
+  #supersede({ workerId, incarnation }: WorkerIdentity): void {
+    if (this.#superseded.has(incarnation)) {
+      throw protocolViolation(
+        `worker ${workerId}`,
+        'the newest process of this name',
+        'an earlier one',
+        'give every worker a name of its own',
+      );
+    }
+    const earlier = this.#sessions.get(workerId);
+    if (earlier === undefined) return;
+    if (earlier.worker.incarnation !== incarnation)
+      this.#superseded.add(earlier.worker.incarnation);
+    earlier.call.end();
   }
 
   async #sendArtifact(call: Parameters<CoordinatorHandlers['FetchArtifact']>[0]): Promise<void> {

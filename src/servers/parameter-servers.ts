@@ -7,7 +7,7 @@
 import { encodeSafetensors } from '../checkpoint/safetensors.ts';
 import { sliceToBundle } from '../clustering/odc-bundles.ts';
 import { hitFailpoint } from '../config/failpoints.ts';
-import { protocolViolation } from '../errors.ts';
+import { TrainerError, protocolViolation } from '../errors.ts';
 import { joinParts, type ParameterPart } from '../ps/parameter-plan.ts';
 import { vectorOf, type NamedVectors } from '../rpc/named-vectors.ts';
 import type {
@@ -229,12 +229,23 @@ function shareOfSnapshot(
 
 function joined(parts: readonly NamedVectors[], names: readonly string[]): NamedVectors {
   const version = agreed('version of the parameters', parts);
-  const { headEpoch = -1 } = parts[0] ?? {};
+  const headEpoch = agreedHead(parts);
   const vectors = names.map((name): [string, Float32Array] => [
     name,
     joinParts(parts.map((part) => vectorOf(part, name))),
   ]);
   return { version, headEpoch, vectors: new Map(vectors) };
+}
+
+/** The head that all servers have. @throws TrainerError GENERATION_FENCED when a new one came while they were asked */
+function agreedHead(parts: readonly NamedVectors[]): number {
+  const epochs = new Set(parts.map(({ headEpoch }) => headEpoch));
+  const [epoch = -1] = epochs;
+  if (epochs.size <= 1) return epoch;
+  throw new TrainerError(
+    'GENERATION_FENCED',
+    `parameters with the heads of epochs ${[...epochs].join(' and ')}: a new one came meanwhile`,
+  );
 }
 
 /** The version that all servers name. @throws TrainerError PROTOCOL_VIOLATION when they differ */

@@ -52,6 +52,8 @@ export interface PlainRun {
   readonly losses: readonly number[];
   readonly pseudoLabels: Int32Array;
   readonly draws: number;
+  /** Draws after each number of steps, from 0 steps on. */
+  readonly drawsBySteps: readonly number[];
   readonly drawsOfLastEpoch: number;
   /** Of the end. */
   readonly last: PlainMoment;
@@ -68,7 +70,7 @@ class PlainLoop {
   #statistics: Float32Array;
   #headEpoch = -1;
   #odc: OdcState | null = null;
-  #draws = 0;
+  readonly #draws = [0];
 
   constructor(scenario: Scenario) {
     this.#scenario = scenario;
@@ -87,13 +89,13 @@ class PlainLoop {
       for (let index = 0; index < stepCount(plan, this.#config.training); index += 1) {
         this.#step(plan, index);
       }
-      this.#draws += plan.ids.length;
     }
     return {
       moments: this.#moments,
       losses: this.#losses,
       pseudoLabels: plan!.pseudoLabels,
-      draws: this.#draws,
+      draws: this.#draws.at(-1)!,
+      drawsBySteps: this.#draws,
       drawsOfLastEpoch: plan!.ids.length,
       last: this.#moments.get(this.#key())!,
     };
@@ -190,7 +192,9 @@ class PlainLoop {
   #step(plan: EpochPlan, index: number): void {
     const { training, odc } = this.#config;
     const step = this.#losses.length;
-    const slices = sliceDraws(stepDraws(plan, index, training), training);
+    const { begin, end } = stepDraws(plan, index, training);
+    const slices = sliceDraws({ begin, end }, training);
+    this.#draws.push(this.#draws.at(-1)! + end - begin);
     const labels = slices.map((draws) => pseudoLabelsOf(plan, draws));
     const weights =
       this.#odc === null

@@ -330,6 +330,17 @@ export class Simulation {
       requireRules(state, (rule) => {
         this.world.violate(rule);
       });
+      this.#requireCountedIsApplied(actor.term, state.ledger.committedTotal);
+    }
+  }
+
+  /** The ledger counts whole steps, and none that a server of the term has not applied. */
+  #requireCountedIsApplied(term: number, draws: number): void {
+    const steps = this.oracle.drawsBySteps.indexOf(draws);
+    if (steps < 0) this.world.violate(`the ledger counts ${draws} draws, which no step ends at`);
+    for (const { part, store } of this.#shardsIn(term)) {
+      if (store.version >= steps) continue;
+      this.world.violate(`${steps} steps count, and server ${part.index} is at ${store.version}`);
     }
   }
 

@@ -1,0 +1,177 @@
+/** Bugs that the simulation must catch: each a change of the source, as someone might make it. */
+
+/** One place of a change; `find` must be there exactly once. */
+export interface Patch {
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+}
+
+export interface Mutant {
+  readonly name: string;
+  readonly patches: readonly Patch[];
+}
+
+const STORE = 'src/ps/parameter-store.ts';
+const DRAFT = 'coordinator/draft.ts';
+const TRAIN = 'coordinator/train-epoch.ts';
+
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: 'a duplicate push is counted',
+    patches: [
+      {
+        file: STORE,
+        find: `if (candidates.has(generation)) return { kind: 'duplicate' };`,
+        replace: `const earlier = candidates.get(generation);
+    if (earlier !== undefined) {
+      const gradient = push.gradient.map((value, i) => value + earlier.gradient[i]!);
+      candidates.set(generation, { ...push, gradient });
+      return { kind: 'staged' };
+    }`,
+      },
+    ],
+  },
+  {
+    name: 'an old incarnation is accepted: a new process does not take the leases of the old one',
+    patches: [
+      {
+        file: DRAFT,
+        find: `if (earlier !== undefined) {
+      const isSame`,
+        replace: `if (earlier?.incarnation === incarnation) {
+      const isSame`,
+      },
+    ],
+  },
+  {
+    name: 'an old incarnation is accepted: its heartbeats keep the leases of the new one alive',
+    patches: [
+      {
+        file: DRAFT,
+        find: 'if (member?.incarnation !== incarnation) return `${workerId} is not a member`;',
+        replace: 'if (member === undefined) return `${workerId} is not a member`;',
+      },
+    ],
+  },
+  {
+    name: 'a step is committed with one shard missing',
+    patches: [
+      {
+        file: 'src/servers/parameter-servers.ts',
+        find: 'const reply = await server.commit(step, slices, learningRateFactor, either);',
+        replace: `const isForgotten = index > 0 && step % 2 === 1;
+      const reply = isForgotten
+        ? ({ outcome: 'APPLIED', version: step + 1, missing: [] } as const)
+        : await server.commit(step, slices, learningRateFactor, either);`,
+      },
+    ],
+  },
+  {
+    name: "the sampler's position is not in the checkpoint",
+    patches: [
+      {
+        file: 'coordinator/run-checkpoint.ts',
+        find: `      counters,
+    },
+    files: {`,
+        replace: `      counters,
+      position: { ...state.position, index: 0 },
+    },
+    files: {`,
+      },
+    ],
+  },
+  {
+    name: 'an ODC row is mixed twice: rows take effect when they are pushed, and again at the commit',
+    patches: [
+      {
+        file: 'coordinator/parameter-shard.ts',
+        find: `this.#stage.put(push.generation, rows);`,
+        replace: `{
+      this.#stage.put(push.generation, rows);
+      const { first, stride, dim } = this.#keeper!.form;
+      rows.ids.forEach((id, i) => {
+        const row = rows.rows.subarray(i * dim, (i + 1) * dim);
+        this.#keeper!.rows.set(row, ((id - first) / stride) * dim);
+      });
+    }`,
+      },
+    ],
+  },
+  {
+    name: 'calls of an earlier term are taken',
+    patches: [
+      {
+        file: 'coordinator/parameter-host.ts',
+        find: `    if (term < this.#held.term) throw fenced(term, this.#held.term);
+    const { shard }`,
+        replace: `    const { shard }`,
+      },
+    ],
+  },
+  {
+    name: 'the ledger counts a step before it is committed',
+    patches: [
+      {
+        file: TRAIN,
+        find: 'const { results: inOrder, version: nextVersion } = await takeStep(',
+        replace: `dispatcher.dispatch({ type: 'stepCommitted', begin: draws.begin, end: draws.end });
+  const { results: inOrder, version: nextVersion } = await takeStep(`,
+      },
+      {
+        file: TRAIN,
+        find: `await deps.stepApplied(step);
+  dispatcher.dispatch({ type: 'stepCommitted', begin: draws.begin, end: draws.end });`,
+        replace: 'await deps.stepApplied(step);',
+      },
+    ],
+  },
+  {
+    name: 'a head reset that comes again resets the head again',
+    patches: [
+      {
+        file: STORE,
+        find: `if (epoch <= this.#headEpoch) return { kind: 'duplicate', version: this.#version };`,
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'a commit that comes again is applied again',
+    patches: [
+      {
+        file: STORE,
+        find: 'if (step < this.#step) return this.#repeatedCommit(step, generations);',
+        replace: `if (step < this.#step) {
+      this.#apply([...this.#last], learningRateFactor);
+      return this.#repeatedCommit(step, generations);
+    }`,
+      },
+      {
+        file: STORE,
+        find: `    this.#committed = generations;
+    this.#staged.clear();`,
+        replace: `    this.#committed = generations;
+    this.#last = pushes.filter(({ samples }) => samples > 0);
+    this.#staged.clear();`,
+      },
+      {
+        file: STORE,
+        find: '  /** By slice of #step: the lowest generation',
+        replace:
+          '  #last: readonly SlicePush[] = [];\n  /** By slice of #step: the lowest generation',
+      },
+    ],
+  },
+  {
+    name: 'what a worker held is asked of it for ever, though it fails',
+    patches: [
+      {
+        file: DRAFT,
+        find: '      this.#forgetFeatures(lease);\n',
+        replace: '',
+      },
+    ],
+  },
+];

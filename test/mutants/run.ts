@@ -1,0 +1,85 @@
+/**
+ * Plants bugs, one after the other, in a copy of the sources, and runs the simulation on each: every one of them must be caught,
+ * and the sources as they are must pass. `node --import tsx test/mutants/run.ts`
+ */
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { MUTANTS, type Mutant } from './mutants.ts';
+
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+const COPIED = [
+  'coordinator',
+  'worker',
+  'src',
+  'proto',
+  'test/simulation',
+  'package.json',
+  'tsconfig.json',
+];
+/** Schedules that the sources as they are must pass. */
+const SOUND_SCHEDULES = 300;
+/** Schedules within which each bug must be caught. */
+const MOST_SCHEDULES = 1_500;
+
+const copy = mkdtempSync(join(tmpdir(), 'mutants-'));
+let escaped = 0;
+try {
+  for (const name of COPIED) cpSync(join(ROOT, name), join(copy, name), { recursive: true });
+  symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
+  const sound = simulate(SOUND_SCHEDULES);
+  if (sound.failure !== null) throw new Error(`without a bug: ${sound.failure}`);
+  say(`sound: ${SOUND_SCHEDULES} schedules pass`, sound.seconds);
+  for (const mutant of MUTANTS) {
+    const restore = plant(mutant);
+    const { failure, seconds } = simulate(MOST_SCHEDULES);
+    restore();
+    if (failure === null) escaped += 1;
+    say(`${failure === null ? 'ESCAPED' : 'caught '}: ${mutant.name}`, seconds);
+    if (failure !== null) process.stdout.write(`         ${failure}\n`);
+  }
+} finally {
+  rmSync(copy, { recursive: true });
+}
+process.stdout.write(`${MUTANTS.length - escaped} of ${MUTANTS.length} bugs were caught\n`);
+process.exitCode = escaped === 0 ? 0 : 1;
+
+/** @returns what takes the bug out again. @throws where the source is not as the bug expects it */
+function plant({ name, patches }: Mutant): () => void {
+  const originals = new Map<string, string>();
+  for (const { file, find, replace } of patches) {
+    const path = join(copy, file);
+    const source = readFileSync(path, 'utf8');
+    if (source.split(find).length !== 2) throw new Error(`${name}: not once in ${file}: ${find}`);
+    if (!originals.has(path)) originals.set(path, source);
+    writeFileSync(
+      path,
+      source.replace(find, () => replace),
+    );
+  }
+  return () => {
+    for (const [path, source] of originals) writeFileSync(path, source);
+  };
+}
+
+/** @returns the first schedule that failed, and why; null where none did */
+function simulate(schedules: number): { failure: string | null; seconds: number } {
+  const startedMs = performance.now();
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    ['--import', 'tsx', 'test/simulation/run.ts', '--schedules', `${schedules}`],
+    { cwd: copy, encoding: 'utf8' },
+  );
+  const seconds = (performance.now() - startedMs) / 1000;
+  if (status === 0) return { failure: null, seconds };
+  const failure = stdout.split('\n').find((line) => line.startsWith('schedule '));
+  // A bug must be caught by a rule of the simulation, not by a source that does not even run.
+  if (failure === undefined) throw new Error(`the simulation did not run: ${stderr}${stdout}`);
+  return { failure, seconds };
+}
+
+function say(what: string, seconds: number): void {
+  process.stdout.write(`${what} (${seconds.toFixed(1)} s)\n`);
+}
