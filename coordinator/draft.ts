@@ -118,9 +118,7 @@ export class Draft {
     const member = this.#members.get(workerId);
     if (member?.incarnation !== incarnation) return `${workerId} was gone already`;
     this.#members.delete(workerId);
-    for (const [shard, holding] of this.#holdings) {
-      if (holding.workerId === workerId) this.#holdings.delete(shard);
-    }
+    this.#forgetHoldings(workerId);
     for (const lease of this.#leases.values()) {
       if (lease.workerId === workerId) this.#giveBack(lease);
     }
@@ -246,6 +244,7 @@ export class Draft {
       expired += 1;
       this.#giveBack(lease);
       this.#markStuck(lease.workerId);
+      this.#forgetHoldings(lease.workerId);
       this.#record('lease.expired', `${lease.workerId} made no progress on ${lease.task}`, {
         leaseId: lease.id,
         workerId: lease.workerId,
@@ -406,6 +405,13 @@ export class Draft {
     const task = this.#tasks.get(lease.task);
     if (task === undefined) return;
     this.#tasks.set(lease.task, { ...task, answered: [...task.answered, lease.id] });
+  }
+
+  /** The features are made again by others: who does not answer, or is gone, must not keep a data shard to itself. */
+  #forgetHoldings(workerId: string): void {
+    for (const [shard, holding] of this.#holdings) {
+      if (holding.workerId === workerId) this.#holdings.delete(shard);
+    }
   }
 
   /** Who failed may not hold what it was thought to hold: an order that it had begun in an earlier session changes features too. */

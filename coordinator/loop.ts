@@ -68,6 +68,8 @@ export class RunLoop {
   #position: RunPosition = { epoch: 0, stage: 'cluster', index: 0, firstStep: 0 };
   /** Parameter version now; also the count of committed steps. */
   #version = 0;
+  /** From the beginning of an epoch's clustering to its end. */
+  #isClustering = false;
   /** Where the newest checkpoint was taken, so that none is taken twice. */
   #checkpointed = '';
   /** To be called after the next checkpoint. */
@@ -153,6 +155,8 @@ export class RunLoop {
 
   /** Takes a checkpoint if the run has moved since the last one, and waits until it is on disk. */
   async checkpointNow(): Promise<void> {
+    // A clustering under way is begun again from the checkpoint before it: half of it must not be kept.
+    if (this.#isClustering) return;
     const { firstStep, stage } = this.#position;
     if (stage === 'train') this.#position = { ...this.#position, index: this.#version - firstStep };
     await this.#checkpoint(AbortSignal.timeout(60_000));
@@ -176,6 +180,7 @@ export class RunLoop {
   async #cluster(): Promise<void> {
     const { dispatcher, parameters, signal } = this.#deps;
     const { epoch } = this.#position;
+    this.#isClustering = true;
     const start = await this.#strategy.beginEpoch(epoch, this.#version);
     this.#noteStart(epoch, start);
     hitFailpoint('coordinator.clustered', { epoch });
@@ -184,6 +189,7 @@ export class RunLoop {
     const plan = this.#strategy.plan(epoch);
     dispatcher.dispatch({ type: 'epochOpened', epoch, draws: plan.ids.length });
     this.#position = { epoch, stage: 'train', index: 0, firstStep: this.#version };
+    this.#isClustering = false;
     await this.#checkpoint(signal);
   }
 

@@ -167,6 +167,9 @@ export class WorkerLoop {
     } catch (error) {
       // The session will end too, and the lease go to another.
       logger.warn('result.lost', { leaseId, reason: messageOf(error) });
+    } finally {
+      // Whatever became of the result: a worker whose lease expired while it was sent can be given work again.
+      advance();
     }
   }
 

@@ -101,7 +101,8 @@ export class Faults {
     const role = this.#pickRole();
     const draw = world.rng.integer(100);
     if (draw < 35) simulation.kill(role, 'SIGKILL');
-    else if (draw < 50) simulation.stop(role, world.between(20, 700), 'SIGSTOP');
+    else if (draw < 44) simulation.stop(role, world.between(20, 700), 'SIGSTOP');
+    else if (draw < 50) simulation.hang(role, world.between(20, 700));
     else if (draw < 65) simulation.replace(role, world.between(100, 900));
     else if (draw < 85) this.#cut(role, this.#pickRole(), world.between(30, 600));
     else if (draw < 92) simulation.terminate();

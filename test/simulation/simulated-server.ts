@@ -4,7 +4,11 @@
  */
 import { ParameterHost, type CallIdentity } from '../../coordinator/parameter-host.ts';
 import type { ParameterShard } from '../../coordinator/parameter-shard.ts';
-import { encodeSafetensors, decodeSafetensors } from '../../src/checkpoint/safetensors.ts';
+import {
+  decodeSafetensors,
+  encodeSafetensors,
+  type NamedArrays,
+} from '../../src/checkpoint/safetensors.ts';
 import { arrayOf } from '../../src/checkpoint/bundle.ts';
 import {
   changeToBundle,
@@ -12,7 +16,6 @@ import {
   rowsFromBundle,
   rowsToBundle,
   sliceFromBundle,
-  type Bundle,
 } from '../../src/clustering/odc-bundles.ts';
 import { hitFailpoint } from '../../src/config/failpoints.ts';
 import { TrainerError } from '../../src/errors.ts';
@@ -274,9 +277,9 @@ export function memoryLink(link: Link): MemoryServer {
     callServer(link, what, signal, (server) => server.answer(link.identity, work));
   return {
     begin: (form, signal) =>
-      ask('begin of the memory', signal, (shard) => ({
-        outcome: OUTCOMES[shard.beginMemory(form)],
-      })),
+      ask('begin of the memory', signal, (shard) => {
+        shard.beginMemory(form);
+      }),
     fill: (dataShard, generation, bytes, signal) =>
       ask(`rows of data shard ${dataShard}`, signal, (shard) => ({
         outcome:
@@ -285,19 +288,20 @@ export function memoryLink(link: Link): MemoryServer {
           ],
       })),
     seal: (step, bytes, signal) =>
-      ask(`seal at step ${step}`, signal, (shard) => ({
-        outcome:
-          OUTCOMES[shard.sealMemory(step, arrayOf(decoded(bytes), 'pseudoLabels', Int32Array))],
-      })),
+      ask(`seal at step ${step}`, signal, (shard) => {
+        shard.sealMemory(step, arrayOf(decoded(bytes), 'pseudoLabels', Int32Array));
+      }),
     relabel: (step, bytes, signal) =>
       ask(`relabel after step ${step}`, signal, (shard) => {
         const { ids, pseudoLabels } = relabellingFromBundle(decoded(bytes));
-        return { outcome: OUTCOMES[shard.requireMemory().memory.relabel(step, ids, pseudoLabels)] };
+        shard.requireMemory().memory.relabel(step, ids, pseudoLabels);
       }),
-    rows: (step, ids, signal) =>
-      ask(`rows before step ${step}`, signal, (shard) =>
-        encodeSafetensors(rowsToBundle({ ids, rows: shard.requireMemory().rowsAt(step, ids) })),
-      ),
+    rows: (step, asked, signal) =>
+      ask(`rows before step ${step}`, signal, (shard) => {
+        const ids = Int32Array.from(asked);
+        const rows = shard.requireMemory().rowsAt(step, ids);
+        return encodeSafetensors(rowsToBundle({ ids, rows }));
+      }),
     change: (step, signal) =>
       ask(`change of step ${step}`, signal, (shard) =>
         encodeSafetensors(changeToBundle(shard.requireMemory().changeOf(step))),
@@ -312,7 +316,7 @@ export function memoryLink(link: Link): MemoryServer {
   };
 }
 
-function decoded(bytes: Uint8Array): Bundle<unknown> {
+function decoded(bytes: Uint8Array): NamedArrays {
   return decodeSafetensors(bytes, { what: 'bundle', code: 'PROTOCOL_VIOLATION' }).arrays;
 }
 

@@ -69,6 +69,8 @@ export function connectServers(
 
 export class SimulatedWorker {
   readonly process: SimulatedProcess;
+  /** The thread of its heartbeats, which goes on while the main thread hangs. */
+  readonly heart: SimulatedProcess;
   readonly identity: { readonly workerId: string; readonly incarnation: string };
   readonly #simulation: Simulation;
   readonly #loop: WorkerLoop;
@@ -81,6 +83,10 @@ export class SimulatedWorker {
     this.#simulation = simulation;
     this.identity = { workerId, incarnation: `${workerId}.${birth}` };
     this.process = new SimulatedProcess(workerId);
+    this.heart = new SimulatedProcess(workerId);
+    this.process.mourners.add(() => {
+      this.heart.state = 'dead';
+    });
     this.#loop = new WorkerLoop(this.#deps());
   }
 
@@ -186,7 +192,7 @@ export class SimulatedWorker {
     const simulation = this.#simulation;
     const request = { ...this.identity, progress: this.#progress };
     simulation.network.callOnce({
-      caller: this.process,
+      caller: this.heart,
       address: () => simulation.coordinatorProcess(),
       what: '',
       handle: (target, respond) => {
@@ -194,7 +200,7 @@ export class SimulatedWorker {
         respond(null);
       },
     });
-    simulation.world.after(HEARTBEAT_MS, this.process, '', () => {
+    simulation.world.after(HEARTBEAT_MS, this.heart, '', () => {
       this.#beat();
     });
   }

@@ -211,11 +211,14 @@ export class Simulation {
   }
 
   stop(role: string, forMs: number, why: string): void {
-    const { process } = this.#actorIn(role);
-    this.world.stop(process, why);
-    this.world.after(forMs, null, '', () => {
-      this.world.resume(process);
-    });
+    const actor = this.#actorIn(role);
+    if (actor instanceof SimulatedWorker) this.#stopFor(actor.heart, forMs, why);
+    this.#stopFor(actor.process, forMs, why);
+  }
+
+  /** Its main thread hangs; heartbeats, if it has any, go on. */
+  hang(role: string, forMs: number): void {
+    this.#stopFor(this.#actorIn(role).process, forMs, 'it hangs');
   }
 
   /** Stops who has the role and starts another process in its place; the first one comes back as a zombie. */
@@ -243,12 +246,22 @@ export class Simulation {
   }
 
   resumeAll(): void {
-    for (const { process } of this.#actors.values()) this.world.resume(process);
+    for (const actor of this.#actors.values()) {
+      if (actor instanceof SimulatedWorker) this.world.resume(actor.heart);
+      this.world.resume(actor.process);
+    }
   }
 
   roleOf(process: SimulatedProcess): string | null {
     for (const [role, actor] of this.#roles) if (actor.process === process) return role;
     return null;
+  }
+
+  #stopFor(process: SimulatedProcess, forMs: number, why: string): void {
+    this.world.stop(process, why);
+    this.world.after(forMs, null, '', () => {
+      this.world.resume(process);
+    });
   }
 
   #begin(): void {
