@@ -1,6 +1,7 @@
 /**
- * Runs the tests of test/unit, test/integration, test/fuzz, test/e2e and test/gpu. `--only unit,integration` takes some of the folders;
- * further arguments go to Node's test runner (`--test-name-pattern=...`). Says at the end which engines the tests had.
+ * Runs the tests of test/unit, test/simulation, test/integration, test/fuzz, test/e2e and test/gpu. `--only unit,integration`
+ * takes some of the folders; further arguments go to Node's test runner (`--test-name-pattern=...`). Says at the end which
+ * engines the tests had.
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -8,7 +9,9 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { root, runCommand } from './run-command.mjs';
 
-const FOLDERS = ['unit', 'integration', 'fuzz', 'e2e', 'gpu'];
+const FOLDERS = ['unit', 'simulation', 'integration', 'fuzz', 'e2e', 'gpu'];
+/** Folders whose files start no processes and share nothing: as many run at a time as there are cores. */
+const PARALLEL = ['unit', 'simulation'];
 
 function testFiles(folder) {
   const path = join(root, 'test', folder);
@@ -25,7 +28,7 @@ function fail(message) {
 }
 
 const { values, tokens } = parseArgs({
-  options: { only: { type: 'string', default: 'unit,integration,fuzz,e2e,gpu' } },
+  options: { only: { type: 'string', default: FOLDERS.join(',') } },
   strict: false,
   tokens: true,
 });
@@ -44,7 +47,7 @@ for (const folder of folders) {
     process.stdout.write(`test/${folder}: no tests\n`);
     continue;
   }
-  const concurrency = folder === 'unit' ? availableParallelism() : 1;
+  const concurrency = PARALLEL.includes(folder) ? availableParallelism() : 1;
   const result = await runCommand(
     [
       ...[process.execPath, '--import', 'tsx', '--test', '--test-reporter=spec'],

@@ -24,7 +24,11 @@ export function testSchedules(first: number, count: number): void {
     const totals = new Map<string, number>();
     for (let seed = first; seed < first + count; seed += 1) {
       const { failure, counts } = await runSchedule(seed);
-      assert.equal(failure, null, `node --import tsx test/simulation/run.ts --seed ${seed} --trace`);
+      assert.equal(
+        failure,
+        null,
+        `node --import tsx test/simulation/run.ts --seed ${seed} --trace`,
+      );
       for (const [what, times] of Object.entries(counts)) {
         totals.set(what, (totals.get(what) ?? 0) + times);
       }

@@ -8,7 +8,6 @@ import {
   type Event,
   type Lease,
 } from '../../coordinator/state.ts';
-import { SimulatedRun, type SimulationCounts } from '../support/simulated-run.ts';
 
 const SETTINGS = {
   minWorkers: 1,
@@ -54,24 +53,6 @@ function answer(lease: Lease): Event {
 function ordersOf(actions: readonly Action[]): Lease[] {
   return actions.flatMap((action) => (action.type === 'sendOrder' ? [action.lease] : []));
 }
-
-test('two thousand seeded schedules of joins, deaths, stalls, repeats and reorders keep every rule', () => {
-  const total: SimulationCounts = { accepted: 0, duplicates: 0, fenced: 0, lost: 0, expired: 0 };
-  const schedules = 2_000;
-  for (let seed = 0; seed < schedules; seed += 1) {
-    const run = new SimulatedRun(seed);
-    try {
-      run.run();
-    } catch (error) {
-      throw new Error(`schedule ${seed}: ${String(error)}`, { cause: error });
-    }
-    for (const key of Object.keys(total) as (keyof SimulationCounts)[])
-      total[key] += run.counts[key];
-  }
-  for (const [key, count] of Object.entries(total)) {
-    assert.ok(count > schedules / 10, `the schedules hardly had any ${key}: ${count}`);
-  }
-});
 
 test('work is shared: two shards go to two workers', () => {
   const { actions } = play(initialState(SETTINGS), [join('a'), join('b'), extract(0, 1)]);
