@@ -7,8 +7,8 @@ import type { Simulation } from './simulation.ts';
 import type { SimulatedProcess } from './virtual-world.ts';
 
 /** Faults begin within this time, and are all over after the second [ms]. */
-const FAULTS_MS = 500;
-const MENDED_MS = 1_200;
+const FAULTS_MS = 400;
+const MENDED_MS = 800;
 const MOST_FAULTS = 4;
 const MOST_FAILPOINTS = 2;
 
@@ -91,20 +91,20 @@ export class Faults {
     this.#simulation.count(`failpoint.${name}`);
     if (armed.does === 'kill') this.#simulation.kill(role, `failpoint ${name}`);
     else if (armed.does === 'stop') {
-      this.#simulation.stop(role, world.between(20, 500), `failpoint ${name}`);
-    } else this.#simulation.replace(role, world.between(100, 900));
+      this.#simulation.stop(role, world.between(20, 350), `failpoint ${name}`);
+    } else this.#simulation.replace(role, world.between(60, 500));
   }
 
   #strike(): void {
     const simulation = this.#simulation;
-    const { world, network, disk } = simulation;
+    const { world, disk } = simulation;
     const role = this.#pickRole();
     const draw = world.rng.integer(100);
     if (draw < 35) simulation.kill(role, 'SIGKILL');
-    else if (draw < 44) simulation.stop(role, world.between(20, 700), 'SIGSTOP');
-    else if (draw < 50) simulation.hang(role, world.between(20, 700));
-    else if (draw < 65) simulation.replace(role, world.between(100, 900));
-    else if (draw < 85) this.#cut(role, this.#pickRole(), world.between(30, 600));
+    else if (draw < 44) simulation.stop(role, world.between(20, 450), 'SIGSTOP');
+    else if (draw < 50) simulation.hang(role, world.between(20, 450));
+    else if (draw < 65) simulation.replace(role, world.between(60, 500));
+    else if (draw < 85) this.#cut(role, this.#pickRole(), world.between(30, 350));
     else if (draw < 92) simulation.terminate();
     else if (draw < 96) disk.damageNewest();
     else {

@@ -32,12 +32,12 @@ export interface CallTo<Reply> {
 }
 
 /** One call's time, and how long it is repeated [ms]. */
-const DEADLINE_MS = 400;
-const REPEAT_MS = 1_500;
+const DEADLINE_MS = 250;
+const REPEAT_MS = 1_000;
 const FIRST_PAUSE_MS = 10;
 const LONGEST_PAUSE_MS = 80;
 /** When a peer notices that a connection is dead without having been told [ms]. */
-const KEEPALIVE_MS = 120;
+const KEEPALIVE_MS = 80;
 
 export class Network {
   readonly world: World;

@@ -29,7 +29,7 @@ export function scenarioOf(seed: number): Scenario {
   return {
     ...SHAPES[Math.floor(SHAPES.length * rng.float() ** 2)]!,
     algorithm: rng.integer(2) === 0 ? 'deepcluster' : 'odc',
-    servers: 1 + rng.integer(3),
+    servers: 1 + Math.floor(3 * rng.float() ** 2),
     everySteps: rng.integer(3),
     seed: 31,
   };

@@ -276,15 +276,14 @@ export class SimulatedCoordinator {
 }
 
 function handlersOf(service: CoordinatorService): CoordinatorHandlers {
-  let found: CoordinatorHandlers | null = null;
+  const found: CoordinatorHandlers[] = [];
   const server = {
-    addService: (_definition: unknown, handlers: CoordinatorHandlers) => {
-      found = handlers;
-    },
+    addService: (_definition: unknown, handlers: CoordinatorHandlers) => found.push(handlers),
   };
   service.addTo(server as unknown as grpc.Server);
-  if (found === null) throw new Error('the coordinator has no service');
-  return found;
+  const [handlers] = found;
+  if (handlers === undefined) throw new Error('the coordinator has no service');
+  return handlers;
 }
 
 /** The server's side of a stream, as grpc-js hands it to a handler. */

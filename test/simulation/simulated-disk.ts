@@ -88,11 +88,11 @@ export class SimulatedDisk {
 
 /** As it comes back from JSON; what never changes is not copied. */
 function copyOfState({ config, layout, ...state }: JsonObject): JsonObject {
-  return { ...(JSON.parse(JSON.stringify(state)) as JsonObject), config, layout } as JsonObject;
+  return { ...(JSON.parse(JSON.stringify(state)) as JsonObject), config, layout };
 }
 
 function copyOf(arrays: NamedArrays): NamedArrays {
   return Object.fromEntries(
     Object.entries(arrays).map(([name, { data, shape }]) => [name, { data: data.slice(), shape }]),
-  ) as NamedArrays;
+  );
 }

@@ -38,7 +38,7 @@ type Actor = SimulatedCoordinator | SimulatedServer | SimulatedWorker;
 const RECOVERY_MS = 12_000;
 /** As Node has it: more listeners are warned of. */
 const LISTENERS = 10;
-const RESTART_MS = [10, 120] as const;
+const RESTART_MS = [5, 60] as const;
 
 export class Simulation {
   readonly world: World;
@@ -172,7 +172,7 @@ export class Simulation {
     client: SimulatedProcess,
     down: SessionEnd<CoordinatorMessage>,
   ): { send(message: object): void } | null {
-    return this.#open(client, down as SessionEnd<object>, (coordinator, session) => {
+    return this.#open(client, down, (coordinator, session) => {
       coordinator.openWorkerSession(session);
     });
   }
@@ -181,7 +181,7 @@ export class Simulation {
     client: SimulatedProcess,
     down: SessionEnd<ServerOrder>,
   ): { send(message: object): void } | null {
-    return this.#open(client, down as SessionEnd<object>, (coordinator, session) => {
+    return this.#open(client, down, (coordinator, session) => {
       coordinator.openServerSession(session);
     });
   }
@@ -226,10 +226,11 @@ export class Simulation {
     const { process } = this.#actorIn(role);
     if (process.state !== 'alive') return;
     this.stop(role, forMs, 'another takes its place');
-    this.#sessions = this.#sessions.filter(({ server, breakOff }) => {
-      if (server === process) breakOff();
-      return server !== process;
-    });
+    const [ended, others] = [true, false].map((isEnded) =>
+      this.#sessions.filter(({ server }) => (server === process) === isEnded),
+    );
+    for (const session of ended!) session.breakOff();
+    this.#sessions = others!;
     this.#bear(role);
   }
 
@@ -360,7 +361,10 @@ export class Simulation {
   /** Real code reads the world's clock, and its failpoints lead here. @returns what puts everything back */
   #takeOverTime(): () => void {
     const { world } = this;
-    const { timeout, any } = AbortSignal;
+    const originals = {
+      timeout: Object.getOwnPropertyDescriptor(AbortSignal, 'timeout')!,
+      any: Object.getOwnPropertyDescriptor(AbortSignal, 'any')!,
+    };
     const { stackTraceLimit } = Error;
     // Refusals are daily bread here, and their stacks cost more than all the rest.
     if (!world.isTraced) Error.stackTraceLimit = 0;
@@ -385,7 +389,7 @@ export class Simulation {
       process.off('unhandledRejection', onRejection);
       armFailpoints(null);
       Error.stackTraceLimit = stackTraceLimit;
-      Object.assign(AbortSignal, { timeout, any });
+      Object.defineProperties(AbortSignal, originals);
       setMaxListeners(LISTENERS);
       Reflect.deleteProperty(performance, 'now');
     };

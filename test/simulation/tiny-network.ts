@@ -91,9 +91,9 @@ export function partsOf(servers: number): readonly ParameterPart[] {
 /** Times of the simulated run's processes [ms]. */
 export const HEARTBEAT_MS = 80;
 export const CLUSTER_TIMES = {
-  leaseTtlMs: 300,
+  leaseTtlMs: 240,
   heartbeatMs: HEARTBEAT_MS,
-  heartbeatTimeoutMs: 200,
+  heartbeatTimeoutMs: 160,
 };
 
 export function configOf(scenario: Scenario): RunConfig {
@@ -205,7 +205,7 @@ export class TinyModel implements Model {
     const parameters = this.#parameters;
     const gradient = new Float32Array(TINY_LAYOUT.parameterCount);
     const statistics = new Float32Array(TINY_LAYOUT.statisticCount);
-    const [, , step = 0, slice = 0] = dropoutSeed as [number, string, number, number];
+    const [, , step, slice] = dropoutSeed as [number, string, number, number];
     let lossSum = 0;
     pseudoLabels.forEach((label, row) => {
       const view = pixels.subarray(row * VIEW_BYTES, (row + 1) * VIEW_BYTES);
