@@ -158,6 +158,49 @@ test('a lease without progress goes back; with progress it stays', () => {
   assert.equal(beat(1, 210, stuck).leases.size, 1, 'it moves again and gets work');
 });
 
+test('the data shards of a worker that is stuck go to another, features and all', () => {
+  const first = play(initialState(SETTINGS), [join('a'), extract(0)]);
+  const moments: Event = {
+    type: 'phaseEntered',
+    phase: 'moments',
+    epoch: 0,
+    parameterVersion: 0,
+    work: [{ kind: 'moments', shard: 0 }],
+  };
+  const { state } = play(first.state, [answer(ordersOf(first.actions)[0]!), moments, join('b')]);
+  let stuck = state;
+  let orders: Lease[] = [];
+  for (let nowMs = 40; nowMs <= 120; nowMs += 40) {
+    for (const workerId of ['a', 'b']) {
+      const incarnation = `${workerId}-1`;
+      const beat: Event = { type: 'heartbeat', workerId, incarnation, progress: 0 };
+      stuck = transition(stuck, beat, nowMs).state;
+    }
+    const ticked = transition(stuck, { type: 'tick' }, nowMs);
+    stuck = ticked.state;
+    orders = [...orders, ...ordersOf(ticked.actions)];
+  }
+  assert.deepEqual(
+    orders.map(({ workerId, work }) => [workerId, work.kind]),
+    [['b', 'extract']],
+  );
+});
+
+test('features that their holder turns out not to have are made again', () => {
+  const first = play(initialState(SETTINGS), [join('a'), extract(0)]);
+  const moments: Event = {
+    type: 'phaseEntered',
+    phase: 'moments',
+    epoch: 0,
+    parameterVersion: 0,
+    work: [{ kind: 'moments', shard: 0 }],
+  };
+  const asked = play(first.state, [answer(ordersOf(first.actions)[0]!), moments]);
+  const failed = { ...answer(ordersOf(asked.actions)[0]!), isFailure: true } as Event;
+  const { actions } = play(asked.state, [failed]);
+  assert.deepEqual(ordersOf(actions)[0]?.work, { kind: 'extract', shard: 0 });
+});
+
 test('a silent worker is lost after the time-out', () => {
   const { state } = play(initialState(SETTINGS), [join('a')]);
   assert.equal(transition(state, { type: 'tick' }, 50).state.members.size, 1);
