@@ -164,14 +164,4 @@ export const MUTANTS: readonly Mutant[] = [
       },
     ],
   },
-  {
-    name: 'what a worker held is asked of it for ever, though it fails',
-    patches: [
-      {
-        file: DRAFT,
-        find: '      this.#forgetFeatures(lease);\n',
-        replace: '',
-      },
-    ],
-  },
 ];

@@ -74,9 +74,7 @@ export class SimulatedCoordinator {
       parts: simulation.scenario.servers,
       timeoutMs: CLUSTER_TIMES.heartbeatTimeoutMs,
       now: () => simulation.world.nowMs,
-      event: (event, reason, fields) => {
-        this.#folder.event(event, reason, fields);
-      },
+      folder: this.#folder,
       logger: simulation.logger,
     });
     this.#sessions = new ServerSessions(this.#fleet);
@@ -137,9 +135,9 @@ export class SimulatedCoordinator {
       request: { name },
       write: ({ data }: { data: Uint8Array }) => events.bytes.push(data) > 0,
       end: () => undefined,
-      destroy: (error: unknown) => {
-        events.error = error;
-      },
+    });
+    call.on('error', (error: unknown) => {
+      events.error = error;
     });
     this.#handlers.FetchArtifact(call as never);
     if (events.error !== null) throw fromServiceError(`artifact ${name}`, events.error);
@@ -217,6 +215,9 @@ export class SimulatedCoordinator {
     });
     try {
       await loop.begin(resume ? simulation.disk.newest() : null);
+      servers.onLeaving((release) => {
+        loop.checkpointThen(release);
+      });
       await loop.run().catch(async (error: unknown) => {
         if (signal.aborted && !lost.aborted) await loop.checkpointNow();
         throw error;
@@ -259,13 +260,22 @@ export class SimulatedCoordinator {
     const { world, disk } = this.#simulation;
     const folder: Pick<
       RunFolder,
-      'path' | 'checkpoints' | 'event' | 'metrics' | 'beginTerm' | 'writeUnreadable'
+      | 'path'
+      | 'checkpoints'
+      | 'event'
+      | 'processStarted'
+      | 'metrics'
+      | 'beginTerm'
+      | 'writeUnreadable'
     > = {
       path: '/simulated',
       checkpoints: '/simulated/checkpoints',
       event: (event, reason) => {
         this.#simulation.count(event);
         world.log(`${event}: ${reason}`);
+      },
+      processStarted: ({ id }) => {
+        world.log(`${id} has started`);
       },
       metrics: () => undefined,
       beginTerm: () => disk.beginTerm(),

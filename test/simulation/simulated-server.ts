@@ -232,10 +232,12 @@ export function parameterLink(link: Link): ParameterServer {
       ask(`prepare of step ${step}`, signal, ({ store }) => store.missing(step, slices)),
     commit: (step, slices, factor, signal) =>
       ask(`commit of step ${step}`, signal, (shard) => {
-        if (step >= shard.store.version)
-          simulation.requireStagedEverywhere(identity.term, step, slices);
+        const isReady = simulation.areStaged(identity.term, step, slices);
         const outcome = shard.commit(step, slices, factor);
         simulation.count(`commit.${outcome.kind}`);
+        if (outcome.kind === 'applied' && !isReady) {
+          simulation.world.violate(`step ${step} is committed, and a server has not all slices`);
+        }
         return outcome.kind === 'missing'
           ? { outcome: 'MISSING', version: 0, missing: [...outcome.slices] }
           : { outcome: OUTCOMES[outcome.kind], version: outcome.version, missing: [] };

@@ -186,15 +186,11 @@ export class Simulation {
     });
   }
 
-  /** No server may apply a step before every server of the term has all of its slices. */
-  requireStagedEverywhere(term: number, step: number, slices: readonly CommittedSlice[]): void {
-    for (const { part, store } of this.#shardsIn(term)) {
-      if (step > store.version || store.missing(step, slices).length > 0) {
-        this.world.violate(
-          `step ${step} is committed, and server ${part.index} has not all slices`,
-        );
-      }
-    }
+  /** Whether every server of the term has all of a step's slices, or has applied it: none may apply it before. */
+  areStaged(term: number, step: number, slices: readonly CommittedSlice[]): boolean {
+    return this.#shardsIn(term).every(
+      ({ store }) => step <= store.version && store.missing(step, slices).length === 0,
+    );
   }
 
   /** A step counts: every server of the term has applied it. */

@@ -10,7 +10,7 @@ function fleetOf(parts: number, now: () => number): RegisteredServers {
     parts,
     timeoutMs: TIMEOUT_MS,
     now,
-    event: () => undefined,
+    folder: { event: () => undefined, processStarted: () => undefined },
     logger: createLogger({ component: 'test', level: 'error', write: () => undefined }),
   });
 }
