@@ -142,7 +142,7 @@ async function disturbOne(
 ): Promise<Measured> {
   const epochs = epochsFor(algorithm, kills);
   const config = join(folder, `${algorithm}.json`);
-  await writeFile(config, `${JSON.stringify(configOf(algorithm, epochs, seed), null, 2)}\n`);
+  await writeFile(config, `${JSON.stringify(smallRunConfig(algorithm, epochs, seed), null, 2)}\n`);
   const planOf = (name: string) => {
     const out = join(folder, `${algorithm}-${name}`);
     return { config, data, out, workers, servers };
@@ -177,7 +177,7 @@ async function disturbOne(
 }
 
 /** A small network, the same bits on every machine; a checkpoint every third step, and restarts without end. */
-function configOf(algorithm: Algorithm, epochs: number, seed: number): object {
+export function smallRunConfig(algorithm: Algorithm, epochs: number, seed: number): object {
   return {
     algorithm,
     seed,

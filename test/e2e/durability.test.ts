@@ -1,0 +1,219 @@
+/**
+ * Checkpoints as a real run meets them: damaged, torn, mixed or another run's, on a disk that fills up, and resumed with
+ * another number of parameter servers. The run goes on as if nothing had been.
+ */
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { makeImages } from '../../src/data/made-images.ts';
+import { temporaryFolder } from '../support/in-process-run.ts';
+import {
+  SMALL,
+  eventsOf,
+  finished,
+  launch,
+  lossesOf,
+  waitForEvent,
+  type LaunchPlan,
+  type Launched,
+  type RunEvent,
+} from '../support/launched-run.ts';
+
+const EPOCHS = 3;
+const IMAGES = 6 * 24;
+const SETTINGS = { epochs: EPOCHS, 'clustering.iterations': 5, 'evaluation.enabled': false };
+const folder = temporaryFolder();
+const data = join(folder.path, 'images');
+const undisturbed = join(folder.path, 'undisturbed');
+/** A run that was stopped at some step, with its checkpoints; tests work on copies. */
+const stopped = join(folder.path, 'stopped');
+
+before(async () => {
+  await makeImages({ out: data, classes: 6, perClass: 24, size: 48, seed: 1 });
+  await finished(start({ out: undisturbed }));
+  await stopAfter(11, start({ out: stopped }), stopped);
+});
+after(() => {
+  folder.remove();
+});
+
+function start(plan: Omit<LaunchPlan, 'data'>): Launched {
+  return launch({ data, ...plan, settings: { ...SETTINGS, ...plan.settings } });
+}
+
+async function stopAfter(step: number, launched: Launched, out: string): Promise<void> {
+  await waitForEvent(out, isCommitted(step), launched);
+  launched.process.kill('SIGTERM');
+  const { code, stderr } = await launched.ended;
+  assert.equal(code, 75, stderr);
+}
+
+function isCommitted(step: number): (event: RunEvent) => boolean {
+  return (event) => event.event === 'step.committed' && event['step'] === step;
+}
+
+/** @returns the newest checkpoint's folder, and that of the one before */
+function newestOf(out: string): [string, string] {
+  const steps = eventsOf(out)
+    .filter(({ event }) => event === 'checkpoint.written')
+    .map(({ step }) => step as number);
+  const sorted = [...new Set(steps)].toSorted((a, b) => b - a);
+  return [`step-${sorted[0]!}`, `step-${sorted[1]!}`];
+}
+
+describe('a checkpoint that is', () => {
+  const damages: Readonly<Record<string, (newest: string, before: string) => void>> = {
+    'damaged in one bit': (newest) => {
+      const file = join(newest, 'parameters.safetensors');
+      const bytes = readFileSync(file);
+      bytes[bytes.length - 1]! ^= 1;
+      writeFileSync(file, bytes);
+    },
+    truncated: (newest) => {
+      truncateSync(join(newest, 'momentum.safetensors'), 100);
+    },
+    'without its manifest': (newest) => {
+      rmSync(join(newest, 'manifest.json'));
+    },
+    'mixed from two steps': (newest, earlier) => {
+      const file = 'parameters.safetensors';
+      cpSync(join(earlier, file), join(newest, file));
+    },
+    "another run's": (newest) => {
+      const other = join(folder.path, 'undisturbed', 'checkpoints');
+      const latest = readFileSync(join(other, 'LATEST'), 'utf8').trim();
+      rmSync(newest, { recursive: true });
+      // It is sound, but for its place: its own step is told by its manifest.
+      cpSync(join(other, latest), newest, { recursive: true });
+      const manifest = join(newest, 'manifest.json');
+      const step = /\d+$/.exec(newest)![0];
+      const text = readFileSync(manifest, 'utf8');
+      writeFileSync(manifest, text.replace(/"step":\s*\d+/, `"step": ${step}`));
+    },
+  };
+  for (const [what, damage] of Object.entries(damages)) {
+    test(`${what} is refused with the reason, and the one before is used`, async () => {
+      const out = join(folder.path, what.replaceAll(/\W/g, '-'));
+      cpSync(stopped, out, { recursive: true });
+      const [newest, earlier] = newestOf(out);
+      damage(join(out, 'checkpoints', newest), join(out, 'checkpoints', earlier));
+      await finished(start({ out, resume: true }));
+      const events = eventsOf(out);
+      const refused = events.find(({ event }) => event === 'checkpoint.refused');
+      assert.equal(refused?.['name'], newest);
+      assert.match(refused['reason'] as string, new RegExp(newest));
+      const resumed = events.find(({ event }) => event === 'run.resumed');
+      assert.equal(resumed?.['reason'], `from ${earlier}`);
+      assert.deepEqual(lossesOf(out), lossesOf(undisturbed), 'bit for bit');
+    });
+  }
+});
+
+test('a run that is resumed with two servers, then with three, is the run of none', async () => {
+  const out = join(folder.path, 'resharded');
+  await stopAfter(4, start({ out, servers: 0 }), out);
+  await stopAfter(10, start({ out, servers: 2, resume: true }), out);
+  const summary = await finished(start({ out, servers: 3, resume: true }));
+  assert.deepEqual(lossesOf(out), lossesOf(undisturbed), 'bit for bit');
+  assert.equal(summary.ledger.committed, EPOCHS * IMAGES);
+});
+
+/** Whether a file system of its own can be mounted here, by root or in a user namespace. */
+function isolation(): string[] | null {
+  for (const command of [
+    ['unshare', '--mount'],
+    ['unshare', '--user', '--map-root-user', '--mount'],
+  ]) {
+    const [program = '', ...args] = command;
+    const probe = [...args, 'mount', '-t', 'tmpfs', 'tmpfs', folder.path];
+    if (spawnSync(program, probe).status === 0) return command;
+  }
+  return null;
+}
+
+const isolated = isolation();
+const NO_MOUNT = 'needs the right to mount a file system, as root or in a user namespace';
+
+test(
+  'a full disk stops checkpoints, loudly, and nothing else; they go on when there is room',
+  { skip: isolated === null && NO_MOUNT },
+  async () => {
+    const out = join(folder.path, 'small-disk');
+    const kept = join(folder.path, 'small-disk-kept');
+    mkdirSync(out);
+    const program = fileURLToPath(new URL('../../bin/deepcluster.mjs', import.meta.url));
+    const flags = Object.entries({ ...SMALL, ...SETTINGS, epochs: 6 }).flatMap(([key, value]) => [
+      '--set',
+      `${key}=${String(value)}`,
+    ]);
+    const run = [
+      'launch',
+      '--json',
+      '--data',
+      data,
+      '--out',
+      join(out, 'run'),
+      '--workers',
+      '2',
+      ...flags,
+    ];
+    // The file system goes with the last process that sees it: the run is copied out of it before.
+    const script = `mount -t tmpfs -o size=4m tmpfs ${out} && "$@"; code=$?; cp -a ${out}/run ${kept}; exit $code`;
+    const [command = '', ...args] = isolated ?? [];
+    const child = spawn(
+      command,
+      [...args, 'sh', '-c', script, 'sh', process.execPath, program, ...run],
+      {
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    );
+    let stderr = '';
+    child.stderr.on('data', (text: Buffer) => (stderr += text.toString()));
+    child.stdout.resume();
+    const ended = once(child, 'close');
+    const launched: Launched = {
+      process: child,
+      ended: ended.then(([code]) => ({ code: code as number | null, stdout: '', stderr })),
+    };
+    const inside = join(`/proc/${child.pid!}/root`, out);
+    const seen = join(inside, 'run');
+    await waitForEvent(seen, isCommitted(4), launched);
+    const filler = join(inside, 'filler');
+    assert.throws(() => writeFileSync(filler, Buffer.alloc(8 * 1024 * 1024)), /ENOSPC/);
+    const soundBefore = readFileSync(join(seen, 'checkpoints', 'LATEST'), 'utf8').trim();
+    await waitForText(() => stderr, /checkpoint\.failed/);
+    const sound = readFileSync(join(seen, 'checkpoints', 'LATEST'), 'utf8').trim();
+    assert.ok(
+      existsSync(join(seen, 'checkpoints', sound, 'manifest.json')),
+      `${sound} (${soundBefore})`,
+    );
+    rmSync(filler);
+    const [code] = (await ended) as [number | null];
+    assert.equal(code, 0, stderr.slice(-2000));
+    const events = eventsOf(kept).map(({ event }) => event);
+    const failed = events.indexOf('checkpoint.failed');
+    assert.ok(failed > 0 && events.lastIndexOf('checkpoint.written') > failed);
+    const undisturbedLosses = lossesOf(undisturbed);
+    assert.deepEqual(
+      lossesOf(kept).slice(0, undisturbedLosses.length),
+      undisturbedLosses,
+      'bit for bit',
+    );
+  },
+);
+
+async function waitForText(text: () => string, pattern: RegExp): Promise<void> {
+  while (!pattern.test(text())) await new Promise((resolve) => setTimeout(resolve, 5));
+}

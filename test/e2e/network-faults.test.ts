@@ -1,0 +1,179 @@
+/**
+ * Real processes over a network that is slow, breaks in mid-message, takes bytes and loses them, or refuses: between a worker and
+ * the coordinator, a server and the coordinator, and a server and all who use it. The run ends with the losses of the
+ * undisturbed one, bit for bit.
+ */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import net from 'node:net';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { makeImages } from '../../src/data/made-images.ts';
+import type { RunSummary } from '../../src/report/summary.ts';
+import { FaultProxy } from '../support/fault-proxy.ts';
+import { temporaryFolder } from '../support/in-process-run.ts';
+import {
+  SMALL,
+  eventsOf,
+  lossesOf,
+  runCommand,
+  waitForEvent,
+  type Launched,
+  type RunEvent,
+} from '../support/launched-run.ts';
+
+const IMAGES = 6 * 24;
+const EPOCHS = 3;
+const folder = temporaryFolder();
+const data = join(folder.path, 'images');
+const SETTINGS = Object.entries({
+  ...SMALL,
+  'data.source': data,
+  epochs: EPOCHS,
+  'clustering.iterations': 5,
+  'evaluation.enabled': false,
+  'cluster.servers': 2,
+  'cluster.heartbeatTimeoutMs': 1000,
+  'cluster.leaseTtlMs': 2000,
+}).flatMap(([key, value]) => ['--set', `${key}=${String(value)}`]);
+
+/** Which line a scenario disturbs. */
+type Line = 'worker-coordinator' | 'server-coordinator' | 'all-server';
+
+interface Run {
+  readonly out: string;
+  readonly coordinator: Launched;
+  /** On the line that is disturbed. */
+  readonly proxy: FaultProxy;
+}
+
+before(async () => {
+  await makeImages({ out: data, classes: 6, perClass: 24, size: 48, seed: 1 });
+  await disturbed('undisturbed', 'worker-coordinator', () => Promise.resolve());
+});
+after(() => {
+  folder.remove();
+});
+
+async function freeAddress(): Promise<string> {
+  const server = net.createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as net.AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return `127.0.0.1:${port}`;
+}
+
+/** Runs coordinator, two servers and two workers by hand, one line of theirs through a proxy. @returns the run's events */
+async function disturbed(
+  name: string,
+  line: Line,
+  disturb: (run: Run) => Promise<void>,
+): Promise<RunEvent[]> {
+  const out = join(folder.path, name);
+  const [coordinatorAt, serverAt] = [await freeAddress(), await freeAddress()];
+  const proxy = await FaultProxy.start(() => (line === 'all-server' ? serverAt : coordinatorAt));
+  const through = (own: Line): string => (line === own ? proxy.address : coordinatorAt);
+  const coordinator = runCommand([
+    'coordinator',
+    '--listen',
+    coordinatorAt,
+    '--out',
+    out,
+    ...SETTINGS,
+  ]);
+  const advertised = line === 'all-server' ? proxy.address : serverAt;
+  const others = [
+    ['server', '--shard', '0', '--coordinator', coordinatorAt],
+    [
+      ...['server', '--shard', '1', '--coordinator', through('server-coordinator')],
+      ...['--listen', serverAt, '--advertise', advertised],
+    ],
+    ['worker', '--worker-id', 'worker-0', '--coordinator', through('worker-coordinator')],
+    ['worker', '--worker-id', 'worker-1', '--coordinator', coordinatorAt],
+  ].map((command) => runCommand(command));
+  try {
+    await disturb({ out, coordinator, proxy });
+    const { code, stderr } = await coordinator.ended;
+    assert.equal(code, 0, stderr.slice(-2000));
+  } finally {
+    for (const { process: child } of [coordinator, ...others]) child.kill('SIGKILL');
+    await Promise.all(others.map(({ ended }) => ended));
+    await proxy.stop();
+  }
+  if (name !== 'undisturbed') {
+    assert.deepEqual(lossesOf(out), lossesOf(join(folder.path, 'undisturbed')), 'bit for bit');
+  }
+  const summary = JSON.parse(readFileSync(join(out, 'summary.json'), 'utf8')) as RunSummary;
+  assert.equal(summary.ledger.committed, EPOCHS * IMAGES, 'every draw exactly once');
+  return eventsOf(out);
+}
+
+async function afterStep(step: number, { out, coordinator }: Run): Promise<void> {
+  const isCommitted = (event: RunEvent): boolean =>
+    event.event === 'step.committed' && event['step'] === step;
+  await waitForEvent(out, isCommitted, coordinator);
+}
+
+const LINES: readonly (readonly [Line, string])[] = [
+  ['worker-coordinator', 'a worker and the coordinator'],
+  ['server-coordinator', 'a server and the coordinator'],
+  ['all-server', 'a server and all who use it'],
+];
+
+for (const [line, between] of LINES) {
+  describe(`between ${between}`, () => {
+    test('a slow line: late in both directions, and narrow', async () => {
+      await disturbed(`slow-${line}`, line, async ({ proxy }) => {
+        Object.assign(proxy.up, { delayMs: 20, bytesPerSecond: 2_000_000 });
+        Object.assign(proxy.down, { delayMs: 20, bytesPerSecond: 2_000_000 });
+        return Promise.resolve();
+      });
+    });
+
+    test('connections that break in the midst of a message, each way', async () => {
+      let cuts = 0;
+      await disturbed(`cut-${line}`, line, async (run) => {
+        for (const [step, direction] of [
+          [3, run.proxy.up],
+          [6, run.proxy.down],
+          [10, run.proxy.up],
+        ] as const) {
+          await afterStep(step, run);
+          const before = run.proxy.cuts;
+          direction.cutAfterBytes = 60;
+          // The next sign of life is cut at the latest; towards a server that only listens there may be none.
+          for (let waits = 0; waits < 150 && run.proxy.cuts === before; waits += 1) {
+            await sleep(10);
+          }
+          direction.cutAfterBytes = null;
+        }
+        ({ cuts } = run.proxy);
+      });
+      assert.ok(cuts >= 1, 'something was cut');
+    });
+
+    test('a half-open line, for longer than anyone is waited for; then it is gone', async () => {
+      const events = await disturbed(`half-open-${line}`, line, async (run) => {
+        await afterStep(7, run);
+        run.proxy.up.swallows = run.proxy.down.swallows = true;
+        await sleep(2_500);
+        run.proxy.heal();
+      });
+      const lost = { 'worker-coordinator': 'worker.lost', 'server-coordinator': 'server.lost' };
+      if (line !== 'all-server') assert.ok(events.some(({ event }) => event === lost[line]));
+    });
+
+    test('a line that breaks, and refuses for a while', async () => {
+      await disturbed(`refused-${line}`, line, async (run) => {
+        await afterStep(9, run);
+        run.proxy.refuses = true;
+        run.proxy.breakAll();
+        await sleep(1_500);
+        run.proxy.heal();
+      });
+    });
+  });
+}
