@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
+import { SPARE_COLLECTIONS } from '../config/allocator.ts';
 import { loadRunConfig, type ConfigSources, type LoadedConfig } from '../config/load.ts';
 import { packageRoot } from '../config/package-root.ts';
 import {
@@ -138,7 +139,8 @@ function planLaunch(
   { env }: Terminal,
 ): LaunchPlan {
   const { sources, out, isResumed, isTraced } = request;
-  const program = [process.execPath, join(packageRoot(), 'bin', 'deepcluster.mjs')];
+  const entry = join(packageRoot(), 'bin', 'deepcluster.mjs');
+  const program = [process.execPath, ...SPARE_COLLECTIONS, entry];
   const commonFlags = [
     ...['--log-level', request.shownLevel === 'debug' ? 'debug' : 'info'],
     ...(request.credentials === undefined ? [] : ['--credentials', resolve(request.credentials)]),
