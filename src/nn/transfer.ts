@@ -1,14 +1,15 @@
 /**
- * Vectors on their way between host and device. On the native engine each way is one copy of one flat buffer: parameters
- * enter and are cut up there, gradients are joined there and leave after the last operation, so that the device never waits
- * for the host within a step; on a CPU each gradient is copied to its place as soon as it is there. The wasm engine's memory is the host's own and scarce: there each array moves by itself, and
- * its space is free at once. Shapes: P parameters, S batch-norm statistics.
+ * Vectors on their way between host and device. On a GPU each way is one copy of one flat buffer: parameters enter and are
+ * cut up there, gradients are joined there and leave after the last operation, so that the device never waits for the host
+ * within a step. On CPUs each array moves by itself, a gradient as soon as it is there; on the wasm engine, whose memory is the
+ * host's own and scarce, its space is free at once. Shapes: P parameters, S batch-norm statistics.
  */
 import * as tf from '@tensorflow/tfjs';
 import type { ParameterLayout, StatisticSpec } from '../ps/layout.ts';
 import { COPY_OUT_KERNEL, hasKernel } from './operations.ts';
 import type { BatchStatistics } from './training-pass.ts';
 import { hostArray, type HostArray } from './host-array.ts';
+import { runtimeOf } from './tensorflow/runtime.ts';
 import { readInto } from './wasm/backend.ts';
 
 /**
@@ -20,8 +21,8 @@ export function upload(
   vector: Float32Array,
   into: Map<string, tf.Tensor>,
 ): void {
-  if (!hasOwnMemory()) {
-    // The wasm engine copies at once; the reference backend keeps the array, which must then be a copy.
+  if (!isOnGpu()) {
+    // The wasm engine copies at once; the others keep the array, which must then be a copy.
     const copiesAtOnce = tf.getBackend() === 'wasm';
     for (const { name, shape, offset, size } of specs) {
       const part = vector.subarray(offset, offset + size);
@@ -148,6 +149,11 @@ function statisticsByName(measured: readonly BatchStatistics[]): Map<string, tf.
       [`${name}.running_var`, variance],
     ]),
   );
+}
+
+/** Whether the native engine's numbers lie in a GPU, to which one long copy is faster than many short ones. */
+function isOnGpu(): boolean {
+  return hasOwnMemory() && runtimeOf(tf.backend()).isGpu;
 }
 
 /** Whether the engine's numbers lie in a memory that is not this program's to look into. */
