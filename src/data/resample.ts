@@ -94,7 +94,7 @@ function narrowRows(
   return out;
 }
 
-/** Vertical pass: channels need no telling apart, a row is just 3 * width numbers, added up tap by tap. */
+/** Vertical pass: channels need no telling apart, a row is just 3 * width numbers, each the sum of its taps. */
 function shortenColumns(
   rows: Uint8Array,
   width: number,
@@ -104,16 +104,43 @@ function shortenColumns(
 ): void {
   const { first, count, weights, stride } = taps;
   const length = width * 3;
-  const sums = new Int32Array(length);
   for (let i = 0; i < first.length; i++) {
-    sums.fill(HALF);
-    for (let t = 0; t < count[i]!; t++) {
-      const weight = weights[i * stride + t]!;
-      const source = (first[i]! - firstRow + t) * length;
-      for (let j = 0; j < length; j++) sums[j]! += Math.imul(weight, rows[source + j]!);
-    }
-    for (let j = 0; j < length; j++) out[i * length + j] = toByte(sums[j]!);
+    const source = (first[i]! - firstRow) * length;
+    const own = weights.subarray(i * stride, i * stride + count[i]!);
+    const target = out.subarray(i * length, (i + 1) * length);
+    if (own.length <= 4) addUpFour(rows, source, own, target);
+    else addUp(rows, source, own, target);
   }
+}
+
+/** Four taps at the most, as of any reduction to no less than half: sums stay in registers. */
+function addUpFour(rows: Uint8Array, source: number, weights: Int32Array, out: Uint8Array): void {
+  const { length } = out;
+  const w0 = weights[0]!;
+  const w1 = weights[1] ?? 0;
+  const w2 = weights[2] ?? 0;
+  const w3 = weights[3] ?? 0;
+  // A tap of no weight may be any row.
+  const r0 = source;
+  const r1 = weights.length > 1 ? r0 + length : r0;
+  const r2 = weights.length > 2 ? r1 + length : r0;
+  const r3 = weights.length > 3 ? r2 + length : r0;
+  for (let j = 0; j < length; j++) {
+    const near = Math.imul(w0, rows[r0 + j]!) + Math.imul(w1, rows[r1 + j]!);
+    const far = Math.imul(w2, rows[r2 + j]!) + Math.imul(w3, rows[r3 + j]!);
+    out[j] = toByte((HALF + near + far) | 0);
+  }
+}
+
+/** Any number of taps, one after the other over the whole row. */
+function addUp(rows: Uint8Array, source: number, weights: Int32Array, out: Uint8Array): void {
+  const { length } = out;
+  const sums = new Int32Array(length).fill(HALF);
+  weights.forEach((weight, t) => {
+    const from = source + t * length;
+    for (let j = 0; j < length; j++) sums[j]! += Math.imul(weight, rows[from + j]!);
+  });
+  for (let j = 0; j < length; j++) out[j] = toByte(sums[j]!);
 }
 
 /** Weights are never negative, so a sum can only pass 255 by the rounding of its weights. */
