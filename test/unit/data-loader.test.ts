@@ -347,6 +347,25 @@ test('the cache counts bytes and drops the least recently used', () => {
   assert.equal(cache.bytes, 99);
 });
 
+test('the cache keeps deterministic views where there is room, and gives them up before any image', () => {
+  const cache = new ImageCache(100);
+  const view = Uint8Array.of(1, 2, 3);
+  cache.keepView(1, view); // of an image that is not there
+  assert.equal(cache.viewOf(1), undefined);
+  cache.put(1, lcgImage(10, 1, 1));
+  cache.put(2, lcgImage(20, 1, 1));
+  cache.keepView(1, view);
+  view[0] = 9;
+  assert.deepEqual(cache.viewOf(1), Uint8Array.of(1, 2, 3));
+  cache.keepView(2, new Uint8Array(8)); // 101 bytes
+  assert.equal(cache.viewOf(2), undefined);
+  assert.equal(cache.bytes, 93);
+  cache.put(3, lcgImage(3, 1, 1)); // 102 bytes with the view
+  assert.equal(cache.viewOf(1), undefined);
+  assert.ok(cache.get(1) && cache.get(2) && cache.get(3));
+  assert.equal(cache.bytes, 99);
+});
+
 test('data shards cover all samples once, in order; only the last may be short', () => {
   assert.deepEqual(planShards(10, 4), [
     { index: 0, begin: 0, end: 4 },
