@@ -140,7 +140,7 @@ export class RegisteredServers implements ServerFleet {
     }
     const earlier = this.#servers.get(part);
     if (earlier !== undefined && earlier.incarnation !== incarnation) {
-      this.#superseded.add(earlier.incarnation);
+      remember(this.#superseded, earlier.incarnation);
       this.#drop(earlier, 'a new process took its place');
     }
     const id = nameOf(part);
@@ -245,6 +245,17 @@ export class RegisteredServers implements ServerFleet {
     logger.warn('server.lost', { id, reason });
     this.#lost?.abort(new ServerLost(id, reason));
   }
+}
+
+/** Replaced processes that are remembered: far more than can still be about. */
+const MOST_REMEMBERED = 1_000;
+
+/** Adds to what is remembered, and forgets the oldest where it grows too large. */
+export function remember(incarnations: Set<string>, incarnation: string): void {
+  incarnations.add(incarnation);
+  if (incarnations.size <= MOST_REMEMBERED) return;
+  const [oldest] = incarnations;
+  if (oldest !== undefined) incarnations.delete(oldest);
 }
 
 function goAtOnce(release: () => void): void {

@@ -22,6 +22,7 @@ import type { StatusReply } from '../src/rpc/generated/deepcluster/v1/StatusRepl
 import type { Welcome } from '../src/rpc/generated/deepcluster/v1/Welcome.ts';
 import type { WorkerMessage__Output } from '../src/rpc/generated/deepcluster/v1/WorkerMessage.ts';
 import { toServiceError } from '../src/rpc/status.ts';
+import { remember } from './server-fleet.ts';
 import type { ServerSessions } from './server-session-service.ts';
 import type { Verdict } from './state.ts';
 
@@ -225,7 +226,7 @@ export class CoordinatorService {
     const earlier = this.#sessions.get(workerId);
     if (earlier === undefined) return;
     if (earlier.worker.incarnation !== incarnation)
-      this.#superseded.add(earlier.worker.incarnation);
+      remember(this.#superseded, earlier.worker.incarnation);
     earlier.call.end();
   }
 
