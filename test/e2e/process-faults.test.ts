@@ -142,7 +142,8 @@ describe('SIGSTOP, and woken', () => {
     // It sleeps with its push staged on every server, before the coordinator hears of it.
     const run = {
       name: 'slept-worker',
-      settings: IMPATIENT,
+      // With nobody to compute its slice too, the step waits until it is held lost.
+      settings: { ...IMPATIENT, 'cluster.backupFactor': 0 },
       env: failpoint('slept-worker', 'worker.pushed:step=7', 'stop'),
     };
     const launched = start(run);
@@ -152,6 +153,22 @@ describe('SIGSTOP, and woken', () => {
     process.kill(pidOf(outOf(run), sleeper['workerId'] as string), 'SIGCONT');
     const events = await assertSameRun(run, launched);
     assert.ok(has(events, 'push.fenced'), 'what it had for its old lease was refused');
+  });
+
+  test('a worker that sleeps costs a step no lease: another computes its slice, long before it is missed', async () => {
+    const run = {
+      name: 'backed-worker',
+      settings: { 'cluster.heartbeatTimeoutMs': 60_000 },
+      env: failpoint('backed-worker', 'worker.pushed:step=7', 'stop'),
+    };
+    const launched = start(run);
+    const isBacked = ({ event }: RunEvent): boolean => event === 'slice.backed';
+    const backed = await waitForEvent(outOf(run), isBacked, launched);
+    await waitForEvent(outOf(run), committed(9), launched);
+    assert.ok(!has(eventsOf(outOf(run)), 'worker.lost'), 'step 7 has been committed meanwhile');
+    const sleeper = backed['workerId'] === 'worker-0' ? 'worker-1' : 'worker-0';
+    process.kill(pidOf(outOf(run), sleeper), 'SIGCONT');
+    await assertSameRun(run, launched);
   });
 
   for (const id of ['server-0', 'coordinator', 'worker-0']) {
