@@ -1,12 +1,12 @@
 /**
- * A long run with faults: kills a worker or a server every so often, and watches the resident memory of those that are spared,
- * which see all of it: launcher, coordinator, first server and first worker. A leak shows as memory that grows after warm-up.
- * A step that is computed again after a loss must come to the loss it had.
+ * A long run with faults: kills a worker or a server every so often, and watches those that are spared, which see all of it:
+ * launcher, coordinator, first server and first worker. A leak shows as resident memory that grows after warm-up, and as a map
+ * that holds ever more (collection-census.mjs). A step that is computed again after a loss must come to the loss it had.
  *
  *   node --import tsx bench/chaos-soak.ts [--minutes 120] [--every 20] [--seed 31] [--algorithm deepcluster|odc]
  */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { readFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -44,6 +44,8 @@ const folder = await mkdtemp(join(tmpdir(), 'deepcluster-soak-'));
 const data = join(folder, 'images');
 const config = join(folder, 'config.json');
 const out = join(folder, 'run');
+const censuses = join(folder, 'census');
+await mkdir(censuses);
 // Epochs of sixty steps: the record of each epoch is kept for the report, and is no leak.
 await makeImages({ out: data, classes: 6, perClass: 240, size: 48, seed: 1 });
 await writeFile(
@@ -51,11 +53,14 @@ await writeFile(
   JSON.stringify(smallRunConfig(values.algorithm as Algorithm, EPOCHS, seed)),
 );
 
-const launched = launchRun({ config, data, out, workers: 3, servers: 2 });
+const preload = new URL('collection-census.mjs', import.meta.url).href;
+const env = { COLLECTION_CENSUS: censuses, NODE_OPTIONS: `--import ${preload}` };
+const launched = launchRun({ config, data, out, workers: 3, servers: 2, env });
 const tail = new EventTail(out);
 const processes = new ProcessTable(launched.process.pid!);
 /** [MiB] by process, one a sample. */
 const memory = new Map<string, number[]>();
+const pids = new Map<string, number>();
 const losses = new Map<number, number>();
 const counts = { steps: 0, repeated: 0, differing: 0, kills: 0, terms: 0, fenced: 0 };
 const startMs = performance.now();
@@ -83,6 +88,7 @@ function residentMiB(pid: number): number | null {
 }
 
 function sample(id: string, pid: number): void {
+  pids.set(id, pid);
   const mib = residentMiB(pid);
   if (mib !== null) memory.set(id, [...(memory.get(id) ?? []), mib]);
 }
@@ -114,6 +120,7 @@ console.log(
       minutes,
       ...counts,
       residentMiB: Object.fromEntries([...memory].map(([id, samples]) => [id, growthOf(samples)])),
+      collections: Object.fromEntries([...pids].map(([id, pid]) => [id, collectionsOf(pid)])),
     },
     null,
     2,
@@ -128,4 +135,51 @@ function growthOf(samples: readonly number[]): { warm: number; last: number; gro
   const warm = spreadOf(after.slice(0, quarter)).median;
   const last = spreadOf(after.slice(-quarter)).median;
   return { warm, last, growth: last / warm - 1 };
+}
+
+interface Census {
+  readonly heapBytes: number;
+  /** Entries of the maps and sets made in a place. */
+  readonly sizes: Readonly<Record<string, number>>;
+}
+
+interface Growth {
+  readonly warm: number;
+  readonly last: number;
+}
+
+/** By thread of a process. */
+type Collections = Record<
+  string,
+  { heapMiB: Growth; entries: Growth; grown: Record<string, readonly number[]> }
+>;
+
+/** What is held after warm-up and at the end, and each place that holds more at the end than ever before the last quarter. */
+function collectionsOf(pid: number): Collections {
+  const files = readdirSync(censuses).filter((name) => name.startsWith(`${pid}-`));
+  const threads = files.map((name) => {
+    const lines = readFileSync(join(censuses, name), 'utf8').trimEnd().split('\n');
+    const all = lines.map((line) => JSON.parse(line) as Census);
+    const after = all.slice(Math.floor(WARM_UP * all.length));
+    const [warm, last] = [after[0]!, after.at(-1)!];
+    const earlier = after.slice(0, -Math.ceil(after.length / 4));
+    const sizesBefore = (place: string): number[] => earlier.map(({ sizes }) => sizes[place] ?? 0);
+    const grown = Object.entries(last.sizes)
+      .filter(([place, size]) => size > Math.max(0, ...sizesBefore(place)))
+      .map(([place, size]) => [place, [...sizesBefore(place), size]] as const);
+    const mib = ({ heapBytes }: Census): number => heapBytes / 2 ** 20;
+    return [
+      name.replace(/^.*-(\d+)\.jsonl$/, 'thread $1'),
+      {
+        heapMiB: { warm: mib(warm), last: mib(last) },
+        entries: { warm: entriesOf(warm), last: entriesOf(last) },
+        grown: Object.fromEntries(grown),
+      },
+    ] as const;
+  });
+  return Object.fromEntries(threads);
+}
+
+function entriesOf({ sizes }: Census): number {
+  return Object.values(sizes).reduce((total, size) => total + size, 0);
 }

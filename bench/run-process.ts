@@ -14,6 +14,8 @@ export interface RunPlan {
   readonly out: string;
   readonly workers: number;
   readonly servers: number;
+  /** Of its environment, beside what this process has. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface RunEnd {
@@ -29,7 +31,7 @@ export interface LaunchedRun {
   readonly hasEnded: () => boolean;
 }
 
-export function launchRun({ config, data, out, workers, servers }: RunPlan): LaunchedRun {
+export function launchRun({ config, data, out, workers, servers, env }: RunPlan): LaunchedRun {
   const child = spawn(
     process.execPath,
     [
@@ -37,7 +39,7 @@ export function launchRun({ config, data, out, workers, servers }: RunPlan): Lau
       ...['--config', config, '--data', data, '--out', out],
       ...['--workers', String(workers), '--servers', String(servers)],
     ],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
+    { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } },
   );
   let stdout = '';
   let stderr = '';

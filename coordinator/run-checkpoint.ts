@@ -63,7 +63,7 @@ const stateSchema = z.object({
   record: z.looseObject({
     epochs: z.array(z.looseObject({ epoch: count, firstStep: count })),
     unreadable: z.array(z.looseObject({ id: count, path: z.string(), reason: z.string() })),
-    processes: z.record(z.string(), z.array(z.string())),
+    processes: z.record(z.string(), z.object({ newest: z.string(), starts: count })),
   }),
   /** Of the algorithm. */
   counters: z.unknown().default(null),

@@ -35,8 +35,8 @@ export class RunFolder {
   readonly #events: JsonLines;
   readonly #metrics: JsonLines;
   readonly #nowMs: () => number;
-  /** Process starts that events.jsonl has. */
-  readonly #started = new Set<string>();
+  /** By id: incarnation of the newest process whose start events.jsonl has. */
+  readonly #started = new Map<string, string>();
 
   /** @throws TrainerError CONFIG_INVALID when the folder holds a run and should not, or should and does not */
   constructor(path: string, isResumed: boolean, nowMs: () => number) {
@@ -55,9 +55,8 @@ export class RunFolder {
 
   /** Tells of a process of the run, once for each of its starts. */
   processStarted({ role, id, pid, incarnation }: StartedProcess, reason: string): void {
-    const start = `${id}/${incarnation}`;
-    if (this.#started.has(start)) return;
-    this.#started.add(start);
+    if (this.#started.get(id) === incarnation) return;
+    this.#started.set(id, incarnation);
     this.event('process.started', reason, { role, id, pid });
   }
 

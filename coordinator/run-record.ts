@@ -66,6 +66,13 @@ export interface UnreadableImage {
   readonly reason: string;
 }
 
+/** The processes that came under one id, one after the other. */
+export interface ProcessStarts {
+  /** Incarnation of the last of them. */
+  readonly newest: string;
+  readonly starts: number;
+}
+
 /** The part that a checkpoint keeps as JSON; losses are kept as an array beside it. */
 export interface RecordState {
   readonly epochs: readonly EpochRecord[];
@@ -74,8 +81,8 @@ export interface RecordState {
   readonly wallSeconds: number;
   readonly images: { readonly extracted: number; readonly trained: number };
   readonly unreadable: readonly UnreadableImage[];
-  /** Incarnations by id. */
-  readonly processes: Readonly<Record<string, readonly string[]>>;
+  /** By id. */
+  readonly processes: Readonly<Record<string, ProcessStarts>>;
 }
 
 export class RunRecord {
@@ -87,8 +94,8 @@ export class RunRecord {
   readonly #epochs: EpochRecord[] = [];
   /** By image id. */
   readonly #unreadable = new Map<number, UnreadableImage>();
-  /** Processes that came under each id: a worker's, a server's, the coordinator's. */
-  readonly #processes = new Map<string, Set<string>>();
+  /** By id: a worker's, a server's, the coordinator's. */
+  readonly #processes = new Map<string, ProcessStarts>();
   readonly #seconds: Record<TimedPhase, number> = { extract: 0, pca: 0, kmeans: 0, train: 0 };
   /** Of the epoch under way. */
   #epochSeconds: Record<TimedPhase, number> = { extract: 0, pca: 0, kmeans: 0, train: 0 };
@@ -131,7 +138,7 @@ export class RunRecord {
 
   /** Processes that took the place of another. */
   get restarts(): number {
-    return [...this.#processes.values()].reduce((total, { size }) => total + size - 1, 0);
+    return [...this.#processes.values()].reduce((total, { starts }) => total + starts - 1, 0);
   }
 
   /** Ends the time of the phase before and begins this one's. */
@@ -145,11 +152,12 @@ export class RunRecord {
     this.#phase = { timed: TIMED[phase] ?? null, sinceMs: nowMs };
   }
 
-  /** @param incarnation new for every process start. @returns whether the process was not known */
+  /** @param incarnation new for every process start. @returns whether it is another process than the last of this name */
   noteProcess(id: string, incarnation: string): boolean {
-    const known = this.#processes.get(id) ?? new Set();
-    this.#processes.set(id, known);
-    return known.size < known.add(incarnation).size;
+    const { newest, starts } = this.#processes.get(id) ?? { newest: '', starts: 0 };
+    if (newest === incarnation) return false;
+    this.#processes.set(id, { newest: incarnation, starts: starts + 1 });
+    return true;
   }
 
   /** @returns the images that had not been known as unreadable */
@@ -216,9 +224,7 @@ export class RunRecord {
       wallSeconds: this.wallSeconds,
       images: { ...this.#images },
       unreadable: this.unreadable,
-      processes: Object.fromEntries(
-        [...this.#processes].map(([id, incarnations]) => [id, [...incarnations]]),
-      ),
+      processes: Object.fromEntries(this.#processes),
     };
   }
 
@@ -239,9 +245,7 @@ export class RunRecord {
     Object.assign(this.#images, state.images);
     this.#earlierWallSeconds = state.wallSeconds;
     for (const image of state.unreadable) this.#unreadable.set(image.id, image);
-    for (const [id, incarnations] of Object.entries(state.processes)) {
-      for (const incarnation of incarnations) this.noteProcess(id, incarnation);
-    }
+    for (const [id, process] of Object.entries(state.processes)) this.#processes.set(id, process);
     const open = this.#epochs.at(-1);
     if (open?.meanLoss === null) this.#epochSeconds = open.seconds;
   }
