@@ -9,6 +9,7 @@ import { channelTo, startHealthServer, startServer } from '../src/rpc/channel.ts
 import { PROTOCOL_VERSION, wire } from '../src/rpc/definitions.ts';
 import type { ServerHello } from '../src/rpc/generated/deepcluster/v1/ServerHello.ts';
 import type { ServerOrder__Output } from '../src/rpc/generated/deepcluster/v1/ServerOrder.ts';
+import { isWrongRole } from '../src/rpc/status.ts';
 import type { Credentials } from '../src/security/credentials.ts';
 import type { Logger } from '../src/telemetry/logger.ts';
 import type { Notice } from '../src/telemetry/notice.ts';
@@ -135,8 +136,10 @@ function keepSession(
       const told = refused ?? stop;
       if (told) finish({ kind: 'told', isRefusal: Boolean(refused), ...told });
     });
-    call.on('error', (error) => {
-      finish({ kind: 'broken', reason: error.message, wasOpen });
+    call.on('error', (error: Error) => {
+      const reason = error.message;
+      if (!isWrongRole(error)) finish({ kind: 'broken', reason, wasOpen });
+      else finish({ kind: 'told', isRefusal: true, reason, exitCode: EXIT.invalid });
     });
     call.on('end', () => {
       finish({ kind: 'broken', reason: 'the coordinator closed the session', wasOpen });

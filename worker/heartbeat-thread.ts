@@ -1,7 +1,8 @@
 /**
  * Heartbeats from a thread of their own: a long tensor operation blocks the worker's event loop, and must not look like
  * death. The beat carries a counter that the main thread raises with every piece of work, so that a worker that lives but
- * is stuck is told apart. The thread's entry is this file itself.
+ * is stuck is told apart. The answers tell a worker that was held lost, whose session may live on this side alone. The thread's
+ * entry is this file itself.
  */
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { startThread } from '../src/config/thread.ts';
@@ -9,6 +10,8 @@ import { messageOf } from '../src/errors.ts';
 import { callUnary, pause } from '../src/rpc/calls.ts';
 import { channelTo } from '../src/rpc/channel.ts';
 import { wire } from '../src/rpc/definitions.ts';
+import type { HeartbeatReply__Output } from '../src/rpc/generated/deepcluster/v1/HeartbeatReply.ts';
+import type { HeartbeatRequest } from '../src/rpc/generated/deepcluster/v1/HeartbeatRequest.ts';
 import { openCredentials } from '../src/security/credentials.ts';
 
 interface HeartbeatSettings {
@@ -28,9 +31,18 @@ export interface Heartbeat {
   stop(): Promise<void>;
 }
 
+/** Beats in a row without an answer, or with the answer that nobody knows this worker, before something is done about it. */
+const PATIENCE_BEATS = 2;
+
+export interface HeartbeatEvents {
+  readonly onFailure: (reason: string) => void;
+  /** The coordinator does not count on this worker, with every further beat that says so. */
+  readonly onUnknown: () => void;
+}
+
 export function startHeartbeat(
   settings: Omit<HeartbeatSettings, 'progress'>,
-  onFailure: (reason: string) => void,
+  { onFailure, onUnknown }: HeartbeatEvents,
 ): Heartbeat {
   const progress = new SharedArrayBuffer(Uint32Array.BYTES_PER_ELEMENT);
   const counter = new Uint32Array(progress);
@@ -38,6 +50,7 @@ export function startHeartbeat(
   thread.on('error', (error) => {
     onFailure(messageOf(error));
   });
+  thread.on('message', onUnknown);
   thread.unref();
   return {
     advance: () => {
@@ -49,22 +62,41 @@ export function startHeartbeat(
   };
 }
 
-async function beat(settings: HeartbeatSettings): Promise<never> {
-  const { coordinator, workerId, incarnation, intervalMs } = settings;
+async function beat(settings: HeartbeatSettings, onUnknown: () => void): Promise<never> {
+  const { coordinator, workerId, incarnation, intervalMs, credentials: folder } = settings;
   const counter = new Uint32Array(settings.progress);
-  const { credentials: folder } = settings;
   const credentials = folder === null ? null : openCredentials(folder, 'worker');
-  const client = new wire.Coordinator(...channelTo(coordinator, 'coordinator', credentials));
+  const connect = (): InstanceType<typeof wire.Coordinator> =>
+    new wire.Coordinator(...channelTo(coordinator, 'coordinator', credentials));
   const { signal } = new AbortController();
+  let client = connect();
+  let unanswered = 0;
+  let unknown = 0;
   for (;;) {
     const request = { workerId, incarnation, progress: Atomics.load(counter, 0) };
     const limits = { what: 'heartbeat', deadlineMs: 2 * intervalMs, signal };
     // A beat that is not answered is not repeated: the next one says the same and more.
-    await callUnary(client.heartbeat.bind(client), request, limits).catch(() => undefined);
+    const answer = await callUnary<HeartbeatRequest, HeartbeatReply__Output>(
+      client.heartbeat.bind(client),
+      request,
+      limits,
+    ).catch(() => null);
+    unanswered = answer === null ? unanswered + 1 : 0;
+    unknown = answer?.known === false ? unknown + 1 : 0;
+    if (unanswered === PATIENCE_BEATS) {
+      // The connection may be one that nothing comes through any more.
+      client.close();
+      client = connect();
+      unanswered = 0;
+    }
+    if (unknown >= PATIENCE_BEATS) onUnknown();
     await pause(intervalMs, signal);
   }
 }
 
 if (!isMainThread && parentPort !== null) {
-  void beat(workerData as HeartbeatSettings);
+  const port = parentPort;
+  void beat(workerData as HeartbeatSettings, () => {
+    port.postMessage('unknown');
+  });
 }

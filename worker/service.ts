@@ -2,7 +2,7 @@
  * The worker's gRPC shell: the session with the coordinator (orders down), artifacts, results, and pull and push with the
  * parameter server. It translates; the order of things is in loop.ts.
  */
-import * as grpc from '@grpc/grpc-js';
+import type * as grpc from '@grpc/grpc-js';
 import {
   decodeSafetensors,
   encodeSafetensors,
@@ -21,6 +21,7 @@ import type { ResultMessage } from '../src/rpc/generated/deepcluster/v1/ResultMe
 import type { ResultReply__Output } from '../src/rpc/generated/deepcluster/v1/ResultReply.ts';
 import type { Welcome__Output } from '../src/rpc/generated/deepcluster/v1/Welcome.ts';
 import type { WorkerMessage } from '../src/rpc/generated/deepcluster/v1/WorkerMessage.ts';
+import { isWrongRole } from '../src/rpc/status.ts';
 import type { Credentials } from '../src/security/credentials.ts';
 
 export interface WorkerIdentity {
@@ -42,47 +43,70 @@ export interface SessionHandlers {
   readonly ordered: (order: Order__Output) => void;
 }
 
-const { PERMISSION_DENIED } = grpc.status;
-
 const CALL_MS = 600_000;
 const RETRY_MS = 30_000;
+/** An operation on the engine may keep this process from reading for so long [ms]; heartbeats come from another thread. */
+const PATIENCE_MS = 120_000;
+
+interface Connection {
+  readonly client: InstanceType<typeof wire.Coordinator>;
+  readonly givenUp: AbortController;
+}
 
 export class CoordinatorClient {
-  readonly #client: InstanceType<typeof wire.Coordinator>;
   readonly #address: string;
   readonly #identity: WorkerIdentity;
+  readonly #credentials: Credentials | null;
+  #connection: Connection;
 
   constructor(address: string, identity: WorkerIdentity, credentials: Credentials | null = null) {
-    this.#client = new wire.Coordinator(...channelTo(address, 'coordinator', credentials));
     this.#address = address;
     this.#identity = identity;
+    this.#credentials = credentials;
+    this.#connection = this.#connect();
+  }
+
+  /** Gives up a connection that lives only on this side: its session ends, its calls are repeated on a new one. */
+  reconnect(): void {
+    const old = this.#connection;
+    this.#connection = this.#connect();
+    old.givenUp.abort();
+    old.client.close();
   }
 
   /** Opens a session and stays in it until it ends; an error of `welcomed` is thrown. */
   session(handlers: SessionHandlers, signal: AbortSignal): Promise<SessionEnd> {
     return new Promise((resolve, reject) => {
       // A session lasts as long as the run: it has no deadline, and ends with the connection or by a message.
-      const call = this.#client.session();
+      const { client, givenUp } = this.#connection;
+      const call = client.session();
       const leave = (): void => {
         call.end();
       };
-      const finish = (end: SessionEnd): void => {
+      const giveUp = (): void => {
+        call.cancel();
+      };
+      const forget = (): void => {
         signal.removeEventListener('abort', leave);
+        givenUp.signal.removeEventListener('abort', giveUp);
+      };
+      const finish = (end: SessionEnd): void => {
+        forget();
         resolve(end);
       };
       const fail = (error: unknown): void => {
-        signal.removeEventListener('abort', leave);
+        forget();
         call.cancel();
         reject(error instanceof Error ? error : new Error(messageOf(error)));
       };
       signal.addEventListener('abort', leave, { once: true });
+      givenUp.signal.addEventListener('abort', giveUp, { once: true });
       call.on('data', (message: CoordinatorMessage__Output) => {
         this.#take(message, call, handlers, finish, fail);
       });
       call.on('error', (error: grpc.ServiceError) => {
-        const { code, details: reason } = error;
-        // Credentials of another role stay those: no new connection will mend that.
-        if (code === PERMISSION_DENIED) finish({ kind: 'refused', reason, exitCode: EXIT.invalid });
+        const { details: reason } = error;
+        if (isWrongRole(error)) finish({ kind: 'refused', reason, exitCode: EXIT.invalid });
         else finish({ kind: 'broken', reason });
       });
       call.on('end', () => {
@@ -100,13 +124,14 @@ export class CoordinatorClient {
     return retryTransient(
       async () => {
         const chunks = new ChunkAssembler(what);
+        const { client, givenUp } = this.#connection;
         await callDownload(
-          this.#client.fetchArtifact.bind(this.#client),
+          client.fetchArtifact.bind(client),
           { name, ...this.#identity },
           (chunk: { offset: number; total: number; data: Buffer }) => {
             chunks.add(chunk);
           },
-          { what, deadlineMs: CALL_MS, signal },
+          { what, deadlineMs: CALL_MS, signal, givenUp: givenUp.signal },
         );
         const bytes = chunks.finish();
         if (bytes === null) throw unavailable(what, 'came empty');
@@ -125,7 +150,11 @@ export class CoordinatorClient {
       resultMessages({ ...header, ...this.#identity }, arrays);
     const limits = { what: `result for lease ${header.leaseId}`, deadlineMs: CALL_MS, signal };
     return retryTransient(
-      () => callUpload(this.#client.submitResult.bind(this.#client), messages(), limits),
+      () => {
+        const { client, givenUp } = this.#connection;
+        const submit = client.submitResult.bind(client);
+        return callUpload(submit, messages(), { ...limits, givenUp: givenUp.signal });
+      },
       { forMs: RETRY_MS, signal },
     );
   }
@@ -141,7 +170,12 @@ export class CoordinatorClient {
   }
 
   close(): void {
-    this.#client.close();
+    this.#connection.client.close();
+  }
+
+  #connect(): Connection {
+    const channel = channelTo(this.#address, 'coordinator', this.#credentials, PATIENCE_MS);
+    return { client: new wire.Coordinator(...channel), givenUp: new AbortController() };
   }
 
   #take(

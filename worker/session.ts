@@ -62,6 +62,8 @@ export type StartCompute = (config: RunConfig, logger: Logger) => Promise<Comput
 /** Time to find the coordinator, or find it again, before the worker gives up [ms]. */
 const CONNECT_MS = 60_000;
 const RECONNECT_PAUSE_MS = 250;
+/** An answer to a beat that is older than the session says nothing of it. */
+const UNKNOWN_BEATS = 4;
 
 /** A worker that has prepared for the run; it survives a broken session. */
 interface Prepared {
@@ -85,15 +87,24 @@ export async function workThroughSessions(
   let prepared: Promise<Prepared> | null = null;
   /** Since when no coordinator has welcomed this worker. */
   let cutOffMs: number | null = performance.now();
+  /** Since when this session is open on this side; null: the coordinator has reason not to count on this worker. */
+  let readyMs: number | null = null;
+  const onUnknown = (heartbeatMs: number): void => {
+    if (readyMs === null || performance.now() - readyMs < UNKNOWN_BEATS * heartbeatMs) return;
+    logger.warn('session.unknown', { reason: 'the coordinator does not count on this worker' });
+    readyMs = null;
+    client.reconnect();
+  };
   try {
     for (;;) {
       const end = await client.session(
         {
           welcomed: async (welcome) => {
             cutOffMs = null;
-            prepared ??= prepare(options, startCompute, identity, client, welcome);
+            prepared ??= prepare(options, startCompute, identity, client, welcome, onUnknown);
             const { ready, loop, begin } = await prepared;
             begin(welcome);
+            readyMs = performance.now();
             return { ...ready, holdings: holdingsOf(loop) };
           },
           waiting: (reason) => {
@@ -108,6 +119,7 @@ export async function workThroughSessions(
         },
         signal,
       );
+      readyMs = null;
       if (signal.aborted || (end.kind === 'stopped' && end.exitCode === EXIT.done)) return;
       if (end.kind !== 'broken') throw sessionError(end);
       cutOffMs ??= performance.now();
@@ -137,6 +149,7 @@ async function prepare(
   identity: WorkerIdentity,
   client: CoordinatorClient,
   welcome: Welcome__Output,
+  onUnknown: (heartbeatMs: number) => void,
 ): Promise<Prepared> {
   const config = parseConfig(welcome.configJson);
   const logger = options.logger.child({ runId: welcome.runId, workerId: identity.workerId });
@@ -152,8 +165,13 @@ async function prepare(
       intervalMs: welcome.heartbeatMs,
       credentials: options.credentials?.folder ?? null,
     },
-    (reason) => {
-      logger.error('heartbeat.failed', { reason });
+    {
+      onFailure: (reason) => {
+        logger.error('heartbeat.failed', { reason });
+      },
+      onUnknown: () => {
+        onUnknown(welcome.heartbeatMs);
+      },
     },
   );
   const { trace = NO_TRACE } = options;

@@ -10,6 +10,8 @@ export interface CallLimits {
   readonly what: string;
   readonly deadlineMs: number;
   readonly signal: AbortSignal;
+  /** Of the client that makes the call: given up, it ends its calls, which may wait for a connection that is no more. */
+  readonly givenUp?: AbortSignal;
 }
 
 type Callback<Response> = (error: grpc.ServiceError | null, response?: Response) => void;
@@ -18,29 +20,31 @@ function callOptions(limits: CallLimits): grpc.CallOptions {
   return { deadline: Date.now() + limits.deadlineMs };
 }
 
-/** Ties a call to a signal: aborting cancels it; settles once. */
+/** Ties a call to its signals: aborting one cancels it; settles once. */
 function settle<Response>(
   limits: CallLimits,
   start: (callback: Callback<Response>) => { cancel(): void },
 ): Promise<Response> {
+  const signals = [limits.signal, ...(limits.givenUp === undefined ? [] : [limits.givenUp])];
   return new Promise((resolve, reject) => {
-    if (limits.signal.aborted) {
-      reject(fromServiceError(limits.what, aborted()));
+    // A client that was given up would throw, and not by its callback.
+    if (signals.some(({ aborted }) => aborted)) {
+      reject(fromServiceError(limits.what, stopped()));
       return;
     }
     const call = start((error, response) => {
-      limits.signal.removeEventListener('abort', cancel);
+      for (const signal of signals) signal.removeEventListener('abort', cancel);
       if (error !== null) reject(fromServiceError(limits.what, error));
       else resolve(response as Response);
     });
     const cancel = (): void => {
       call.cancel();
     };
-    limits.signal.addEventListener('abort', cancel, { once: true });
+    for (const signal of signals) signal.addEventListener('abort', cancel, { once: true });
   });
 }
 
-function aborted(): Partial<grpc.ServiceError> {
+function stopped(): Partial<grpc.ServiceError> {
   return { code: grpc.status.CANCELLED, details: 'stopped before the call was made' };
 }
 
@@ -155,18 +159,23 @@ export async function sendAll<Response>(
   }
 }
 
+/** How long a call is repeated [ms], and what ends that before. */
+export interface RetryLimits extends Pick<CallLimits, 'signal' | 'givenUp'> {
+  readonly forMs: number;
+}
+
 /** Repeats a call while its failure is transient, with growing pauses, until `forMs` have passed. */
 export async function retryTransient<Result>(
   attempt: () => Promise<Result>,
-  limits: { readonly forMs: number; readonly signal: AbortSignal },
+  limits: RetryLimits,
 ): Promise<Result> {
   const endMs = performance.now() + limits.forMs;
   for (let pauseMs = 50; ; pauseMs = Math.min(2 * pauseMs, 1000)) {
     try {
       return await attempt();
     } catch (error) {
-      if (limits.signal.aborted || !isRetryable(error) || performance.now() + pauseMs > endMs)
-        throw error;
+      const isOver = limits.signal.aborted || limits.givenUp?.aborted === true;
+      if (isOver || !isRetryable(error) || performance.now() + pauseMs > endMs) throw error;
       await pause(pauseMs, limits.signal);
     }
   }

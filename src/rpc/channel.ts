@@ -14,34 +14,49 @@ import { RECEIVE_WINDOW_BYTES, installWideWindow } from './window.ts';
 
 const MESSAGE_LIMIT_BYTES = 4 * 1024 * 1024;
 
-/** Limits keep a peer that restarts within seconds: grpc-js' own reconnection waits up to two minutes. */
-export const CHANNEL_OPTIONS: grpc.ChannelOptions = {
+const MESSAGE_OPTIONS: grpc.ChannelOptions = {
   'grpc.max_receive_message_length': MESSAGE_LIMIT_BYTES,
   'grpc.max_send_message_length': MESSAGE_LIMIT_BYTES,
+  'grpc-node.flow_control_window': RECEIVE_WINDOW_BYTES,
+};
+
+/** A connection on which nothing comes for this long is asked whether it lives [ms]. */
+const KEEPALIVE_MS = 10_000;
+/** Time to answer that, for a peer that has nothing long to compute [ms]. */
+const PATIENCE_MS = 20_000;
+
+/**
+ * Limits find a peer that restarts within seconds: grpc-js' own reconnection waits up to two minutes. A connection whose other
+ * end is gone without a word is found by keepalive, and never shared: a client made anew has a connection of its own.
+ */
+const CHANNEL_OPTIONS: grpc.ChannelOptions = {
+  ...MESSAGE_OPTIONS,
   'grpc.initial_reconnect_backoff_ms': 100,
   'grpc.max_reconnect_backoff_ms': 2_000,
   'grpc.dns_min_time_between_resolutions_ms': 1_000,
   'grpc.enable_retries': 0,
-  'grpc-node.flow_control_window': RECEIVE_WINDOW_BYTES,
+  'grpc.keepalive_time_ms': KEEPALIVE_MS,
+  'grpc.keepalive_permit_without_calls': 1,
+  'grpc.use_local_subchannel_pool': 1,
 };
 
 /**
  * The arguments of a client's constructor: `new wire.Coordinator(...channelTo(address, 'coordinator', credentials))`.
  * @param credentials null, as when left out, for a plain connection
+ * @param patienceMs an answer to keepalive may take this long: longer than a process that shares its thread with computations
+ * can be kept from reading it
  */
 export function channelTo(
   address: string,
   dialled: Dialled,
   credentials: Credentials | null = null,
+  patienceMs = PATIENCE_MS,
 ): [string, grpc.ChannelCredentials, grpc.ChannelOptions] {
   const channel = channelCredentials(credentials, dialled, hostOf(address));
   // The name for TLS: an IP address, which gRPC would put there, may not be one. The host itself is checked by ours.
   const name = { 'grpc.ssl_target_name_override': 'deepcluster' };
-  return [
-    address,
-    channel,
-    credentials === null ? CHANNEL_OPTIONS : { ...CHANNEL_OPTIONS, ...name },
-  ];
+  const options = { ...CHANNEL_OPTIONS, 'grpc.keepalive_timeout_ms': patienceMs };
+  return [address, channel, credentials === null ? options : { ...options, ...name }];
 }
 
 /** Whether an address (`host:port`) can be reached from this machine alone. */
@@ -97,7 +112,7 @@ export async function startServer(
   assertLoopback(address, credentials !== null, '--listen');
   installWideWindow();
   const interceptors = credentials === null ? [] : [accessInterceptor(credentials, onRefused)];
-  const server = new grpc.Server({ ...CHANNEL_OPTIONS, ...SERVER_LIMITS, interceptors });
+  const server = new grpc.Server({ ...MESSAGE_OPTIONS, ...SERVER_LIMITS, interceptors });
   const health = new HealthImplementation({ '': 'SERVING' });
   if (credentials === null) health.addToServer(server);
   addServices(server);

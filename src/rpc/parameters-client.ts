@@ -2,6 +2,7 @@
  * Client of one parameter server: pull and push for workers; commit, head reset, snapshot and restore for the coordinator.
  * Vectors are those of the server's part. Every call names plan, part and term; every call that changes state may be repeated.
  */
+import { setMaxListeners } from 'node:events';
 import type { Credentials } from '../security/credentials.ts';
 import { callDownload, callUnary, callUpload, retryTransient, type CallLimits } from './calls.ts';
 import { channelTo } from './channel.ts';
@@ -74,10 +75,13 @@ const RETRY_MS = 30_000;
 export class ParametersClient {
   readonly #client: InstanceType<typeof wire.Parameters>;
   readonly #identity: { readonly planHash: string; readonly term: number };
+  readonly #closed = new AbortController();
 
   constructor({ address, planHash, term, credentials }: ServerLink) {
     this.#client = new wire.Parameters(...channelTo(address, 'parameters', credentials));
     this.#identity = { planHash, term };
+    // Every call under way listens for the end: that many listeners are no leak.
+    setMaxListeners(0, this.#closed.signal);
   }
 
   /** The values of exactly this version. @throws TrainerError GENERATION_FENCED when another is current */
@@ -94,7 +98,7 @@ export class ParametersClient {
       callUpload(
         this.#client.push.bind(this.#client),
         pushMessages(push, this.#identity),
-        limitsOf(what, BULK_MS, signal),
+        this.#limits(what, BULK_MS, signal),
       ),
     );
   }
@@ -110,7 +114,7 @@ export class ParametersClient {
       callUnary(
         this.#client.prepare.bind(this.#client),
         request,
-        limitsOf(`prepare of step ${step}`, CALL_MS, signal),
+        this.#limits(`prepare of step ${step}`, CALL_MS, signal),
       ),
     );
     return missing;
@@ -127,7 +131,7 @@ export class ParametersClient {
       callUnary(
         this.#client.commit.bind(this.#client),
         request,
-        limitsOf(`commit of step ${step}`, BULK_MS, signal),
+        this.#limits(`commit of step ${step}`, BULK_MS, signal),
       ),
     );
   }
@@ -139,7 +143,7 @@ export class ParametersClient {
       callUnary(
         this.#client.resetHead.bind(this.#client),
         request,
-        limitsOf(`head of epoch ${epoch}`, CALL_MS, signal),
+        this.#limits(`head of epoch ${epoch}`, CALL_MS, signal),
       ),
     );
     return reply.version;
@@ -159,18 +163,24 @@ export class ParametersClient {
       callUpload(
         this.#client.restore.bind(this.#client),
         restoreMessages({ ...content, term }),
-        limitsOf('restore', BULK_MS, signal),
+        this.#limits('restore', BULK_MS, signal),
       ),
     );
     return reply.version;
   }
 
+  /** Ends the calls under way, too. */
   close(): void {
+    this.#closed.abort();
     this.#client.close();
   }
 
+  #limits(what: string, deadlineMs: number, signal: AbortSignal): CallLimits {
+    return { what, deadlineMs, signal, givenUp: this.#closed.signal };
+  }
+
   #repeat<Result>(signal: AbortSignal, attempt: () => Promise<Result>): Promise<Result> {
-    return retryTransient(attempt, { forMs: RETRY_MS, signal });
+    return retryTransient(attempt, { forMs: RETRY_MS, signal, givenUp: this.#closed.signal });
   }
 
   #download(
@@ -184,15 +194,11 @@ export class ParametersClient {
         (message) => {
           collector.add(message);
         },
-        limitsOf(what, BULK_MS, signal),
+        this.#limits(what, BULK_MS, signal),
       );
       return collector.finish();
     });
   }
-}
-
-function limitsOf(what: string, deadlineMs: number, signal: AbortSignal): CallLimits {
-  return { what, deadlineMs, signal };
 }
 
 function* pushMessages(

@@ -2,6 +2,7 @@
  * Client of the sample memory on a parameter server; bundles of arrays go in and come out as bytes.
  * Every call names plan, part and term; every call that changes state may be repeated.
  */
+import { setMaxListeners } from 'node:events';
 import { unavailable } from '../errors.ts';
 import { callDownload, callUnary, callUpload, retryTransient, type CallLimits } from './calls.ts';
 import { channelTo } from './channel.ts';
@@ -26,10 +27,13 @@ interface ReceivedChunk {
 export class SampleMemoryClient {
   readonly #client: InstanceType<typeof wire.SampleMemory>;
   readonly #identity: { readonly planHash: string; readonly term: number };
+  readonly #closed = new AbortController();
 
   constructor({ address, planHash, term, credentials }: ServerLink) {
     this.#client = new wire.SampleMemory(...channelTo(address, 'parameters', credentials));
     this.#identity = { planHash, term };
+    // Every call under way listens for the end: that many listeners are no leak.
+    setMaxListeners(0, this.#closed.signal);
   }
 
   async begin(shape: Required<MemoryShape>, signal: AbortSignal): Promise<void> {
@@ -38,7 +42,7 @@ export class SampleMemoryClient {
       callUnary(
         this.#client.beginMemory.bind(this.#client),
         request,
-        limitsOf('begin of the sample memory', signal),
+        this.#limits('begin of the sample memory', signal),
       ),
     );
   }
@@ -91,12 +95,18 @@ export class SampleMemoryClient {
     );
   }
 
+  /** Ends the calls under way, too. */
   close(): void {
+    this.#closed.abort();
     this.#client.close();
   }
 
+  #limits(what: string, signal: AbortSignal): CallLimits {
+    return { what, deadlineMs: BULK_MS, signal, givenUp: this.#closed.signal };
+  }
+
   #repeat<Result>(signal: AbortSignal, attempt: () => Promise<Result>): Promise<Result> {
-    return retryTransient(attempt, { forMs: RETRY_MS, signal });
+    return retryTransient(attempt, { forMs: RETRY_MS, signal, givenUp: this.#closed.signal });
   }
 
   #upload(
@@ -108,7 +118,7 @@ export class SampleMemoryClient {
   ): Promise<MemoryReply__Output> {
     const messages = (): Generator<MemoryMessage> =>
       memoryMessages({ ...header, ...this.#identity }, bundle);
-    return this.#repeat(signal, () => callUpload(method, messages(), limitsOf(what, signal)));
+    return this.#repeat(signal, () => callUpload(method, messages(), this.#limits(what, signal)));
   }
 
   #download(
@@ -122,17 +132,13 @@ export class SampleMemoryClient {
         (chunk) => {
           chunks.add(chunk);
         },
-        limitsOf(what, signal),
+        this.#limits(what, signal),
       );
       const bytes = chunks.finish();
       if (bytes === null) throw unavailable(what, 'came empty');
       return bytes;
     });
   }
-}
-
-function limitsOf(what: string, signal: AbortSignal): CallLimits {
-  return { what, deadlineMs: BULK_MS, signal };
 }
 
 function* memoryMessages(header: MemoryHeader, bundle: Uint8Array): Generator<MemoryMessage> {

@@ -74,3 +74,8 @@ export function fromServiceError(what: string, error: unknown): TrainerError {
 export function isRetryable(error: unknown): boolean {
   return error instanceof TrainerError && error.code === 'UNAVAILABLE';
 }
+
+/** Whether a call was refused for the role in its credentials: they stay those, no new connection will mend that. */
+export function isWrongRole(error: unknown): boolean {
+  return (error as Partial<grpc.ServiceError>).code === grpc.status.PERMISSION_DENIED;
+}

@@ -16,6 +16,7 @@ import { FaultProxy } from '../support/fault-proxy.ts';
 import { temporaryFolder } from '../support/in-process-run.ts';
 import {
   SMALL,
+  eventsOf,
   lossesOf,
   runCommand,
   waitForEvent,
@@ -180,3 +181,16 @@ for (const [line, between, missed] of LINES) {
     });
   });
 }
+
+test('a worker whose connections are forgotten on their way is missed, finds out, and is back', async () => {
+  const disturb = async ({ out, coordinator, proxy }: Run): Promise<void> => {
+    await afterStep(7, { out, coordinator });
+    proxy.forgetConnections();
+    const isOf = (name: string) => (event: RunEvent) =>
+      event.event === name && event['workerId'] === 'worker-0';
+    await waitForEvent(out, isOf('worker.lost'), coordinator);
+    const joined = (): boolean => eventsOf(out).filter(isOf('worker.joined')).length === 2;
+    await waitForEvent(out, joined, coordinator);
+  };
+  await disturbed('forgotten', 'worker-coordinator', disturb, 20 * EPOCHS);
+});

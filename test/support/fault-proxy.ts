@@ -39,6 +39,8 @@ export class FaultProxy {
   readonly address: string;
   readonly #server: net.Server;
   readonly #sockets = new Set<net.Socket>();
+  /** Sockets of connections that carry nothing any more. */
+  readonly #forgotten = new WeakSet<net.Socket>();
 
   private constructor(server: net.Server, address: string) {
     this.#server = server;
@@ -65,6 +67,11 @@ export class FaultProxy {
     Object.assign(this.down, SOUND);
     this.refuses = false;
     if (hasLost) this.breakAll();
+  }
+
+  /** Loses all bytes of the connections there are, for good and without a word, as a router does that lost its table. */
+  forgetConnections(): void {
+    for (const socket of this.#sockets) this.#forgotten.add(socket);
   }
 
   /** Resets every connection. */
@@ -102,7 +109,7 @@ export class FaultProxy {
     let underWay: Promise<unknown> = Promise.resolve();
     let bytesUnderWay = 0;
     from.on('data', (chunk: Buffer) => {
-      if (faults.swallows) return;
+      if (faults.swallows || this.#forgotten.has(from)) return;
       const dueMs = performance.now() + faults.delayMs;
       bytesUnderWay += chunk.length;
       if (bytesUnderWay > MOST_BYTES_UNDER_WAY) from.pause();
@@ -115,7 +122,7 @@ export class FaultProxy {
     });
     await new Promise((resolve) => from.once('close', resolve));
     await underWay;
-    if (!faults.swallows) to.destroy();
+    if (!faults.swallows && !this.#forgotten.has(from)) to.destroy();
   }
 
   async #pass(
@@ -127,7 +134,7 @@ export class FaultProxy {
     const waitMs = dueMs - performance.now();
     if (waitMs > 0) await sleep(waitMs);
     if (faults.bytesPerSecond !== null) await sleep((1000 * chunk.length) / faults.bytesPerSecond);
-    if (faults.swallows || to.destroyed) return;
+    if (faults.swallows || this.#forgotten.has(to) || to.destroyed) return;
     const left = faults.cutAfterBytes;
     if (left !== null && chunk.length >= left) {
       to.write(chunk.subarray(0, left));
