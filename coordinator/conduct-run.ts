@@ -9,11 +9,12 @@ import { connectServers } from '../src/servers/connect.ts';
 import type { Logger } from '../src/telemetry/logger.ts';
 import type { Notice } from '../src/telemetry/notice.ts';
 import type { Control } from './control.ts';
+import { onceThereIsRoom } from './disk-room.ts';
 import { RunLoop } from './loop.ts';
 import { fromCheckpoint } from './run-checkpoint.ts';
 import type { RunFolder } from './run-folder.ts';
 import type { RunRecord } from './run-record.ts';
-import { writeRunReport } from './run-report.ts';
+import { renderRunReport } from './run-report.ts';
 import type { ReadyServers } from './server-fleet.ts';
 import { summariseRun } from './run-summary.ts';
 
@@ -60,9 +61,14 @@ export async function conductRun(deps: ConductDeps): Promise<RunSummary> {
       state: control.dispatcher.state,
       pseudoLabels: loop.pseudoLabels,
     });
-    folder.writeLosses(record.losses);
-    folder.writeSummary(summary);
-    await writeRunReport({ ...deps, summary, pseudoLabels: loop.pseudoLabels });
+    const page = await renderRunReport({ ...deps, summary, pseudoLabels: loop.pseudoLabels });
+    const writeResults = (): void => {
+      if (record.unreadable.length > 0) folder.writeUnreadable(record.unreadable);
+      folder.writeLosses(record.losses);
+      folder.writeSummary(summary);
+      folder.writeReport(page);
+    };
+    await onceThereIsRoom('the result', writeResults, { ...deps, signal: ended });
     folder.event('run.finished', 'all epochs are done', { steps: summary.steps });
     return summary;
   } catch (error) {

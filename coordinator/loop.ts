@@ -17,6 +17,7 @@ import { messageOf, protocolViolation } from '../src/errors.ts';
 import { layoutHash, type ParameterLayout } from '../src/ps/layout.ts';
 import type { ParameterServers } from '../src/servers/parameter-servers.ts';
 import type { MemoryServers } from '../src/servers/memory-servers.ts';
+import { isDiskFull } from '../src/telemetry/json-lines.ts';
 import type { Logger } from '../src/telemetry/logger.ts';
 import type { Notice } from '../src/telemetry/notice.ts';
 import type { Artifacts } from './artifacts.ts';
@@ -279,7 +280,13 @@ export class RunLoop {
     const { record, folder, logger } = this.#deps;
     const fresh = record.noteUnreadable(payload);
     if (fresh.length === 0) return;
-    folder.writeUnreadable(record.unreadable);
+    try {
+      folder.writeUnreadable(record.unreadable);
+    } catch (error) {
+      // It is written again with the next, and at the end.
+      if (!isDiskFull(error)) throw error;
+      logger.error('disk.full', { what: 'unreadable.csv', reason: messageOf(error) });
+    }
     for (const { path, reason } of fresh) logger.warn('image.skipped', { path, reason });
   };
 

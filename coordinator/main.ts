@@ -16,6 +16,7 @@ import type { Notice } from '../src/telemetry/notice.ts';
 import { conductRun } from './conduct-run.ts';
 import { createControl } from './control.ts';
 import { refusalLog } from './refusal-log.ts';
+import { onceThereIsRoom } from './disk-room.ts';
 import { RunFolder } from './run-folder.ts';
 import { RunRecord } from './run-record.ts';
 import {
@@ -80,7 +81,10 @@ export async function runCoordinator(options: CoordinatorOptions): Promise<RunSu
       { credentials, onRefused: refusalLog(logger) },
     );
     try {
-      folder.writeConfig(runId, config, options.origins);
+      const writeConfig = (): void => {
+        folder.writeConfig(runId, config, options.origins);
+      };
+      await onceThereIsRoom('the configuration', writeConfig, { folder, logger, signal });
       const { pid } = process;
       const started = { role: 'coordinator', id: 'coordinator', pid, incarnation } as const;
       folder.processStarted(started, 'coordinator is up');
@@ -153,7 +157,7 @@ async function runTerms(deps: TermDeps): Promise<RunSummary> {
     for (let resume = deps.resume; ; resume = true) {
       service.pause('waiting for parameter servers');
       const servers = await fleet.ready(signal);
-      const term = folder.beginTerm();
+      const term = await onceThereIsRoom('the term', () => folder.beginTerm(), deps);
       folder.event('term.begun', `term ${term}`, { term });
       try {
         return await runTerm({ ...deps, ...servers, resume, term });

@@ -1,5 +1,5 @@
 /**
- * The report page of a run: gathers what it shows from the record, the last clustering and the images, and writes it.
+ * The report page of a run: gathers what it shows from the record, the last clustering and the images.
  * What the page looks like is in src/report.
  */
 import { clusterSizes } from '../src/clustering/agreement.ts';
@@ -11,14 +11,12 @@ import { thumbnailJpeg } from '../src/data/thumbnail.ts';
 import type { ClusterSample, ReportSetting, SampleImage } from '../src/report/report-data.ts';
 import { renderReport } from '../src/report/report-page.ts';
 import type { RunSummary } from '../src/report/summary.ts';
-import type { RunFolder } from './run-folder.ts';
 import type { RunRecord } from './run-record.ts';
 
 export interface RunReportInput {
   readonly config: RunConfig;
   readonly origins: ConfigOrigins;
   readonly source: ImageSource;
-  readonly folder: RunFolder;
   readonly record: RunRecord;
   readonly summary: RunSummary;
   /** [images] of the last clustering, -1 where an image could not be read. */
@@ -33,11 +31,11 @@ const THUMBNAIL_SIDE = 112;
 /** Images read at a time. */
 const LANES = 4;
 
-/** Images that cannot be read are left out of the page; nothing else fails but the disk it is written to. */
-export async function writeRunReport(input: RunReportInput): Promise<void> {
-  const { config, origins, folder, record, summary, pseudoLabels } = input;
+/** The page. Images that cannot be read are left out of it; nothing else fails. */
+export async function renderRunReport(input: RunReportInput): Promise<string> {
+  const { config, origins, record, summary, pseudoLabels } = input;
   const sizes = clusterSizes(pseudoLabels, config.clustering.k);
-  const page = renderReport({
+  return renderReport({
     summary,
     generatedAt: new Date().toISOString(),
     lossByStep: record.losses,
@@ -46,7 +44,6 @@ export async function writeRunReport(input: RunReportInput): Promise<void> {
     montage: await sampleClusters(largestClusters(sizes, MONTAGE_CLUSTERS), input),
     settings: changedSettings(config, origins),
   });
-  folder.writeReport(page);
 }
 
 /** The largest first, of equal ones the lower index; empty clusters never. */

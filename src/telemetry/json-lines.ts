@@ -45,7 +45,7 @@ export function openJsonLines(path: string): JsonLines {
       flush();
     } catch (error) {
       // Nobody is there to catch it in this tick. With the next line, a full disk is tried again.
-      if (!isFull(error) || rest.length > MOST_WAITING_BYTES) failure = error;
+      if (!isDiskFull(error) || rest.length > MOST_WAITING_BYTES) failure = error;
     }
   };
   const flushNow = (): void => {
@@ -79,7 +79,8 @@ export function openJsonLines(path: string): JsonLines {
 /** Lines that may wait for room on a full disk [bytes]: days of them. */
 const MOST_WAITING_BYTES = 64 * 1024 * 1024;
 
-function isFull(error: unknown): boolean {
+/** Whether a write failed for want of room, or of quota. */
+export function isDiskFull(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException;
   return code === 'ENOSPC' || code === 'EDQUOT';
 }

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
+  appendFileSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -16,6 +17,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { makeImages } from '../../src/data/made-images.ts';
 import { temporaryFolder } from '../support/in-process-run.ts';
@@ -146,74 +148,101 @@ function isolation(): string[] | null {
 const isolated = isolation();
 const NO_MOUNT = 'needs the right to mount a file system, as root or in a user namespace';
 
+interface SmallDiskRun {
+  readonly launched: Launched;
+  /** The run's folder as it is seen from outside. */
+  readonly out: string;
+  /** What the launcher has said so far. */
+  readonly said: () => string;
+  /** Takes all room there is, and all that is set free, until the result is called. */
+  readonly fill: () => () => void;
+}
+
+/** A run in a file system of 4 MiB of its own. @returns a copy of its folder */
+async function onSmallDisk(
+  name: string,
+  disturb: (run: SmallDiskRun) => Promise<void>,
+): Promise<string> {
+  const disk = join(folder.path, name);
+  const kept = join(folder.path, `${name}-kept`);
+  mkdirSync(disk);
+  const program = fileURLToPath(new URL('../../bin/deepcluster.mjs', import.meta.url));
+  const settings = { ...SMALL, ...SETTINGS, epochs: 2 * EPOCHS };
+  const flags = Object.entries(settings).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
+  const places = ['--data', data, '--out', join(disk, 'run')];
+  const run = [program, 'launch', '--json', ...places, '--workers', '2', ...flags];
+  // The file system goes with the last process that sees it: the run is copied out of it before.
+  const script = `mount -t tmpfs -o size=4m tmpfs ${disk} && "$@"; code=$?; cp -a ${disk}/run ${kept}; exit $code`;
+  const [command = '', ...args] = isolated ?? [];
+  const child = spawn(command, [...args, 'sh', '-c', script, 'sh', process.execPath, ...run], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let stderr = '';
+  child.stderr.on('data', (text: Buffer) => (stderr += text.toString()));
+  child.stdout.resume();
+  const ended = once(child, 'close').then(([code]) => ({
+    code: code as number,
+    stdout: '',
+    stderr,
+  }));
+  const inside = join(`/proc/${child.pid!}/root`, disk);
+  let makeRoom = (): void => undefined;
+  try {
+    await disturb({
+      launched: { process: child, ended },
+      out: join(inside, 'run'),
+      said: () => stderr,
+      fill: () => (makeRoom = fillDisk(join(inside, 'filler'))),
+    });
+  } finally {
+    makeRoom();
+  }
+  assert.equal((await ended).code, 0, stderr.slice(-2000));
+  const expected = lossesOf(undisturbed);
+  assert.deepEqual(lossesOf(kept).slice(0, expected.length), expected, 'bit for bit');
+  return kept;
+}
+
+function fillDisk(filler: string): () => void {
+  const takeAll = (): void => {
+    appendFileSync(filler, Buffer.alloc(8 * 1024 * 1024));
+  };
+  assert.throws(takeAll, /ENOSPC/);
+  const timer = setInterval(() => {
+    try {
+      takeAll();
+    } catch {
+      // It is full, as it should be; or gone with the run, which is what the test finds out.
+    }
+  }, 2);
+  return () => {
+    clearInterval(timer);
+    rmSync(filler, { force: true });
+  };
+}
+
 test(
   'a full disk stops checkpoints, loudly, and nothing else; they go on when there is room',
   { skip: isolated === null && NO_MOUNT },
   async () => {
-    const out = join(folder.path, 'small-disk');
-    const kept = join(folder.path, 'small-disk-kept');
-    mkdirSync(out);
-    const program = fileURLToPath(new URL('../../bin/deepcluster.mjs', import.meta.url));
-    const flags = Object.entries({ ...SMALL, ...SETTINGS, epochs: 6 }).flatMap(([key, value]) => [
-      '--set',
-      `${key}=${String(value)}`,
-    ]);
-    const run = [
-      'launch',
-      '--json',
-      '--data',
-      data,
-      '--out',
-      join(out, 'run'),
-      '--workers',
-      '2',
-      ...flags,
-    ];
-    // The file system goes with the last process that sees it: the run is copied out of it before.
-    const script = `mount -t tmpfs -o size=4m tmpfs ${out} && "$@"; code=$?; cp -a ${out}/run ${kept}; exit $code`;
-    const [command = '', ...args] = isolated ?? [];
-    const child = spawn(
-      command,
-      [...args, 'sh', '-c', script, 'sh', process.execPath, program, ...run],
-      {
-        stdio: ['ignore', 'pipe', 'pipe'],
-      },
-    );
-    let stderr = '';
-    child.stderr.on('data', (text: Buffer) => (stderr += text.toString()));
-    child.stdout.resume();
-    const ended = once(child, 'close');
-    const launched: Launched = {
-      process: child,
-      ended: ended.then(([code]) => ({ code: code as number | null, stdout: '', stderr })),
-    };
-    const inside = join(`/proc/${child.pid!}/root`, out);
-    const seen = join(inside, 'run');
-    await waitForEvent(seen, isCommitted(4), launched);
-    const filler = join(inside, 'filler');
-    assert.throws(() => writeFileSync(filler, Buffer.alloc(8 * 1024 * 1024)), /ENOSPC/);
-    const soundBefore = readFileSync(join(seen, 'checkpoints', 'LATEST'), 'utf8').trim();
-    await waitForText(() => stderr, /checkpoint\.failed/);
-    const sound = readFileSync(join(seen, 'checkpoints', 'LATEST'), 'utf8').trim();
-    assert.ok(
-      existsSync(join(seen, 'checkpoints', sound, 'manifest.json')),
-      `${sound} (${soundBefore})`,
-    );
-    rmSync(filler);
-    const [code] = (await ended) as [number | null];
-    assert.equal(code, 0, stderr.slice(-2000));
+    const kept = await onSmallDisk('small-disk', async (run) => {
+      const { launched, out, fill } = run;
+      await waitForEvent(out, isCommitted(4), launched);
+      const makeRoom = fill();
+      await waitForText(run, /checkpoint\.failed/);
+      const sound = readFileSync(join(out, 'checkpoints', 'LATEST'), 'utf8').trim();
+      assert.ok(existsSync(join(out, 'checkpoints', sound, 'manifest.json')), sound);
+      makeRoom();
+    });
     const events = eventsOf(kept).map(({ event }) => event);
     const failed = events.indexOf('checkpoint.failed');
     assert.ok(failed > 0 && events.lastIndexOf('checkpoint.written') > failed);
-    const undisturbedLosses = lossesOf(undisturbed);
-    assert.deepEqual(
-      lossesOf(kept).slice(0, undisturbedLosses.length),
-      undisturbedLosses,
-      'bit for bit',
-    );
   },
 );
 
-async function waitForText(text: () => string, pattern: RegExp): Promise<void> {
-  while (!pattern.test(text())) await new Promise((resolve) => setTimeout(resolve, 5));
+async function waitForText({ launched, said }: SmallDiskRun, pattern: RegExp): Promise<void> {
+  while (!pattern.test(said())) {
+    assert.equal(launched.process.exitCode, null, said().slice(-2000));
+    await sleep(5);
+  }
 }

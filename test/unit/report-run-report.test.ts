@@ -1,12 +1,10 @@
 /** What the coordinator gathers for the report, on a folder of real files, and the thumbnails it is made with. */
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import sharp from 'sharp';
-import { RunFolder } from '../../coordinator/run-folder.ts';
 import { RunRecord } from '../../coordinator/run-record.ts';
-import { writeRunReport } from '../../coordinator/run-report.ts';
+import { renderRunReport } from '../../coordinator/run-report.ts';
 import { runConfigSchema } from '../../src/config/schema.ts';
 import { decodeImage } from '../../src/data/decode.ts';
 import { openImageSource } from '../../src/data/source.ts';
@@ -52,23 +50,19 @@ test('the report shows the largest clusters first, with their majority class, an
   await writeFiles(images, { ...Object.fromEntries(files), 'cat/11.jpg': 'no image' });
   const source = await openImageSource(images); // 0 to 19 are cats, 20 to 39 dogs
   const config = runConfigSchema.parse({ epochs: 200, seed: 8, clustering: { k: 5 } });
-  const folder = new RunFolder(join(root, 'run'), false, () => 0);
   const record = new RunRecord(() => 0);
   record.noteStep({ loss: 1.5, samples: 8 } as Parameters<RunRecord['noteStep']>[0]);
   // Cluster 3: ten dogs and five cats, of which one is broken; cluster 1: three cats; the others are empty.
   const pseudoLabels = new Int32Array(source.count).fill(-1);
   pseudoLabels.fill(3, 0, 5).fill(3, 20, 30).fill(1, 10, 13);
-  await writeRunReport({
+  const html = await renderRunReport({
     config,
     origins: { 'clustering.k': 'run.yaml:3', seed: '--set seed', epochs: 'run.yaml:1' },
     source,
-    folder,
     record,
     summary: madeReport().summary,
     pseudoLabels,
   });
-  folder.close();
-  const html = await readFile(join(root, 'run', 'report.html'), 'utf8');
 
   const clusters = html.split('<figure class="cluster">').slice(1);
   assert.deepEqual(
