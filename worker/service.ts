@@ -2,6 +2,7 @@
  * The worker's gRPC shell: the session with the coordinator (orders down), artifacts, results, and pull and push with the
  * parameter server. It translates; the order of things is in loop.ts.
  */
+import { setMaxListeners } from 'node:events';
 import type * as grpc from '@grpc/grpc-js';
 import {
   decodeSafetensors,
@@ -175,7 +176,10 @@ export class CoordinatorClient {
 
   #connect(): Connection {
     const channel = channelTo(this.#address, 'coordinator', this.#credentials, PATIENCE_MS);
-    return { client: new wire.Coordinator(...channel), givenUp: new AbortController() };
+    const givenUp = new AbortController();
+    // Every call under way listens for the end: that many listeners are no leak.
+    setMaxListeners(0, givenUp.signal);
+    return { client: new wire.Coordinator(...channel), givenUp };
   }
 
   #take(
