@@ -36,13 +36,14 @@ export interface ConductDeps {
   readonly resume: boolean;
   readonly logger: Logger;
   readonly signal: AbortSignal;
+  /** Aborted with either of the two. */
+  readonly ended: AbortSignal;
   readonly notify: (notice: Notice) => void;
 }
 
 /** @throws TrainerError; when the signal ended the run, after a checkpoint; ServerLost when another term must go on */
 export async function conductRun(deps: ConductDeps): Promise<RunSummary> {
-  const { control, folder, record, signal, lost } = deps;
-  const ended = AbortSignal.any([signal, lost]);
+  const { control, folder, record, signal, lost, ended } = deps;
   const network = await Promise.race([control.membership.network, rejectOnAbort(ended)]);
   const servers = connectServers({ ...deps, ...network, dim: network.featureDim });
   const loop = new RunLoop({ ...deps, ...control, ...network, ...servers, signal: ended });

@@ -9,6 +9,7 @@ import type { RunConfig } from '../src/config/schema.ts';
 import { openImageSource, type ImageSource } from '../src/data/source.ts';
 import { EXIT, configInvalid, exitCodeOf, messageOf } from '../src/errors.ts';
 import type { RunSummary } from '../src/report/summary.ts';
+import { withAnySignal } from '../src/rpc/any-signal.ts';
 import { assertLoopback, startHealthServer, startServer } from '../src/rpc/channel.ts';
 import type { Credentials } from '../src/security/credentials.ts';
 import type { Logger } from '../src/telemetry/logger.ts';
@@ -144,6 +145,8 @@ interface TermDeps extends CoordinatorOptions {
   readonly registered: RegisteredServers | null;
 }
 
+type NewTerm = TermDeps & ReadyServers & { readonly term: number };
+
 /**
  * One term after the other, until the run is done: each begins from the newest sound checkpoint, and lasts for as long as all
  * parameter servers live. A coordinator that starts again does the same as one that lost a server.
@@ -172,10 +175,12 @@ async function runTerms(deps: TermDeps): Promise<RunSummary> {
   }
 }
 
-async function runTerm(
-  deps: TermDeps & ReadyServers & { readonly term: number },
-): Promise<RunSummary> {
-  const { config, service, signal, lost } = deps;
+function runTerm(deps: NewTerm): Promise<RunSummary> {
+  return withAnySignal([deps.signal, deps.lost], (ended) => runUntil(ended, deps));
+}
+
+async function runUntil(ended: AbortSignal, deps: NewTerm): Promise<RunSummary> {
+  const { config, service } = deps;
   const record = new RunRecord(Date.now);
   record.noteProcess('coordinator', deps.incarnation);
   deps.incarnations.forEach((server, part) => record.noteProcess(`server-${part}`, server));
@@ -183,7 +188,6 @@ async function runTerm(
   const control = createControl(run);
   const { dispatcher } = control;
   service.begin(control.events);
-  const ended = AbortSignal.any([signal, lost]);
   const stop = (): void => {
     dispatcher.fail(ended.reason);
   };
@@ -193,7 +197,7 @@ async function runTerm(
     dispatcher.dispatch({ type: 'tick' });
   });
   try {
-    return await conductRun({ ...run, control });
+    return await conductRun({ ...run, control, ended });
   } finally {
     ticker.stop();
     ended.removeEventListener('abort', stop);

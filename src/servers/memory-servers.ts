@@ -17,6 +17,7 @@ import {
 } from '../clustering/odc-bundles.ts';
 import type { MemoryChange } from '../clustering/odc-sample-memory.ts';
 import { mergeChanges } from '../clustering/odc-sample-parts.ts';
+import { withAnySignal } from '../rpc/any-signal.ts';
 import type { SampleMemoryClient } from '../rpc/sample-memory-client.ts';
 import { gather, gatherRows, memoryForms, placesOfPart, type MemoryForm } from './sample-parts.ts';
 
@@ -135,8 +136,9 @@ export class MemoryServers {
     signal: AbortSignal,
     ask: (server: MemoryServer, part: number, either: AbortSignal) => Promise<Reply>,
   ): Promise<Reply[]> {
-    const either = AbortSignal.any([signal, this.#lost]);
-    return Promise.all(this.#servers.map((server, part) => ask(server, part, either)));
+    return withAnySignal([signal, this.#lost], (either) =>
+      Promise.all(this.#servers.map((server, part) => ask(server, part, either))),
+    );
   }
 
   /** Asks those servers that hold any of the samples; tells them which places in `ids` are theirs. */

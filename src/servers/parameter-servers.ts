@@ -9,6 +9,7 @@ import { sliceToBundle } from '../clustering/odc-bundles.ts';
 import { hitFailpoint } from '../config/failpoints.ts';
 import { TrainerError, protocolViolation } from '../errors.ts';
 import { joinParts, type ParameterPart } from '../ps/parameter-plan.ts';
+import { withAnySignal } from '../rpc/any-signal.ts';
 import { vectorOf, type NamedVectors } from '../rpc/named-vectors.ts';
 import type {
   CommitSlice,
@@ -187,8 +188,9 @@ export class ParameterServers {
     signal: AbortSignal,
     ask: (server: ParameterServer, part: ParameterPart, either: AbortSignal) => Promise<Reply>,
   ): Promise<Reply[]> {
-    const either = AbortSignal.any([signal, this.#lost]);
-    return Promise.all(this.#servers.map((server, i) => ask(server, this.#parts[i]!, either)));
+    return withAnySignal([signal, this.#lost], (either) =>
+      Promise.all(this.#servers.map((server, i) => ask(server, this.#parts[i]!, either))),
+    );
   }
 }
 

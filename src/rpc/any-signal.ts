@@ -1,0 +1,25 @@
+/** One signal for several, for as long as something runs. */
+import { setMaxListeners } from 'node:events';
+
+/**
+ * Runs with a signal that is aborted as soon as one of these is, for its reason, and leaves nothing on them afterwards.
+ * AbortSignal.any leaves an entry on each of its sources for as long as they live, which for a process' own is as long as it runs.
+ */
+export async function withAnySignal<Result>(
+  signals: readonly AbortSignal[],
+  run: (any: AbortSignal) => Promise<Result>,
+): Promise<Result> {
+  const any = new AbortController();
+  // Every call under way listens for the end: that many listeners are no leak.
+  setMaxListeners(0, any.signal);
+  const abort = (): void => {
+    any.abort(signals.find(({ aborted }) => aborted)?.reason);
+  };
+  for (const signal of signals) signal.addEventListener('abort', abort, { once: true });
+  try {
+    if (signals.some(({ aborted }) => aborted)) abort();
+    return await run(any.signal);
+  } finally {
+    for (const signal of signals) signal.removeEventListener('abort', abort);
+  }
+}
