@@ -201,7 +201,7 @@ test('a sum in place is the sum, rectified if asked', { skip }, () => {
   const rng = seededRng(11, 'sum');
   for (let trial = 0; trial < TRIALS; trial += 1) {
     const rectify = trial % 2 === 0;
-    const size = between(rng, 1, 200_000);
+    const size = between(rng, 1, 40_000);
     const [a, b] = [normal(rng, size), normal(rng, size)];
     const got = valuesOf(() => addInto(tf.tensor1d(a.slice()), tf.tensor1d(b), rectify));
     const expected = a.map((value, i) => (rectify ? Math.max(0, value + b[i]!) : value + b[i]!));
@@ -253,8 +253,11 @@ test('the engine writes into an array of the program, each part to its place', {
 });
 
 test("a step is the same with this project's kernels and with the runtime's", { skip }, () => {
-  for (const architecture of ['small-convnet', 'resnet50'] as const) {
-    for (const sobel of [true, false]) {
+  for (const [architecture, ...frontEnds] of [
+    ['small-convnet', true, false],
+    ['resnet50', false],
+  ] as const) {
+    for (const sobel of frontEnds) {
       const spec = describeModel(modelConfigSchema.parse({ architecture, sobel }), 64, 7);
       const images = byteImages(3, 6, 64);
       const labels = Int32Array.from({ length: 6 }, (_, i) => i);
