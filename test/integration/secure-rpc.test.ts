@@ -9,20 +9,15 @@ import { connect, type PeerCertificate } from 'node:tls';
 import * as grpc from '@grpc/grpc-js';
 import { service as healthService } from 'grpc-health-check';
 import { callUnary } from '../../src/rpc/calls.ts';
-import {
-  channelTo,
-  startHealthServer,
-  startServer,
-  type BoundServer,
-} from '../../src/rpc/channel.ts';
+import { channelTo, startHealthServer, startServer } from '../../src/rpc/channel.ts';
 import { wire } from '../../src/rpc/definitions.ts';
 import { fetchStatus } from '../../src/rpc/status-client.ts';
 import { RECEIVE_WINDOW_BYTES } from '../../src/rpc/window.ts';
-import type { Refusal } from '../../src/security/access.ts';
 import { openCredentials, type Credentials } from '../../src/security/credentials.ts';
 import type { Role } from '../../src/security/identity.ts';
 import { makeTestCredentials, renewTestCredentials, tokenBy } from '../support/credentials.ts';
 import { temporaryFolder } from '../support/in-process-run.ts';
+import { heartbeat, startNotingCoordinator } from '../support/noting-coordinator.ts';
 
 const temporary = temporaryFolder();
 const pets = join(temporary.path, 'pets');
@@ -44,83 +39,9 @@ function open(folder: string, role: Role): Credentials {
   return credentials;
 }
 
-/** What reached the handlers, and what the interceptor turned away. */
-interface Seen {
-  readonly calls: { method: string; metadata: Record<string, unknown> }[];
-  readonly refusals: Refusal[];
-}
-
-/** A coordinator whose handlers only note that they were reached. */
-async function startCoordinator(credentials: Credentials | null): Promise<BoundServer & Seen> {
-  const calls: Seen['calls'] = [];
-  const refusals: Refusal[] = [];
-  const note = (method: string, metadata: grpc.Metadata): void => {
-    calls.push({ method, metadata: metadata.getMap() });
-  };
-  const server = await startServer(
-    '127.0.0.1:0',
-    (grpcServer) => {
-      grpcServer.addService(wire.Coordinator.service, {
-        Session: (call: grpc.ServerDuplexStream<unknown, unknown>) => {
-          note('Session', call.metadata);
-          call.on('data', () => call.write({ welcome: { runId: 'r' } }));
-          call.on('end', () => call.end());
-        },
-        Heartbeat: (
-          call: grpc.ServerUnaryCall<unknown, unknown>,
-          done: grpc.sendUnaryData<unknown>,
-        ) => {
-          note('Heartbeat', call.metadata);
-          done(null, { known: true });
-        },
-        Status: (
-          call: grpc.ServerUnaryCall<unknown, unknown>,
-          done: grpc.sendUnaryData<unknown>,
-        ) => {
-          note('Status', call.metadata);
-          done(null, { runId: 'the-run' });
-        },
-        FetchArtifact: (call: grpc.ServerWritableStream<unknown, unknown>) => {
-          note('FetchArtifact', call.metadata);
-          call.end();
-        },
-        SubmitResult: (
-          call: grpc.ServerReadableStream<unknown, unknown>,
-          done: grpc.sendUnaryData<unknown>,
-        ) => {
-          note('SubmitResult', call.metadata);
-          done(null, {});
-        },
-      });
-    },
-    { credentials, onRefused: (refusal) => refusals.push(refusal) },
-  );
-  return { ...server, calls, refusals };
-}
-
-async function heartbeat(
-  address: string,
-  credentials: Credentials,
-  dialled: 'coordinator' | 'parameters' = 'coordinator',
-): Promise<unknown> {
-  const client = new wire.Coordinator(...channelTo(address, dialled, credentials));
-  // gRPC's own timers do not keep a process alive.
-  const alive = setTimeout(() => undefined, 10_000);
-  try {
-    return await callUnary(
-      client.heartbeat.bind(client),
-      {},
-      { what: 'heartbeat', deadlineMs: 3_000, signal: new AbortController().signal },
-    );
-  } finally {
-    clearTimeout(alive);
-    client.close();
-  }
-}
-
 describe('a server with credentials', () => {
   test('lets a viewer read the status, and shows its handlers no token', async () => {
-    const server = await startCoordinator(open(pets, 'coordinator'));
+    const server = await startNotingCoordinator(open(pets, 'coordinator'));
     try {
       const signal = AbortSignal.timeout(5_000);
       const status = await fetchStatus(server.address, signal, open(pets, 'viewer'));
@@ -147,7 +68,7 @@ describe('a server with credentials', () => {
   });
 
   test('refuses a stream that is opened without a token, before any message is read', async () => {
-    const server = await startCoordinator(open(pets, 'coordinator'));
+    const server = await startNotingCoordinator(open(pets, 'coordinator'));
     const { caPem, keyPem, certificatePem } = open(pets, 'worker').current;
     const channel = grpc.credentials.createSsl(caPem, keyPem, certificatePem, {
       checkServerIdentity: () => undefined,
@@ -168,7 +89,7 @@ describe('a server with credentials', () => {
   });
 
   test('lets a session through with its token', async () => {
-    const server = await startCoordinator(open(pets, 'coordinator'));
+    const server = await startNotingCoordinator(open(pets, 'coordinator'));
     const client = new wire.Coordinator(
       ...channelTo(server.address, 'coordinator', open(pets, 'worker')),
     );
@@ -186,7 +107,7 @@ describe('a server with credentials', () => {
   });
 
   test('has no health service: probes have a port of their own', async () => {
-    const server = await startCoordinator(open(pets, 'coordinator'));
+    const server = await startNotingCoordinator(open(pets, 'coordinator'));
     const Health = grpc.makeGenericClientConstructor(healthService, 'Health');
     const client = new Health(...channelTo(server.address, 'coordinator', open(pets, 'viewer')));
     try {
@@ -198,7 +119,7 @@ describe('a server with credentials', () => {
   });
 
   test('offers the wide window over TLS, too', async () => {
-    const server = await startCoordinator(open(pets, 'coordinator'));
+    const server = await startNotingCoordinator(open(pets, 'coordinator'));
     const { caPem, keyPem, certificatePem } = open(pets, 'worker').current;
     const client = http2.connect(`https://${server.address}`, {
       ...{ ca: caPem, key: keyPem, cert: certificatePem },
@@ -214,53 +135,13 @@ describe('a server with credentials', () => {
   });
 });
 
-describe('a client with credentials', () => {
-  test('does not talk to a peer of another role, though its job is the same', async () => {
-    for (const role of ['worker', 'server'] as const) {
-      const server = await startCoordinator(open(pets, role));
-      try {
-        const call = heartbeat(server.address, open(pets, 'worker'));
-        // A worker's certificate is not even one for servers.
-        const reason = role === 'worker' ? /unsuitable certificate purpose/ : /got pets\/server/;
-        await assert.rejects(call, { code: 'UNAVAILABLE', message: reason });
-        assert.equal(server.calls.length, 0);
-      } finally {
-        await server.stop(0);
-      }
-    }
-  });
-
-  test('takes parameters from a server and from a coordinator alike', async () => {
-    for (const role of ['server', 'coordinator'] as const) {
-      const server = await startCoordinator(open(pets, role));
-      try {
-        await heartbeat(server.address, open(pets, 'worker'), 'parameters');
-        assert.equal(server.calls.length, 1);
-      } finally {
-        await server.stop(0);
-      }
-    }
-  });
-
-  test('does not talk to a plain server', async () => {
-    const server = await startCoordinator(null);
-    try {
-      const call = heartbeat(server.address, open(pets, 'worker'));
-      await assert.rejects(call, { code: 'UNAVAILABLE' });
-      assert.equal(server.calls.length, 0);
-    } finally {
-      await server.stop(0);
-    }
-  });
-});
-
 test('new certificates and tokens are in use without a restart, on both sides', async () => {
   mock.timers.enable({ apis: ['setInterval'] });
   const folder = join(temporary.path, 'renewed');
   cpSync(pets, folder, { recursive: true });
   const serverSide = open(folder, 'coordinator');
   const clientSide = open(folder, 'worker');
-  const server = await startCoordinator(serverSide);
+  const server = await startNotingCoordinator(serverSide);
   const lasting = new wire.Coordinator(...channelTo(server.address, 'coordinator', clientSide));
   const limits = { what: 'beat', deadlineMs: 3_000, signal: new AbortController().signal };
   const beat = (): Promise<unknown> => callUnary(lasting.heartbeat.bind(lasting), {}, limits);
@@ -291,7 +172,7 @@ test('a token that expires while a client runs is refused, and its renewal is ta
   const brief = tokenBy(pets, { job: 'pets', role: 'worker', expiresMs });
   writeFileSync(join(folder, 'worker.token'), brief);
   const worker = open(folder, 'worker');
-  const server = await startCoordinator(open(pets, 'coordinator'));
+  const server = await startNotingCoordinator(open(pets, 'coordinator'));
   try {
     while (Date.now() < expiresMs) await new Promise((resolve) => setImmediate(resolve));
     const call = heartbeat(server.address, worker);
