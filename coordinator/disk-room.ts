@@ -17,7 +17,7 @@ export interface RoomToWrite {
 
 /**
  * Writes, again and again while the disk is full.
- * @param what for messages: `term`, `report`
+ * @param what for messages: `the term`, `the result`
  * @throws the signal's reason; what `write` throws for any other reason
  */
 export async function onceThereIsRoom<Result>(
@@ -31,9 +31,9 @@ export async function onceThereIsRoom<Result>(
       return write();
     } catch (error) {
       if (!isDiskFull(error)) throw error;
-      const reason = messageOf(error);
-      if (attempt % QUIET_ATTEMPTS === 0) logger.error('disk.full', { what, reason });
-      if (attempt === 0) folder.event('disk.full', `${what} waits for room: ${reason}`);
+      const reason = `${what} waits for room: ${messageOf(error)}`;
+      if (attempt % QUIET_ATTEMPTS === 0) logger.error('disk.full', { reason });
+      if (attempt === 0) folder.event('disk.full', reason);
     }
     await pause(RETRY_MS, signal);
   }

@@ -285,7 +285,7 @@ export class RunLoop {
     } catch (error) {
       // It is written again with the next, and at the end.
       if (!isDiskFull(error)) throw error;
-      logger.error('disk.full', { what: 'unreadable.csv', reason: messageOf(error) });
+      logger.error('disk.full', { reason: `unreadable.csv is not written: ${messageOf(error)}` });
     }
     for (const { path, reason } of fresh) logger.warn('image.skipped', { path, reason });
   };

@@ -27,6 +27,7 @@ import {
   finished,
   launch,
   lossesOf,
+  pidOf,
   waitForEvent,
   type LaunchPlan,
   type Launched,
@@ -35,6 +36,7 @@ import {
 
 const EPOCHS = 3;
 const IMAGES = 6 * 24;
+const STEPS = EPOCHS * (IMAGES / 24);
 const SETTINGS = { epochs: EPOCHS, 'clustering.iterations': 5, 'evaluation.enabled': false };
 const folder = temporaryFolder();
 const data = join(folder.path, 'images');
@@ -237,6 +239,36 @@ test(
     const events = eventsOf(kept).map(({ event }) => event);
     const failed = events.indexOf('checkpoint.failed');
     assert.ok(failed > 0 && events.lastIndexOf('checkpoint.written') > failed);
+  },
+);
+
+test(
+  'a run that is done on a full disk waits with its results until there is room',
+  { skip: isolated === null && NO_MOUNT },
+  async () => {
+    const kept = await onSmallDisk('full-at-the-end', async (run) => {
+      await waitForEvent(run.out, isCommitted(2 * STEPS - 4), run.launched);
+      const makeRoom = run.fill();
+      await waitForText(run, /disk\.full: the result waits for room/);
+      makeRoom();
+    });
+    assert.equal(lossesOf(kept).length, 2 * STEPS);
+  },
+);
+
+test(
+  'a coordinator that starts on a full disk waits for room, and the run goes on',
+  { skip: isolated === null && NO_MOUNT },
+  async () => {
+    const kept = await onSmallDisk('full-at-the-start', async (run) => {
+      await waitForEvent(run.out, isCommitted(7), run.launched);
+      const coordinator = pidOf(run.out, 'coordinator');
+      const makeRoom = run.fill();
+      process.kill(coordinator, 'SIGKILL');
+      await waitForText(run, /disk\.full: the configuration waits for room/);
+      makeRoom();
+    });
+    assert.ok(eventsOf(kept).some(({ event }) => event === 'run.resumed'));
   },
 );
 
