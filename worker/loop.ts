@@ -1,11 +1,8 @@
 /**
- * A worker's work, order by order: features of data shards, their sums for PCA and k-means, gradients of slices. Orders run
+ * A worker's work, order by order: features of data shards, what a clustering asks of them, gradients of slices. Orders run
  * one at a time, as they came; what can be fetched or decoded beforehand is begun when an order arrives.
  */
-import { arrayOf } from '../src/checkpoint/bundle.ts';
-import type { NamedArrays } from '../src/checkpoint/safetensors.ts';
-import type { ClusteringKernels, RowsToCluster } from '../src/clustering/kernels.ts';
-import { normaliseRows } from '../src/clustering/odc-mixing.ts';
+import type { ClusteringKernels } from '../src/clustering/kernels.ts';
 import { hitFailpoint } from '../src/config/failpoints.ts';
 import type { RunConfig } from '../src/config/schema.ts';
 import type { ImageLoader, LoadedViews } from '../src/data/loader.ts';
@@ -14,27 +11,20 @@ import { TrainerError, messageOf, nonFinite } from '../src/errors.ts';
 import type { Model } from '../src/nn/model.ts';
 import type { ParameterLayout } from '../src/ps/layout.ts';
 import type { Order__Output } from '../src/rpc/generated/deepcluster/v1/Order.ts';
-import type { ResultHeader } from '../src/rpc/generated/deepcluster/v1/ResultHeader.ts';
 import type { TrainSlice__Output } from '../src/rpc/generated/deepcluster/v1/TrainSlice.ts';
 import { vectorOf } from '../src/rpc/named-vectors.ts';
 import type { ParameterServers } from '../src/servers/parameter-servers.ts';
 import type { MemoryServers } from '../src/servers/memory-servers.ts';
 import type { Logger } from '../src/telemetry/logger.ts';
 import { NO_TRACE, type Trace } from '../src/telemetry/trace.ts';
+import { ClusteringWork } from './clustering-work.ts';
 import { evaluateNetwork } from './evaluate-network.ts';
 import { OdcWork } from './odc-work.ts';
 import { OrderTimes } from './order-times.ts';
+import type { Outcome } from './outcome.ts';
 import type { CoordinatorClient, WorkerIdentity } from './service.ts';
 import { Prefetch } from './prefetch.ts';
-import {
-  NOTHING_HELD,
-  hold,
-  residentRows,
-  residentShard,
-  type Residency,
-  type ResidentShard,
-} from './state.ts';
-import { whiteningFromArrays, whiteningToArrays } from './whitening-arrays.ts';
+import { residentRows, residentShard, type Residency } from './state.ts';
 
 export interface WorkerDeps {
   readonly identity: WorkerIdentity;
@@ -63,20 +53,8 @@ interface QueuedOrder {
   readonly term: number;
 }
 
-/** The part of a result that the work itself fills, or why it could not be done. */
-interface Outcome {
-  readonly header?: Pick<
-    ResultHeader,
-    'samples' | 'lossSum' | 'unreadable' | 'repeatedPush' | 'failure'
-  >;
-  readonly arrays?: NamedArrays;
-}
-
 export class WorkerLoop {
   readonly #deps: WorkerDeps;
-  #held: Residency = NOTHING_HELD;
-  /** Held features as k-means has them prepared, for as long as they are held. */
-  readonly #prepared = new Map<Float32Array, RowsToCluster>();
   /** Orders that wait; the first is taken next. */
   readonly #queue: QueuedOrder[] = [];
   /** The coordinator's; what was ordered in an earlier one changes nothing any more. */
@@ -86,6 +64,7 @@ export class WorkerLoop {
   /** What the model has loaded: `version/headEpoch`. */
   #loaded = '';
   readonly #prefetch: Prefetch;
+  readonly #clustering: ClusteringWork;
   /** Null unless the algorithm is ODC. */
   readonly #odc: OdcWork | null;
   /** Of the order being worked on. */
@@ -95,11 +74,12 @@ export class WorkerLoop {
     this.#deps = deps;
     this.#prefetch = new Prefetch({ ...deps, imageSize: deps.config.data.imageSize });
     const artifact = this.#prefetch.artifact.bind(this.#prefetch);
+    this.#clustering = new ClusteringWork({ ...deps, artifact });
     this.#odc = deps.config.algorithm === 'odc' ? new OdcWork({ ...deps, artifact }) : null;
   }
 
   get held(): Residency {
-    return this.#held;
+    return this.#clustering.held;
   }
 
   /** Takes an order; begins what can be begun, and does the rest in its turn. */
@@ -156,7 +136,7 @@ export class WorkerLoop {
     advance();
     const seconds = (performance.now() - startedMs) / 1000;
     const { viewWaitSeconds, computeSeconds } = times;
-    const rows = residentRows(this.#held);
+    const rows = residentRows(this.held);
     const facts = { leaseId, generation, seconds, viewWaitSeconds, computeSeconds };
     try {
       const reply = await times.span('submit', {}, () =>
@@ -174,17 +154,12 @@ export class WorkerLoop {
   }
 
   #perform({ order, term }: QueuedOrder): Promise<Outcome> {
-    const { extract, moments, solvePca, project, sampleRows, kmeansStep, assign } = order;
-    if (extract) return this.#extract(order, extract);
-    if (moments) return this.#moments(order, moments.shard);
-    if (solvePca) return this.#solvePca(solvePca.momentsArtifact);
-    if (project) return this.#project(order, project.shard, project.whiteningArtifact);
-    if (sampleRows) return this.#sampleRows(order, sampleRows.shard, sampleRows.rows);
-    if (kmeansStep) return this.#kmeansStep(order, kmeansStep.shard, kmeansStep.centroidsArtifact);
-    if (assign) return this.#assign(order, assign.shard, assign.centroidsArtifact);
+    if (order.extract) return this.#extract(order, order.extract);
     if (order.fillMemory) return this.#fillMemory(order, order.fillMemory.shard, term);
     if (order.trainSlice) return this.#trainSlice(order, order.trainSlice, term);
     if (order.evaluate) return this.#evaluate(order, order.evaluate.network === 'random');
+    const ofClustering = this.#clustering.perform(order);
+    if (ofClustering !== null) return ofClustering;
     return Promise.reject(
       new TrainerError('PROTOCOL_VIOLATION', `order ${order.leaseId} holds no work known here`),
     );
@@ -233,7 +208,7 @@ export class WorkerLoop {
       ids.push(...views.ids);
       advance();
     }
-    this.#hold(order, {
+    this.#clustering.hold(order, {
       shard,
       ids: Int32Array.from(ids),
       features: features.slice(0, ids.length * featureDim),
@@ -243,100 +218,10 @@ export class WorkerLoop {
     return { header: { samples: ids.length, unreadable } };
   }
 
-  #moments(order: Order__Output, shard: number): Promise<Outcome> {
-    const { features, ids, dim } = residentShard(this.#held, shard, order.epoch, false);
-    const { clustering, advance } = this.#deps;
-    const { count, sum, outer } = clustering.moments(features, ids.length, dim, advance);
-    return Promise.resolve({
-      header: { samples: count },
-      arrays: {
-        sum: { data: sum, shape: [dim] },
-        outer: { data: outer, shape: [outer.length] },
-      },
-    });
-  }
-
-  async #solvePca(name: string): Promise<Outcome> {
-    const { config, clustering, advance, logger } = this.#deps;
-    const { pcaDim: outDim, pcaEpsilon: epsilon } = config.clustering;
-    const arrays = await this.#prefetch.artifact(name);
-    const whitening = clustering.solve(
-      {
-        count: arrayOf(arrays, 'count', Float64Array)[0]!,
-        sum: arrayOf(arrays, 'sum', Float64Array),
-        outer: arrayOf(arrays, 'outer', Float64Array),
-      },
-      {
-        outDim,
-        epsilon,
-        onProgress: advance,
-        onFallback: (reason) => {
-          logger.warn('pca.solved-densely', { reason });
-        },
-      },
-    );
-    return { arrays: whiteningToArrays(whitening) };
-  }
-
-  async #project(order: Order__Output, shard: number, name: string): Promise<Outcome> {
-    const resident = residentShard(this.#held, shard, order.epoch, false);
-    if (name === '') {
-      const unit = normaliseRows(resident.features, resident.dim);
-      this.#hold(order, { ...resident, features: unit, isProjected: true });
-      return { header: { samples: resident.ids.length } };
-    }
-    const whitening = whiteningFromArrays(await this.#prefetch.artifact(name));
-    const { clustering, advance } = this.#deps;
-    const count = resident.ids.length;
-    const features = clustering.project(whitening, resident.features, count, advance);
-    this.#hold(order, { ...resident, features, dim: whitening.outDim, isProjected: true });
-    return { header: { samples: count } };
-  }
-
-  #sampleRows(order: Order__Output, shard: number, rows: readonly number[]): Promise<Outcome> {
-    const { features, dim } = residentShard(this.#held, shard, order.epoch, true);
-    const picked = new Float32Array(rows.length * dim);
-    rows.forEach((row, i) => {
-      picked.set(features.subarray(row * dim, (row + 1) * dim), i * dim);
-    });
-    return Promise.resolve({ arrays: { rows: { data: picked, shape: [rows.length, dim] } } });
-  }
-
-  async #kmeansStep(order: Order__Output, shard: number, name: string): Promise<Outcome> {
-    const { k } = this.#deps.config.clustering;
-    const centroids = arrayOf(await this.#prefetch.artifact(name), 'centroids', Float32Array);
-    const resident = residentShard(this.#held, shard, order.epoch, true);
-    const rows = this.#rowsToCluster(resident);
-    const { sums, counts, inertia } = rows.sum(centroids, k, shard, this.#deps.advance);
-    return {
-      arrays: {
-        sums: { data: sums, shape: [k, resident.dim] },
-        counts: { data: counts, shape: [k] },
-        inertia: { data: Float64Array.of(inertia), shape: [1] },
-      },
-    };
-  }
-
-  async #assign(order: Order__Output, shard: number, name: string): Promise<Outcome> {
-    const { k } = this.#deps.config.clustering;
-    const centroids = arrayOf(await this.#prefetch.artifact(name), 'centroids', Float32Array);
-    const resident = residentShard(this.#held, shard, order.epoch, true);
-    const { ids } = resident;
-    const rows = this.#rowsToCluster(resident);
-    const { labels, inertia } = rows.assign(centroids, k, this.#deps.advance);
-    return {
-      arrays: {
-        ids: { data: ids, shape: [ids.length] },
-        labels: { data: labels, shape: [ids.length] },
-        inertia: { data: Float64Array.of(inertia), shape: [1] },
-      },
-    };
-  }
-
   /** ODC: the unit rows of a data shard go to the sample memory, straight from here. */
   async #fillMemory(order: Order__Output, shard: number, term: number): Promise<Outcome> {
     this.#requireTerm(term);
-    const resident = residentShard(this.#held, shard, order.epoch, true);
+    const resident = residentShard(this.held, shard, order.epoch, true);
     await this.#odc?.fill(order, resident);
     return { header: { samples: resident.ids.length } };
   }
@@ -349,7 +234,7 @@ export class WorkerLoop {
     const { config, model, parameters, identity, signal } = this.#deps;
     const { step, samples } = slice;
     if (!samples) throw new TrainerError('PROTOCOL_VIOLATION', 'train slice without samples');
-    this.#letGo();
+    this.#clustering.letGo();
     const times = this.#times;
     const name = { epoch: order.epoch, step, slice: slice.slice };
     const views = await times.views(this.#prefetch.views(name, samples));
@@ -404,7 +289,7 @@ export class WorkerLoop {
     const { config, layout, source, loader, model, representationDim, signal, advance } =
       this.#deps;
     if (!isRandom) await this.#load(order.parameterVersion, null);
-    this.#letGo();
+    this.#clustering.letGo();
     if (isRandom) this.#loaded = '';
     const scores = await evaluateNetwork({
       config,
@@ -452,36 +337,6 @@ export class WorkerLoop {
     const [loadedVersion, loadedHead] = this.#loaded.split('/');
     const hasHead = headEpoch === null || loadedHead === String(headEpoch);
     return loadedVersion === String(version) && hasHead;
-  }
-
-  #hold(
-    { epoch, parameterVersion }: Order__Output,
-    shard: Omit<ResidentShard, 'epoch' | 'parameterVersion'>,
-  ): void {
-    this.#held = hold(this.#held, { ...shard, epoch, parameterVersion });
-    this.#releaseUnheld();
-  }
-
-  #letGo(): void {
-    this.#held = NOTHING_HELD;
-    this.#releaseUnheld();
-  }
-
-  #rowsToCluster({ features, ids, dim }: ResidentShard): RowsToCluster {
-    const prepared = this.#prepared.get(features);
-    if (prepared !== undefined) return prepared;
-    const rows = this.#deps.clustering.rowsToCluster(features, ids.length, dim);
-    this.#prepared.set(features, rows);
-    return rows;
-  }
-
-  #releaseUnheld(): void {
-    const held = new Set([...this.#held.values()].map(({ features }) => features));
-    for (const [features, rows] of this.#prepared) {
-      if (held.has(features)) continue;
-      rows.release();
-      this.#prepared.delete(features);
-    }
   }
 }
 

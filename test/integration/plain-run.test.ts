@@ -117,8 +117,8 @@ test('one, two and three workers give the same run bit for bit, and each holds i
     );
     assert.equal(held.size, workers, 'every worker held features');
     for (const rows of held.values()) {
-      // Data shards of 13 images: a share is a whole number of them.
-      assert.ok(rows <= IMAGES / workers + 13, `${rows} of ${IMAGES} rows on one of ${workers}`);
+      // Data shards of 13 images: a share is a whole number of them, and one more where another worker was slow.
+      assert.ok(rows <= IMAGES / workers + 2 * 13, `${rows} of ${IMAGES} rows on one of ${workers}`);
     }
   }
 });
