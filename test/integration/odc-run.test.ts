@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { odcSettingsOf } from '../../coordinator/odc-strategy.ts';
 import { planOdcEpoch, sliceDraws, stepCount, stepDraws } from '../../coordinator/epoch-plan.ts';
 import { arrayOf } from '../../src/checkpoint/bundle.ts';
-import { readLatestCheckpoint, type Checkpoint } from '../../src/checkpoint/checkpoint.ts';
 import { clusterSeed, initialCentroidIds } from '../../src/clustering/kmeans.ts';
 import { sampleWeights } from '../../src/clustering/odc-loss-weights.ts';
 import { normaliseRows } from '../../src/clustering/odc-mixing.ts';
@@ -19,6 +18,7 @@ import { kmeansBruteForce } from '../support/brute-force-clustering.ts';
 import {
   FEATURES,
   SIDE,
+  checkpointOf,
   initialShift,
   makeNoiseImages,
   plainCompute,
@@ -57,14 +57,6 @@ after(() => {
 
 function out(name: string): string {
   return join(folder.path, name);
-}
-
-async function checkpointOf(run: string): Promise<Checkpoint> {
-  const checkpoint = await readLatestCheckpoint(join(run, 'checkpoints'), (name, reason) => {
-    assert.fail(`${name}: ${reason}`);
-  });
-  assert.ok(checkpoint !== null);
-  return checkpoint;
 }
 
 /** Slices as the workers computed them, by step and slice. */

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { join } from 'node:path';
 import { arrayOf } from '../../src/checkpoint/bundle.ts';
-import { readLatestCheckpoint, type Checkpoint } from '../../src/checkpoint/checkpoint.ts';
 import { FLOAT64_KERNELS, type ClusteringKernels } from '../../src/clustering/kernels.ts';
 import { clusterSeed, initialCentroidIds } from '../../src/clustering/kmeans.ts';
 import { dataConfigSchema } from '../../src/data/config.ts';
@@ -16,6 +15,7 @@ import { kmeansBruteForce, whitenBruteForce } from '../support/brute-force-clust
 import {
   FEATURES,
   SIDE,
+  checkpointOf,
   initialShift,
   makeNoiseImages,
   plainCompute,
@@ -39,14 +39,6 @@ after(() => {
 
 function out(name: string): string {
   return join(folder.path, name);
-}
-
-async function checkpointOf(run: string): Promise<Checkpoint> {
-  const checkpoint = await readLatestCheckpoint(join(run, 'checkpoints'), (name, reason) => {
-    assert.fail(`${name}: ${reason}`);
-  });
-  assert.ok(checkpoint !== null);
-  return checkpoint;
 }
 
 /** Null where the engine is not installed. */
@@ -118,7 +110,10 @@ test('one, two and three workers give the same run bit for bit, and each holds i
     assert.equal(held.size, workers, 'every worker held features');
     for (const rows of held.values()) {
       // Data shards of 13 images: a share is a whole number of them, and one more where another worker was slow.
-      assert.ok(rows <= IMAGES / workers + 2 * 13, `${rows} of ${IMAGES} rows on one of ${workers}`);
+      assert.ok(
+        rows <= IMAGES / workers + 2 * 13,
+        `${rows} of ${IMAGES} rows on one of ${workers}`,
+      );
     }
   }
 });

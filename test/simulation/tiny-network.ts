@@ -9,6 +9,7 @@ import type { ImageSource } from '../../src/data/source.ts';
 import type { Model, SliceGradient, SliceOptions } from '../../src/nn/model.ts';
 import type { ParameterLayout } from '../../src/ps/layout.ts';
 import { planParts, type ParameterPart } from '../../src/ps/parameter-plan.ts';
+import { tinyLayout } from '../support/tiny-layout.ts';
 
 /** What kind of run is simulated; the oracle depends on all but `servers` and `everySteps`. */
 export interface Scenario {
@@ -57,24 +58,9 @@ export const TINY_LAYOUT: ParameterLayout = {
       size: CLASSES,
     },
   ],
-  statistics: [
-    {
-      name: 'bn.running_mean',
-      shape: [2],
-      initial: { kind: 'constant', value: 0 },
-      offset: 0,
-      size: 2,
-    },
-    {
-      name: 'bn.running_var',
-      shape: [2],
-      initial: { kind: 'constant', value: 1 },
-      offset: 2,
-      size: 2,
-    },
-  ],
+  statistics: tinyLayout.statistics,
   parameterCount: BODY + CLASSES,
-  statisticCount: 4,
+  statisticCount: tinyLayout.statisticCount,
 };
 
 /** The plan's parts by number of servers: made once, since their hashes cost more than a step. */

@@ -2,11 +2,13 @@
  * A run in one process: the real coordinator and workers over gRPC on loopback, with a network whose features and gradients
  * are plain arithmetic on the pixels, so that everything around the tensor engine can be held against an oracle.
  */
+import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { runCoordinator } from '../../coordinator/main.ts';
+import { readLatestCheckpoint, type Checkpoint } from '../../src/checkpoint/checkpoint.ts';
 import { loadRunConfig } from '../../src/config/load.ts';
 import { seededRng } from '../../src/math/rng.ts';
 import type { Model } from '../../src/nn/model.ts';
@@ -251,6 +253,15 @@ export function readLines(out: string, name: string): Record<string, unknown>[] 
     .trimEnd()
     .split('\n')
     .map((line) => JSON.parse(line) as Record<string, unknown>);
+}
+
+/** The newest checkpoint of a run, which must be sound. */
+export async function checkpointOf(run: string): Promise<Checkpoint> {
+  const checkpoint = await readLatestCheckpoint(join(run, 'checkpoints'), (name, reason) => {
+    assert.fail(`${name}: ${reason}`);
+  });
+  assert.ok(checkpoint !== null);
+  return checkpoint;
 }
 
 /** Losses by step, as the run wrote them. */
