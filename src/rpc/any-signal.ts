@@ -2,7 +2,8 @@
 import { setMaxListeners } from 'node:events';
 
 /**
- * Runs with a signal that is aborted as soon as one of these is, for its reason, and leaves nothing on them afterwards.
+ * Runs with a signal that is aborted as soon as one of these is, for its reason, and leaves nothing on them afterwards. When the
+ * run fails, the signal is aborted as well: calls beside the one that failed end with it.
  * AbortSignal.any leaves an entry on each of its sources for as long as they live, which for a process' own is as long as it runs.
  */
 export async function withAnySignal<Result>(
@@ -19,6 +20,9 @@ export async function withAnySignal<Result>(
   try {
     if (signals.some(({ aborted }) => aborted)) abort();
     return await run(any.signal);
+  } catch (error) {
+    any.abort(error);
+    throw error;
   } finally {
     for (const signal of signals) signal.removeEventListener('abort', abort);
   }

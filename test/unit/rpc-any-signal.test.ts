@@ -45,3 +45,14 @@ test('nothing is left on its sources, also after a failure', async () => {
   await assert.rejects(withAnySignal(signals, () => Promise.reject(new Error('failed'))));
   assert.deepEqual(listeners(both), [0, 0]);
 });
+
+test('calls beside the one that fails are ended with it', async () => {
+  const failure = new Error('failed');
+  let beside: AbortSignal | undefined;
+  const run = withAnySignal([new AbortController().signal], (any) => {
+    beside = any;
+    return Promise.reject(failure);
+  });
+  await assert.rejects(run, failure);
+  assert.equal(beside?.reason, failure);
+});
