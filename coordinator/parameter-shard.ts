@@ -11,8 +11,8 @@ import type {
   CommittedSlice,
   ParameterStore,
   PushOutcome,
-  SlicePush,
 } from '../src/ps/parameter-store.ts';
+import type { SlicePush } from '../src/ps/slice-push.ts';
 import { MemoryKeeper, RowStage, type MemoryForm, type MemoryOutcome } from './memory-keeper.ts';
 
 export class ParameterShard {

@@ -3,13 +3,22 @@
  * Pushes of a step's slices are staged; the commit names the slices that count, and applies exactly these, once.
  * Pure: transport is in src/rpc. Shapes: P parameters (body, then head), S batch-norm statistics.
  */
-import { nonFinite, protocolViolation, shapeMismatch } from '../errors.ts';
+import { nonFinite, protocolViolation } from '../errors.ts';
 import type { TrainingConfig } from './config.ts';
 import { initialHead, initialParameters, initialStatistics } from './initial-values.ts';
 import { bodyCount } from './layout.ts';
 import type { ParameterLayout } from './layout.ts';
 import { LentVector } from './lent-vector.ts';
 import { stepPlain, stepWithMomentum } from './sgd.ts';
+import {
+  firstNonFinite,
+  requireCount,
+  requireFinite,
+  requireForm,
+  requireLength,
+  type PushLimits,
+  type SlicePush,
+} from './slice-push.ts';
 import { BLOCK_ELEMENTS, SliceReducer } from './slice-reducer.ts';
 
 /** All that a store is made of. Staged pushes are not: after a restore their slices are simply computed again. */
@@ -35,22 +44,6 @@ export interface PulledParameters extends Pick<
 > {
   /** To be called after the last read: the memory is used again. Without it the next step takes fresh memory. */
   readonly release: () => void;
-}
-
-/** What a worker computed for one slice of a step. The store keeps both arrays: write to them no more. */
-export interface SlicePush {
-  readonly step: number;
-  readonly slice: number;
-  /** Of the lease on the slice; a later one fences out an earlier one. */
-  readonly generation: number;
-  /** Version of the parameters that the gradient was computed on. */
-  readonly basedOn: number;
-  /** Samples that the slice really used; 0 when none could be read. */
-  readonly samples: number;
-  /** [P], sum over the slice's samples. */
-  readonly gradient: Float32Array;
-  /** [S], the slice's batch means and unbiased variances. */
-  readonly statistics: Float32Array;
 }
 
 export type PushOutcome =
@@ -100,8 +93,8 @@ export class ParameterStore {
   readonly #body: number;
   /** [S] weight of the newest batch in each running statistic. */
   readonly #statisticMomenta: Float64Array;
-  /** Slices a step is cut into at most: bounds what can be staged. */
-  readonly #sliceLimit: number;
+  /** They bound what can be staged. */
+  readonly #limits: PushLimits;
   /** Rises by one with every applied step. */
   #version = 0;
   /** The only step whose pushes are staged; every step before it has been applied. */
@@ -136,7 +129,8 @@ export class ParameterStore {
     this.#seed = seed;
     this.#body = bodyCount(layout);
     this.#statisticMomenta = statisticMomenta(layout, training.batchNormMomentum);
-    this.#sliceLimit = Math.ceil(training.batchSize / training.sliceSize);
+    const slices = Math.ceil(training.batchSize / training.sliceSize);
+    this.#limits = { slices, samples: training.sliceSize };
     this.restore(initial);
   }
 
@@ -162,7 +156,7 @@ export class ParameterStore {
    * @throws TrainerError SHAPE_MISMATCH, NON_FINITE, PROTOCOL_VIOLATION; the state is then unchanged
    */
   stage(push: SlicePush): PushOutcome {
-    this.#requireForm(push);
+    requireForm(push, this.#layout, this.#limits);
     const { step, slice, generation } = push;
     const isCommitted = step === this.#step - 1 && this.#committed.get(slice) === generation;
     if (isCommitted) return { kind: 'duplicate' };
@@ -172,7 +166,7 @@ export class ParameterStore {
     const currentGeneration = this.#fence.get(slice) ?? 0;
     if (generation < currentGeneration) return { kind: 'fenced', currentGeneration };
     if (push.basedOn !== this.#version) return { kind: 'stale', version: this.#version };
-    this.#requireFinite(push);
+    requireFinite(push, this.#layout);
     candidates.set(generation, push);
     if (candidates.size > CANDIDATES) candidates.delete(Math.min(...candidates.keys()));
     this.#staged.set(slice, candidates);
@@ -328,35 +322,6 @@ export class ParameterStore {
     }
     this.#statistics = reducer.mixStatistics(this.#statistics, this.#statisticMomenta);
   }
-
-  #requireForm(push: SlicePush): void {
-    const { slice, samples, gradient, statistics } = push;
-    requireLength('pushed gradient', gradient, this.#layout.parameterCount);
-    requireLength('pushed statistics', statistics, this.#layout.statisticCount);
-    requireCount('step of a push', push.step);
-    requireCount('generation of a push', push.generation);
-    requireCount('version that a push is based on', push.basedOn);
-    requireCount('slice of a push', slice, this.#sliceLimit - 1);
-    requireCount('samples of a push', samples, this.#training.sliceSize);
-  }
-
-  #requireFinite({ step, slice, gradient, statistics }: SlicePush): void {
-    const remedy = 'the push was refused; lower the learning rate, or look for damaged images';
-    const pairs = [
-      ['gradient', gradient, this.#layout.variables],
-      ['statistics', statistics, this.#layout.statistics],
-    ] as const;
-    for (const [what, values, specs] of pairs) {
-      const i = firstNonFinite(values);
-      if (i < 0) continue;
-      const name = specs.find(({ offset, size }) => i < offset + size)?.name ?? '';
-      throw nonFinite(
-        `${what} of step ${step}, slice ${slice}, at ${name}[${i}]`,
-        values[i]!,
-        remedy,
-      );
-    }
-  }
 }
 
 function statisticMomenta(layout: ParameterLayout, usual: number): Float64Array {
@@ -411,12 +376,6 @@ function describeSlices(generations: ReadonlyMap<number, number>): string {
   return [...generations].map(([slice, generation]) => `${slice}g${generation}`).join(', ');
 }
 
-/** Index of the first NaN or infinity, or -1. */
-function firstNonFinite(values: Float32Array): number {
-  for (let i = 0; i < values.length; i += 1) if (!Number.isFinite(values[i]!)) return i;
-  return -1;
-}
-
 /** A peer that sends none sends 0: a step that silently moved nothing. */
 function requireFactor(step: number, factor: number): void {
   if (Number.isFinite(factor) && factor > 0) return;
@@ -425,19 +384,5 @@ function requireFactor(step: number, factor: number): void {
     'a number greater than 0',
     factor,
     'run the same release on every process',
-  );
-}
-
-function requireLength(what: string, values: Float32Array, expected: number): void {
-  if (values.length !== expected) throw shapeMismatch(what, [expected], [values.length]);
-}
-
-function requireCount(what: string, got: number, limit: number = Number.MAX_SAFE_INTEGER): void {
-  if (Number.isSafeInteger(got) && got >= 0 && got <= limit) return;
-  throw protocolViolation(
-    what,
-    `an integer from 0 to ${limit}`,
-    got,
-    'run the same release and the same configuration on every process',
   );
 }

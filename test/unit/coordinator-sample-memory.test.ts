@@ -5,7 +5,8 @@ import { ParameterShard } from '../../coordinator/parameter-shard.ts';
 import { consecutiveSamples, type SliceRows } from '../../src/clustering/odc-sample-memory.ts';
 import { trainingConfigSchema } from '../../src/ps/config.ts';
 import { planPart } from '../../src/ps/parameter-plan.ts';
-import { ParameterStore, initialState, type SlicePush } from '../../src/ps/parameter-store.ts';
+import { ParameterStore, initialState } from '../../src/ps/parameter-store.ts';
+import type { SlicePush } from '../../src/ps/slice-push.ts';
 import { tinyLayout } from '../support/tiny-layout.ts';
 
 const FORM = { ...consecutiveSamples(0, 4), dim: 2, classes: 2 };

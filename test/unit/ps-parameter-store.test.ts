@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { trainingConfigSchema } from '../../src/ps/config.ts';
 import { initialHead } from '../../src/ps/initial-values.ts';
-import { ParameterStore, initialState } from '../../src/ps/parameter-store.ts';
-import type { SlicePush, StoreState } from '../../src/ps/parameter-store.ts';
+import { ParameterStore, initialState, type StoreState } from '../../src/ps/parameter-store.ts';
+import type { SlicePush } from '../../src/ps/slice-push.ts';
 import type { StatisticSpec } from '../../src/ps/layout.ts';
 import { TINY_BODY as BODY, tinyLayout } from '../support/tiny-layout.ts';
 

@@ -1,0 +1,84 @@
+/** The gradient of one slice as it comes to the store, and the checks of what comes from outside. Shapes as in parameter-store.ts. */
+import { nonFinite, protocolViolation, shapeMismatch } from '../errors.ts';
+import type { ParameterLayout } from './layout.ts';
+
+/** What a worker computed for one slice of a step. The store keeps both arrays: write to them no more. */
+export interface SlicePush {
+  readonly step: number;
+  readonly slice: number;
+  /** Of the lease on the slice; a later one fences out an earlier one. */
+  readonly generation: number;
+  /** Version of the parameters that the gradient was computed on. */
+  readonly basedOn: number;
+  /** Samples that the slice really used; 0 when none could be read. */
+  readonly samples: number;
+  /** [P], sum over the slice's samples. */
+  readonly gradient: Float32Array;
+  /** [S], the slice's batch means and unbiased variances. */
+  readonly statistics: Float32Array;
+}
+
+export interface PushLimits {
+  /** Slices that a step is cut into at most. */
+  readonly slices: number;
+  /** Samples of a slice at most. */
+  readonly samples: number;
+}
+
+/** @throws TrainerError SHAPE_MISMATCH, PROTOCOL_VIOLATION */
+export function requireForm(push: SlicePush, layout: ParameterLayout, limits: PushLimits): void {
+  const { slice, samples, gradient, statistics } = push;
+  requireLength('pushed gradient', gradient, layout.parameterCount);
+  requireLength('pushed statistics', statistics, layout.statisticCount);
+  requireCount('step of a push', push.step);
+  requireCount('generation of a push', push.generation);
+  requireCount('version that a push is based on', push.basedOn);
+  requireCount('slice of a push', slice, limits.slices - 1);
+  requireCount('samples of a push', samples, limits.samples);
+}
+
+/** @throws TrainerError NON_FINITE, naming the first such value */
+export function requireFinite(
+  { step, slice, gradient, statistics }: SlicePush,
+  layout: ParameterLayout,
+): void {
+  const remedy = 'the push was refused; lower the learning rate, or look for damaged images';
+  const pairs = [
+    ['gradient', gradient, layout.variables],
+    ['statistics', statistics, layout.statistics],
+  ] as const;
+  for (const [what, values, specs] of pairs) {
+    const i = firstNonFinite(values);
+    if (i < 0) continue;
+    const name = specs.find(({ offset, size }) => i < offset + size)?.name ?? '';
+    throw nonFinite(
+      `${what} of step ${step}, slice ${slice}, at ${name}[${i}]`,
+      values[i]!,
+      remedy,
+    );
+  }
+}
+
+/** Index of the first NaN or infinity, or -1. */
+export function firstNonFinite(values: Float32Array): number {
+  for (let i = 0; i < values.length; i += 1) if (!Number.isFinite(values[i]!)) return i;
+  return -1;
+}
+
+export function requireLength(what: string, values: Float32Array, expected: number): void {
+  if (values.length !== expected) throw shapeMismatch(what, [expected], [values.length]);
+}
+
+export function requireCount(
+  what: string,
+  got: number,
+  limit: number = Number.MAX_SAFE_INTEGER,
+): void {
+  if (Number.isSafeInteger(got) && got >= 0 && got <= limit) return;
+  throw protocolViolation(
+    what,
+    `an integer from 0 to ${limit}`,
+    got,
+    'run the same release and the same configuration on every process',
+  );
+}
