@@ -3,6 +3,7 @@
  * The rules of membership, leases and features are its methods; state.ts says which event calls which.
  */
 import { commitDraws, openEpoch, type Ledger } from './ledger.ts';
+import { nextWork, pickWorker } from './placement.ts';
 import type {
   Action,
   CoordinatorState,
@@ -17,9 +18,6 @@ import type {
 } from './state.ts';
 import { lateSlices, usualTime } from './stragglers.ts';
 import { shardOf, stageNeeded, taskKey, type Work } from './work.ts';
-
-/** Work on resident features is short and needs no decoding: deeper queues hide the round trip. */
-const ORDERS_IN_FLIGHT_RESIDENT = 8;
 
 export class Draft {
   readonly actions: Action[] = [];
@@ -258,6 +256,7 @@ export class Draft {
     if (this.#open === 0) return;
     this.#notePause();
     if (this.#isPaused) return;
+    const { ordersInFlight } = this.#base.settings;
     const load = new Map<string, number>();
     for (const workerId of this.#active()) {
       if (this.#members.get(workerId)?.isStuck === false) load.set(workerId, 0);
@@ -268,8 +267,8 @@ export class Draft {
     }
     for (const [key, task] of this.#tasks) {
       if (task.status !== 'todo') continue;
-      const work = this.#nextWork(task.work);
-      const workerId = this.#pickWorker(work, load);
+      const work = nextWork(task.work, this.#holdings);
+      const workerId = pickWorker(work, load, this.#holdings, ordersInFlight);
       if (workerId === null) continue;
       load.set(workerId, (load.get(workerId) ?? 0) + 1);
       this.#lease(key, task, work, workerId);
@@ -309,46 +308,6 @@ export class Draft {
       const reason = `${late.workerId} has had ${late.task} for ${Math.round(this.#nowMs - late.givenMs)} ms; ${workerId} computes it too`;
       this.#record('slice.backed', reason, { task: late.task, workerId });
     }
-  }
-
-  /** The task's own work, or what must be made of its shard first. */
-  #nextWork(work: Work): Work {
-    const shard = shardOf(work);
-    const needed = stageNeeded(work);
-    if (shard === null || needed === 'none') return work;
-    const holding = this.#holdings.get(shard);
-    if (holding === undefined) return { kind: 'extract', shard };
-    if (needed === 'projected' && holding.stage === 'extracted') return { kind: 'project', shard };
-    return work;
-  }
-
-  #pickWorker(work: Work, load: ReadonlyMap<string, number>): string | null {
-    const decodes =
-      work.kind === 'extract' || work.kind === 'trainSlice' || work.kind === 'evaluate';
-    const limit = decodes ? this.#base.settings.ordersInFlight : ORDERS_IN_FLIGHT_RESIDENT;
-    const shard = shardOf(work);
-    const holder =
-      work.kind === 'extract' || shard === null ? undefined : this.#holdings.get(shard);
-    if (holder !== undefined) {
-      const count = load.get(holder.workerId);
-      return count !== undefined && count < limit ? holder.workerId : null;
-    }
-    let best: string | null = null;
-    let bestLoad = limit;
-    for (const [workerId, count] of load) {
-      const weight = work.kind === 'extract' ? count + this.#shardsHeld(workerId) : count;
-      if (count < limit && (best === null || weight < bestLoad)) {
-        best = workerId;
-        bestLoad = weight;
-      }
-    }
-    return best;
-  }
-
-  #shardsHeld(workerId: string): number {
-    let held = 0;
-    for (const holding of this.#holdings.values()) if (holding.workerId === workerId) held += 1;
-    return held;
   }
 
   #lease(key: string, task: Task, work: Work, workerId: string): void {
