@@ -12,7 +12,7 @@ export async function withAnySignal<Result>(
 ): Promise<Result> {
   const any = new AbortController();
   // Every call under way listens for the end: that many listeners are no leak.
-  setMaxListeners(0, any.signal);
+  setMaxListeners(0, any.signal, ...signals);
   const abort = (): void => {
     any.abort(signals.find(({ aborted }) => aborted)?.reason);
   };

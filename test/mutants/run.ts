@@ -16,6 +16,7 @@ const COPIED = [
   'src',
   'proto',
   'test/simulation',
+  'test/support/tiny-layout.ts',
   'package.json',
   'tsconfig.json',
 ];
