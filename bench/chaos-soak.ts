@@ -23,6 +23,8 @@ const SPARED = ['coordinator', 'server-0', 'worker-0'];
 const SAMPLE_MS = 1_000;
 /** Share of the time after which nothing new should be needed. */
 const WARM_UP = 1 / 3;
+/** Each throws away garbage that a process of small steps keeps for minutes: few, so that resident memory is what it is without. */
+const CENSUSES = 12;
 /** Longer than anyone waits. */
 const EPOCHS = 1_000_000;
 
@@ -54,7 +56,11 @@ await writeFile(
 );
 
 const preload = new URL('collection-census.mjs', import.meta.url).href;
-const env = { COLLECTION_CENSUS: censuses, NODE_OPTIONS: `--import ${preload}` };
+const env = {
+  COLLECTION_CENSUS: censuses,
+  COLLECTION_CENSUS_MS: String((minutes * 60_000) / CENSUSES),
+  NODE_OPTIONS: `--import ${preload}`,
+};
 const launched = launchRun({ config, data, out, workers: 3, servers: 2, env });
 const tail = new EventTail(out);
 const processes = new ProcessTable(launched.process.pid!);
@@ -139,6 +145,8 @@ function growthOf(samples: readonly number[]): { warm: number; last: number; gro
 
 interface Census {
   readonly heapBytes: number;
+  /** Held by objects, outside of the heap. */
+  readonly externalBytes: number;
   /** Entries of the maps and sets made in a place. */
   readonly sizes: Readonly<Record<string, number>>;
 }
@@ -151,7 +159,12 @@ interface Growth {
 /** By thread of a process. */
 type Collections = Record<
   string,
-  { heapMiB: Growth; entries: Growth; grown: Record<string, readonly number[]> }
+  {
+    heapMiB: Growth;
+    externalMiB: Growth;
+    entries: Growth;
+    grown: Record<string, readonly number[]>;
+  }
 >;
 
 /** What is held after warm-up and at the end, and each place that holds more at the end than ever before the last quarter. */
@@ -167,11 +180,12 @@ function collectionsOf(pid: number): Collections {
     const grown = Object.entries(last.sizes)
       .filter(([place, size]) => size > Math.max(0, ...sizesBefore(place)))
       .map(([place, size]) => [place, [...sizesBefore(place), size]] as const);
-    const mib = ({ heapBytes }: Census): number => heapBytes / 2 ** 20;
+    const mib = (bytes: number): number => bytes / 2 ** 20;
     return [
       name.replace(/^.*-(\d+)\.jsonl$/, 'thread $1'),
       {
-        heapMiB: { warm: mib(warm), last: mib(last) },
+        heapMiB: { warm: mib(warm.heapBytes), last: mib(last.heapBytes) },
+        externalMiB: { warm: mib(warm.externalBytes), last: mib(last.externalBytes) },
         entries: { warm: entriesOf(warm), last: entriesOf(last) },
         grown: Object.fromEntries(grown),
       },

@@ -1,19 +1,23 @@
 /**
  * Counts what every Map and Set of a process holds, by the place that made it; to be preloaded into all processes of a run:
  *
- *   COLLECTION_CENSUS=FOLDER NODE_OPTIONS="--import FILE_URL_OF_THIS" deepcluster launch …
+ *   COLLECTION_CENSUS=FOLDER COLLECTION_CENSUS_MS=600000 NODE_OPTIONS="--import FILE_URL_OF_THIS" deepcluster launch …
  *
- * Every thread appends to FOLDER/<pid>-<thread>.jsonl, once a minute: `{ atMs, heapBytes, sizes: { place: entries } }`, both
- * after a full collection, so that what is counted is what something still refers to. Plain JavaScript, for it is loaded before
+ * Every thread appends to FOLDER/<pid>-<thread>.jsonl, at these intervals: `{ atMs, heapBytes, externalBytes, sizes: { place:
+ * entries } }`, all after full collections, so that what is counted is what something still refers to. They also throw away
+ * garbage that the process would keep for long: whoever measures resident memory beside it asks for a census rarely. Plain JavaScript, for it is loaded before
  * any TypeScript loader; nothing of the product knows of it.
  */
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { threadId } from 'node:worker_threads';
 
-const CENSUS_MS = 60_000;
+const CENSUS_MS = Number(process.env.COLLECTION_CENSUS_MS ?? 60_000);
+/** After a collection, for the buffers that it found unused to be given back, which is done beside the program. */
+const SETTLE_MS = 300;
 /** What has been collected is forgotten this often. */
 const SWEEP_MS = 2_000;
 
@@ -31,15 +35,17 @@ function begin(path) {
   setInterval(() => {
     sweep(made);
   }, SWEEP_MS).unref();
-  setInterval(() => {
-    collect();
+  const take = async () => {
+    for (let i = 0; i < 3; i += 1) {
+      collect();
+      await delay(SETTLE_MS, undefined, { ref: false });
+    }
     sweep(made);
-    const heapBytes = process.memoryUsage().heapUsed;
-    appendFileSync(
-      path,
-      `${JSON.stringify({ atMs: Date.now(), heapBytes, sizes: sizesOf(made) })}\n`,
-    );
-  }, CENSUS_MS).unref();
+    const { heapUsed: heapBytes, external: externalBytes } = process.memoryUsage();
+    const census = { atMs: Date.now(), heapBytes, externalBytes, sizes: sizesOf(made) };
+    appendFileSync(path, `${JSON.stringify(census)}\n`);
+  };
+  setInterval(() => void take(), CENSUS_MS).unref();
 }
 
 /** A class like the one given, that notes where each of its objects is made. */
