@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { SPARE_COLLECTIONS } from '../config/allocator.ts';
+import { SPARE_COLLECTIONS, SPARE_COLLECTIONS_OF_SERVER } from '../config/allocator.ts';
 import { loadRunConfig, type ConfigSources, type LoadedConfig } from '../config/load.ts';
 import { packageRoot } from '../config/package-root.ts';
 import {
@@ -169,7 +169,14 @@ function planLaunch(
     others: (address) => [
       ...Array.from({ length: servers }, (_, part) => {
         const flags = ['--coordinator', address, '--shard', String(part), ...commonFlags];
-        return { id: `server-${part}`, command: [...program, 'server', ...flags], env: noGpu };
+        const command = [
+          process.execPath,
+          ...SPARE_COLLECTIONS_OF_SERVER,
+          entry,
+          'server',
+          ...flags,
+        ];
+        return { id: `server-${part}`, command, env: noGpu };
       }),
       ...Array.from({ length: workers }, (_, index) => {
         const id = `worker-${index}`;
