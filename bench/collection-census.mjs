@@ -5,8 +5,8 @@
  *
  * Every thread appends to FOLDER/<pid>-<thread>.jsonl, at these intervals: `{ atMs, heapBytes, externalBytes, sizes: { place:
  * entries } }`, all after full collections, so that what is counted is what something still refers to. They also throw away
- * garbage that the process would keep for long: whoever measures resident memory beside it asks for a census rarely. Plain JavaScript, for it is loaded before
- * any TypeScript loader; nothing of the product knows of it.
+ * garbage that the process would keep for long: whoever measures resident memory beside it asks for a census rarely. Plain
+ * JavaScript, for it is loaded before any TypeScript loader; nothing of the product knows of it.
  */
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
