@@ -5,18 +5,16 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { runServer } from '../../coordinator/server-main.ts';
 import { EXIT } from '../../src/errors.ts';
-import { openCredentials, type Credentials } from '../../src/security/credentials.ts';
-import type { Role } from '../../src/security/identity.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { CoordinatorClient, type SessionEnd } from '../../worker/service.ts';
-import { makeTestCredentials } from '../support/credentials.ts';
+import { credentialsOpener, makeTestCredentials } from '../support/credentials.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
 import { temporaryFolder } from '../support/in-process-run.ts';
 import { heartbeat, startNotingCoordinator } from '../support/noting-coordinator.ts';
 
 const temporary = temporaryFolder();
 const pets = join(temporary.path, 'pets');
-const opened: Credentials[] = [];
+const { open, closeAll } = credentialsOpener();
 
 const NEVER = new Promise<never>(() => undefined);
 const logger = createLogger({ component: 'test', level: 'error' });
@@ -27,15 +25,9 @@ before(async () => {
   await makeTestCredentials(pets, 'pets');
 });
 after(() => {
-  for (const credentials of opened) credentials.close();
+  closeAll();
   temporary.remove();
 });
-
-function open(folder: string, role: Role): Credentials {
-  const credentials = openCredentials(folder, role);
-  opened.push(credentials);
-  return credentials;
-}
 
 test('a client does not talk to a peer of another role, though its job is the same', async () => {
   for (const role of ['worker', 'server'] as const) {

@@ -13,31 +13,28 @@ import { channelTo, startHealthServer, startServer } from '../../src/rpc/channel
 import { wire } from '../../src/rpc/definitions.ts';
 import { fetchStatus } from '../../src/rpc/status-client.ts';
 import { RECEIVE_WINDOW_BYTES } from '../../src/rpc/window.ts';
-import { openCredentials, type Credentials } from '../../src/security/credentials.ts';
-import type { Role } from '../../src/security/identity.ts';
-import { makeTestCredentials, renewTestCredentials, tokenBy } from '../support/credentials.ts';
+import {
+  credentialsOpener,
+  makeTestCredentials,
+  renewTestCredentials,
+  tokenBy,
+} from '../support/credentials.ts';
 import { temporaryFolder } from '../support/in-process-run.ts';
 import { heartbeat, startNotingCoordinator } from '../support/noting-coordinator.ts';
 
 const temporary = temporaryFolder();
 const pets = join(temporary.path, 'pets');
 const cars = join(temporary.path, 'cars');
-const opened: Credentials[] = [];
+const { open, closeAll } = credentialsOpener();
 
 before(async () => {
   await makeTestCredentials(pets, 'pets');
   await makeTestCredentials(cars, 'cars');
 });
 after(() => {
-  for (const credentials of opened) credentials.close();
+  closeAll();
   temporary.remove();
 });
-
-function open(folder: string, role: Role): Credentials {
-  const credentials = openCredentials(folder, role);
-  opened.push(credentials);
-  return credentials;
-}
 
 describe('a server with credentials', () => {
   test('lets a viewer read the status, and shows its handlers no token', async () => {

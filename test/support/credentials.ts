@@ -3,6 +3,8 @@ import { createPrivateKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeCredentials } from '../../src/security/credentials-folder.ts';
+import { openCredentials, type Credentials } from '../../src/security/credentials.ts';
+import type { Role } from '../../src/security/identity.ts';
 import { signToken, type TokenClaims } from '../../src/security/token.ts';
 
 /** A folder of credentials of a job, good for a day. */
@@ -25,4 +27,22 @@ export function tokenBy(folder: string, claims: TokenClaims): string {
 
 export function readText(folder: string, name: string): string {
   return readFileSync(join(folder, name), 'utf8').trim();
+}
+
+/** Opens credentials, to be closed together. */
+export function credentialsOpener(): {
+  open: (folder: string, role: Role) => Credentials;
+  closeAll: () => void;
+} {
+  const opened: Credentials[] = [];
+  return {
+    open: (folder, role) => {
+      const credentials = openCredentials(folder, role);
+      opened.push(credentials);
+      return credentials;
+    },
+    closeAll: () => {
+      for (const credentials of opened) credentials.close();
+    },
+  };
 }
