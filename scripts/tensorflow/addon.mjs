@@ -24,8 +24,7 @@ const MOVED_HEADER = 'tensorflow/core/platform/ctstring_internal.h';
 const NEW_PLACES = ['tsl/platform/ctstring_internal.h', 'xla/tsl/platform/ctstring_internal.h'];
 
 /**
- * The addon looks for the libraries in the wheel's real folder: TensorFlow finds those of CUDA relative to where it was
- * loaded from. Both are named as needed, whichever of them has the functions in this release.
+ * The addon looks for the libraries in the wheel's real folder. Both are named as needed, whichever of them has the functions in this release.
  * @param tensorflow folder of the package
  * @param target file to write
  */
@@ -44,11 +43,35 @@ export async function compileAddon(tensorflow, target) {
     ...['-o', target, '-Wl,--no-as-needed', `-L${folder}`],
     ...LIBRARIES.map((name) => `-l:${name}`),
     `-Wl,-rpath,${folder}`,
+    ...cudaLibraries(folder).flatMap(({ at, name }) => [
+      `-L${at}`,
+      `-l:${name}`,
+      `-Wl,-rpath,${at}`,
+    ]),
   ]);
   if (exitCode === 0) return;
   const error = output.split('\n').find((line) => /error|undefined reference/.test(line));
   const what = `the addon does not compile against ${folder}: ${error ?? lastLine(output)}`;
   throw new Obstacle(what, 'leave out --version and --use, which takes the release that is known');
+}
+
+/** What TensorFlow loads when it starts on a GPU. */
+const CUDA_LIBRARY = /^lib(cudart|cublas|cublasLt|cudnn|cufft|cusolver|cusparse)\.so\.\d+$/;
+
+/**
+ * NVIDIA's libraries in the wheels beside TensorFlow's. The addon names them as needed, so that they are loaded before
+ * TensorFlow looks for them: it does not find all of them by itself, and then computes on the CPU.
+ * @param tensorflow folder of the package
+ * @returns {{ at: string, name: string }[]} none for a TensorFlow without CUDA, or with that of the system
+ */
+export function cudaLibraries(tensorflow) {
+  const wheels = join(dirname(tensorflow), 'nvidia');
+  if (!existsSync(wheels)) return [];
+  return readdirSync(wheels).flatMap((wheel) => {
+    const at = join(wheels, wheel, 'lib');
+    const names = existsSync(at) ? readdirSync(at) : [];
+    return names.filter((name) => CUDA_LIBRARY.test(name)).map((name) => ({ at, name }));
+  });
 }
 
 /** Names what the kernels are made of: an addon of other sources is to be compiled again. @returns 16 hexadecimal digits */

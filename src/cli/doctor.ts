@@ -105,7 +105,7 @@ function missingFrom(
   if (engine.name === 'tensorflow' && engine.device === 'CPU' && visible > 0) {
     missing.push('CUDA for the GPU: npm run setup:tensorflow -- --variant cuda');
   }
-  if (engine.device === 'CPU' && !engine.hasOwnKernels) {
+  if (!engine.hasOwnKernels) {
     missing.push("this project's kernels in the addon: npm run setup:tensorflow");
   }
   return missing;

@@ -27,7 +27,7 @@ export interface Engine {
   readonly device: string;
   /** Threads that compute one operation on the CPU. */
   readonly threads: number;
-  /** Whether what this project has kernels of its own for is computed by them; on a GPU it is not. */
+  /** Whether this project's own kernels are there: on a CPU for all that they are made for, on a GPU for two things. */
   readonly hasOwnKernels: boolean;
 }
 

@@ -6,8 +6,8 @@
  */
 
 /** Of ImageNet's training images, by channel, on the scale 0 .. 1. */
-const MEAN = [0.485, 0.456, 0.406] as const;
-const STD = [0.229, 0.224, 0.225] as const;
+export const MEAN = [0.485, 0.456, 0.406] as const;
+export const STD = [0.229, 0.224, 0.225] as const;
 
 /**
  * @param images [B, H, W, 3] RGB

@@ -24,10 +24,12 @@ export function hostArray(length: number): HostArray {
   // Not filled with zeros: that alone would take a tenth of the time of a small step.
   const { buffer } = Buffer.allocUnsafeSlow(4 * (length + MOST_ALIGNMENT));
   const whole = new Float32Array(buffer);
+  const words = new Int32Array(buffer);
   for (let begin = 0; begin < MOST_ALIGNMENT; begin += LEAST_ALIGNMENT) {
-    if (!isSharedFrom(whole, begin)) continue;
+    if (!isSharedFrom(words, begin)) continue;
     const values = whole.subarray(begin, begin + length);
-    const destination = tf.tensor1d(values);
+    // To the engine its numbers are integers, which it leaves where they are, also where it computes on a GPU.
+    const destination = tf.tensor1d(words.subarray(begin, begin + length), 'int32');
     return {
       values,
       write: (part, offset) => {
@@ -49,13 +51,13 @@ export function hostArray(length: number): HostArray {
 }
 
 /** Whether a number that the engine writes there arrives. */
-function isSharedFrom(whole: Float32Array, begin: number): boolean {
-  const place = whole.subarray(begin, begin + 1);
+function isSharedFrom(words: Int32Array, begin: number): boolean {
+  const place = words.subarray(begin, begin + 1);
   place[0] = 0;
   tf.tidy(() => {
-    copyOut(tf.tensor1d(place), tf.tensor1d([1]), 0);
+    copyOut(tf.tensor1d(place, 'int32'), tf.tensor1d([1]), 0);
   });
-  return place[0] === 1;
+  return place[0] !== 0;
 }
 
 function copyOut(destination: tf.Tensor, part: tf.Tensor, offset: number): void {

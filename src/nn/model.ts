@@ -119,11 +119,21 @@ class LoadedModel implements Model {
     const dim = output === 'feature' ? featureDim : representationDim;
     const pass = this.#evaluations.get(output) ?? this.#prepareEvaluation(output);
     const features = new Float32Array(count * dim);
+    // A batch is read when the next one has been started: a GPU computes while the host prepares.
+    let started: { begin: number; rows: tf.Tensor } | null = null;
+    const read = (): void => {
+      if (started === null) return;
+      const { begin, rows } = started;
+      features.set(rows.dataSync<'float32'>().subarray(0, (count - begin) * dim), begin * dim);
+      rows.dispose();
+    };
     for (let begin = 0; begin < count; begin += EVALUATION_BATCH) {
       const end = Math.min(count, begin + EVALUATION_BATCH);
       const rows = this.#evaluate(images.subarray(begin * imageBytes, end * imageBytes), pass);
-      features.set(rows.subarray(0, (end - begin) * dim), begin * dim);
+      read();
+      started = { begin, rows };
     }
+    read();
     return features;
   }
 
@@ -214,15 +224,15 @@ class LoadedModel implements Model {
     return pass;
   }
 
-  #evaluate(images: Uint8Array, pass: EvaluationPass): Float32Array {
+  /** @returns [EVALUATION_BATCH, dim], the caller's; on a GPU not yet computed */
+  #evaluate(images: Uint8Array, pass: EvaluationPass): tf.Tensor {
     const { imageSize } = this.#spec;
     const batch = new Uint8Array(EVALUATION_BATCH * imageSize * imageSize * 3);
     batch.set(images);
     const input = this.#inputOf(batch, EVALUATION_BATCH);
     const output = pass.run(input);
-    const features = output.dataSync<'float32'>();
-    tf.dispose([input, output]);
-    return features;
+    input.dispose();
+    return output;
   }
 
   #inputOf(images: Uint8Array, count: number): tf.Tensor4D {

@@ -109,15 +109,15 @@ export interface NormalisedBatch {
   readonly y: tf.Tensor4D;
   /** [C] */
   readonly mean: tf.Tensor1D;
-  /** [C], biased: the one that normalises. */
+  /** [C], unbiased: the one that is measured. Of a single element there is none: it is zero. */
   readonly variance: tf.Tensor1D;
-  /** What the engine's own gradient kernel wants back; disposed with the rest. */
+  /** What the gradient wants back, the biased variance among it; disposed with the rest. */
   readonly saved: readonly tf.Tensor[];
 }
 
 /**
  * Names under which an engine registers faster kernels of its own; otherwise these operations are composed.
- * Batch norm: x, gamma, beta to y, mean, biased variance, then whatever its gradient kernel asks for as `saved0`, ….
+ * Batch norm: x, gamma, beta to y, mean, unbiased variance, then whatever its gradient kernel asks for as `saved0`, ….
  */
 export const BATCH_NORM_KERNEL = 'TrainingBatchNorm';
 export const BATCH_NORM_GRADIENT_KERNEL = 'TrainingBatchNormGradient';
@@ -125,13 +125,13 @@ export const BATCH_NORM_GRADIENT_KERNEL = 'TrainingBatchNormGradient';
 export const RELU_GRADIENT_KERNEL = 'ReluGradient';
 /** logits, labels (int32) to losses [B] and the gradient of their sum. */
 export const SOFTMAX_LOSS_KERNEL = 'SoftmaxCrossEntropy';
-/** pixels (bytes, [B, H, W, 3]) to what front-end.ts makes of them, to the bit. */
+/** pixels (bytes, [B, H, W, 3]) to what front-end.ts makes of them: on CPUs to the bit. */
 export const NETWORK_INPUT_KERNEL = 'NetworkInput';
 /** state (int32 [4] of xoshiro128**) to a mask of `elements`: 0 where a draw is below `threshold`, else `scale`. */
 export const DROPOUT_MASK_KERNEL = 'DropoutMask';
 /** sum, part: adds part to sum, then max(sum, 0) if `rectify`, in the memory of sum; no output. */
 export const ADD_INTO_KERNEL = 'AddInto';
-/** Writes part into destination, a tensor whose memory is an array of the program, at `offset`; for `host-array.ts`. */
+/** Writes part into destination, an int32 tensor whose memory is an array of the program, at `offset`; for `host-array.ts`. */
 export const COPY_OUT_KERNEL = 'CopyOut';
 /** dy, weight to dy times the weight transposed. */
 export const DENSE_INPUT_GRADIENT_KERNEL = 'DenseInputGradient';
@@ -151,11 +151,17 @@ export function batchNorm(
   return tf.tidy(() => {
     const mean: tf.Tensor1D = tf.mean(x, [0, 1, 2]);
     const centred = tf.sub(x, mean);
-    const variance: tf.Tensor1D = tf.mean(tf.square(centred), [0, 1, 2]);
-    const scale = tf.mul(gamma, tf.rsqrt(tf.add(variance, BATCH_NORM_EPSILON)));
+    const biased: tf.Tensor1D = tf.mean(tf.square(centred), [0, 1, 2]);
+    const variance: tf.Tensor1D = tf.mul(biased, besselFactor(x.size / gamma.size));
+    const scale = tf.mul(gamma, tf.rsqrt(tf.add(biased, BATCH_NORM_EPSILON)));
     const y: tf.Tensor4D = tf.add(tf.mul(centred, scale), beta);
-    return { y: rectify ? tf.relu(y) : y, mean, variance, saved: [] };
+    return { y: rectify ? tf.relu(y) : y, mean, variance, saved: [biased] };
   });
+}
+
+/** By which a biased variance of n elements is multiplied to be unbiased; 1 for a single one. */
+export function besselFactor(n: number): number {
+  return n / Math.max(1, n - 1);
 }
 
 export interface BatchNormGradients {
@@ -172,17 +178,17 @@ export function batchNormGradient(
   batch: NormalisedBatch,
   rectify: boolean,
 ): BatchNormGradients {
-  const { y, mean, variance, saved } = batch;
+  const { y, mean, saved } = batch;
   if (hasKernel(BATCH_NORM_GRADIENT_KERNEL, tf.getBackend())) {
     const own = Object.fromEntries(saved.map((tensor, i) => [`saved${i}`, tensor]));
-    const inputs = { dy, x, gamma, mean, variance, ...own, ...(rectify ? { y } : {}) };
+    const inputs = { dy, x, gamma, mean, ...own, ...(rectify ? { y } : {}) };
     const outputs = kernel(BATCH_NORM_GRADIENT_KERNEL, inputs, { rectify });
     const [dx, dGamma, dBeta] = outputs as [tf.Tensor4D, tf.Tensor1D, tf.Tensor1D];
     return { dx, dGamma, dBeta };
   }
   return tf.tidy(() => {
     const g: tf.Tensor4D = rectify ? tf.mul(dy, tf.step(y)) : dy;
-    const inverse = tf.rsqrt(tf.add(variance, BATCH_NORM_EPSILON));
+    const inverse = tf.rsqrt(tf.add(saved[0]!, BATCH_NORM_EPSILON));
     const normal = tf.mul(tf.sub(x, mean), inverse);
     const dBeta: tf.Tensor1D = tf.sum(g, [0, 1, 2]);
     const dGamma: tf.Tensor1D = tf.sum(tf.mul(g, normal), [0, 1, 2]);

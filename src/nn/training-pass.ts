@@ -222,12 +222,11 @@ function normalise(
     isVector ? tf.reshape(tensor, [-1, 1, 1, channels]) : (tensor as tf.Tensor4D);
   const input = maps(x);
   const batch = batchNorm(input, gamma, beta, rectify);
-  const count = x.size / channels;
   statistics.push({
     name,
     mean:
       biasName === null ? batch.mean.clone() : tf.add(batch.mean, variableOf(variables, biasName)),
-    variance: tf.mul(batch.variance, count / Math.max(1, count - 1)),
+    variance: batch.variance.clone(),
   });
   const backward: Backward = (dy, sink) => {
     const g = maps(dy);

@@ -55,9 +55,7 @@ export interface StepResults {
 
 export function createStepResults(layout: ParameterLayout): StepResults {
   if (!hasOwnMemory()) return copiedOneByOne(layout);
-  return hasKernel(COPY_OUT_KERNEL, tf.getBackend())
-    ? copiedByEngine(layout)
-    : joinedOnDevice(layout);
+  return canCopyOut() && !isOnGpu() ? copiedByEngine(layout) : joinedOnDevice(layout);
 }
 
 /** Into an array that lies in the program's memory from the first gradient on. */
@@ -113,7 +111,7 @@ function joinedOnDevice({
         );
       });
       tf.dispose([...gradients.values()]);
-      const values = flat.dataSync<'float32'>();
+      const values = canCopyOut() ? copyOf(flat) : flat.dataSync<'float32'>();
       flat.dispose();
       return {
         gradient: values.subarray(0, parameterCount),
@@ -121,6 +119,13 @@ function joinedOnDevice({
       };
     },
   };
+}
+
+function copyOf(vector: tf.Tensor): Float32Array {
+  const { values, write, release } = hostArray(vector.size);
+  write(vector, 0);
+  release();
+  return values;
 }
 
 function copiedOneByOne({ variables, statistics: specs, ...counts }: ParameterLayout): StepResults {
@@ -149,6 +154,11 @@ function statisticsByName(measured: readonly BatchStatistics[]): Map<string, tf.
       [`${name}.running_var`, variance],
     ]),
   );
+}
+
+/** Whether the engine writes into the program's arrays. */
+function canCopyOut(): boolean {
+  return hasKernel(COPY_OUT_KERNEL, tf.getBackend());
 }
 
 /** Whether the native engine's numbers lie in a GPU, to which one long copy is faster than many short ones. */

@@ -14,9 +14,16 @@ import { modelConfigSchema } from '../../src/nn/config.ts';
 import { startEngine } from '../../src/nn/engine.ts';
 import { listGpus, visibleGpus } from '../../src/nn/gpus.ts';
 import { createModel, type SliceGradient } from '../../src/nn/model.ts';
+import * as frontEnd from '../../src/nn/front-end.ts';
+import { networkInput } from '../../src/nn/operations.ts';
+import { product } from '../../src/nn/clustering/float32-product.ts';
+import { kmeansOnEngine } from '../../src/nn/clustering/run-on-engine.ts';
+import { FLOAT64_KERNELS } from '../../src/clustering/kernels.ts';
+import { initialCentroidIds } from '../../src/clustering/kmeans.ts';
+import { seededRng } from '../../src/math/rng.ts';
 import { initialParameters, initialStatistics } from '../../src/ps/initial-values.ts';
 import { withEngine } from '../support/engines.ts';
-import { byteImages } from '../support/nn-arrays.ts';
+import { assertClose, byteImages } from '../support/nn-arrays.ts';
 
 const found = listGpus(process.env);
 const visible = visibleGpus(process.env, found);
@@ -124,6 +131,59 @@ describe('tensorflow on a GPU', { skip: await reasonToSkip() }, () => {
     const difference = gpu.gradient.map((value, i) => value - wasm.gradient[i]!);
     const error = norm(difference) / norm(wasm.gradient);
     assert.ok(error < 5 * tolerance, `gradients differ by ${error} of their norm`);
+  });
+
+  test('makes the input of the network from bytes, up to rounding', async () => {
+    await startEngine('tensorflow', {});
+    for (const sobel of [true, false]) {
+      const images = byteImages(5, 3, 37);
+      const got = tf.tidy(() => networkInput(images, 3, 37, sobel).dataSync<'float32'>());
+      assertClose(got, frontEnd.networkInput(images, 3, 37, sobel), 2e-6, `sobel ${sobel}`);
+    }
+  });
+
+  test('gives an image the same feature, to the bit, in any batch', async () => {
+    await startEngine('tensorflow', {});
+    const spec = describeModel(modelConfigSchema.parse({ architecture: 'small-convnet' }), 64, 40);
+    const model = createModel(spec);
+    model.load(initialParameters(spec.layout, 31), initialStatistics(spec.layout));
+    const images = byteImages(6, 70, 64);
+    const all = model.features(images, 70);
+    const some = model.features(images.subarray(40 * 64 * 64 * 3), 30);
+    model.dispose();
+    assert.deepEqual(some, all.subarray(40 * spec.featureDim));
+  });
+
+  test('labels and sums of k-means are those of float64, bit for bit', async () => {
+    await startEngine('tensorflow', {});
+    const [n, dim, k] = [20_000, 64, 700];
+    const rng = seededRng(7, 'rows');
+    const rows = Float32Array.from({ length: n * dim }, () => rng.normal());
+    const ids = initialCentroidIds(n, k, 3);
+    const got = kmeansOnEngine(rows, n, dim, k, 3, ids);
+    const expected = kmeansOnEngine(rows, n, dim, k, 3, ids, true, FLOAT64_KERNELS);
+    assert.deepEqual(got.labels, expected.labels);
+    assert.deepEqual(got.centroids, expected.centroids);
+  });
+
+  test('multiplies matrices for clustering in float32, though it has TF32', async () => {
+    await startEngine('tensorflow', {});
+    const [n, dim] = [64, 3000];
+    const rng = seededRng(8, 'factors');
+    const values = Float32Array.from({ length: n * dim }, () => 1 + rng.uint32() / 2 ** 32);
+    const got = tf.tidy(() => {
+      const x = tf.tensor2d(values, [n, dim]);
+      return product(x, x, false, true).dataSync<'float32'>();
+    });
+    let worst = 0;
+    for (let i = 0; i < n; i += 1) {
+      for (let j = 0; j < n; j += 1) {
+        let exact = 0;
+        for (let d = 0; d < dim; d += 1) exact += values[i * dim + d]! * values[j * dim + d]!;
+        worst = Math.max(worst, Math.abs(got[i * n + j]! - exact) / exact);
+      }
+    }
+    assert.ok(worst < 3e-6, `off by ${worst}`);
   });
 
   test('is what doctor finds, with the memory of each GPU', () => {

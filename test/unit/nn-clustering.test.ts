@@ -1,12 +1,22 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
+import * as tf from '@tensorflow/tfjs';
 import { initialCentroidIds, kmeans } from '../../src/clustering/kmeans.ts';
 import { FLOAT64_KERNELS, type ClusteringKernels } from '../../src/clustering/kernels.ts';
 import { symmetricEigen } from '../../src/math/symmetric-eigen.ts';
-import { engineKernels } from '../../src/nn/clustering/engine-kernels.ts';
+import {
+  engineKernels,
+  searchOnEngine,
+  searchOnGpu,
+} from '../../src/nn/clustering/engine-kernels.ts';
 import { kmeansOnEngine, pcaOnEngine } from '../../src/nn/clustering/run-on-engine.ts';
+import {
+  splitFactor,
+  splitProduct,
+  type Multiply,
+} from '../../src/nn/clustering/float32-product.ts';
 import { topEigen } from '../../src/nn/clustering/top-eigen.ts';
-import { startEngine } from '../../src/nn/engine.ts';
+import { startEngine, type EngineName } from '../../src/nn/engine.ts';
 import { lcg, lcgArray } from '../support/lcg.ts';
 
 /** One test for each engine, without the host kernels; skipped, with the reason, where it is not installed. */
@@ -14,17 +24,31 @@ function onEachEngine(
   name: string,
   body: (kernels: ClusteringKernels, t: TestContext) => void,
 ): void {
-  for (const engine of ['wasm', 'tensorflow'] as const) {
-    test(`${engine}: ${name}`, async (t) => {
-      try {
-        await startEngine(engine, {});
-      } catch (error) {
-        t.skip(error instanceof Error ? error.message : String(error));
-        return;
-      }
-      body(engineKernels(null), t);
-    });
-  }
+  for (const engine of ['wasm', 'tensorflow'] as const) onEngine(engine, engine, name, body);
+}
+
+/** Besides these, the search that is for GPUs, on the CPU where there is none. */
+function onEachSearch(name: string, body: (kernels: ClusteringKernels) => void): void {
+  onEachEngine(name, body);
+  onEngine('tensorflow, as on a GPU', 'tensorflow', name, body, searchOnGpu(null));
+}
+
+function onEngine(
+  kind: string,
+  engine: EngineName,
+  name: string,
+  body: (kernels: ClusteringKernels, t: TestContext) => void,
+  search = searchOnEngine,
+): void {
+  test(`${kind}: ${name}`, async (t) => {
+    try {
+      await startEngine(engine, {});
+    } catch (error) {
+      t.skip(error instanceof Error ? error.message : String(error));
+      return;
+    }
+    body(engineKernels(search), t);
+  });
 }
 
 /** Rows about `centre` in every coordinate, of length 1 if asked. */
@@ -72,7 +96,7 @@ function assertSameStep(
   assert.ok(Math.abs(ours.inertia - theirs.inertia) <= 1e-6 * theirs.inertia + 1e-12 * scale, what);
 }
 
-onEachEngine(
+onEachSearch(
   'labels, counts and sums are those of float64, bit for bit, over shapes',
   (kernels) => {
     // Rows around a block of 1024, centroids around a tile of 1024 and a group of 16, odd dimensions.
@@ -102,7 +126,7 @@ onEachEngine(
   },
 );
 
-onEachEngine(
+onEachSearch(
   'ties go to the lower index: repeated rows and centroids, and points between two',
   (kernels) => {
     const dim = 6;
@@ -126,7 +150,7 @@ onEachEngine(
   },
 );
 
-onEachEngine(
+onEachSearch(
   'centroids closer together than float32 products can tell are told apart',
   (kernels) => {
     const [n, dim, k] = [400, 48, 30];
@@ -140,7 +164,7 @@ onEachEngine(
   },
 );
 
-onEachEngine('whole runs of k-means are those of float64', (kernels) => {
+onEachSearch('whole runs of k-means are those of float64', (kernels) => {
   const [n, dim, k] = [1500, 24, 40];
   const rows = rowsOf(21, n, dim, 0, true);
   const ids = initialCentroidIds(n, k, 5);
@@ -313,4 +337,61 @@ function matrixWith(values: readonly number[]): Float64Array {
     for (let j = 0; j < i; j += 1) matrix[i * n + j] = matrix[j * n + i]!;
   }
   return matrix;
+}
+
+test('a factor is cut in two parts of at most 11 and 13 bits, whose sum it is', async () => {
+  await startEngine('wasm', {});
+  const values = Float32Array.from(
+    lcgArray(51, 4000),
+    (value, i) => (value - 0.5) * 2 ** ((i % 40) - 20),
+  );
+  const parts = tf.tidy(() => {
+    const { high, low } = splitFactor(tf.tensor2d(values, [40, 100]));
+    return { high: high.dataSync(), low: low.dataSync() };
+  });
+  values.forEach((value, i) => {
+    assert.equal(parts.high[i]! + parts.low[i]!, value);
+    assert.equal(roundedToTf32(parts.high[i]!), parts.high[i]);
+    assert.ok(Math.abs(parts.low[i]!) <= Math.abs(value) * 2 ** -11);
+  });
+});
+
+test('products of factors that are rounded to 11 bits are float32 when these are cut in two', async (t) => {
+  await startEngine('wasm', {});
+  const [n, dim, m] = [30, 500, 20];
+  const [a, b] = [rowsOf(61, n, dim, 3), rowsOf(62, m, dim, 3)];
+  const coarse: Multiply = (x, y, ...transposed) =>
+    tf.matMul(rounded(x), rounded(y), ...transposed);
+  const cut: Multiply = (x, y) => splitProduct(x, y, false, true, coarse);
+  const errors = [cut, coarse].map((multiply) => {
+    const got = tf.tidy(() =>
+      multiply(tf.tensor2d(a, [n, dim]), tf.tensor2d(b, [m, dim]), false, true).dataSync(),
+    );
+    let worst = 0;
+    for (let i = 0; i < n; i += 1) {
+      for (let j = 0; j < m; j += 1) {
+        let exact = 0;
+        for (let d = 0; d < dim; d += 1) exact += a[i * dim + d]! * b[j * dim + d]!;
+        worst = Math.max(worst, Math.abs(got[i * m + j]! - exact) / exact);
+      }
+    }
+    return worst;
+  });
+  t.diagnostic(`relative errors ${errors.map((error) => error.toExponential(1)).join(', ')}`);
+  assert.ok(errors[0]! < 3e-6, `cut in two: ${errors[0]}`);
+  assert.ok(errors[1]! > 1e-5, `what would not show a cut that is missing: ${errors[1]}`);
+});
+
+function rounded(x: tf.Tensor2D): tf.Tensor2D {
+  return tf.tensor2d(x.dataSync<'float32'>().map(roundedToTf32), x.shape);
+}
+
+const bits = new Uint32Array(1);
+const float = new Float32Array(bits.buffer);
+
+/** As a GPU reads a factor: the low 13 bits of the pattern are cut off. */
+function roundedToTf32(value: number): number {
+  float[0] = value;
+  bits[0] = bits[0]! & 0xffff_e000;
+  return float[0];
 }

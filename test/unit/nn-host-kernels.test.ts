@@ -6,7 +6,11 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { FLOAT64_KERNELS } from '../../src/clustering/kernels.ts';
 import { initialCentroidIds, kmeans } from '../../src/clustering/kmeans.ts';
-import { engineKernels } from '../../src/nn/clustering/engine-kernels.ts';
+import {
+  engineKernels,
+  searchOnEngine,
+  searchOnHost,
+} from '../../src/nn/clustering/engine-kernels.ts';
 import {
   hostKernels,
   loadHostKernels,
@@ -186,8 +190,8 @@ onEachKernels('what an engine finds without them is the same to the last bit', (
   const theirs = new NearestCentroids(rows, n, dim);
   assert.deepEqual(ours.lengths, theirs.lengths);
   const ids = initialCentroidIds(n, k, 5);
-  const withHost = engineKernels({ module: host, threads: 2, kernels });
-  const [a, b] = [withHost, engineKernels(null)].map((kind) =>
+  const withHost = engineKernels(searchOnHost({ module: host, threads: 2, kernels }));
+  const [a, b] = [withHost, engineKernels(searchOnEngine)].map((kind) =>
     kmeansOnEngine(rows, n, dim, k, 8, ids, true, kind),
   );
   assert.deepEqual(a, b);
@@ -233,7 +237,7 @@ test('wrong arguments are errors, and read nothing', { skip }, () => {
 test('rows of more dimensions than they take are left to the engine', { skip }, () => {
   const dim = module!.mostDim + 1;
   const rows = uniform(lcg(6), 3, dim);
-  const kernels = engineKernels({ module: module!, threads: 1 });
+  const kernels = engineKernels(searchOnHost({ module: module!, threads: 1 }));
   const { labels } = kernels.rowsToCluster(rows, 3, dim).assign(rows, 3);
   assert.deepEqual(labels, Int32Array.of(0, 1, 2));
 });

@@ -50,7 +50,7 @@ beforeEach(async () => {
   if (skip === false) await startEngine('tensorflow', {});
 });
 after(() => {
-  if (skip === false) chooseKernels(true);
+  if (skip === false) chooseKernels('own');
 });
 
 const between = (rng: Rng, low: number, high: number) => low + rng.integer(high - low + 1);
@@ -109,6 +109,21 @@ test('the input of the network is that of the plain loops, to the bit', { skip }
   }
 });
 
+test('a GPU makes the input of the network, too, up to rounding', { skip }, () => {
+  const rng = seededRng(11, 'input');
+  const before = tf.memory().numTensors;
+  chooseKernels('gpu-own');
+  for (let trial = 0; trial < TRIALS; trial += 1) {
+    const [count, size, sobel] = [between(rng, 1, 4), between(rng, 1, 40), trial % 2 === 0];
+    const images = byteImages(trial, count, size);
+    const got = valuesOf(() => networkInput(images, count, size, sobel));
+    const expected = frontEnd.networkInput(images, count, size, sobel);
+    assertClose(got, expected, 2e-6, `${count} x ${size}`);
+  }
+  chooseKernels('own');
+  assert.equal(tf.memory().numTensors, before);
+});
+
 interface Norm {
   readonly x: Float32Array;
   readonly dy: Float32Array;
@@ -139,7 +154,7 @@ function plainBatchNorm({ x, dy, gamma, beta, rectify }: Norm, passed: Float32Ar
       dx[i] = gamma[c]! * inverse * (g(i) - dBeta[c]! / n - (hat(i) * dGamma[c]!) / n);
     }
   }
-  return { y, mean, variance, dx, dGamma, dBeta };
+  return { y, mean, variance: variance.map((value) => (value * n) / (n - 1)), dx, dGamma, dBeta };
 }
 
 test('batch norm, its ReLU and their gradient are those of float64', { skip }, () => {
@@ -212,13 +227,13 @@ test('a sum in place is the sum, rectified if asked', { skip }, () => {
 test('a dropout mask is the one that the plain loop draws', { skip }, () => {
   for (const [i, probability] of [0.1, 0.2, 0.5, 0.999].entries()) {
     const shape = [3 + i, 1 + 100 * i];
-    const masks = [true, false].map((own) => {
-      chooseKernels(own);
+    const masks = (['own', 'runtime'] as const).map((set) => {
+      chooseKernels(set);
       return valuesOf(() => dropoutMask(['slice', i], probability, shape));
     });
     assert.deepEqual(masks[0], masks[1]);
   }
-  chooseKernels(true);
+  chooseKernels('own');
 });
 
 test('the engine writes into an array of the program, each part to its place', { skip }, () => {
@@ -252,7 +267,7 @@ test('the engine writes into an array of the program, each part to its place', {
   assert.equal(tf.memory().numTensors, before);
 });
 
-test("a step is the same with this project's kernels and with the runtime's", { skip }, () => {
+test("a step is the same with this project's kernels, the runtime's and a GPU's", { skip }, () => {
   for (const [architecture, ...frontEnds] of [
     ['small-convnet', true, false],
     ['resnet50', false],
@@ -261,26 +276,30 @@ test("a step is the same with this project's kernels and with the runtime's", { 
       const spec = describeModel(modelConfigSchema.parse({ architecture, sobel }), 64, 7);
       const images = byteImages(3, 6, 64);
       const labels = Int32Array.from({ length: 6 }, (_, i) => i);
-      const [own, runtimes] = [true, false].map((isOwn) => {
-        chooseKernels(isOwn);
-        const model = createModel(spec);
-        model.load(initialParameters(spec.layout, 5), initialStatistics(spec.layout));
-        const step = model.lossAndGradient(images, labels, [1]);
-        const features = model.features(images, 6);
-        model.dispose();
-        return { ...step, features };
-      }) as [Outcome, Outcome];
-      // Float32 rounding, which some fifty layers of normalisation make larger.
-      assertClose([own.lossSum], [runtimes.lossSum], 1e-4, 'loss');
-      assertClose(own.statistics, runtimes.statistics, 1e-4, 'statistics');
-      assertClose(own.features, runtimes.features, 1e-4, 'features');
-      // Of a random ResNet on few pixels even two runs' gradients part by per cents: it has ReLUs on the edge.
-      if (architecture === 'resnet50') continue;
-      const gap = own.gradient.map((value, i) => value - runtimes.gradient[i]!);
-      assert.ok(
-        normOf(gap) <= 1e-5 * normOf(runtimes.gradient),
-        `${architecture}: gradients differ by ${normOf(gap) / normOf(runtimes.gradient)}`,
-      );
+      const [own, ...others] = (['own', 'runtime', 'gpu-own', 'gpu-runtime'] as const).map(
+        (set) => {
+          chooseKernels(set);
+          const model = createModel(spec);
+          model.load(initialParameters(spec.layout, 5), initialStatistics(spec.layout));
+          const step = model.lossAndGradient(images, labels, [1]);
+          const features = model.features(images, 6);
+          model.dispose();
+          return { ...step, features };
+        },
+      ) as [Outcome, ...Outcome[]];
+      for (const other of others) {
+        // Float32 rounding, which some fifty layers of normalisation make larger.
+        assertClose([own.lossSum], [other.lossSum], 1e-4, 'loss');
+        assertClose(own.statistics, other.statistics, 1e-4, 'statistics');
+        assertClose(own.features, other.features, 1e-4, 'features');
+        // Of a random ResNet on few pixels even two runs' gradients part by per cents: it has ReLUs on the edge.
+        if (architecture === 'resnet50') continue;
+        const gap = own.gradient.map((value, i) => value - other.gradient[i]!);
+        assert.ok(
+          normOf(gap) <= 1e-5 * normOf(other.gradient),
+          `${architecture}: gradients differ by ${normOf(gap) / normOf(other.gradient)}`,
+        );
+      }
     }
   }
 });

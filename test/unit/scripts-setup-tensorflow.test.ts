@@ -222,6 +222,26 @@ describe('what is missing is said in a line each, with its remedy:', () => {
 });
 
 describe('--use takes a TensorFlow that is there:', () => {
+  test('with the wheels of NVIDIA beside it, whose libraries the addon then loads first', () => {
+    const tensorflow = setup.environmentWithTensorflow('own');
+    setup.write('own/lib/nvidia/cublas/lib/libcublas.so.12', '');
+    setup.write('own/lib/nvidia/cusolver/lib/libcusolver.so.11', '');
+    setup.write('own/lib/nvidia/cuda_cupti/lib/libcupti.so.12', ''); // for profilers only
+    setup.write('own/lib/nvidia/__init__.py', '');
+    const { calls } = setup.run(['--use', tensorflow]);
+    const compilation = calls.find((call) => call.includes('-shared'))!.split(' ');
+    for (const [wheel, name] of [
+      ['cublas', 'libcublas.so.12'],
+      ['cusolver', 'libcusolver.so.11'],
+    ] as const) {
+      const at = setup.path(`own/lib/nvidia/${wheel}/lib`);
+      for (const flag of [`-L${at}`, `-l:${name}`, `-Wl,-rpath,${at}`]) {
+        assert.ok(compilation.includes(flag), `${flag} in ${compilation.join(' ')}`);
+      }
+    }
+    assert.ok(!compilation.some((flag) => flag.includes('cupti')));
+  });
+
   test('its folder, its environment, or its Python, with no installation', () => {
     const tensorflow = setup.environmentWithTensorflow('own');
     for (const named of [tensorflow, setup.path('own'), setup.path('own/bin/python')]) {

@@ -8,37 +8,62 @@ import { solveWhitening, type EigenSolver } from '../../clustering/whitening.ts'
 import { shapeMismatch } from '../../errors.ts';
 import { runningEngine } from '../engine.ts';
 import { hostKernels, PORTABLE, type HostModule } from './host-kernels.ts';
-import { HostSearch, type HostOptions } from './host-search.ts';
+import { GpuSearch } from './gpu-search.ts';
+import { HostSearch, sumByLabelOnHost, type HostOptions } from './host-search.ts';
 import { momentsOnEngine } from './moments.ts';
+import { nativeBackend } from './native-backend.ts';
 import { NearestCentroids } from './nearest.ts';
 import { projectOnEngine } from './project.ts';
-import type { RowSearch } from './row-search.ts';
+import type { RowSearch, SumByLabel } from './row-search.ts';
+import { sumByLabel } from './sum-by-label.ts';
 import { topEigen } from './top-eigen.ts';
+
+/** What finds the nearest centroids of these rows: [n, D]. */
+export type MakeSearch = (features: Float32Array, count: number, dim: number) => RowSearch;
+
+/** For the engine that runs in this process; start it first. */
+export function engineKernels(makeSearch: MakeSearch = searchOfEngine()): ClusteringKernels {
+  return {
+    moments: momentsOnEngine,
+    solve: (moments, options) => solveWhitening(moments, options, solveOnEngine),
+    project: projectOnEngine,
+    rowsToCluster: (features, count, dim) => new RowsOnEngine(features, count, dim, makeSearch),
+  };
+}
+
+/** By the engine's products and a scan on the host. */
+export const searchOnEngine: MakeSearch = (features, count, dim) =>
+  new NearestCentroids(features, count, dim);
 
 /** Kernels of the host, and how they run. */
 export interface Host extends HostOptions {
   readonly module: HostModule;
 }
 
-/**
- * For the engine that runs in this process; start it first.
- * @param host what searches and sums in the engine's place; null: nothing does
- */
-export function engineKernels(host: Host | null = hostOfEngine()): ClusteringKernels {
-  return {
-    moments: momentsOnEngine,
-    solve: (moments, options) => solveWhitening(moments, options, solveOnEngine),
-    project: projectOnEngine,
-    rowsToCluster: (features, count, dim) => new RowsOnEngine(features, count, dim, host),
-  };
-}
+/** By the host kernels; what has more dimensions than they take, the engine searches. */
+export const searchOnHost =
+  (host: Host): MakeSearch =>
+  (features, count, dim) =>
+    dim <= host.module.mostDim
+      ? new HostSearch(host.module, features, count, dim, host)
+      : searchOnEngine(features, count, dim);
 
-/** The host kernels where the engine computes on this processor, and they are made for its instructions. */
-function hostOfEngine(): Host | null {
+/** On the GPU, with sums by the host kernels where there are any. */
+export const searchOnGpu =
+  (host: Host | null): MakeSearch =>
+  (features, count, dim) => {
+    const sums: SumByLabel = host === null ? sumByLabel : sumByLabelOnHost(host.module, host);
+    return new GpuSearch(features, count, dim, sums);
+  };
+
+/** On its GPU; else by the host kernels, where they are made for this processor's instructions; else on the engine. */
+function searchOfEngine(): MakeSearch {
   const engine = runningEngine();
   const { module } = hostKernels();
-  if (engine?.device !== 'CPU' || module === null) return null;
-  return module.kernels[0] === PORTABLE ? null : { module, threads: engine.threads };
+  const isFast = module !== null && module.kernels[0] !== PORTABLE;
+  const host = isFast && engine !== null ? { module, threads: engine.threads } : null;
+  if (nativeBackend()?.isUsingGpuDevice === true) return searchOnGpu(host);
+  return host === null ? searchOnEngine : searchOnHost(host);
 }
 
 const solveOnEngine: EigenSolver = (matrix, n, wanted, { onProgress, onFallback }) => {
@@ -55,15 +80,12 @@ class RowsOnEngine implements RowsToCluster {
   /** Σ |x|² */
   readonly #squares: number;
 
-  constructor(features: Float32Array, count: number, dim: number, host: Host | null) {
+  constructor(features: Float32Array, count: number, dim: number, makeSearch: MakeSearch) {
     if (features.length !== count * dim) {
       throw shapeMismatch('features', [count, dim], [features.length]);
     }
     this.#dim = dim;
-    this.#search =
-      host !== null && dim <= host.module.mostDim
-        ? new HostSearch(host.module, features, count, dim, host)
-        : new NearestCentroids(features, count, dim);
+    this.#search = makeSearch(features, count, dim);
     this.#squares = this.#search.lengths.reduce((sum, length) => sum + length * length, 0);
   }
 

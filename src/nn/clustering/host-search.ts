@@ -4,7 +4,7 @@
  */
 import type { OnProgress } from '../../clustering/kernels.ts';
 import { CODED_NUMBERS, QUAD, type HostModule, type HostRowArrays } from './host-kernels.ts';
-import type { LabelSums, RowSearch } from './row-search.ts';
+import type { LabelSums, RowSearch, SumByLabel } from './row-search.ts';
 
 export interface HostOptions {
   readonly threads: number;
@@ -72,25 +72,27 @@ export class HostSearch implements RowSearch {
   }
 
   sumByLabel(labels: Int32Array, k: number): LabelSums {
-    const [count, dim, features] = this.#rows;
-    const sums = new Float64Array(k * dim);
-    const counts = new Uint32Array(k);
-    this.#module.sumByLabel(
-      this.#kernels,
-      this.#threads,
-      count,
-      dim,
-      features,
-      labels,
-      k,
-      sums,
-      counts,
-    );
-    return { sums, counts };
+    const [, dim, features] = this.#rows;
+    const options = { threads: this.#threads, kernels: this.#kernels };
+    return sumByLabelOnHost(this.#module, options)(features, labels, dim, k);
   }
 
   /** What was prepared goes with this object. */
   release(): void {
     return;
   }
+}
+
+/** The sums alone, for rows that something else searches. */
+export function sumByLabelOnHost(
+  module: HostModule,
+  { threads, kernels = 0 }: HostOptions,
+): SumByLabel {
+  return (features, labels, dim, k) => {
+    const sums = new Float64Array(k * dim);
+    const counts = new Uint32Array(k);
+    const count = labels.length;
+    module.sumByLabel(kernels, threads, count, dim, features, labels, k, sums, counts);
+    return { sums, counts };
+  };
 }

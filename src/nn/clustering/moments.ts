@@ -9,6 +9,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { OnProgress } from '../../clustering/kernels.ts';
 import type { ShardMoments } from '../../clustering/moments.ts';
 import { shapeMismatch } from '../../errors.ts';
+import { product } from './float32-product.ts';
 import { numbersOf } from './numbers-of.ts';
 
 /** Rows of a block, and columns that are multiplied with columns at a time: only panels at or right of the diagonal. */
@@ -34,7 +35,7 @@ export function momentsOnEngine(
       const panels = panelsOf(features.subarray(begin * dim, (begin + rows) * dim), rows, pilot);
       panels.forEach((left, i) => {
         panels.slice(i).forEach((right, further) => {
-          const products = numbersOf(() => tf.matMul(left, right, true));
+          const products = numbersOf(() => product(left, right, true));
           const at = { top: i * PANEL, left: (i + further) * PANEL };
           addToTriangle(products, at, right.shape[1], outer, dim);
         });

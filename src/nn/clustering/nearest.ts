@@ -5,7 +5,6 @@
  * threads, and with any cut into blocks.
  * Source of the bounds: Higham, Accuracy and Stability of Numerical Algorithms, section 3.1 (inner products).
  */
-import { assignShard } from '../../clustering/kmeans-reducer.ts';
 import type { OnProgress } from '../../clustering/kernels.ts';
 import { halvesPay, nativeBackend } from './native-backend.ts';
 import { BLOCK_COLUMNS, BLOCK_ROWS, GROUP, ScoreScanner, type ScoreBlock } from './scan-kernels.ts';
@@ -19,6 +18,7 @@ import {
   type ScoreStep,
 } from './score-blocks.ts';
 import { sumByLabel } from './sum-by-label.ts';
+import { lengthsOf, nearestOf, settleRows, tableOf } from './exact-rows.ts';
 
 /** Candidates of a row that are looked at one by one; a row with more is done in full. */
 const MOST_CANDIDATES = 64;
@@ -48,7 +48,7 @@ export class NearestCentroids implements RowSearch {
    * @returns [n]
    */
   labels(centroids: Float32Array, k: number, onProgress: OnProgress): Int32Array {
-    const { features, count, dim } = this.#rows;
+    const { count, dim } = this.#rows;
     const labels = new Int32Array(count);
     const table = tableOf(centroids, k, dim);
     const step = this.#source.begin(table);
@@ -57,13 +57,7 @@ export class NearestCentroids implements RowSearch {
       const rows = Math.min(BLOCK_ROWS, count - begin);
       this.#collect(step, begin, rows);
       const open = this.#candidates.decide(this.#rows, table, begin, labels);
-      if (open.length > 0) {
-        const picked = pickRows(features, open, dim);
-        const settled = assignShard(picked, open.length, dim, centroids, k).labels;
-        open.forEach((row, i) => {
-          labels[row] = settled[i]!;
-        });
-      }
+      settleRows(this.#rows, open, table, labels);
       unsure += open.length;
       onProgress();
     }
@@ -223,73 +217,6 @@ class Candidates {
     }
     this.#counts[row] = Math.min(count + 1, MOST_CANDIDATES + 1);
   }
-}
-
-/** Candidates are in ascending order: ties go to the lower index. Two sums run at a time, each in the order of columns. */
-function nearestOf(
-  features: Float32Array,
-  from: number,
-  { values, halfSquares, dim }: CentroidTable,
-  indices: Int32Array,
-  base: number,
-  count: number,
-): number {
-  let best = Infinity;
-  let nearest = 0;
-  for (let i = 0; i < count; i += 2) {
-    const first = indices[base + i]!;
-    const second = indices[base + Math.min(i + 1, count - 1)]!;
-    const a = first * dim;
-    const b = second * dim;
-    let sumA = 0;
-    let sumB = 0;
-    for (let j = 0; j < dim; j += 1) {
-      const x = features[from + j]!;
-      sumA += x * values[a + j]!;
-      sumB += x * values[b + j]!;
-    }
-    const scoreA = halfSquares[first]! - sumA;
-    const scoreB = halfSquares[second]! - sumB;
-    if (scoreA < best) {
-      best = scoreA;
-      nearest = first;
-    }
-    if (scoreB < best) {
-      best = scoreB;
-      nearest = second;
-    }
-  }
-  return nearest;
-}
-
-function tableOf(centroids: Float32Array, k: number, dim: number): CentroidTable {
-  const halfSquares = new Float64Array(k);
-  let most = 0;
-  for (let c = 0; c < k; c += 1) {
-    let squares = 0;
-    for (let j = c * dim; j < (c + 1) * dim; j += 1) squares += centroids[j]! * centroids[j]!;
-    halfSquares[c] = squares / 2;
-    most = Math.max(most, squares);
-  }
-  return { k, dim, values: centroids, halfSquares, longest: Math.sqrt(most) };
-}
-
-function lengthsOf(features: Float32Array, count: number, dim: number): Float64Array {
-  const lengths = new Float64Array(count);
-  for (let i = 0; i < count; i += 1) {
-    let squares = 0;
-    for (let j = i * dim; j < (i + 1) * dim; j += 1) squares += features[j]! * features[j]!;
-    lengths[i] = Math.sqrt(squares);
-  }
-  return lengths;
-}
-
-function pickRows(features: Float32Array, rows: readonly number[], dim: number): Float32Array {
-  const picked = new Float32Array(rows.length * dim);
-  rows.forEach((row, i) => {
-    picked.set(features.subarray(row * dim, (row + 1) * dim), i * dim);
-  });
-  return picked;
 }
 
 const bits = new Int32Array(1);

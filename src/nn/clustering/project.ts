@@ -7,6 +7,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { OnProgress } from '../../clustering/kernels.ts';
 import type { Whitening } from '../../clustering/whitening.ts';
 import { shapeMismatch } from '../../errors.ts';
+import { product } from './float32-product.ts';
 import { numbersOf } from './numbers-of.ts';
 
 const BLOCK_ROWS = 1024;
@@ -34,7 +35,7 @@ export function projectOnEngine(
     }
     const projected = numbersOf(() => {
       const part = tf.tensor2d(centred.slice(0, height * inDim), [height, inDim]);
-      return tf.matMul(part, columns);
+      return product(part, columns);
     });
     storeNormalised(projected, outDim, rows, begin * outDim);
     onProgress();

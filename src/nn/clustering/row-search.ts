@@ -11,6 +11,14 @@ export interface LabelSums {
   readonly counts: Uint32Array;
 }
 
+/** Sums of the rows with each label, in float64 and in the order of rows. @param features [n, D] @param labels [n] */
+export type SumByLabel = (
+  features: Float32Array,
+  labels: Int32Array,
+  dim: number,
+  k: number,
+) => LabelSums;
+
 export interface RowSearch {
   /** [n] |x| */
   readonly lengths: Float64Array;

@@ -70,9 +70,23 @@ export function paddedColumns(k: number, tile: number): number {
   return Math.ceil(columns / GROUP) * GROUP;
 }
 
-export function floatScores(rows: Rows): ScoreSource {
-  const { features, count, dim, lengths } = rows;
+/** Of scores in float32: x·c by the engine, less |c|²/2. */
+export function floatErrors(
+  { dim, lengths }: Pick<Rows, 'dim' | 'lengths'>,
+  { longest }: CentroidTable,
+): ScoreErrors {
   const factorRounding = nativeBackend()?.isUsingGpuDevice === true ? 2 * TF32_UNIT : 0;
+  // γ for a sum of D products in any order, TF32 factors, and the rounding of the bias and of the difference.
+  const relative = (dim + 2) * UNIT * SLACK + factorRounding + 4 * UNIT;
+  const largest = (longest * longest) / 2;
+  return {
+    factor: 1,
+    windowOf: (row) => 2 * SLACK * (relative * lengths[row]! * longest + 4 * UNIT * largest),
+  };
+}
+
+export function floatScores(rows: Rows): ScoreSource {
+  const { features, count, dim } = rows;
   return {
     isHalf: false,
     begin: (table) => {
@@ -80,16 +94,9 @@ export function floatScores(rows: Rows): ScoreSource {
       const columns = Array.from({ length: tiles }, (_, tile) =>
         tf.tensor2d(columnsOf(table, tile, 0), [dim, paddedColumns(table.k, tile)]),
       );
-      const { longest } = table;
-      // γ for a sum of D products in any order, TF32 factors, and the rounding of the bias and of the difference.
-      const relative = (dim + 2) * UNIT * SLACK + factorRounding + 4 * UNIT;
-      const largest = (longest * longest) / 2;
       return {
         tiles,
-        errors: {
-          factor: 1,
-          windowOf: (row) => 2 * SLACK * (relative * lengths[row]! * longest + 4 * UNIT * largest),
-        },
+        errors: floatErrors(rows, table),
         biasOf: (tile) => {
           const bias = new Float32Array(paddedColumns(table.k, tile)).fill(NEVER);
           const first = tile * BLOCK_COLUMNS;

@@ -12,6 +12,7 @@ import { TILE_ROWS, multiplyTransposed } from '../../math/matrix.ts';
 import { Mt19937 } from '../../math/rng.ts';
 import { symmetricEigen, type SymmetricEigen } from '../../math/symmetric-eigen.ts';
 import { choleskyFactor, invertLower } from './cholesky.ts';
+import { product } from './float32-product.ts';
 import { numbersOf } from './numbers-of.ts';
 
 export interface TopEigen extends SymmetricEigen {
@@ -100,7 +101,7 @@ function iterate(
   const a = scaledTensor(matrix, n);
   const apply = (block: tf.Tensor2D): tf.Tensor2D => {
     products += 1;
-    const image = tf.matMul<tf.Tensor2D>(a, block);
+    const image = product(a, block);
     onProgress();
     return image;
   };
@@ -155,15 +156,15 @@ function ritz(block: tf.Tensor2D, apply: (block: tf.Tensor2D) => tf.Tensor2D): B
   if (basis === null) return null;
   const image = apply(basis);
   const projected = symmetrised(
-    numbersOf(() => tf.matMul(basis, image, true)),
+    numbersOf(() => product(basis, image, true)),
     size,
   );
   const { values, vectors } = symmetricEigen(projected, size);
   const result = tf.tidy(() => {
     const rotation = tf.tensor2d(Float32Array.from(vectors), [size, size]);
     return {
-      vectors: tf.matMul<tf.Tensor2D>(basis, rotation, false, true),
-      images: tf.matMul<tf.Tensor2D>(image, rotation, false, true),
+      vectors: product(basis, rotation, false, true),
+      images: product(image, rotation, false, true),
     };
   });
   tf.dispose([basis, image]);
@@ -180,7 +181,7 @@ function orthonormalised(
 ): tf.Tensor2D | null {
   const size = block.shape[1];
   const gram = symmetrised(
-    numbersOf(() => tf.matMul(block, block, true)),
+    numbersOf(() => product(block, block, true)),
     size,
   );
   const scales = Float64Array.from({ length: size }, (_, i) => 1 / Math.sqrt(gram[i * size + i]!));
@@ -192,7 +193,7 @@ function orthonormalised(
   if (factor === null) return refill?.(gram, scales) ?? null;
   const inverse = invertLower(factor, size);
   const weights = Float32Array.from(inverse, (value, at) => value * scales[at % size]!);
-  return tf.tidy(() => tf.matMul(block, tf.tensor2d(weights, [size, size]), false, true));
+  return tf.tidy(() => product(block, tf.tensor2d(weights, [size, size]), false, true));
 }
 
 /**
@@ -211,7 +212,7 @@ function refilled(block: tf.Tensor2D, gram: Float64Array, scales: Float64Array):
     }
   }
   return tf.tidy(() => {
-    const left = tf.matMul(block, tf.tensor2d(weights, [kept, size]), false, true);
+    const left = product(block, tf.tensor2d(weights, [kept, size]), false, true);
     // Entries that make a column about as long as those of what is left.
     const fresh = tf.mul(startBlock(n, size - kept, SEED + kept), Math.sqrt(12 / n));
     return tf.concat([left, fresh], 1) as tf.Tensor2D;

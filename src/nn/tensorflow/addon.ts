@@ -28,7 +28,7 @@ export interface TensorflowRuntime {
   readonly remark: string | null;
   /** Threads that compute one operation. */
   readonly threads: number;
-  /** Whether the addon has this project's kernels, and computes on a CPU, which they are for. */
+  /** Whether the addon has this project's kernels. */
   readonly hasOwnKernels: boolean;
 }
 
@@ -93,9 +93,7 @@ export function describeTensorflow(): TensorflowRuntime {
           `${titles.join(', ')} not used: this TensorFlow has no CUDA (npm run setup:tensorflow -- --variant cuda)`,
         ]
       : []),
-    ...(isUsingGpuDevice || hasOwnKernels
-      ? []
-      : ["its addon lacks this project's kernels (npm run setup:tensorflow)"]),
+    ...(hasOwnKernels ? [] : ["its addon lacks this project's kernels (npm run setup:tensorflow)"]),
   ];
   return {
     version: binding.TF_Version,

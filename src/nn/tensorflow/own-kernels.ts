@@ -1,15 +1,15 @@
 /**
  * This project's own kernels for CPUs, which the setup compiles into the addon (native/): what TensorFlow's own do slowly, in
- * several operations, or on one thread. An addon without them, or a GPU, takes TensorFlow's.
+ * several operations, or on one thread. An addon without them takes TensorFlow's; so does a GPU, but for two.
  * Shapes: activations [B, H, W, C].
  */
 import * as tf from '@tensorflow/tfjs';
-import { BATCH_NORM_EPSILON } from '../operations.ts';
+import { BATCH_NORM_EPSILON, besselFactor } from '../operations.ts';
 import type { AddBias } from './convolution.ts';
 import type { NativeKernel, Runtime } from './runtime.ts';
 
 /** Of the operations' inputs, outputs and attributes; native/revision.cc has the same number. */
-const KERNELS_REVISION = 1;
+const KERNELS_REVISION = 2;
 
 /** Asks the addon, by an operation that does nothing else than to know its revision. */
 export function hasOwnKernels({ type, many }: Pick<Runtime, 'type' | 'many'>): boolean {
@@ -44,15 +44,21 @@ function pairOf(value: unknown): readonly [number, number] {
   return Array.isArray(value) ? (value as [number, number]) : [value as number, value as number];
 }
 
-/** Saves scale and shift, by which the gradient finds what passed the ReLU without reading y. */
-export const ownBatchNorm: NativeKernel = (runtime, { x, gamma, beta }, attributes) =>
-  runtime.many('DeepclusterBatchNorm', [x!, gamma!, beta!], 5, normAttributes(runtime, attributes));
+/** Saves scale and shift, by which the gradient finds what passed the ReLU without reading y, and the biased variance. */
+export const ownBatchNorm: NativeKernel = (runtime, { x, gamma, beta }, attributes) => {
+  const inputs = [x!, gamma!, beta!];
+  const options = normAttributes(runtime, attributes);
+  const outputs = runtime.many('DeepclusterBatchNorm', inputs, 5, options);
+  const [y, mean, biased, ...saved] = outputs as [tf.Tensor, tf.Tensor, tf.Tensor, ...tf.Tensor[]];
+  const variance = tf.mul(biased, besselFactor(x!.size / gamma!.size));
+  return [y, mean, variance, ...saved, biased];
+};
 
 export const ownBatchNormGradient: NativeKernel = (runtime, inputs, attributes) => {
-  const { dy, x, mean, variance, saved0, saved1 } = inputs as Record<string, tf.Tensor>;
+  const { dy, x, mean, saved0, saved1, saved2 } = inputs as Record<string, tf.Tensor>;
   return runtime.many(
     'DeepclusterBatchNormGradient',
-    [dy!, x!, mean!, variance!, saved0!, saved1!],
+    [dy!, x!, mean!, saved2!, saved0!, saved1!],
     3,
     normAttributes(runtime, attributes),
   );
@@ -89,7 +95,7 @@ export const ownAddInto: NativeKernel = (runtime, { sum, part }, attributes) =>
     runtime.type.bool('rectify', attributes['rectify'] === true),
   ]);
 
-/** Writes `part` into the array whose memory is `destination`. */
+/** Writes `part` into the array whose memory is `destination`, an int32 tensor. */
 export const ownCopyOut: NativeKernel = (runtime, { destination, part }, attributes) =>
   runtime.many('DeepclusterCopyOut', [destination!, part!], 0, [
     runtime.type.int('offset', attributes['offset'] as number),

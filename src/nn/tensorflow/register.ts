@@ -23,6 +23,7 @@ import {
   convolution,
   fusedConvolution,
 } from './convolution.ts';
+import { gpuNetworkInput } from './gpu-input.ts';
 import { maxPool, maxPoolGradient } from './max-pool.ts';
 import {
   addBiasInPlace,
@@ -54,13 +55,18 @@ export function registerTensorflowKernels(): void {
     [SOFTMAX_LOSS_KERNEL]: softmaxCrossEntropy,
     [DENSE_INPUT_GRADIENT_KERNEL]: denseInputGradient,
   });
-  chooseKernels(runtimeOf(tf.backend()).hasOwnKernels);
+  const { isGpu, hasOwnKernels } = runtimeOf(tf.backend());
+  const set = hasOwnKernels ? 'own' : 'runtime';
+  chooseKernels(isGpu ? `gpu-${set}` : set);
 }
 
-/** For what there are two kernels, takes this project's own or those of the runtime's operations; for tests of both. */
-export function chooseKernels(own: boolean): void {
+/** For what there are several kernels: this project's own, or the runtime's operations; and what a GPU takes of either. */
+export type KernelSet = 'own' | 'runtime' | 'gpu-own' | 'gpu-runtime';
+
+/** In place of the set before; tests take each of them on the CPU. */
+export function chooseKernels(set: KernelSet): void {
   for (const name of Object.keys(OWN)) unregister(name);
-  register(own ? OWN : OF_RUNTIME);
+  register(SETS[set]);
 }
 
 function register(kernels: Kernels): void {
@@ -110,17 +116,13 @@ function matrixProduct(stock: NativeKernel): NativeKernel {
 const trainingBatchNorm: NativeKernel = (runtime, { x, gamma, beta }, attributes) => {
   const { type } = runtime;
   const none = tf.tensor1d([]);
-  const [normal, mean, unbiased, ...saved] = runtime.many(
+  const [normal, mean, variance, ...saved] = runtime.many(
     'FusedBatchNormV3',
     [x!, gamma!, beta!, none, none],
     6,
     [...NORM_ATTRIBUTES(runtime), type.float('exponential_avg_factor', 1)],
   ) as [tf.Tensor, tf.Tensor, tf.Tensor, ...tf.Tensor[]];
   none.dispose();
-  // The runtime divides by n - 1; what normalises, and what every engine returns here, is divided by n.
-  const n = x!.size / gamma!.size;
-  const variance = tf.mul(unbiased, Math.max(1, n - 1) / n);
-  unbiased.dispose();
   if (attributes['rectify'] !== true) return [normal, mean, variance, ...saved];
   const y = runtime.one('Relu', [normal]);
   normal.dispose();
@@ -188,4 +190,13 @@ const OF_RUNTIME: Kernels = {
   [tf.MaxPoolGrad]: maxPoolGradient,
   [BATCH_NORM_KERNEL]: trainingBatchNorm,
   [BATCH_NORM_GRADIENT_KERNEL]: trainingBatchNormGradient,
+};
+
+const ON_GPU: Kernels = { ...OF_RUNTIME, [NETWORK_INPUT_KERNEL]: gpuNetworkInput };
+
+const SETS: Readonly<Record<KernelSet, Kernels>> = {
+  own: OWN,
+  runtime: OF_RUNTIME,
+  'gpu-own': { ...ON_GPU, [COPY_OUT_KERNEL]: ownCopyOut, [DROPOUT_MASK_KERNEL]: ownDropoutMask },
+  'gpu-runtime': ON_GPU,
 };

@@ -28,7 +28,7 @@ interface AttributeTypes {
 export interface Runtime {
   /** Whether operations run on a GPU. */
   readonly isGpu: boolean;
-  /** Whether the addon has this project's kernels for CPUs, and operations run on one. */
+  /** Whether the addon has this project's kernels. */
   readonly hasOwnKernels: boolean;
   readonly type: AttributeTypes;
   /** Runs an operation with one output; its element type `T` is float32. */
@@ -45,12 +45,33 @@ export interface Runtime {
     attributes?: readonly Attribute[],
   ) => tf.Tensor[];
   readonly transpose: (x: tf.Tensor, axes: readonly number[]) => tf.Tensor;
+  /** Takes bytes to the device as they are, and makes float32 of them there. */
+  readonly floatsOfBytes: (bytes: Uint8Array, shape: readonly number[]) => tf.Tensor;
+}
+
+/** A tensor of the addon, by its own number. */
+interface TensorMetadata {
+  readonly id: number;
+  readonly shape: readonly number[];
+  readonly dtype: number;
+}
+
+interface Binding extends Readonly<Record<`TF_${string}`, number>> {
+  createTensor(shape: readonly number[], dtype: number, values: Uint8Array): number;
+  deleteTensor(id: number): void;
+  executeOp(
+    name: string,
+    attributes: readonly Attribute[],
+    inputs: readonly number[],
+    outputs: number,
+  ): TensorMetadata[];
 }
 
 /** The parts of the addon's backend that are used here; it exports no type of its own. */
 interface NativeBackend {
   readonly isUsingGpuDevice: boolean;
-  readonly binding: Readonly<Record<string, number>>;
+  readonly binding: Binding;
+  createOutputTensor(metadata: TensorMetadata): tf.Tensor;
   executeSingleOutput(name: string, attributes: Attribute[], inputs: tf.TensorInfo[]): tf.Tensor;
   executeMultipleOutputs(
     name: string,
@@ -72,14 +93,14 @@ export function runtimeOf(backend: unknown): Runtime {
 function createRuntime(native: NativeBackend): Runtime {
   const { binding } = native;
   const type: AttributeTypes = {
-    int: (name, value) => ({ name, type: binding['TF_ATTR_INT']!, value }),
-    float: (name, value) => ({ name, type: binding['TF_ATTR_FLOAT']!, value }),
-    bool: (name, value) => ({ name, type: binding['TF_ATTR_BOOL']!, value }),
-    string: (name, value) => ({ name, type: binding['TF_ATTR_STRING']!, value }),
+    int: (name, value) => ({ name, type: binding.TF_ATTR_INT!, value }),
+    float: (name, value) => ({ name, type: binding.TF_ATTR_FLOAT!, value }),
+    bool: (name, value) => ({ name, type: binding.TF_ATTR_BOOL!, value }),
+    string: (name, value) => ({ name, type: binding.TF_ATTR_STRING!, value }),
     dtype: (name, value) => ({
       name,
-      type: binding['TF_ATTR_TYPE']!,
-      value: binding[value === 'int32' ? 'TF_INT32' : 'TF_FLOAT'],
+      type: binding.TF_ATTR_TYPE!,
+      value: value === 'int32' ? binding.TF_INT32 : binding.TF_FLOAT,
     }),
   };
   const float32 = type.dtype('T', 'float32');
@@ -89,7 +110,7 @@ function createRuntime(native: NativeBackend): Runtime {
     native.executeMultipleOutputs(operation, [float32, ...attributes], [...inputs], outputs);
   return {
     isGpu: native.isUsingGpuDevice,
-    hasOwnKernels: !native.isUsingGpuDevice && hasOwnKernels({ type, many }),
+    hasOwnKernels: hasOwnKernels({ type, many }),
     type,
     one,
     many,
@@ -98,6 +119,17 @@ function createRuntime(native: NativeBackend): Runtime {
       const turned = one('Transpose', [x, permutation], [type.dtype('Tperm', 'int32')]);
       permutation.dispose();
       return turned;
+    },
+    floatsOfBytes: (bytes, shape) => {
+      const id = binding.createTensor(shape, binding.TF_UINT8!, bytes);
+      const attributes = [
+        { name: 'SrcT', type: binding.TF_ATTR_TYPE!, value: binding.TF_UINT8 },
+        type.dtype('DstT', 'float32'),
+        type.bool('Truncate', false),
+      ];
+      const [floats] = binding.executeOp('Cast', attributes, [id], 1);
+      binding.deleteTensor(id);
+      return native.createOutputTensor(floats!);
     },
   };
 }

@@ -6,12 +6,12 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
-import { BATCH_NORM_EPSILON } from '../operations.ts';
+import { BATCH_NORM_EPSILON, besselFactor } from '../operations.ts';
 import { Scratch, addressOf, allocate, free, teamOf, viewOf, type WasmKernel } from './backend.ts';
 import { SUM_BYTES_OF_GROUP } from './channel-jobs.ts';
 import { GROUP } from './channel-kernels.ts';
 
-/** @returns y, mean and biased variance */
+/** @returns y, mean, unbiased and biased variance */
 export const trainingBatchNorm: WasmKernel = (backend, inputs, attributes) => {
   const [x, gamma, beta] = [inputs['x']!, inputs['gamma']!, inputs['beta']!];
   const channels = gamma.shape[0]!;
@@ -24,18 +24,19 @@ export const trainingBatchNorm: WasmKernel = (backend, inputs, attributes) => {
   const scale = variances.map((value, c) => gammas[c]! / Math.sqrt(value + BATCH_NORM_EPSILON));
   const shift = means.map((value, c) => betas[c]! - value * scale[c]!);
   const y = affine(backend, x, scale, shift, attributes['rectify'] === true);
-  return [y, vector(backend, means), vector(backend, variances)];
+  const unbiased = variances.map((value) => value * besselFactor(count));
+  return [y, ...[means, unbiased, variances].map((values) => vector(backend, values))];
 };
 
 /** @returns dx, dGamma and dBeta */
 export const trainingBatchNormGradient: WasmKernel = (backend, inputs, attributes) => {
-  const { dy, x, y, gamma, mean, variance } = inputs as Record<string, tf.TensorInfo>;
+  const { dy, x, y, gamma, mean, saved0 } = inputs as Record<string, tf.TensorInfo>;
   const open = attributes['rectify'] === true ? y! : null;
   const means = Float64Array.from(viewOf(backend, mean!));
   const { plain, product } = columnSums(backend, dy!, x!, open, means.length);
   const gammas = Float64Array.from(viewOf(backend, gamma!));
   const inverse = Float64Array.from(
-    viewOf(backend, variance!),
+    viewOf(backend, saved0!),
     (value) => 1 / Math.sqrt(value + BATCH_NORM_EPSILON),
   );
   const gammaGradient = product.map((sum, c) => (sum - means[c]! * plain[c]!) * inverse[c]!);

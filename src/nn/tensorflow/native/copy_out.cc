@@ -1,4 +1,5 @@
-// Copies a tensor to its place in a flat array of the program, on all threads: the array's memory is the input `destination`.
+// Copies a tensor to its place in a flat array of the program, on all threads: the array's memory is the input `destination`,
+// of integers, since these stay in the program's memory where the engine computes on a GPU.
 
 #include <algorithm>
 #include <cstring>
@@ -36,9 +37,10 @@ class CopyOut {
 
 const Registration<CopyOut> copy_out({
     "DeepclusterCopyOut",
-    {"destination: T", "part: T"},
+    {"destination: int32", "part: T"},
     {},
     {"offset: int"},
+    true,
 });
 
 }  // namespace

@@ -48,6 +48,7 @@ const Registration<DropoutMask> dropout_mask({
     {"state: int32"},
     {"mask: T"},
     {"elements: int", "threshold: int", "scale: float"},
+    true,
 });
 
 }  // namespace

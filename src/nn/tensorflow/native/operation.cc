@@ -1,6 +1,7 @@
 #include "operation.h"
 
 #include <cstdio>
+#include <cstring>
 
 #include "tensorflow/c/ops.h"
 
@@ -21,6 +22,12 @@ class Status {
  private:
   TF_Status* const status_;
 };
+
+// `mask` of `mask: T`.
+std::string NameOf(const char* spec) {
+  const std::string text(spec);
+  return text.substr(0, text.find(':'));
+}
 
 // What goes wrong while the addon loads leaves the operation out; the program then does without.
 void Report(const Status& status, const char* name) {
@@ -125,10 +132,19 @@ void RegisterOperation(const Definition& definition, void* (*create)(TF_OpKernel
   TF_RegisterOpDefinition(operation, defined.get());  // takes the builder over
   Report(defined, name);
   if (!defined.ok()) return;
-  Status registered;
-  TF_RegisterKernelBuilder(name, TF_NewKernelBuilder(name, "CPU", create, compute, destroy),
-                           registered.get());
-  Report(registered, name);
+  for (const char* const device : {"CPU", "GPU"}) {
+    const bool is_gpu = std::strcmp(device, "GPU") == 0;
+    if (is_gpu && !definition.beside_gpus) continue;
+    TF_KernelBuilder* const kernel = TF_NewKernelBuilder(name, device, create, compute, destroy);
+    if (is_gpu) {
+      for (const auto* const specs : {&definition.inputs, &definition.outputs}) {
+        for (const char* const spec : *specs) TF_KernelBuilder_HostMemory(kernel, NameOf(spec).c_str());
+      }
+    }
+    Status registered;
+    TF_RegisterKernelBuilder(name, kernel, registered.get());  // takes the builder over
+    Report(registered, name);
+  }
 }
 
 }  // namespace deepcluster

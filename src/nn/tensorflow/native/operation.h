@@ -72,12 +72,14 @@ struct Definition {
   std::vector<const char*> inputs;
   std::vector<const char*> outputs;
   std::vector<const char*> attributes;
+  // Whether it is for GPUs, too: it runs on the processor there as well, and the runtime moves what it takes and gives.
+  bool beside_gpus = false;
 };
 
 void RegisterOperation(const Definition& definition, void* (*create)(TF_OpKernelConstruction*),
                        void (*compute)(void*, TF_OpKernelContext*), void (*destroy)(void*));
 
-// Registers an operation on CPUs. Kernel: made of Attributes, with Compute(Call&).
+// Registers an operation that runs on the processor. Kernel: made of Attributes, with Compute(Call&).
 template <typename Kernel>
 struct Registration {
   explicit Registration(const Definition& definition) {

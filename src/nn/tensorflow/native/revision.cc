@@ -6,7 +6,7 @@ namespace deepcluster {
 namespace {
 
 // To be raised with KERNELS_REVISION in src/nn/tensorflow/own-kernels.ts where an operation changes what it takes or gives.
-constexpr int64_t kRevision = 1;
+constexpr int64_t kRevision = 2;
 
 class Kernels {
  public:
@@ -20,7 +20,7 @@ class Kernels {
   const int64_t revision_;
 };
 
-const Registration<Kernels> kernels({"DeepclusterKernels", {}, {}, {"revision: int"}});
+const Registration<Kernels> kernels({"DeepclusterKernels", {}, {}, {"revision: int"}, true});
 
 }  // namespace
 }  // namespace deepcluster
