@@ -227,8 +227,10 @@ class LoadedModel implements Model {
   /** @returns [EVALUATION_BATCH, dim], the caller's; on a GPU not yet computed */
   #evaluate(images: Uint8Array, pass: EvaluationPass): tf.Tensor {
     const { imageSize } = this.#spec;
-    const batch = new Uint8Array(EVALUATION_BATCH * imageSize * imageSize * 3);
-    batch.set(images);
+    const bytes = EVALUATION_BATCH * imageSize * imageSize * 3;
+    const isFull = images.length === bytes;
+    const batch = isFull ? images : new Uint8Array(bytes);
+    if (!isFull) batch.set(images);
     const input = this.#inputOf(batch, EVALUATION_BATCH);
     const output = pass.run(input);
     input.dispose();
