@@ -1,5 +1,5 @@
 /** The gRPC shell of the sessions of parameter servers: hello and signs of life in, refusal and stop out. */
-import type * as grpc from '@grpc/grpc-js';
+import * as grpc from '@grpc/grpc-js';
 import { EXIT, TrainerError, protocolViolation } from '../src/errors.ts';
 import { requireName } from '../src/rpc/bounds.ts';
 import { PROTOCOL_VERSION } from '../src/rpc/definitions.ts';
@@ -31,8 +31,11 @@ export class ServerSessions {
     this.#calls.add(call);
     call.on('data', (message: ServerMessage__Output) => {
       try {
-        if (message.hello) identity = this.#greet(message.hello);
-        else if (message.beat && identity !== null) this.#servers?.beat(identity);
+        if (message.hello) {
+          identity = this.#greet(message.hello);
+          // Until it has heard something, the other side keeps all that it has sent, and does not count its session as open.
+          call.sendMetadata(new grpc.Metadata());
+        } else if (message.beat && identity !== null) this.#servers?.beat(identity);
         else if (message.leaving && identity !== null) {
           this.#servers?.wantsToLeave(identity, () => {
             call.write({ stop: { reason: 'it may leave', exitCode: EXIT.retry } });
