@@ -33,6 +33,8 @@ export interface Heartbeat {
 
 /** Beats in a row without an answer, or with the answer that nobody knows this worker, before something is done about it. */
 const PATIENCE_BEATS = 2;
+/** Twice as many for each connection that has given no answer, up to this: where all is slow, one must have time to come about. */
+const MOST_PATIENCE_BEATS = 16;
 
 export interface HeartbeatEvents {
   readonly onFailure: (reason: string) => void;
@@ -71,6 +73,7 @@ async function beat(settings: HeartbeatSettings, onUnknown: () => void): Promise
   const { signal } = new AbortController();
   let client = connect();
   let unanswered = 0;
+  let patience = PATIENCE_BEATS;
   let unknown = 0;
   for (;;) {
     const request = { workerId, incarnation, progress: Atomics.load(counter, 0) };
@@ -82,12 +85,14 @@ async function beat(settings: HeartbeatSettings, onUnknown: () => void): Promise
       limits,
     ).catch(() => null);
     unanswered = answer === null ? unanswered + 1 : 0;
+    if (answer !== null) patience = PATIENCE_BEATS;
     unknown = answer?.known === false ? unknown + 1 : 0;
-    if (unanswered === PATIENCE_BEATS) {
+    if (unanswered === patience) {
       // The connection may be one that nothing comes through any more.
       client.close();
       client = connect();
       unanswered = 0;
+      patience = Math.min(2 * patience, MOST_PATIENCE_BEATS);
     }
     if (unknown >= PATIENCE_BEATS) onUnknown();
     await pause(intervalMs, signal);
