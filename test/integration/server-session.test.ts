@@ -28,7 +28,7 @@ before(async () => {
     },
     leave: () => undefined,
     wantsToLeave: () => undefined,
-  } as never);
+  });
   const service = new CoordinatorService(sessions);
   bound = await startServer('127.0.0.1:0', (server: grpc.Server) => {
     service.addTo(server);
