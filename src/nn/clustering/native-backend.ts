@@ -3,29 +3,7 @@
  * runtime's own numbers, and leave it as pairs in int32.
  */
 import * as tf from '@tensorflow/tfjs';
-import type { Attribute } from '../tensorflow/runtime.ts';
-
-interface TensorMetadata {
-  readonly id: number;
-  readonly shape: number[];
-  readonly dtype: number;
-}
-
-/** What is used of the addon's binding. */
-interface Binding {
-  readonly TF_ATTR_BOOL: number;
-  readonly TF_ATTR_TYPE: number;
-  readonly TF_FLOAT: number;
-  readonly TF_INT32: number;
-  executeOp(
-    name: string,
-    attributes: readonly Attribute[],
-    inputs: readonly number[],
-    outputs: number,
-  ): TensorMetadata[];
-  tensorDataSync(id: number): Int32Array;
-  deleteTensor(id: number): void;
-}
+import type { Attribute, Binding, TensorMetadata } from '../tensorflow/runtime.ts';
 
 interface RawBackend {
   readonly binding: Binding;

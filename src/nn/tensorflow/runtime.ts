@@ -50,13 +50,22 @@ export interface Runtime {
 }
 
 /** A tensor of the addon, by its own number. */
-interface TensorMetadata {
+export interface TensorMetadata {
   readonly id: number;
-  readonly shape: readonly number[];
+  readonly shape: number[];
   readonly dtype: number;
 }
 
-interface Binding extends Readonly<Record<`TF_${string}`, number>> {
+/** What is used of the addon's binding; it exports no type of its own. */
+export interface Binding {
+  readonly TF_ATTR_BOOL: number;
+  readonly TF_ATTR_FLOAT: number;
+  readonly TF_ATTR_INT: number;
+  readonly TF_ATTR_STRING: number;
+  readonly TF_ATTR_TYPE: number;
+  readonly TF_FLOAT: number;
+  readonly TF_INT32: number;
+  readonly TF_UINT8: number;
   createTensor(shape: readonly number[], dtype: number, values: Uint8Array): number;
   deleteTensor(id: number): void;
   executeOp(
@@ -65,9 +74,10 @@ interface Binding extends Readonly<Record<`TF_${string}`, number>> {
     inputs: readonly number[],
     outputs: number,
   ): TensorMetadata[];
+  tensorDataSync(id: number): Int32Array;
 }
 
-/** The parts of the addon's backend that are used here; it exports no type of its own. */
+/** The parts of the addon's backend that are used here. */
 interface NativeBackend {
   readonly isUsingGpuDevice: boolean;
   readonly binding: Binding;
@@ -93,13 +103,13 @@ export function runtimeOf(backend: unknown): Runtime {
 function createRuntime(native: NativeBackend): Runtime {
   const { binding } = native;
   const type: AttributeTypes = {
-    int: (name, value) => ({ name, type: binding.TF_ATTR_INT!, value }),
-    float: (name, value) => ({ name, type: binding.TF_ATTR_FLOAT!, value }),
-    bool: (name, value) => ({ name, type: binding.TF_ATTR_BOOL!, value }),
-    string: (name, value) => ({ name, type: binding.TF_ATTR_STRING!, value }),
+    int: (name, value) => ({ name, type: binding.TF_ATTR_INT, value }),
+    float: (name, value) => ({ name, type: binding.TF_ATTR_FLOAT, value }),
+    bool: (name, value) => ({ name, type: binding.TF_ATTR_BOOL, value }),
+    string: (name, value) => ({ name, type: binding.TF_ATTR_STRING, value }),
     dtype: (name, value) => ({
       name,
-      type: binding.TF_ATTR_TYPE!,
+      type: binding.TF_ATTR_TYPE,
       value: value === 'int32' ? binding.TF_INT32 : binding.TF_FLOAT,
     }),
   };
@@ -121,9 +131,9 @@ function createRuntime(native: NativeBackend): Runtime {
       return turned;
     },
     floatsOfBytes: (bytes, shape) => {
-      const id = binding.createTensor(shape, binding.TF_UINT8!, bytes);
+      const id = binding.createTensor(shape, binding.TF_UINT8, bytes);
       const attributes = [
-        { name: 'SrcT', type: binding.TF_ATTR_TYPE!, value: binding.TF_UINT8 },
+        { name: 'SrcT', type: binding.TF_ATTR_TYPE, value: binding.TF_UINT8 },
         type.dtype('DstT', 'float32'),
         type.bool('Truncate', false),
       ];
