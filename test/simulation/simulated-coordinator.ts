@@ -307,6 +307,8 @@ function callOf(session: Session<object, object>): EventEmitter {
     end: () => {
       session.end();
     },
+    /** Headers of their own are an affair of HTTP/2: a session is open here with its first message. */
+    sendMetadata: () => undefined,
   });
   session.attach({
     take: (message) => call.emit('data', message),
