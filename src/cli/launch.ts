@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { SPARE_COLLECTIONS, SPARE_COLLECTIONS_OF_SERVER } from '../config/allocator.ts';
+import { SPARE_COLLECTIONS, SPARE_COLLECTIONS_OF_SMALL_HEAP } from '../config/allocator.ts';
 import { loadRunConfig, type ConfigSources, type LoadedConfig } from '../config/load.ts';
 import { packageRoot } from '../config/package-root.ts';
 import {
@@ -140,7 +140,6 @@ function planLaunch(
 ): LaunchPlan {
   const { sources, out, isResumed, isTraced } = request;
   const entry = join(packageRoot(), 'bin', 'deepcluster.mjs');
-  const program = [process.execPath, ...SPARE_COLLECTIONS, entry];
   const commonFlags = [
     ...['--log-level', request.shownLevel === 'debug' ? 'debug' : 'info'],
     ...(request.credentials === undefined ? [] : ['--credentials', resolve(request.credentials)]),
@@ -153,12 +152,16 @@ function planLaunch(
   const logs = join(out, 'logs');
   mkdirSync(logs, { recursive: true });
   const { servers } = config.cluster;
+  const training = [process.execPath, ...SPARE_COLLECTIONS, entry];
+  const serving = [process.execPath, ...SPARE_COLLECTIONS_OF_SMALL_HEAP, entry];
+  // Without servers it keeps the parameters, and every vector passes through it.
+  const coordinating = servers === 0 ? training : serving;
   const noGpu = { ...env, CUDA_VISIBLE_DEVICES: '' };
   return {
     coordinator: (earlier) => ({
       id: 'coordinator',
       command: [
-        ...[...program, 'coordinator', '--listen', earlier ?? '127.0.0.1:0'],
+        ...[...coordinating, 'coordinator', '--listen', earlier ?? '127.0.0.1:0'],
         ...['--out', out, ...commonFlags],
         ...(earlier !== null ? ['--resume-or-begin'] : isResumed ? ['--resume'] : []),
         ...configFlags(sources),
@@ -169,14 +172,7 @@ function planLaunch(
     others: (address) => [
       ...Array.from({ length: servers }, (_, part) => {
         const flags = ['--coordinator', address, '--shard', String(part), ...commonFlags];
-        const command = [
-          process.execPath,
-          ...SPARE_COLLECTIONS_OF_SERVER,
-          entry,
-          'server',
-          ...flags,
-        ];
-        return { id: `server-${part}`, command, env: noGpu };
+        return { id: `server-${part}`, command: [...serving, 'server', ...flags], env: noGpu };
       }),
       ...Array.from({ length: workers }, (_, index) => {
         const id = `worker-${index}`;
@@ -184,7 +180,7 @@ function planLaunch(
         const flags = ['--coordinator', address, '--worker-id', id, ...commonFlags, ...traceFlags];
         return {
           id,
-          command: [...program, 'worker', ...flags],
+          command: [...training, 'worker', ...flags],
           env: { ...env, ...workerShare(index, workers, usable, env) },
         };
       }),

@@ -18,7 +18,7 @@ export const KEEP_FREED_MEMORY = {
 export const SPARE_COLLECTIONS = ['--initial-old-space-size=256'] as const;
 
 /**
- * The same for a parameter server, which has a small heap: by default it takes a quarter fewer steps, and with more than this it
- * takes no more of them, but grows for many minutes before it collects at all.
+ * The same for a process with a small heap, a parameter server or a coordinator beside some: by default a server takes a quarter
+ * fewer steps, and with more than this it takes no more of them, but grows for many minutes before it collects at all.
  */
-export const SPARE_COLLECTIONS_OF_SERVER = ['--initial-old-space-size=64'] as const;
+export const SPARE_COLLECTIONS_OF_SMALL_HEAP = ['--initial-old-space-size=64'] as const;
