@@ -97,6 +97,23 @@ function assertSameStep(
 }
 
 onEachSearch(
+  'equal distances go to the lower index, whichever is the first by rounding',
+  (kernels) => {
+    const [n, dim, k] = [40, 64, 6];
+    // Whole numbers in other orders: every distance of a row is the same, and every order of the sum rounds in its own way.
+    const numbers = Float32Array.from(lcgArray(19, dim), (value) => Math.floor(value * 8192));
+    const centroids = Float32Array.from({ length: k * dim }, (_, at) => {
+      const turn = Math.floor(at / dim) * 11;
+      return numbers[((at % dim) + turn) % dim]!;
+    });
+    const rows = Float32Array.from({ length: n * dim }, (_, at) => 4097 + 2 * Math.floor(at / dim));
+    const prepared = kernels.rowsToCluster(rows, n, dim);
+    assert.deepEqual(prepared.assign(centroids, k).labels, new Int32Array(n));
+    prepared.release();
+  },
+);
+
+onEachSearch(
   'labels, counts and sums are those of float64, bit for bit, over shapes',
   (kernels) => {
     // Rows around a block of 1024, centroids around a tile of 1024 and a group of 16, odd dimensions.
