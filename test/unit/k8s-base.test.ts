@@ -5,6 +5,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { parse, parseAllDocuments } from 'yaml';
+import { SPARE_COLLECTIONS } from '../../src/config/allocator.ts';
 import { loadRunConfig } from '../../src/config/load.ts';
 import { packageRoot } from '../../src/config/package-root.ts';
 import { EXIT } from '../../src/errors.ts';
@@ -208,8 +209,9 @@ describe(`the base, ${byKustomize ? 'rendered by kubectl' : 'read from its files
     const container = spec.containers[0]!;
 
     test(`the ${name}'s command and flags are those of the program`, () => {
-      const [program, script] = container.command;
+      const [program, room, script] = container.command;
       assert.equal(program, 'node');
+      assert.deepEqual([room], SPARE_COLLECTIONS);
       assert.ok(existsSync(join(packageRoot(), script!)));
       assert.equal(container.args[0], name);
       const help = spawnSync(process.execPath, [join(packageRoot(), script!), name, '--help'], {

@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'yaml';
+import { SPARE_COLLECTIONS_OF_SMALL_HEAP } from '../../src/config/allocator.ts';
 import { packageRoot } from '../../src/config/package-root.ts';
 
 const K8S = join(packageRoot(), 'k8s');
@@ -18,6 +19,7 @@ interface Job {
       readonly spec: {
         readonly terminationGracePeriodSeconds: number;
         readonly containers: readonly {
+          readonly command: readonly string[];
           readonly args: readonly string[];
           readonly ports: readonly { readonly name: string; readonly containerPort: number }[];
           readonly livenessProbe: { readonly grpc: { readonly port: number } };
@@ -31,6 +33,12 @@ interface Job {
 interface Patch {
   readonly target: { readonly kind: string; readonly name: string };
   readonly patch: string;
+}
+
+interface JsonPatch {
+  readonly op: string;
+  readonly path: string;
+  readonly value: string;
 }
 
 function read(...path: string[]): unknown {
@@ -69,6 +77,19 @@ test('the servers’ flags are those of the command', () => {
     const name = arg.slice(0, arg.indexOf('='));
     assert.ok(stdout.includes(`  ${name} `), `${name} is no flag of deepcluster server`);
   }
+});
+
+test('servers, and the coordinator beside them, have the room that launch gives to small heaps', () => {
+  const command = ['node', ...SPARE_COLLECTIONS_OF_SMALL_HEAP, 'bin/deepcluster.mjs'];
+  assert.deepEqual(container!.command, command);
+  const coordinator = read('base', 'coordinator.yaml') as Job;
+  const patched = [...coordinator.spec.template.spec.containers[0]!.command];
+  const operations = parse(component.patches[0]!.patch) as readonly JsonPatch[];
+  for (const { op, path, value } of operations) {
+    const [, index] = /^\/spec\/template\/spec\/containers\/0\/command\/(\d+)$/.exec(path) ?? [];
+    if (op === 'replace' && index !== undefined) patched[Number(index)] = value;
+  }
+  assert.deepEqual(patched, command);
 });
 
 test('ports, probes and policies agree', () => {
