@@ -71,6 +71,16 @@ const CONVOLUTIONS: readonly {
   { x: [2, 8, 8, 6], kernel: 3, stride: 2, pad: explicit(1, 1, 1, 1), out: 8 },
   { x: [2, 8, 8, 16], kernel: 1, stride: 2, pad: explicit(0, 0, 0, 0), out: 24 },
   { x: [2, 17, 17, 8], kernel: 1, stride: 1, pad: explicit(0, 0, 0, 0), out: 264 },
+  // In tiles: whole ones, cut ones, a single one, uneven margins, and in several blocks.
+  { x: [2, 8, 12, 16], kernel: 3, stride: 1, pad: 'same', out: 24 },
+  { x: [3, 13, 11, 24], kernel: 3, stride: 1, pad: 'same', out: 16 },
+  { x: [1, 3, 3, 16], kernel: 3, stride: 1, pad: 'valid', out: 16 },
+  { x: [2, 9, 10, 16], kernel: 3, stride: 1, pad: explicit(2, 0, 1, 2), out: 16 },
+  { x: [1, 130, 125, 16], kernel: 3, stride: 1, pad: 'same', out: 16 },
+  { x: [2, 8, 10, 16], kernel: 5, stride: 1, pad: 'same', out: 24 },
+  { x: [2, 9, 13, 24], kernel: 5, stride: 1, pad: 'valid', out: 16 },
+  { x: [1, 7, 6, 16], kernel: 5, stride: 1, pad: explicit(4, 1, 0, 3), out: 16 },
+  { x: [2, 53, 51, 16], kernel: 5, stride: 1, pad: explicit(2, 2, 2, 2), out: 16 },
 ];
 
 for (const { x, kernel, stride, pad, out } of CONVOLUTIONS) {

@@ -56,6 +56,11 @@ export const v128 = {
   /** Two floats, and zeros. */
   loadPair: (offset: number): Code => [...simd(0x5d), 2, ...unsigned(offset)],
   zero: [...simd(0x0c), ...Array<number>(16).fill(0)] as Code,
+  /** The same float four times. */
+  constant: (value: number): Code => {
+    const bytes = new Uint8Array(Float32Array.of(value, value, value, value).buffer);
+    return [...simd(0x0c), ...bytes];
+  },
   ones: [...simd(0x0c), ...Array<number>(16).fill(0xff)] as Code,
   and: simd(0x4e),
   /** The first, where the second is not. */
@@ -67,6 +72,7 @@ export const f32x4 = {
   equal: simd(0x41),
   greater: simd(0x44),
   add: simd(0xe4),
+  sub: simd(0xe5),
   mul: simd(0xe6),
   max: simd(0xe9),
   /** a * b + c with one rounding, where the CPU can. */

@@ -57,8 +57,36 @@ export function registerWasmKernel(kernelName: string, kernel: WasmKernel): void
     kernelName,
     backendName: 'wasm',
     kernelFunc: ({ inputs, attrs, backend }) =>
-      kernel(backend as unknown as BackendWasm, inputs as Inputs, attrs ?? {}),
+      leavingNothingIfItFails(backend as unknown as BackendWasm, (wasm) =>
+        kernel(wasm, inputs as Inputs, attrs ?? {}),
+      ),
   });
+}
+
+/** What the kernel that runs has allocated and not freed. */
+let allocated = new Set<tf.TensorInfo['dataId']>();
+
+/** A full heap fails the allocation of a result or of scratch, in the midst of a kernel. */
+function leavingNothingIfItFails<Result>(
+  backend: BackendWasm,
+  run: (backend: BackendWasm) => Result,
+): Result {
+  const outer = allocated;
+  allocated = new Set();
+  try {
+    return run(backend);
+  } catch (error) {
+    for (const dataId of allocated) backend.disposeData(dataId);
+    throw error;
+  } finally {
+    allocated = outer;
+  }
+}
+
+function make(backend: BackendWasm, shape: readonly number[], dtype: tf.DataType): tf.TensorInfo {
+  const info = backend.makeOutput([...shape], dtype);
+  allocated.add(info.dataId);
+  return info;
 }
 
 /** The stock kernel of that name; take it before replacing it. */
@@ -74,11 +102,14 @@ export function stockKernel(kernelName: string): WasmKernel {
 
 /** An uninitialised float32 array on the heap. */
 export function allocate(backend: BackendWasm, shape: readonly number[]): tf.TensorInfo {
-  return backend.makeOutput([...shape], 'float32');
+  return make(backend, shape, 'float32');
 }
 
 export function free(backend: BackendWasm, ...infos: readonly tf.TensorInfo[]): void {
-  for (const { dataId } of infos) backend.disposeData(dataId);
+  for (const { dataId } of infos) {
+    allocated.delete(dataId);
+    backend.disposeData(dataId);
+  }
 }
 
 /** The numbers themselves, not a copy; see the header for how long. */
@@ -114,11 +145,11 @@ export class Scratch {
 
   /** Uninitialised. */
   floats(length: number): tf.TensorInfo {
-    return this.#keep(this.#backend.makeOutput([length], 'float32'));
+    return this.#keep(make(this.#backend, [length], 'float32'));
   }
 
   ints(values: Int32Array): tf.TensorInfo {
-    const info = this.#keep(this.#backend.makeOutput([values.length], 'int32'));
+    const info = this.#keep(make(this.#backend, [values.length], 'int32'));
     (this.#backend.typedArrayFromHeap(info) as Int32Array).set(values);
     return info;
   }

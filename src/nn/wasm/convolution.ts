@@ -6,7 +6,9 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
-import { Scratch, addressOf, allocate, teamOf, viewOf, type WasmKernel } from './backend.ts';
+import { Scratch, allocate, viewOf, type WasmKernel } from './backend.ts';
+import { imagesOf, padImages, type Images, type Shape4 } from './images.ts';
+import { convolveTiles, planOf, tiledFilterGradient, type Margin } from './tile-convolution.ts';
 import {
   PLAIN,
   multiplyTransposedWindows,
@@ -18,7 +20,6 @@ import {
   type Windows,
 } from './window-products.ts';
 
-type Shape4 = [number, number, number, number];
 type Attributes = Readonly<Record<string, unknown>>;
 type Geometry = tf.backend_util.Conv2DInfo;
 
@@ -47,8 +48,13 @@ export function fusedConvolution(stock: WasmKernel): WasmKernel {
 export const convFilterGradient: WasmKernel = (backend, { x, dy }, attributes) => {
   const filterShape = attributes['filterShape'] as Shape4;
   const geometry = geometryOf(x!.shape as Shape4, filterShape, attributes);
-  const scratch = new Scratch(backend);
   const gradient = allocate(backend, filterShape);
+  const plan = planOf(geometry);
+  if (plan !== null) {
+    tiledFilterGradient(backend, plan, x!, marginOf(geometry), dy!, gradient);
+    return gradient;
+  }
+  const scratch = new Scratch(backend);
   const windows = inputWindows(backend, x!, geometry, scratch);
   multiplyTransposedWindows(backend, windows, dy!, geometry.outChannels, gradient);
   scratch.free();
@@ -59,6 +65,14 @@ export const convFilterGradient: WasmKernel = (backend, { x, dy }, attributes) =
 export const convInputGradient: WasmKernel = (backend, { dy, filter }, attributes) => {
   const inputShape = attributes['inputShape'] as Shape4;
   const geometry = geometryOf(inputShape, filter!.shape as Shape4, attributes);
+  const plan = planOf(geometry);
+  if (plan !== null) {
+    const dx = allocate(backend, inputShape);
+    const [top, left] = marginOf(geometry);
+    const margin = [geometry.filterHeight - 1 - top, geometry.filterWidth - 1 - left] as const;
+    convolveTiles(backend, dy!, margin, { plan, filter: filter!, isTurned: true }, dx, PLAIN);
+    return dx;
+  }
   const { batchSize, outChannels, outHeight, outWidth, padInfo } = geometry;
   const { filterHeight, filterWidth, strideHeight, strideWidth } = geometry;
   const rows = phasesOf(filterHeight, strideHeight, padInfo.top, geometry.inHeight);
@@ -115,8 +129,13 @@ function convolve(
   epilogue: Epilogue,
 ): tf.TensorInfo {
   const geometry = geometryOf(x.shape as Shape4, filter.shape as Shape4, attributes);
-  const scratch = new Scratch(backend);
   const y = allocate(backend, geometry.outShape);
+  const plan = planOf(geometry);
+  if (plan !== null) {
+    convolveTiles(backend, x, marginOf(geometry), { plan, filter, isTurned: false }, y, epilogue);
+    return y;
+  }
+  const scratch = new Scratch(backend);
   const windows = inputWindows(backend, x, geometry, scratch);
   const columns = geometry.outChannels;
   const rowOffsets = rowOffsetsOf(windows.offsets.length, columns);
@@ -124,6 +143,10 @@ function convolve(
   multiplyWindows(backend, windows, matrix, epilogue, y, rowOffsets);
   scratch.free();
   return y;
+}
+
+function marginOf({ padInfo }: Geometry): Margin {
+  return [padInfo.top, padInfo.left];
 }
 
 /** What each output pixel sees of x. */
@@ -214,17 +237,6 @@ function tapsOf(
   };
 }
 
-interface Images {
-  readonly batch: number;
-  readonly height: number;
-  readonly width: number;
-  readonly channels: number;
-}
-
-function imagesOf([batch, height, width, channels]: Shape4): Images {
-  return { batch, height, width, channels };
-}
-
 /** Where the pixels at these rows and columns begin in each of the images [B x rows x columns]. */
 function pixelOffsets(
   { batch, height, width, channels }: Images,
@@ -242,28 +254,6 @@ function pixelOffsets(
     }
   }
   return offsets;
-}
-
-/** The images with zeros around them. @param target the size with them */
-function padImages(
-  backend: BackendWasm,
-  source: tf.TensorInfo,
-  target: Images,
-  [top, left]: readonly [number, number],
-  scratch: Scratch,
-): tf.TensorInfo {
-  const { batch, height, width, channels } = imagesOf(source.shape as Shape4);
-  const pixelBytes = channels * BYTES;
-  const padded = scratch.floats(batch * target.height * target.width * channels);
-  const operands = {
-    ...{ source: addressOf(backend, source), target: addressOf(backend, padded) },
-    ...{ rows: height, rowBytes: width * pixelBytes },
-    imageBytes: target.height * target.width * pixelBytes,
-    paddedRowBytes: target.width * pixelBytes,
-    offset: (top * target.width + left) * pixelBytes,
-  };
-  teamOf(backend).run('padImage', operands, batch);
-  return padded;
 }
 
 /** 0, step, 2 step, ... */

@@ -1,17 +1,23 @@
 /** All jobs, by the names under which threads know them. */
 import { blendColumns, poolGradient, poolRow, scaleColumns, sumColumns } from './channel-jobs.ts';
 import type { Job } from './job.ts';
+import { cutTiles, joinTiles, transformTaps } from './tile-jobs.ts';
 import {
   narrowRows,
   outerTiles,
+  outerTilesOfLayers,
+  packMatrices,
   packMatrix,
   padImage,
   transposeRow,
   windowTiles,
+  windowTilesOfLayers,
 } from './window-jobs.ts';
 
 export const JOBS = {
   ...{ windowTiles, outerTiles, packMatrix, narrowRows, transposeRow, padImage },
+  ...{ windowTilesOfLayers, outerTilesOfLayers, packMatrices },
+  ...{ cutTiles, joinTiles, transformTaps },
   ...{ sumColumns, scaleColumns, blendColumns, poolRow, poolGradient },
 } as const;
 

@@ -3,9 +3,10 @@ import { setFlagsFromString } from 'node:v8';
 import { assembleModule } from './assembler.ts';
 import { channelKernelCode, channelKernelsOf, type ChannelKernels } from './channel-kernels.ts';
 import { copyKernelCode, copyKernelsOf, type CopyKernels } from './copy-kernels.ts';
+import { tileKernelCode, tileKernelsOf, type TileKernels } from './tile-kernels.ts';
 import { matrixKernelCode, matrixKernelsOf, type MatrixKernels } from './matrix-kernels.ts';
 
-export type Kernels = MatrixKernels & ChannelKernels & CopyKernels;
+export type Kernels = MatrixKernels & ChannelKernels & CopyKernels & TileKernels;
 
 export interface KernelModule {
   /** Compiled; other threads of the process may instantiate it too. */
@@ -20,7 +21,10 @@ export interface KernelModule {
  */
 export function compileKernels(isShared: boolean, allowFused = true): KernelModule {
   const isFused = allowFused && canFuse();
-  const functions = [...matrixKernelCode(isFused), ...channelKernelCode(), ...copyKernelCode()];
+  const functions = [
+    ...[...matrixKernelCode(isFused), ...channelKernelCode()],
+    ...[...copyKernelCode(), ...tileKernelCode()],
+  ];
   return { module: new WebAssembly.Module(assembleModule(functions, isShared)), isFused };
 }
 
@@ -29,7 +33,10 @@ export function instantiateKernels(
   memory: WebAssembly.Memory,
 ): Kernels {
   const { exports } = new WebAssembly.Instance(module, { env: { memory } });
-  return { ...matrixKernelsOf(exports), ...channelKernelsOf(exports), ...copyKernelsOf(exports) };
+  return {
+    ...{ ...matrixKernelsOf(exports), ...channelKernelsOf(exports) },
+    ...{ ...copyKernelsOf(exports), ...tileKernelsOf(exports) },
+  };
 }
 
 /** Node 20 has relaxed SIMD behind a flag of V8, Node 22 without. */

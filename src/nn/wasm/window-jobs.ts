@@ -3,7 +3,7 @@
  * How a job is cut changes no sum's order. All operands are addresses in the memory of the kernels; steps are in bytes.
  * Shapes: M windows of E elements, N columns, in panels of PANEL.
  */
-import { defineJob } from './job.ts';
+import { defineJob, type Job, type JobParameters } from './job.ts';
 import type { Kernels } from './kernels.ts';
 import { PANEL, TILE_ROWS } from './matrix-kernels.ts';
 
@@ -50,13 +50,13 @@ export const windowTiles = defineJob(
 );
 
 /**
- * Windows, transposed, times a plain matrix [M, N]. A chunk is some tiles of output rows of a block of panels.
- * Output rows have whole panels.
+ * Windows, transposed, times a plain matrix [M, N]; with `adds` to what is in `out`. A chunk is some tiles of output rows of a
+ * block of panels. Output rows have whole panels.
  */
 export const outerTiles = defineJob(
   [
     ...(['windows', 'windowOffsets', 'count', 'segments', 'segmentLength', 'segmentStep'] as const),
-    ...(['matrix', 'columns', 'blockPanels', 'tilesOfChunk', 'continues'] as const),
+    ...(['matrix', 'columns', 'blockPanels', 'tilesOfChunk', 'continues', 'adds'] as const),
     ...(['out', 'scratch', 'scratchBytes'] as const),
   ],
   (kernels, p, chunk, thread) => {
@@ -85,7 +85,7 @@ export const outerTiles = defineJob(
         const height = Math.min(TILE_ROWS, p.segmentLength - first);
         const from = p.windows + segment * p.segmentStep + first * BYTES;
         const out = p.out + (segment * p.segmentLength + first) * outStep + panel * PANEL_BYTES;
-        if (window === 0) {
+        if (window === 0 && p.adds === 0) {
           for (let i = 0; i < height; i += 1) {
             kernels.clearBytes(out + i * outStep, panelsHere * PANEL_BYTES);
           }
@@ -167,6 +167,24 @@ export const padImage = defineJob(
     }
   },
 );
+
+/** A job for each of several layers: of each operand in `moving`, the next layer's lies `…Layer` further on. */
+function ofLayers<Name extends string, Moving extends Name>(
+  { names, run }: Job<Name>,
+  moving: readonly Moving[],
+): Job<Name | `${Moving}Layer` | 'chunksOfLayer'> {
+  const steps = moving.map((name) => `${name}Layer` as const);
+  return defineJob([...names, ...steps, 'chunksOfLayer'], (kernels, p, chunk, thread) => {
+    const layer = Math.floor(chunk / p.chunksOfLayer);
+    const operands: Record<string, number> = { ...p };
+    for (const name of moving) operands[name] = p[name] + layer * p[`${name}Layer`];
+    run(kernels, operands as JobParameters<Name>, chunk % p.chunksOfLayer, thread);
+  });
+}
+
+export const windowTilesOfLayers = ofLayers(windowTiles, ['windows', 'packed', 'out']);
+export const outerTilesOfLayers = ofLayers(outerTiles, ['windows', 'matrix', 'out']);
+export const packMatrices = ofLayers(packMatrix, ['source', 'packed']);
 
 interface Steps {
   readonly elementStep: number;

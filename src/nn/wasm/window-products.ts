@@ -6,8 +6,8 @@
 import type * as tf from '@tensorflow/tfjs';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import { Scratch, addressOf, teamOf, viewOf } from './backend.ts';
+import type { JobName, ParametersOf } from './jobs.ts';
 import { PANEL, TILE_ROWS } from './matrix-kernels.ts';
-import type { Team } from './team.ts';
 import { BLOCK_PANELS, OUTER_SCRATCH_BYTES } from './window-jobs.ts';
 
 /** M stretches of a tensor, which may overlap: each of `segments` segments, a fixed step apart. */
@@ -113,28 +113,40 @@ export function multiplyWindows(
   viewOf(backend, floor)[0] = rectify ? 0 : -Infinity;
   const at = (info: tf.TensorInfo): number => addressOf(backend, info);
   const team = teamOf(backend);
-  pack(team, matrix, at(matrix.source), at(packed));
-  const panels = wide / PANEL;
-  const blockPanels = clamp(Math.floor(PANEL_BLOCK_BYTES / (elements * PANEL * BYTES)), 1, panels);
-  const blocks = Math.ceil(panels / blockPanels);
-  const rowsOfChunk = rowsOfChunks(rows, Math.ceil((CHUNKS_OF_THREAD * team.threads) / blocks));
-  const operands = {
-    ...{ windows: at(windows.source), windowOffsets: at(windowOffsets), count: rows },
-    ...{ segments, segmentLength, gap: (segmentStep - segmentLength) * BYTES },
-    ...{ packed: at(packed), panels, blockPanels, rowsOfChunk },
-    ...{ biases: at(biases), floor: at(floor), out: at(target), outOffsets: at(outOffsets) },
-  };
-  team.run('windowTiles', operands, blocks * Math.ceil(rows / rowsOfChunk));
+  const packing = packingOf(matrix, at(matrix.source), at(packed), team.threads);
+  team.run('packMatrix', packing.operands, packing.chunks);
+  const product = productOf(
+    {
+      ...{ windows: at(windows.source), windowOffsets: at(windowOffsets), count: rows },
+      ...{ segments, segmentLength, gap: (segmentStep - segmentLength) * BYTES },
+      ...{ packed: at(packed), panels: wide / PANEL },
+      ...{ biases: at(biases), floor: at(floor), out: at(target), outOffsets: at(outOffsets) },
+    },
+    team.threads,
+  );
+  team.run('windowTiles', product.operands, product.chunks);
   if (target !== out) {
     narrow(backend, target, out, at(scratch.ints(rowOffsets)), rows, matrix.columns);
   }
   scratch.free();
 }
 
-function pack(team: Team, matrix: PlacedMatrix, source: number, packed: number): void {
+/** A job's operands, and into how many chunks they cut it. */
+interface CutJob<Name extends JobName> {
+  readonly operands: ParametersOf<Name>;
+  readonly chunks: number;
+}
+
+/** Cuts the packing of a matrix. @param source address; `packed` too */
+export function packingOf(
+  matrix: Omit<PlacedMatrix, 'source'>,
+  source: number,
+  packed: number,
+  threads: number,
+): CutJob<'packMatrix'> {
   const { tapRows, tapColumns, tapLength, columns } = matrix;
   const panels = Math.ceil(columns / PANEL);
-  const panelsOfChunk = Math.ceil(panels / (CHUNKS_OF_THREAD * team.threads));
+  const panelsOfChunk = Math.ceil(panels / (CHUNKS_OF_THREAD * threads));
   const operands = {
     ...{ source: source + matrix.first * BYTES, packed, tapRows, tapColumns, tapLength, columns },
     tapRowStep: matrix.tapRowStep * BYTES,
@@ -143,7 +155,38 @@ function pack(team: Team, matrix: PlacedMatrix, source: number, packed: number):
     columnStep: matrix.columnStep * BYTES,
     panelsOfChunk,
   };
-  team.run('packMatrix', operands, Math.ceil(panels / panelsOfChunk));
+  return { operands, chunks: Math.ceil(panels / panelsOfChunk) };
+}
+
+/** Cuts a product of windows and a packed matrix. */
+export function productOf(
+  addresses: Omit<ParametersOf<'windowTiles'>, 'blockPanels' | 'rowsOfChunk'>,
+  threads: number,
+): CutJob<'windowTiles'> {
+  const { count, segments, segmentLength, panels } = addresses;
+  const panelBytes = segments * segmentLength * PANEL * BYTES;
+  const blockPanels = clamp(Math.floor(PANEL_BLOCK_BYTES / panelBytes), 1, panels);
+  const blocks = Math.ceil(panels / blockPanels);
+  const rowsOfChunk = rowsOfChunks(count, Math.ceil((CHUNKS_OF_THREAD * threads) / blocks));
+  return {
+    operands: { ...addresses, blockPanels, rowsOfChunk },
+    chunks: blocks * Math.ceil(count / rowsOfChunk),
+  };
+}
+
+/** Cuts a product of transposed windows. */
+export function outerProductOf(
+  addresses: Omit<ParametersOf<'outerTiles'>, 'blockPanels' | 'tilesOfChunk'>,
+  threads: number,
+): CutJob<'outerTiles'> {
+  const { columns, segments, segmentLength } = addresses;
+  const panels = Math.ceil(columns / PANEL);
+  const tiles = segments * Math.ceil(segmentLength / TILE_ROWS);
+  const { blockPanels, tilesOfChunk } = outerChunks(tiles, panels, threads);
+  return {
+    operands: { ...addresses, blockPanels, tilesOfChunk },
+    chunks: Math.ceil(panels / blockPanels) * Math.ceil(tiles / tilesOfChunk),
+  };
 }
 
 /**
@@ -167,19 +210,18 @@ export function multiplyTransposedWindows(
   const target = wideTarget(scratch, out, elements, columns);
   const windowOffsets = scratch.ints(windows.offsets);
   const ownMemory = scratch.floats((team.threads * OUTER_SCRATCH_BYTES) / BYTES);
-  const panels = Math.ceil(columns / PANEL);
-  const tiles = segments * Math.ceil(segmentLength / TILE_ROWS);
-  const { blockPanels, tilesOfChunk } = outerChunks(tiles, panels, team.threads);
-  const chunks = Math.ceil(panels / blockPanels) * Math.ceil(tiles / tilesOfChunk);
   const at = (info: tf.TensorInfo): number => addressOf(backend, info);
-  const operands = {
-    ...{ windows: at(windows.source), windowOffsets: at(windowOffsets) },
-    ...{ count: windows.offsets.length, segments, segmentLength, segmentStep: segmentStep * BYTES },
-    ...{ matrix: at(d), columns, blockPanels, tilesOfChunk },
-    continues: summation === 'sequence' ? 1 : 0,
-    ...{ out: at(target), scratch: at(ownMemory), scratchBytes: OUTER_SCRATCH_BYTES },
-  };
-  team.run('outerTiles', operands, chunks);
+  const product = outerProductOf(
+    {
+      ...{ windows: at(windows.source), windowOffsets: at(windowOffsets) },
+      ...{ count: windows.offsets.length, segments, segmentLength },
+      ...{ segmentStep: segmentStep * BYTES, matrix: at(d), columns },
+      ...{ continues: summation === 'sequence' ? 1 : 0, adds: 0 },
+      ...{ out: at(target), scratch: at(ownMemory), scratchBytes: OUTER_SCRATCH_BYTES },
+    },
+    team.threads,
+  );
+  team.run('outerTiles', product.operands, product.chunks);
   if (target !== out) {
     const rowOffsets = scratch.ints(rowOffsetsOf(elements, columns));
     narrow(backend, target, out, at(rowOffsets), elements, columns);

@@ -1,0 +1,314 @@
+/**
+ * Convolution at stride 1 in tiles of some outputs (Winograd's, tile-kernels.ts): tiles and filter are
+ * transformed to N N layers each, layer times layer is a product of matrices, and the products are transformed to outputs.
+ * The input gradient is such a convolution too. Tiles go through in blocks, so that layers take little memory; a tile's
+ * results have the same bits in any company.
+ * Shapes: B images, x [B, H, W, C], dy and y [B, OH, OW, K], filter [R, R, C, K]; layers of T tiles [N N, T, C or K].
+ */
+import type * as tf from '@tensorflow/tfjs';
+import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
+import { Scratch, addressOf, teamOf, viewOf } from './backend.ts';
+import { imagesOf, padImages, type Images, type Shape4 } from './images.ts';
+import type { ParametersOf } from './jobs.ts';
+import { PANEL, TILE_ROWS } from './matrix-kernels.ts';
+import type { Team } from './team.ts';
+import { GROUP_BYTES, TILE_INPUTS, TILE_PLANS, type TilePlan } from './tile-kernels.ts';
+import { OUTER_SCRATCH_BYTES } from './window-jobs.ts';
+import {
+  outerProductOf,
+  packingOf,
+  plainMatrix,
+  productOf,
+  rowOffsetsOf,
+  type Epilogue,
+} from './window-products.ts';
+
+const BYTES = Float32Array.BYTES_PER_ELEMENT;
+const LAYERS = TILE_INPUTS ** 2;
+/** Floats of a block's layers on both sides: they stay in the last cache. */
+const BLOCK_FLOATS = 2 ** 20;
+/** Floats between layers: without, those of a tile would often share cache sets. */
+const LAYER_GAP = 16;
+/** Tiles of a block, however many channels they have: fewer would not pay for reading the filter's layers again. */
+const LEAST_BLOCK = 64;
+/** Channels on either side from which on the transforms cost little beside the products. */
+const LEAST_CHANNELS = 16;
+const CHUNKS_OF_THREAD = 6;
+
+/** Rows above and columns left of the image that count as zeros. */
+export type Margin = readonly [top: number, left: number];
+
+/** How to cut a convolution of this geometry, or null where it is better done whole; the number of images makes no difference. */
+export function planOf({
+  filterHeight,
+  filterWidth,
+  strideHeight,
+  strideWidth,
+  inChannels,
+  outChannels,
+  padInfo: { top, bottom, left, right },
+}: tf.backend_util.Conv2DInfo): number | null {
+  const plan = TILE_PLANS.findIndex(({ taps }) => taps === filterHeight && taps === filterWidth);
+  const isFit =
+    plan >= 0 &&
+    Math.max(strideHeight, strideWidth) === 1 &&
+    Math.max(top, bottom, left, right) < filterHeight &&
+    Math.min(inChannels, outChannels) >= LEAST_CHANNELS &&
+    [inChannels, outChannels].every((channels) => channels % PANEL === 0);
+  return isFit ? plan : null;
+}
+
+/** What is done with the filter on its way. */
+export interface FilterUse {
+  /** Its number. */
+  readonly plan: number;
+  readonly filter: tf.TensorInfo;
+  /** Turned by half and transposed [R, R, K, C]: for the input gradient. */
+  readonly isTurned: boolean;
+}
+
+/** y = epilogue(x times the filter), which is used on x with zeros around it. */
+export function convolveTiles(
+  backend: BackendWasm,
+  x: tf.TensorInfo,
+  margin: Margin,
+  { plan, filter, isTurned }: FilterUse,
+  y: tf.TensorInfo,
+  { bias, rectify }: Epilogue,
+): void {
+  const [inputs, outputs] = [imagesOf(x.shape as Shape4), imagesOf(y.shape as Shape4)];
+  const [from, to] = [inputs.channels, outputs.channels];
+  const team = teamOf(backend);
+  const scratch = new Scratch(backend);
+  const tiling = tilingOf(plan, outputs, from + to);
+  const at = (info: tf.TensorInfo): number => addressOf(backend, info);
+  const padded = wholeTiles(tiling, from, tiling.taps - 1);
+  const source = padImages(backend, x, padded, margin, scratch);
+  const taps = scratch.floats(LAYERS * from * to);
+  const packed = scratch.floats(LAYERS * from * to);
+  const cut = scratch.floats(roomFor(tiling, from));
+  const products = scratch.floats(roomFor(tiling, to));
+  const cutOffsets = scratch.ints(rowOffsetsOf(tiling.block, from));
+  const productOffsets = scratch.ints(rowOffsetsOf(tiling.block, to));
+  const [noBiases, biases] = [scratch.floats(to), scratch.floats(to)];
+  const floors = scratch.floats(2);
+  viewOf(backend, noBiases).fill(0);
+  viewOf(backend, biases).fill(0);
+  if (bias !== null) viewOf(backend, biases).set(viewOf(backend, bias));
+  viewOf(backend, floors).set([-Infinity, rectify ? 0 : -Infinity]);
+
+  transformFilter(team, tiling, at(filter), from * to, isTurned, at(taps));
+  const matrix = plainMatrix(taps, from, to, isTurned);
+  const packing = packingOf(matrix, at(taps), at(packed), team.threads);
+  const filterLayer = from * to * BYTES;
+  team.run(
+    'packMatrices',
+    {
+      ...{ ...packing.operands, chunksOfLayer: packing.chunks },
+      ...{ sourceLayer: filterLayer, packedLayer: filterLayer },
+    },
+    LAYERS * packing.chunks,
+  );
+  for (const { first, count } of blocksOf(tiling)) {
+    cutTiles(team, tiling, padded, { first, count }, at(source), at(cut), false);
+    const product = productOf(
+      {
+        ...{ windows: at(cut), windowOffsets: at(cutOffsets), count },
+        ...{ segments: 1, segmentLength: from, gap: 0 },
+        ...{ packed: at(packed), panels: to / PANEL, biases: at(noBiases), floor: at(floors) },
+        ...{ out: at(products), outOffsets: at(productOffsets) },
+      },
+      team.threads,
+    );
+    team.run(
+      'windowTilesOfLayers',
+      {
+        ...{ ...product.operands, chunksOfLayer: product.chunks, packedLayer: filterLayer },
+        ...{ windowsLayer: layerOf(tiling, from) * BYTES, outLayer: layerOf(tiling, to) * BYTES },
+      },
+      LAYERS * product.chunks,
+    );
+    const { height, width } = outputs;
+    const tiled = tiledImages(team, tiling, outputs, { first, count });
+    const finish = { biases: at(biases), floor: at(floors) + BYTES };
+    const ends = { source: at(products), target: at(y) };
+    team.run('joinTiles', { ...tiled.operands, ...ends, ...finish, height, width }, tiled.chunks);
+  }
+  scratch.free();
+}
+
+/** gradient [R, R, C, K] = what dy says of the filter that made it of x. */
+export function tiledFilterGradient(
+  backend: BackendWasm,
+  plan: number,
+  x: tf.TensorInfo,
+  margin: Margin,
+  dy: tf.TensorInfo,
+  gradient: tf.TensorInfo,
+): void {
+  const [inputs, outputs] = [imagesOf(x.shape as Shape4), imagesOf(dy.shape as Shape4)];
+  const [from, to] = [inputs.channels, outputs.channels];
+  const team = teamOf(backend);
+  const scratch = new Scratch(backend);
+  const tiling = tilingOf(plan, outputs, from + to);
+  const at = (info: tf.TensorInfo): number => addressOf(backend, info);
+  const paddedX = wholeTiles(tiling, from, tiling.taps - 1);
+  const paddedDy = wholeTiles(tiling, to, 0);
+  const source = padImages(backend, x, paddedX, margin, scratch);
+  const sourceDy = padImages(backend, dy, paddedDy, [0, 0], scratch);
+  const cut = scratch.floats(roomFor(tiling, from));
+  const cutDy = scratch.floats(roomFor(tiling, to));
+  const sums = scratch.floats(LAYERS * from * to);
+  const cutOffsets = scratch.ints(rowOffsetsOf(tiling.block, from));
+  const ownMemory = scratch.floats((team.threads * OUTER_SCRATCH_BYTES) / BYTES);
+  for (const { first, count } of blocksOf(tiling)) {
+    cutTiles(team, tiling, paddedX, { first, count }, at(source), at(cut), false);
+    cutTiles(team, tiling, paddedDy, { first, count }, at(sourceDy), at(cutDy), true);
+    const product = outerProductOf(
+      {
+        ...{ windows: at(cut), windowOffsets: at(cutOffsets), count },
+        ...{ segments: 1, segmentLength: from, segmentStep: 0 },
+        ...{ matrix: at(cutDy), columns: to, continues: 0, adds: first > 0 ? 1 : 0 },
+        ...{ out: at(sums), scratch: at(ownMemory), scratchBytes: OUTER_SCRATCH_BYTES },
+      },
+      team.threads,
+    );
+    team.run(
+      'outerTilesOfLayers',
+      {
+        ...{ ...product.operands, chunksOfLayer: product.chunks, outLayer: from * to * BYTES },
+        ...{
+          windowsLayer: layerOf(tiling, from) * BYTES,
+          matrixLayer: layerOf(tiling, to) * BYTES,
+        },
+      },
+      LAYERS * product.chunks,
+    );
+  }
+  const tap = from * to * BYTES;
+  transformTaps(team, from * to, {
+    ...{ plan, isGradient: 1, source: at(sums), sourceRow: TILE_INPUTS * tap, sourceColumn: tap },
+    ...{ target: at(gradient), targetRow: tiling.taps * tap, targetColumn: tap },
+  });
+  scratch.free();
+}
+
+/** How images of outputs are cut into tiles. */
+interface Tiling extends TilePlan {
+  readonly plan: number;
+  readonly images: number;
+  /** Of an image; so are `tileColumns`. */
+  readonly tileRows: number;
+  readonly tileColumns: number;
+  readonly tiles: number;
+  /** Tiles that are done at a time, whole rows of a product's; at most `most` and what makes them whole. */
+  readonly block: number;
+  readonly most: number;
+}
+
+interface Block {
+  readonly first: number;
+  readonly count: number;
+}
+
+/** @param channels on both sides */
+function tilingOf(plan: number, { batch, height, width }: Images, channels: number): Tiling {
+  const shape = TILE_PLANS[plan]!;
+  const tileRows = Math.ceil(height / shape.outputs);
+  const tileColumns = Math.ceil(width / shape.outputs);
+  const tiles = batch * tileRows * tileColumns;
+  const most = Math.max(LEAST_BLOCK, Math.floor(BLOCK_FLOATS / (LAYERS * channels)));
+  const blocks = Math.ceil(tiles / most);
+  const block = Math.ceil(tiles / blocks / TILE_ROWS) * TILE_ROWS;
+  return { ...shape, plan, images: batch, tileRows, tileColumns, tiles, most, block };
+}
+
+/** Floats of a block's layers, were it the largest: so that memory grows with the images as tensors do, by as much for each. */
+function roomFor({ most }: Tiling, channels: number): number {
+  return LAYERS * ((most + TILE_ROWS) * channels + LAYER_GAP);
+}
+
+/** Floats from a layer of a block to the next one. */
+function layerOf({ block }: Tiling, channels: number): number {
+  return block * channels + LAYER_GAP;
+}
+
+function blocksOf({ tiles, block }: Tiling): Block[] {
+  return Array.from({ length: Math.ceil(tiles / block) }, (_, i) => {
+    const first = i * block;
+    return { first, count: Math.min(block, tiles - first) };
+  });
+}
+
+/** The size with whole tiles. @param overlap pixels that a tile sees of the next one */
+function wholeTiles(
+  { images, tileRows, tileColumns, outputs }: Tiling,
+  channels: number,
+  overlap: number,
+): Images {
+  const height = tileRows * outputs + overlap;
+  const width = tileColumns * outputs + overlap;
+  return { batch: images, height, width, channels };
+}
+
+function cutTiles(
+  team: Team,
+  tiling: Tiling,
+  images: Images,
+  block: Block,
+  source: number,
+  target: number,
+  isOutput: boolean,
+): void {
+  const { operands, chunks } = tiledImages(team, tiling, images, block);
+  team.run('cutTiles', { ...operands, source, target, isOutput: isOutput ? 1 : 0 }, chunks);
+}
+
+/** What the jobs on tiles have in common. */
+function tiledImages(
+  { threads }: Team,
+  tiling: Tiling,
+  { height, width, channels }: Images,
+  { first, count }: Block,
+) {
+  const { plan, tileRows, tileColumns } = tiling;
+  const pixelBytes = channels * BYTES;
+  const rowBytes = width * pixelBytes;
+  const tilesOfChunk = Math.ceil(count / (CHUNKS_OF_THREAD * threads));
+  return {
+    operands: {
+      ...{ imageBytes: height * rowBytes, rowBytes, pixelBytes },
+      ...{ groups: pixelBytes / GROUP_BYTES, tileRows, tileColumns },
+      ...{ plan, first, count, tilesOfChunk, layerBytes: layerOf(tiling, channels) * BYTES },
+    },
+    chunks: Math.ceil(count / tilesOfChunk),
+  };
+}
+
+/** @param size floats of a tap; `isTurned` takes the last tap first */
+function transformFilter(
+  team: Team,
+  { plan, taps }: Tiling,
+  filter: number,
+  size: number,
+  isTurned: boolean,
+  layers: number,
+): void {
+  const tap = size * BYTES;
+  const [source, step] = isTurned ? [filter + (taps ** 2 - 1) * tap, -tap] : [filter, tap];
+  transformTaps(team, size, {
+    ...{ plan, isGradient: 0, source, sourceRow: taps * step, sourceColumn: step },
+    ...{ target: layers, targetRow: TILE_INPUTS * tap, targetColumn: tap },
+  });
+}
+
+function transformTaps(
+  team: Team,
+  size: number,
+  operands: Omit<ParametersOf<'transformTaps'>, 'groups' | 'groupsOfChunk'>,
+): void {
+  const groups = (size * BYTES) / GROUP_BYTES;
+  const groupsOfChunk = Math.ceil(groups / (CHUNKS_OF_THREAD * team.threads));
+  const chunks = Math.ceil(groups / groupsOfChunk);
+  team.run('transformTaps', { ...operands, groups, groupsOfChunk }, chunks);
+}

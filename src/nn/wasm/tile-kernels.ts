@@ -1,0 +1,252 @@
+/**
+ * The transforms of Winograd's convolution in tiles, four channels at a time, in WebAssembly. Each is L X transpose(L) of a small
+ * matrix X for every channel. With them, M x M outputs of a filter of R x R taps cost N x N products, N = M + R - 1, in place of
+ * M M R R. Sources: Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, CVPR 2016, section 4; the matrices are
+ * Toom and Cook's, which interpolate at some points and at infinity. The gradients are those of that very computation,
+ * transform by transform.
+ */
+import {
+  advance,
+  f32x4,
+  i32,
+  local,
+  range,
+  repeat,
+  v128,
+  type Code,
+  type Repeated,
+  type WasmFunction,
+} from './assembler.ts';
+
+/** Of a group of four channels. */
+export const GROUP_BYTES = 16;
+
+/** N: rows and columns of inputs that a tile sees, and of products that it takes. */
+export const TILE_INPUTS = 6;
+/** N - 1 of them. Small ones, and not only pairs of opposite sign, lose the least by rounding: twice that of a plain sum. */
+const POINTS = [0, 1, -1, 0.5, -2];
+
+/** A way to cut a convolution into tiles. */
+export interface TilePlan {
+  /** R: rows and columns of the filter. */
+  readonly taps: number;
+  /** M: rows and columns of outputs that a tile gives. */
+  readonly outputs: number;
+}
+
+/** Known by their place in this list. */
+export const TILE_PLANS: readonly TilePlan[] = [3, 5].map((taps) => ({
+  taps,
+  outputs: TILE_INPUTS + 1 - taps,
+}));
+
+type Matrix = readonly (readonly number[])[];
+
+/**
+ * target = L source transpose(L), channel by channel.
+ * @param source address of the element (0, 0) of the first channel
+ * @param sourceRow bytes from a row to the next one; `sourceColumn`: from a column
+ * @param groups of channels, at least 1
+ */
+export type TransformTile = (
+  source: number,
+  sourceRow: number,
+  sourceColumn: number,
+  target: number,
+  targetRow: number,
+  targetColumn: number,
+  groups: number,
+) => void;
+
+/**
+ * target = max(L source transpose(L) + bias, floor)
+ * @param bias address of a float for each channel
+ * @param floor address of one float
+ */
+export type TransformProducts = (
+  ...operands: [...Parameters<TransformTile>, bias: number, floor: number]
+) => void;
+
+/** The transforms of a plan. */
+export interface TileTransforms {
+  /** [R, R] to [N, N] */
+  readonly transformFilter: TransformTile;
+  /** [N, N] to [M, M], by the rows and columns of it that there are in the output; the elements 0 are not used. */
+  readonly transformProducts: readonly (readonly TransformProducts[])[];
+  /** The way back of `transformProducts`: [M, M] to [N, N] */
+  readonly transformOutputGradient: TransformTile;
+  /** The way back of `transformFilter`: [N, N] to [R, R] */
+  readonly transformFilterGradient: TransformTile;
+}
+
+export interface TileKernels {
+  /** [N, N] to [N, N] */
+  readonly transformInput: TransformTile;
+  /** The others, by the plan's place in {@link TILE_PLANS}. */
+  readonly tiles: readonly TileTransforms[];
+}
+
+export function tileKernelCode(): WasmFunction[] {
+  const input = inputMatrix();
+  const ofPlans = TILE_PLANS.flatMap((plan, number) => {
+    const [filter, products] = [filterMatrix(plan), productsMatrix(plan)];
+    const parts = range(1, plan.outputs);
+    return [
+      transformCode(`transformFilter${number}`, filter, filter),
+      transformCode(`transformOutputGradient${number}`, transposed(products), transposed(products)),
+      transformCode(`transformFilterGradient${number}`, transposed(filter), transposed(filter)),
+      ...parts.flatMap((rows) =>
+        parts.map((columns) => {
+          const [above, before] = [products.slice(0, rows), products.slice(0, columns)];
+          return transformCode(nameOfProducts(number, rows, columns), above, before, true);
+        }),
+      ),
+    ];
+  });
+  return [transformCode('transformInput', input, input), ...ofPlans];
+}
+
+function nameOfProducts(plan: number, rows: number, columns: number): string {
+  return `transformProducts${plan}of${rows}x${columns}`;
+}
+
+/** @param functions of a module that has these kernels, by name */
+export function tileKernelsOf(functions: Readonly<Record<string, unknown>>): TileKernels {
+  const named = (name: string): TransformTile => functions[name] as TransformTile;
+  const tiles = TILE_PLANS.map(({ outputs }, plan) => {
+    const parts = range(0, outputs + 1);
+    return {
+      transformFilter: named(`transformFilter${plan}`),
+      transformProducts: parts.map((rows) =>
+        parts.map((columns) => functions[nameOfProducts(plan, rows, columns)] as TransformProducts),
+      ),
+      transformOutputGradient: named(`transformOutputGradient${plan}`),
+      transformFilterGradient: named(`transformFilterGradient${plan}`),
+    };
+  });
+  return { transformInput: named('transformInput'), tiles };
+}
+
+/** Toom and Cook's three: products ((filter g) * (input d)) is d convolved with g, in one dimension. [N, N] */
+function inputMatrix(): Matrix {
+  const rows = POINTS.map((_, i) => [...withRoots(othersThan(i)), 0]);
+  return [...rows, withRoots(POINTS)];
+}
+
+/** [N, R] */
+function filterMatrix({ taps }: TilePlan): Matrix {
+  const rows = POINTS.map((point, i) => {
+    const norm = othersThan(i).reduce((product, other) => product * (point - other), 1);
+    return powersOf(point, taps).map((power) => power / norm);
+  });
+  return [...rows, atInfinity(taps)];
+}
+
+/** [M, N] */
+function productsMatrix({ outputs }: TilePlan): Matrix {
+  return transposed([...POINTS.map((point) => powersOf(point, outputs)), atInfinity(outputs)]);
+}
+
+function othersThan(i: number): number[] {
+  return POINTS.filter((_, j) => j !== i);
+}
+
+function powersOf(point: number, count: number): number[] {
+  return range(0, count).map((power) => point ** power);
+}
+
+/** What is left of a polynomial there: its highest coefficient. */
+function atInfinity(count: number): number[] {
+  return range(1, count).map((i) => (i === count ? 1 : 0));
+}
+
+/** Coefficients of the product of (x - root), the constant first. */
+function withRoots(roots: readonly number[]): number[] {
+  return roots.reduce(
+    (polynomial, root) =>
+      range(0, polynomial.length + 1).map(
+        (i) => (polynomial[i - 1] ?? 0) - root * (polynomial[i] ?? 0),
+      ),
+    [1],
+  );
+}
+
+function transposed(matrix: Matrix): Matrix {
+  return matrix[0]!.map((_, column) => matrix.map((row) => row[column]!));
+}
+
+/** target = left source transpose(right); the outputs are done column by column, so that few sums are alive at a time. */
+function transformCode(
+  name: string,
+  left: Matrix,
+  right: Matrix,
+  isFinished = false,
+): WasmFunction {
+  const params = isFinished ? 9 : 7;
+  const [source, sourceRow, sourceColumn, target, targetRow, targetColumn, groups] = range(
+    0,
+    7,
+  ) as Repeated<7>;
+  const [bias, floor] = [7, 8];
+  const size = left[0]!.length;
+  // Multiples of the steps, which do not change.
+  const [sourceRows, sourceColumns] = [range(params, size), range(params + size, size)];
+  const targetRows = range(params + 2 * size, left.length);
+  const targetColumns = range(params + 2 * size + left.length, right.length);
+  const i32Locals = 2 * size + left.length + right.length;
+  const inner = range(params + i32Locals, size);
+
+  const load = (i: number, j: number): Code => [
+    ...[...local.get(source), ...local.get(sourceRows[i]!), ...i32.add],
+    ...[...local.get(sourceColumns[j]!), ...i32.add, ...v128.load(0)],
+  ];
+  const column = (v: number): Code => [
+    ...inner.flatMap((sum, i) => [...combination(right[v]!, (j) => load(i, j)), ...local.set(sum)]),
+    ...left.flatMap((coefficients, u) => [
+      ...[...local.get(target), ...local.get(targetRows[u]!), ...i32.add],
+      ...[...local.get(targetColumns[v]!), ...i32.add],
+      ...combination(coefficients, (i) => local.get(inner[i]!)),
+      ...(isFinished ? finish : []),
+      ...v128.store(0),
+    ]),
+  ];
+  const finish: Code = [
+    ...[...local.get(bias), ...v128.load(0), ...f32x4.add],
+    ...[...local.get(floor), ...v128.loadSplat(0), ...f32x4.max],
+  ];
+  const body = [
+    ...[...multiples(sourceRows, sourceRow), ...multiples(sourceColumns, sourceColumn)],
+    ...[...multiples(targetRows, targetRow), ...multiples(targetColumns, targetColumn)],
+    ...repeat(groups, [
+      ...right.flatMap((_, v) => column(v)),
+      ...[...advance(source, GROUP_BYTES), ...advance(target, GROUP_BYTES)],
+      ...(isFinished ? advance(bias, GROUP_BYTES) : []),
+    ]),
+  ];
+  return { name, params, i32Locals, v128Locals: size, body };
+}
+
+/** locals[i] = i step */
+function multiples(locals: readonly number[], step: number): Code {
+  return locals.flatMap((target, i) =>
+    i === 0
+      ? [...i32.const(0), ...local.set(target)]
+      : [...local.get(locals[i - 1]!), ...local.get(step), ...i32.add, ...local.set(target)],
+  );
+}
+
+/** The sum of terms with coefficients, left on the stack; one without a sign comes first. */
+function combination(coefficients: readonly number[], term: (i: number) => Code): Code {
+  const used = range(0, coefficients.length).filter((i) => coefficients[i] !== 0);
+  const first = used.find((i) => coefficients[i]! > 0);
+  const scaled = (i: number): Code => {
+    const size = Math.abs(coefficients[i]!);
+    return size === 1 ? term(i) : [...term(i), ...v128.constant(size), ...f32x4.mul];
+  };
+  return [
+    ...(first === undefined ? v128.zero : scaled(first)),
+    ...used
+      .filter((i) => i !== first)
+      .flatMap((i) => [...scaled(i), ...(coefficients[i]! < 0 ? f32x4.sub : f32x4.add)]),
+  ];
+}
