@@ -7,7 +7,7 @@
 /** Pages of 64 KiB that 32-bit addresses reach: 4 GiB. */
 export const MAX_PAGES = 65_536;
 
-/** Encoded instructions; they concatenate. */
+/** Encoded instructions; they concatenate, long ones far faster by `concat` than by spreading. */
 export type Code = readonly number[];
 
 export interface WasmFunction {
@@ -109,11 +109,8 @@ export type Repeated<N extends number, T extends number[] = []> = T['length'] ex
 /** Runs `body` as often as local `counter` says, which is 0 afterwards; at least once, whatever it says. */
 export function repeat(counter: number, body: Code): Code {
   const [loop, empty, end, branchIf] = [0x03, 0x40, 0x0b, 0x0d];
-  return [
-    ...[loop, empty, ...body],
-    ...[...local.get(counter), ...i32.const(1), ...i32.sub, ...local.tee(counter), branchIf, 0],
-    end,
-  ];
+  const next = [...local.get(counter), ...i32.const(1), ...i32.sub, ...local.tee(counter)];
+  return [loop, empty].concat(body, next, [branchIf, 0, end]);
 }
 
 /**
@@ -138,16 +135,18 @@ export function assembleModule(
       [...unsigned(i32Locals), i32Type],
       [...unsigned(v128Locals), v128Type],
     ]);
-    return sized([...locals, ...body, 0x0b]);
+    return sized(locals.concat(body, 0x0b));
   });
-  return Uint8Array.from([
-    ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
-    ...section(1, vector(types)),
-    ...section(2, vector([imported])),
-    ...section(3, vector(functions.map((_, i) => unsigned(i)))),
-    ...section(7, vector(exported)),
-    ...section(10, vector(codes)),
-  ]);
+  const header: Code = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
+  return new Uint8Array(
+    header.concat(
+      section(1, vector(types)),
+      section(2, vector([imported])),
+      section(3, vector(functions.map((_, i) => unsigned(i)))),
+      section(7, vector(exported)),
+      section(10, vector(codes)),
+    ),
+  );
 }
 
 function simd(opcode: number): Code {
@@ -155,11 +154,11 @@ function simd(opcode: number): Code {
 }
 
 function section(id: number, content: Code): Code {
-  return [id, ...sized(content)];
+  return [id].concat(sized(content));
 }
 
 function vector(items: readonly Code[]): Code {
-  return [...unsigned(items.length), ...items.flat()];
+  return unsigned(items.length).concat(...items);
 }
 
 export function text(value: string): Code {
@@ -167,7 +166,7 @@ export function text(value: string): Code {
 }
 
 export function sized(content: Code): Code {
-  return [...unsigned(content.length), ...content];
+  return unsigned(content.length).concat(content);
 }
 
 /** LEB128 */

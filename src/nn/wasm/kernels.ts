@@ -39,10 +39,15 @@ export function instantiateKernels(
   };
 }
 
-/** Node 20 has relaxed SIMD behind a flag of V8, Node 22 without. */
-function canFuse(): boolean {
+let isFusedHere: boolean | null = null;
+
+/** Whether multiply-adds are fused here. Node 20 has relaxed SIMD behind a flag of V8, Node 22 without. */
+export function canFuse(): boolean {
+  if (isFusedHere !== null) return isFusedHere;
   const isValid = (): boolean => WebAssembly.validate(assembleModule(matrixKernelCode(true)));
-  if (isValid()) return true;
+  isFusedHere = isValid();
+  if (isFusedHere) return true;
   setFlagsFromString('--experimental-wasm-relaxed-simd');
-  return isValid();
+  isFusedHere = isValid();
+  return isFusedHere;
 }

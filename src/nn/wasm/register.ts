@@ -11,7 +11,7 @@ import {
   fusedConvolution,
 } from './convolution.ts';
 import { watchHeap } from './heap.ts';
-import { compileKernels } from './kernels.ts';
+import { canFuse } from './kernels.ts';
 import { matrixProduct } from './matrix-product.ts';
 import { maxPool, maxPoolGradient } from './max-pool.ts';
 
@@ -22,7 +22,7 @@ let isRegistered = false;
  * @returns whether multiply-adds are fused: results of engines that differ in it differ in rounding
  */
 export function registerWasmKernels(): { isFused: boolean } {
-  const { isFused } = compileKernels(false);
+  const isFused = canFuse();
   watchHeap(tf.backend() as unknown as BackendWasm);
   if (isRegistered) return { isFused };
   isRegistered = true;

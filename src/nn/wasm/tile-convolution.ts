@@ -1,6 +1,6 @@
 /**
- * Convolution at stride 1 in tiles of some outputs (Winograd's, tile-kernels.ts): tiles and filter are
- * transformed to N N layers each, layer times layer is a product of matrices, and the products are transformed to outputs.
+ * Convolution at stride 1 in tiles of outputs (Winograd's, tile-kernels.ts): tiles and filter are transformed to N N layers
+ * each, layer times layer is a product of matrices, and the products are transformed to outputs.
  * The input gradient is such a convolution too. Tiles go through in blocks, so that layers take little memory; a tile's
  * results have the same bits in any company.
  * Shapes: B images, x [B, H, W, C], dy and y [B, OH, OW, K], filter [R, R, C, K]; layers of T tiles [N N, T, C or K].
@@ -25,7 +25,7 @@ import {
 
 const BYTES = Float32Array.BYTES_PER_ELEMENT;
 const LAYERS = TILE_INPUTS ** 2;
-/** Floats of a block's layers on both sides: they stay in the last cache. */
+/** Floats of a block's layers on both sides: they stay in the cache. */
 const BLOCK_FLOATS = 2 ** 20;
 /** Floats between layers: without, those of a tile would often share cache sets. */
 const LAYER_GAP = 16;
@@ -58,9 +58,9 @@ export function planOf({
   return isFit ? plan : null;
 }
 
-/** What is done with the filter on its way. */
+/** A filter, and what is done with it. */
 export interface FilterUse {
-  /** Its number. */
+  /** Its number in {@link TILE_PLANS}. */
   readonly plan: number;
   readonly filter: tf.TensorInfo;
   /** Turned by half and transposed [R, R, K, C]: for the input gradient. */
@@ -72,7 +72,7 @@ export function convolveTiles(
   backend: BackendWasm,
   x: tf.TensorInfo,
   margin: Margin,
-  { plan, filter, isTurned }: FilterUse,
+  use: FilterUse,
   y: tf.TensorInfo,
   { bias, rectify }: Epilogue,
 ): void {
@@ -80,60 +80,75 @@ export function convolveTiles(
   const [from, to] = [inputs.channels, outputs.channels];
   const team = teamOf(backend);
   const scratch = new Scratch(backend);
-  const tiling = tilingOf(plan, outputs, from + to);
+  const tiling = tilingOf(use.plan, outputs, from + to);
   const at = (info: tf.TensorInfo): number => addressOf(backend, info);
   const padded = wholeTiles(tiling, from, tiling.taps - 1);
   const source = padImages(backend, x, padded, margin, scratch);
-  const taps = scratch.floats(LAYERS * from * to);
   const packed = scratch.floats(LAYERS * from * to);
+  packFilter(backend, tiling, use, [from, to], packed);
   const cut = scratch.floats(roomFor(tiling, from));
   const products = scratch.floats(roomFor(tiling, to));
   const cutOffsets = scratch.ints(rowOffsetsOf(tiling.block, from));
   const productOffsets = scratch.ints(rowOffsetsOf(tiling.block, to));
   const [noBiases, biases] = [scratch.floats(to), scratch.floats(to)];
-  const floors = scratch.floats(2);
-  viewOf(backend, noBiases).fill(0);
-  viewOf(backend, biases).fill(0);
+  const spareFloats = tiling.outputs ** 2 * to;
+  const spare = scratch.floats(team.threads * spareFloats);
+  const [noFloor, floor] = [scratch.floats(1), scratch.floats(1)];
+  for (const zeros of [noBiases, biases]) viewOf(backend, zeros).fill(0);
   if (bias !== null) viewOf(backend, biases).set(viewOf(backend, bias));
-  viewOf(backend, floors).set([-Infinity, rectify ? 0 : -Infinity]);
-
-  transformFilter(team, tiling, at(filter), from * to, isTurned, at(taps));
-  const matrix = plainMatrix(taps, from, to, isTurned);
-  const packing = packingOf(matrix, at(taps), at(packed), team.threads);
-  const filterLayer = from * to * BYTES;
-  team.run(
-    'packMatrices',
-    {
-      ...{ ...packing.operands, chunksOfLayer: packing.chunks },
-      ...{ sourceLayer: filterLayer, packedLayer: filterLayer },
-    },
-    LAYERS * packing.chunks,
-  );
-  for (const { first, count } of blocksOf(tiling)) {
-    cutTiles(team, tiling, padded, { first, count }, at(source), at(cut), false);
+  viewOf(backend, noFloor)[0] = -Infinity;
+  viewOf(backend, floor)[0] = rectify ? 0 : -Infinity;
+  for (const block of blocksOf(tiling)) {
+    cutTiles(team, tiling, padded, block, at(source), at(cut), false);
     const product = productOf(
       {
-        ...{ windows: at(cut), windowOffsets: at(cutOffsets), count },
+        ...{ windows: at(cut), windowOffsets: at(cutOffsets), count: block.count },
         ...{ segments: 1, segmentLength: from, gap: 0 },
-        ...{ packed: at(packed), panels: to / PANEL, biases: at(noBiases), floor: at(floors) },
+        ...{ packed: at(packed), panels: to / PANEL, biases: at(noBiases), floor: at(noFloor) },
         ...{ out: at(products), outOffsets: at(productOffsets) },
       },
       team.threads,
     );
-    team.run(
-      'windowTilesOfLayers',
-      {
-        ...{ ...product.operands, chunksOfLayer: product.chunks, packedLayer: filterLayer },
-        ...{ windowsLayer: layerOf(tiling, from) * BYTES, outLayer: layerOf(tiling, to) * BYTES },
-      },
-      LAYERS * product.chunks,
-    );
-    const { height, width } = outputs;
-    const tiled = tiledImages(team, tiling, outputs, { first, count });
-    const finish = { biases: at(biases), floor: at(floors) + BYTES };
-    const ends = { source: at(products), target: at(y) };
-    team.run('joinTiles', { ...tiled.operands, ...ends, ...finish, height, width }, tiled.chunks);
+    const layers = {
+      ...{ chunksOfLayer: product.chunks, packedLayer: from * to * BYTES },
+      ...{ windowsLayer: layerOf(tiling, from) * BYTES, outLayer: layerOf(tiling, to) * BYTES },
+    };
+    team.run('windowTilesOfLayers', { ...product.operands, ...layers }, LAYERS * product.chunks);
+    const tiled = tiledImages(team, tiling, outputs, block);
+    const operands = {
+      ...{ ...tiled.operands, source: at(products), target: at(y) },
+      ...{ height: outputs.height, width: outputs.width, biases: at(biases), floor: at(floor) },
+      ...{ spare: at(spare), spareBytes: spareFloats * BYTES },
+    };
+    team.run('joinTiles', operands, tiled.chunks);
   }
+  scratch.free();
+}
+
+/** The filter's layers, each in panels. @param packed [N N, from, to] */
+function packFilter(
+  backend: BackendWasm,
+  { taps }: Tiling,
+  { plan, filter, isTurned }: FilterUse,
+  [from, to]: readonly [number, number],
+  packed: tf.TensorInfo,
+): void {
+  const team = teamOf(backend);
+  const scratch = new Scratch(backend);
+  const layers = scratch.floats(LAYERS * from * to);
+  const at = (info: tf.TensorInfo): number => addressOf(backend, info);
+  const layer = from * to * BYTES;
+  // The last tap first, where it is turned.
+  const [first, step] = isTurned ? [(taps ** 2 - 1) * layer, -layer] : [0, layer];
+  transformTaps(team, from * to, {
+    ...{ plan, isGradient: 0 },
+    ...{ source: at(filter) + first, sourceRow: taps * step, sourceColumn: step },
+    ...{ target: at(layers), targetRow: TILE_INPUTS * layer, targetColumn: layer },
+  });
+  const matrix = plainMatrix(layers, from, to, isTurned);
+  const { operands, chunks } = packingOf(matrix, at(layers), at(packed), team.threads);
+  const steps = { chunksOfLayer: chunks, sourceLayer: layer, packedLayer: layer };
+  team.run('packMatrices', { ...operands, ...steps }, LAYERS * chunks);
   scratch.free();
 }
 
@@ -161,29 +176,23 @@ export function tiledFilterGradient(
   const sums = scratch.floats(LAYERS * from * to);
   const cutOffsets = scratch.ints(rowOffsetsOf(tiling.block, from));
   const ownMemory = scratch.floats((team.threads * OUTER_SCRATCH_BYTES) / BYTES);
-  for (const { first, count } of blocksOf(tiling)) {
-    cutTiles(team, tiling, paddedX, { first, count }, at(source), at(cut), false);
-    cutTiles(team, tiling, paddedDy, { first, count }, at(sourceDy), at(cutDy), true);
+  for (const block of blocksOf(tiling)) {
+    cutTiles(team, tiling, paddedX, block, at(source), at(cut), false);
+    cutTiles(team, tiling, paddedDy, block, at(sourceDy), at(cutDy), true);
     const product = outerProductOf(
       {
-        ...{ windows: at(cut), windowOffsets: at(cutOffsets), count },
+        ...{ windows: at(cut), windowOffsets: at(cutOffsets), count: block.count },
         ...{ segments: 1, segmentLength: from, segmentStep: 0 },
-        ...{ matrix: at(cutDy), columns: to, continues: 0, adds: first > 0 ? 1 : 0 },
+        ...{ matrix: at(cutDy), columns: to, continues: 0, adds: block.first > 0 ? 1 : 0 },
         ...{ out: at(sums), scratch: at(ownMemory), scratchBytes: OUTER_SCRATCH_BYTES },
       },
       team.threads,
     );
-    team.run(
-      'outerTilesOfLayers',
-      {
-        ...{ ...product.operands, chunksOfLayer: product.chunks, outLayer: from * to * BYTES },
-        ...{
-          windowsLayer: layerOf(tiling, from) * BYTES,
-          matrixLayer: layerOf(tiling, to) * BYTES,
-        },
-      },
-      LAYERS * product.chunks,
-    );
+    const layers = {
+      ...{ chunksOfLayer: product.chunks, outLayer: from * to * BYTES },
+      ...{ windowsLayer: layerOf(tiling, from) * BYTES, matrixLayer: layerOf(tiling, to) * BYTES },
+    };
+    team.run('outerTilesOfLayers', { ...product.operands, ...layers }, LAYERS * product.chunks);
   }
   const tap = from * to * BYTES;
   transformTaps(team, from * to, {
@@ -285,23 +294,7 @@ function tiledImages(
   };
 }
 
-/** @param size floats of a tap; `isTurned` takes the last tap first */
-function transformFilter(
-  team: Team,
-  { plan, taps }: Tiling,
-  filter: number,
-  size: number,
-  isTurned: boolean,
-  layers: number,
-): void {
-  const tap = size * BYTES;
-  const [source, step] = isTurned ? [filter + (taps ** 2 - 1) * tap, -tap] : [filter, tap];
-  transformTaps(team, size, {
-    ...{ plan, isGradient: 0, source, sourceRow: taps * step, sourceColumn: step },
-    ...{ target: layers, targetRow: TILE_INPUTS * tap, targetColumn: tap },
-  });
-}
-
+/** @param size floats of a tap */
 function transformTaps(
   team: Team,
   size: number,

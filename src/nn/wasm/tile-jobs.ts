@@ -27,25 +27,32 @@ export const cutTiles = defineJob(
   },
 );
 
-/** Layers of products to images: y = max(sum + bias, floor). A chunk is some tiles. */
+/**
+ * Layers of products to images: y = max(sum + bias, floor). A chunk is some tiles. A tile of which a part lies outside goes
+ * first to the thread's own place in `spare`.
+ */
 export const joinTiles = defineJob(
-  [...IMAGE_NAMES, 'source', 'target', 'height', 'width', 'biases', 'floor'],
-  (kernels, p, chunk) => {
+  [
+    ...[...IMAGE_NAMES, ...(['source', 'target', 'height', 'width'] as const)],
+    ...(['biases', 'floor', 'spare', 'spareBytes'] as const),
+  ],
+  (kernels, p, chunk, thread) => {
     const { outputs } = TILE_PLANS[p.plan]!;
+    const join = kernels.tiles[p.plan]!.transformProducts;
+    const [down, right] = [TILE_INPUTS * p.layerBytes, p.layerBytes];
     eachTile(p, chunk, (pixel, row, y, x) => {
       const rows = Math.min(outputs, p.height - y);
       const columns = Math.min(outputs, p.width - x);
-      kernels.tiles[p.plan]!.transformProducts[rows]![columns]!(
-        p.source + row,
-        TILE_INPUTS * p.layerBytes,
-        p.layerBytes,
-        p.target + pixel,
-        p.rowBytes,
-        p.pixelBytes,
-        p.groups,
-        p.biases,
-        p.floor,
-      );
+      const isWhole = rows === outputs && columns === outputs;
+      const target = isWhole ? p.target + pixel : p.spare + thread * p.spareBytes;
+      const rowBytes = isWhole ? p.rowBytes : outputs * p.pixelBytes;
+      const ends = [p.source + row, down, right, target, rowBytes, p.pixelBytes] as const;
+      join(...ends, p.groups, p.biases, p.floor);
+      if (isWhole) return;
+      for (let i = 0; i < rows; i += 1) {
+        const to = p.target + pixel + i * p.rowBytes;
+        kernels.copyBytes(to, target + i * rowBytes, columns * p.pixelBytes);
+      }
     });
   },
 );

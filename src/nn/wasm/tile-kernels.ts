@@ -71,8 +71,8 @@ export type TransformProducts = (
 export interface TileTransforms {
   /** [R, R] to [N, N] */
   readonly transformFilter: TransformTile;
-  /** [N, N] to [M, M], by the rows and columns of it that there are in the output; the elements 0 are not used. */
-  readonly transformProducts: readonly (readonly TransformProducts[])[];
+  /** [N, N] to [M, M] */
+  readonly transformProducts: TransformProducts;
   /** The way back of `transformProducts`: [M, M] to [N, N] */
   readonly transformOutputGradient: TransformTile;
   /** The way back of `transformFilter`: [N, N] to [R, R] */
@@ -87,43 +87,27 @@ export interface TileKernels {
 }
 
 export function tileKernelCode(): WasmFunction[] {
-  const input = inputMatrix();
   const ofPlans = TILE_PLANS.flatMap((plan, number) => {
     const [filter, products] = [filterMatrix(plan), productsMatrix(plan)];
-    const parts = range(1, plan.outputs);
     return [
-      transformCode(`transformFilter${number}`, filter, filter),
-      transformCode(`transformOutputGradient${number}`, transposed(products), transposed(products)),
-      transformCode(`transformFilterGradient${number}`, transposed(filter), transposed(filter)),
-      ...parts.flatMap((rows) =>
-        parts.map((columns) => {
-          const [above, before] = [products.slice(0, rows), products.slice(0, columns)];
-          return transformCode(nameOfProducts(number, rows, columns), above, before, true);
-        }),
-      ),
+      transformCode(`transformFilter${number}`, filter),
+      transformCode(`transformProducts${number}`, products, true),
+      transformCode(`transformOutputGradient${number}`, transposed(products)),
+      transformCode(`transformFilterGradient${number}`, transposed(filter)),
     ];
   });
-  return [transformCode('transformInput', input, input), ...ofPlans];
-}
-
-function nameOfProducts(plan: number, rows: number, columns: number): string {
-  return `transformProducts${plan}of${rows}x${columns}`;
+  return [transformCode('transformInput', inputMatrix()), ...ofPlans];
 }
 
 /** @param functions of a module that has these kernels, by name */
 export function tileKernelsOf(functions: Readonly<Record<string, unknown>>): TileKernels {
   const named = (name: string): TransformTile => functions[name] as TransformTile;
-  const tiles = TILE_PLANS.map(({ outputs }, plan) => {
-    const parts = range(0, outputs + 1);
-    return {
-      transformFilter: named(`transformFilter${plan}`),
-      transformProducts: parts.map((rows) =>
-        parts.map((columns) => functions[nameOfProducts(plan, rows, columns)] as TransformProducts),
-      ),
-      transformOutputGradient: named(`transformOutputGradient${plan}`),
-      transformFilterGradient: named(`transformFilterGradient${plan}`),
-    };
-  });
+  const tiles = TILE_PLANS.map((_, plan) => ({
+    transformFilter: named(`transformFilter${plan}`),
+    transformProducts: functions[`transformProducts${plan}`] as TransformProducts,
+    transformOutputGradient: named(`transformOutputGradient${plan}`),
+    transformFilterGradient: named(`transformFilterGradient${plan}`),
+  }));
   return { transformInput: named('transformInput'), tiles };
 }
 
@@ -175,54 +159,57 @@ function transposed(matrix: Matrix): Matrix {
   return matrix[0]!.map((_, column) => matrix.map((row) => row[column]!));
 }
 
-/** target = left source transpose(right); the outputs are done column by column, so that few sums are alive at a time. */
-function transformCode(
-  name: string,
-  left: Matrix,
-  right: Matrix,
-  isFinished = false,
-): WasmFunction {
+/**
+ * target = matrix source transpose(matrix), column by column, so that few sums are alive at a time.
+ * @param isFinished whether bias and floor follow
+ */
+function transformCode(name: string, matrix: Matrix, isFinished = false): WasmFunction {
   const params = isFinished ? 9 : 7;
   const [source, sourceRow, sourceColumn, target, targetRow, targetColumn, groups] = range(
     0,
     7,
   ) as Repeated<7>;
   const [bias, floor] = [7, 8];
-  const size = left[0]!.length;
+  const [rows, size] = [matrix.length, matrix[0]!.length];
   // Multiples of the steps, which do not change.
   const [sourceRows, sourceColumns] = [range(params, size), range(params + size, size)];
-  const targetRows = range(params + 2 * size, left.length);
-  const targetColumns = range(params + 2 * size + left.length, right.length);
-  const i32Locals = 2 * size + left.length + right.length;
+  const targetRows = range(params + 2 * size, rows);
+  const targetColumns = range(params + 2 * size + rows, rows);
+  const i32Locals = 2 * size + 2 * rows;
   const inner = range(params + i32Locals, size);
 
-  const load = (i: number, j: number): Code => [
-    ...[...local.get(source), ...local.get(sourceRows[i]!), ...i32.add],
-    ...[...local.get(sourceColumns[j]!), ...i32.add, ...v128.load(0)],
-  ];
-  const column = (v: number): Code => [
-    ...inner.flatMap((sum, i) => [...combination(right[v]!, (j) => load(i, j)), ...local.set(sum)]),
-    ...left.flatMap((coefficients, u) => [
-      ...[...local.get(target), ...local.get(targetRows[u]!), ...i32.add],
-      ...[...local.get(targetColumns[v]!), ...i32.add],
-      ...combination(coefficients, (i) => local.get(inner[i]!)),
-      ...(isFinished ? finish : []),
-      ...v128.store(0),
+  const loads = sourceRows.map((row) =>
+    sourceColumns.map((offset) => [
+      ...[...local.get(source), ...local.get(row), ...i32.add],
+      ...[...local.get(offset), ...i32.add, ...v128.load(0)],
     ]),
-  ];
+  );
   const finish: Code = [
     ...[...local.get(bias), ...v128.load(0), ...f32x4.add],
     ...[...local.get(floor), ...v128.loadSplat(0), ...f32x4.max],
   ];
-  const body = [
-    ...[...multiples(sourceRows, sourceRow), ...multiples(sourceColumns, sourceColumn)],
-    ...[...multiples(targetRows, targetRow), ...multiples(targetColumns, targetColumn)],
-    ...repeat(groups, [
-      ...right.flatMap((_, v) => column(v)),
-      ...[...advance(source, GROUP_BYTES), ...advance(target, GROUP_BYTES)],
-      ...(isFinished ? advance(bias, GROUP_BYTES) : []),
+  const column = (v: number): Code[] => [
+    ...inner.flatMap((sum, i) => [
+      ...combination(matrix[v]!, (j) => loads[i]![j]!),
+      local.set(sum),
+    ]),
+    ...matrix.flatMap((coefficients, u) => [
+      ...[local.get(target), local.get(targetRows[u]!), i32.add],
+      ...[local.get(targetColumns[v]!), i32.add],
+      ...combination(coefficients, (i) => local.get(inner[i]!)),
+      ...[isFinished ? finish : [], v128.store(0)],
     ]),
   ];
+  const group = [
+    ...matrix.flatMap((_, v) => column(v)),
+    ...[advance(source, GROUP_BYTES), advance(target, GROUP_BYTES)],
+    isFinished ? advance(bias, GROUP_BYTES) : [],
+  ];
+  const steps = [
+    ...[...multiples(sourceRows, sourceRow), ...multiples(sourceColumns, sourceColumn)],
+    ...[...multiples(targetRows, targetRow), ...multiples(targetColumns, targetColumn)],
+  ];
+  const body = steps.concat(repeat(groups, group.flat()));
   return { name, params, i32Locals, v128Locals: size, body };
 }
 
@@ -236,17 +223,17 @@ function multiples(locals: readonly number[], step: number): Code {
 }
 
 /** The sum of terms with coefficients, left on the stack; one without a sign comes first. */
-function combination(coefficients: readonly number[], term: (i: number) => Code): Code {
+function combination(coefficients: readonly number[], term: (i: number) => Code): Code[] {
   const used = range(0, coefficients.length).filter((i) => coefficients[i] !== 0);
   const first = used.find((i) => coefficients[i]! > 0);
-  const scaled = (i: number): Code => {
+  const scaled = (i: number): Code[] => {
     const size = Math.abs(coefficients[i]!);
-    return size === 1 ? term(i) : [...term(i), ...v128.constant(size), ...f32x4.mul];
+    return size === 1 ? [term(i)] : [term(i), v128.constant(size), f32x4.mul];
   };
   return [
-    ...(first === undefined ? v128.zero : scaled(first)),
+    ...(first === undefined ? [v128.zero] : scaled(first)),
     ...used
       .filter((i) => i !== first)
-      .flatMap((i) => [...scaled(i), ...(coefficients[i]! < 0 ? f32x4.sub : f32x4.add)]),
+      .flatMap((i) => [...scaled(i), coefficients[i]! < 0 ? f32x4.sub : f32x4.add]),
   ];
 }
