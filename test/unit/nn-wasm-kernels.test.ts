@@ -268,6 +268,32 @@ test('a row of a product has the same bits whatever rows are beside it', async (
   }
 });
 
+for (const taps of [3, 5]) {
+  test(`an image has the same bits whatever images are beside it: ${taps} x ${taps} taps in tiles`, async () => {
+    await tf.setBackend('wasm');
+    tf.tidy(() => {
+      // In several blocks of tiles, which end within images.
+      const images: Shape4 = [30, 26, 22, 16];
+      const x = seeded(31, images) as tf.Tensor4D;
+      const filter = seeded(32, [taps, taps, 16, 16]) as tf.Tensor4D;
+      const all = tf.conv2d(x, filter, 1, 'same').dataSync();
+      for (const [first, count] of [
+        [0, 1],
+        [21, 7],
+      ] as const) {
+        const some = tf.slice4d(x, [first, 0, 0, 0], [count, ...images.slice(1)] as Shape4);
+        const size = 26 * 22 * 16;
+        const expected = all.slice(first * size, (first + count) * size);
+        assert.deepEqual(
+          tf.conv2d(some, filter, 1, 'same').dataSync(),
+          expected,
+          `${count} images`,
+        );
+      }
+    });
+  });
+}
+
 test('batch norm over more rows than a block, and channels in and beyond groups of four', async () => {
   const shape: Shape4 = [2, 17, 19, 11];
   const run = (pick: 'y' | 'mean' | 'variance' | 'dx' | 'dGamma' | 'dBeta') => () => {

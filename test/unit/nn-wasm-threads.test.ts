@@ -83,6 +83,27 @@ test('convolutions, products, batch norm and pooling have the same bits on any n
   );
 });
 
+for (const taps of [3, 5]) {
+  test(`a convolution of ${taps} x ${taps} taps in tiles has the same bits on any number of threads`, async () => {
+    await assertSameBits(() =>
+      tf
+        .tidy(() => {
+          const geometry = { stride: 1, padding: Math.floor(taps / 2) };
+          // More tiles than a block has, and some that stick out.
+          const x = seeded<tf.Rank.R4>(1, [5, 65, 51, 16]);
+          const filter = seeded<tf.Rank.R4>(2, [taps, taps, 16, 24]);
+          const y = convolve(x, filter, seeded(3, [24]), geometry, 'relu');
+          const dy = seeded<tf.Rank.R4>(4, y.shape);
+          return [
+            ...[y, convFilterGradient(x, dy, filter.shape, geometry)],
+            convInputGradient(dy, filter, x.shape, geometry),
+          ];
+        })
+        .map((tensor) => tensor.dataSync()),
+    );
+  });
+}
+
 test('a training step and features have the same bits on any number of threads', async () => {
   const config = modelConfig({ architecture: 'small-convnet', width: 8, featureDim: 32 });
   const spec = describeModel(config, 32, 10);
