@@ -23,7 +23,7 @@ export const GROUP_BYTES = 16;
 
 /** N: rows and columns of inputs that a tile sees, and of products that it takes. */
 export const TILE_INPUTS = 6;
-/** N - 1 of them. Small ones, and not only pairs of opposite sign, lose the least by rounding: twice that of a plain sum. */
+/** N - 1 of them. Small ones, and not only pairs of opposite sign, lose the least by rounding: some two times what a plain sum does. */
 const POINTS = [0, 1, -1, 0.5, -2];
 
 /** A way to cut a convolution into tiles. */
