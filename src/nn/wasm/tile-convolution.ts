@@ -12,7 +12,7 @@ import { imagesOf, padImages, type Images, type Shape4 } from './images.ts';
 import type { ParametersOf } from './jobs.ts';
 import { PANEL, TILE_ROWS } from './matrix-kernels.ts';
 import type { Team } from './team.ts';
-import { GROUP_BYTES, TILE_INPUTS, TILE_PLANS, type TilePlan } from './tile-kernels.ts';
+import { GROUP_BYTES, TILE_PLANS, type TilePlan } from './tile-kernels.ts';
 import { OUTER_SCRATCH_BYTES } from './window-jobs.ts';
 import {
   outerProductOf,
@@ -24,7 +24,6 @@ import {
 } from './window-products.ts';
 
 const BYTES = Float32Array.BYTES_PER_ELEMENT;
-const LAYERS = TILE_INPUTS ** 2;
 /** Floats of a block's layers on both sides: they stay in the cache. */
 const BLOCK_FLOATS = 2 ** 20;
 /** Floats between layers: without, those of a tile would often share cache sets. */
@@ -32,7 +31,7 @@ const LAYER_GAP = 16;
 /** Tiles of a block, however many channels they have: fewer would not pay for reading the filter's layers again. */
 const LEAST_BLOCK = 64;
 /** Channels on either side from which on the transforms cost little beside the products. */
-const LEAST_CHANNELS = 16;
+const LEAST_CHANNELS = 32;
 const CHUNKS_OF_THREAD = 6;
 
 /** Rows above and columns left of the image that count as zeros. */
@@ -84,7 +83,7 @@ export function convolveTiles(
   const at = (info: tf.TensorInfo): number => addressOf(backend, info);
   const padded = wholeTiles(tiling, from, tiling.taps - 1);
   const source = padImages(backend, x, padded, margin, scratch);
-  const packed = scratch.floats(LAYERS * from * to);
+  const packed = scratch.floats(tiling.layers * from * to);
   packFilter(backend, tiling, use, [from, to], packed);
   const cut = scratch.floats(roomFor(tiling, from));
   const products = scratch.floats(roomFor(tiling, to));
@@ -113,7 +112,11 @@ export function convolveTiles(
       ...{ chunksOfLayer: product.chunks, packedLayer: from * to * BYTES },
       ...{ windowsLayer: layerOf(tiling, from) * BYTES, outLayer: layerOf(tiling, to) * BYTES },
     };
-    team.run('windowTilesOfLayers', { ...product.operands, ...layers }, LAYERS * product.chunks);
+    team.run(
+      'windowTilesOfLayers',
+      { ...product.operands, ...layers },
+      tiling.layers * product.chunks,
+    );
     const tiled = tiledImages(team, tiling, outputs, block);
     const operands = {
       ...{ ...tiled.operands, source: at(products), target: at(y) },
@@ -128,27 +131,28 @@ export function convolveTiles(
 /** The filter's layers, each in panels. @param packed [N N, from, to] */
 function packFilter(
   backend: BackendWasm,
-  { taps }: Tiling,
+  tiling: Tiling,
   { plan, filter, isTurned }: FilterUse,
   [from, to]: readonly [number, number],
   packed: tf.TensorInfo,
 ): void {
   const team = teamOf(backend);
   const scratch = new Scratch(backend);
-  const layers = scratch.floats(LAYERS * from * to);
+  const layers = scratch.floats(tiling.layers * from * to);
   const at = (info: tf.TensorInfo): number => addressOf(backend, info);
   const layer = from * to * BYTES;
   // The last tap first, where it is turned.
+  const { taps, inputs } = tiling;
   const [first, step] = isTurned ? [(taps ** 2 - 1) * layer, -layer] : [0, layer];
   transformTaps(team, from * to, {
     ...{ plan, isGradient: 0 },
     ...{ source: at(filter) + first, sourceRow: taps * step, sourceColumn: step },
-    ...{ target: at(layers), targetRow: TILE_INPUTS * layer, targetColumn: layer },
+    ...{ target: at(layers), targetRow: inputs * layer, targetColumn: layer },
   });
   const matrix = plainMatrix(layers, from, to, isTurned);
   const { operands, chunks } = packingOf(matrix, at(layers), at(packed), team.threads);
   const steps = { chunksOfLayer: chunks, sourceLayer: layer, packedLayer: layer };
-  team.run('packMatrices', { ...operands, ...steps }, LAYERS * chunks);
+  team.run('packMatrices', { ...operands, ...steps }, tiling.layers * chunks);
   scratch.free();
 }
 
@@ -173,7 +177,7 @@ export function tiledFilterGradient(
   const sourceDy = padImages(backend, dy, paddedDy, [0, 0], scratch);
   const cut = scratch.floats(roomFor(tiling, from));
   const cutDy = scratch.floats(roomFor(tiling, to));
-  const sums = scratch.floats(LAYERS * from * to);
+  const sums = scratch.floats(tiling.layers * from * to);
   const cutOffsets = scratch.ints(rowOffsetsOf(tiling.block, from));
   const ownMemory = scratch.floats((team.threads * OUTER_SCRATCH_BYTES) / BYTES);
   for (const block of blocksOf(tiling)) {
@@ -192,11 +196,15 @@ export function tiledFilterGradient(
       ...{ chunksOfLayer: product.chunks, outLayer: from * to * BYTES },
       ...{ windowsLayer: layerOf(tiling, from) * BYTES, matrixLayer: layerOf(tiling, to) * BYTES },
     };
-    team.run('outerTilesOfLayers', { ...product.operands, ...layers }, LAYERS * product.chunks);
+    team.run(
+      'outerTilesOfLayers',
+      { ...product.operands, ...layers },
+      tiling.layers * product.chunks,
+    );
   }
   const tap = from * to * BYTES;
   transformTaps(team, from * to, {
-    ...{ plan, isGradient: 1, source: at(sums), sourceRow: TILE_INPUTS * tap, sourceColumn: tap },
+    ...{ plan, isGradient: 1, source: at(sums), sourceRow: tiling.inputs * tap, sourceColumn: tap },
     ...{ target: at(gradient), targetRow: tiling.taps * tap, targetColumn: tap },
   });
   scratch.free();
@@ -205,6 +213,7 @@ export function tiledFilterGradient(
 /** How images of outputs are cut into tiles. */
 interface Tiling extends TilePlan {
   readonly plan: number;
+  readonly layers: number;
   readonly images: number;
   /** Of an image; so are `tileColumns`. */
   readonly tileRows: number;
@@ -223,18 +232,19 @@ interface Block {
 /** @param channels on both sides */
 function tilingOf(plan: number, { batch, height, width }: Images, channels: number): Tiling {
   const shape = TILE_PLANS[plan]!;
+  const layers = shape.inputs ** 2;
   const tileRows = Math.ceil(height / shape.outputs);
   const tileColumns = Math.ceil(width / shape.outputs);
   const tiles = batch * tileRows * tileColumns;
-  const most = Math.max(LEAST_BLOCK, Math.floor(BLOCK_FLOATS / (LAYERS * channels)));
+  const most = Math.max(LEAST_BLOCK, Math.floor(BLOCK_FLOATS / (layers * channels)));
   const blocks = Math.ceil(tiles / most);
   const block = Math.ceil(tiles / blocks / TILE_ROWS) * TILE_ROWS;
-  return { ...shape, plan, images: batch, tileRows, tileColumns, tiles, most, block };
+  return { ...shape, plan, layers, images: batch, tileRows, tileColumns, tiles, most, block };
 }
 
 /** Floats of a block's layers, were it the largest: so that memory grows with the images as tensors do, by as much for each. */
-function roomFor({ most }: Tiling, channels: number): number {
-  return LAYERS * ((most + TILE_ROWS) * channels + LAYER_GAP);
+function roomFor({ layers, most }: Tiling, channels: number): number {
+  return layers * ((most + TILE_ROWS) * channels + LAYER_GAP);
 }
 
 /** Floats from a layer of a block to the next one. */

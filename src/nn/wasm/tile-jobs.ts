@@ -4,7 +4,7 @@
  * done. Transformed, they are N squared layers of [count, C], for channels in whole groups.
  */
 import { defineJob } from './job.ts';
-import { GROUP_BYTES, TILE_INPUTS, TILE_PLANS } from './tile-kernels.ts';
+import { GROUP_BYTES, TILE_PLANS } from './tile-kernels.ts';
 
 const IMAGE_NAMES = [
   ...(['imageBytes', 'rowBytes', 'pixelBytes', 'groups'] as const),
@@ -17,9 +17,9 @@ type TiledImages = Readonly<Record<(typeof IMAGE_NAMES)[number], number>>;
 export const cutTiles = defineJob(
   [...IMAGE_NAMES, 'source', 'target', 'isOutput'],
   (kernels, p, chunk) => {
-    const { transformOutputGradient } = kernels.tiles[p.plan]!;
-    const cut = p.isOutput === 1 ? transformOutputGradient : kernels.transformInput;
-    const [down, right] = [TILE_INPUTS * p.layerBytes, p.layerBytes];
+    const { transformInput, transformOutputGradient } = kernels.tiles[p.plan]!;
+    const cut = p.isOutput === 1 ? transformOutputGradient : transformInput;
+    const [down, right] = [TILE_PLANS[p.plan]!.inputs * p.layerBytes, p.layerBytes];
     eachTile(p, chunk, (pixel, row) => {
       const target = p.target + row;
       cut(p.source + pixel, p.rowBytes, p.pixelBytes, target, down, right, p.groups);
@@ -37,9 +37,9 @@ export const joinTiles = defineJob(
     ...(['biases', 'floor', 'spare', 'spareBytes'] as const),
   ],
   (kernels, p, chunk, thread) => {
-    const { outputs } = TILE_PLANS[p.plan]!;
+    const { inputs, outputs } = TILE_PLANS[p.plan]!;
     const join = kernels.tiles[p.plan]!.transformProducts;
-    const [down, right] = [TILE_INPUTS * p.layerBytes, p.layerBytes];
+    const [down, right] = [inputs * p.layerBytes, p.layerBytes];
     eachTile(p, chunk, (pixel, row, y, x) => {
       const rows = Math.min(outputs, p.height - y);
       const columns = Math.min(outputs, p.width - x);
