@@ -26,6 +26,7 @@ const MAY_IMPORT = {
   telemetry: [],
   evaluation: ['math', 'clustering'],
   report: ['math'],
+  run: ['config/failpoints'],
 };
 
 /** Packages with a home: nothing else imports them. zod is at home wherever a schema is. */

@@ -53,7 +53,7 @@ export async function conductRun(deps: ConductDeps): Promise<RunSummary> {
       loop.checkpointThen(release);
     });
     await loop.run().catch(async (error: unknown) => {
-      if (signal.aborted && !lost.aborted) await loop.checkpointNow();
+      if (signal.aborted && !lost.aborted && folder.isHeld()) await loop.checkpointNow();
       throw error;
     });
     const summary = summariseRun({

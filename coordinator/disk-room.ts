@@ -22,13 +22,13 @@ export interface RoomToWrite {
  */
 export async function onceThereIsRoom<Result>(
   what: string,
-  write: () => Result,
+  write: () => Result | Promise<Result>,
   { folder, logger, signal }: RoomToWrite,
 ): Promise<Result> {
   for (let attempt = 0; ; attempt += 1) {
     signal.throwIfAborted();
     try {
-      return write();
+      return await write();
     } catch (error) {
       if (!isDiskFull(error)) throw error;
       const reason = `${what} waits for room: ${messageOf(error)}`;

@@ -347,11 +347,14 @@ export class RunLoop {
     // Before and after a clustering the step is the same: the later checkpoint replaces the earlier one.
     const step = this.#version;
     const { keep } = config.checkpoint;
-    this.#writing = saveCheckpoint(folder.checkpoints, step, { state, files }, { keep }).then(
+    const { checkpoints, staging } = folder;
+    this.#writing = saveCheckpoint(checkpoints, step, { state, files }, { keep, staging }).then(
       ({ name, bytes }) => {
         folder.event('checkpoint.written', name, { step, bytes });
       },
       (error: unknown) => {
+        // Written by the process that has the run now; this one ends.
+        if (!folder.isHeld()) return;
         // A full disk must not cost the run; the checkpoints before this one are as they were.
         this.#checkpointed = '';
         folder.event('checkpoint.failed', messageOf(error), { step });

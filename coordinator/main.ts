@@ -5,12 +5,15 @@
 import { setMaxListeners } from 'node:events';
 import { nanoid } from 'nanoid';
 import type { ConfigOrigins } from '../src/config/load.ts';
+import { holdsRun, requireRunFolder } from '../src/config/run-folder.ts';
 import type { RunConfig } from '../src/config/schema.ts';
 import { openImageSource, type ImageSource } from '../src/data/source.ts';
-import { EXIT, configInvalid, exitCodeOf, messageOf } from '../src/errors.ts';
+import { EXIT, configInvalid, exitCodeOf, messageOf, unavailable } from '../src/errors.ts';
 import type { RunSummary } from '../src/report/summary.ts';
 import { withAnySignal } from '../src/rpc/any-signal.ts';
 import { assertLoopback, startHealthServer, startServer } from '../src/rpc/channel.ts';
+import type { RunLock } from '../src/run/run-lock.ts';
+import { takeRunFolder, type TakenFolder } from '../src/run/take-folder.ts';
 import type { Credentials } from '../src/security/credentials.ts';
 import type { Logger } from '../src/telemetry/logger.ts';
 import type { Notice } from '../src/telemetry/notice.ts';
@@ -18,7 +21,7 @@ import { conductRun } from './conduct-run.ts';
 import { createControl } from './control.ts';
 import { refusalLog } from './refusal-log.ts';
 import { onceThereIsRoom } from './disk-room.ts';
-import { RunFolder } from './run-folder.ts';
+import { RunFolder, readRunId } from './run-folder.ts';
 import { RunRecord } from './run-record.ts';
 import {
   OwnServer,
@@ -44,6 +47,10 @@ export interface CoordinatorOptions {
   /** The run's folder. */
   readonly out: string;
   readonly resume: boolean;
+  /** Wait for the end of another process that holds the folder, instead of failing; left out: no. */
+  readonly isWaiting?: boolean;
+  /** Take the folder from another process that holds it; left out: no. */
+  readonly takesOver?: boolean;
   readonly logger: Logger;
   /** Ends the run in order, after a checkpoint; its reason is what the run then fails with. */
   readonly signal: AbortSignal;
@@ -53,18 +60,70 @@ export interface CoordinatorOptions {
 /** Time that clients have to end their calls when the server stops. */
 const STOP_GRACE_MS = 2_000;
 
-/** Runs to the end. @throws TrainerError; UNAVAILABLE when it was stopped and can be resumed */
+/**
+ * Runs to the end.
+ * @throws TrainerError; UNAVAILABLE when it was stopped and can be resumed, FOLDER_HELD when another process has the folder
+ */
 export async function runCoordinator(options: CoordinatorOptions): Promise<RunSummary> {
-  const { config, logger, notify, signal, resume } = options;
+  const { config, logger, signal, resume, credentials, out } = options;
   // Every call in flight listens for the end: that many listeners are no leak.
   setMaxListeners(0, signal);
-  const { credentials } = options;
   assertLoopback(options.listen, credentials !== null, '--listen');
   assertLoopback(options.parameterListen, credentials !== null, '--parameter-listen');
+  requireRunFolder(out, resume);
   const source = await openSource(config, logger);
-  const folder = new RunFolder(options.out, resume, Date.now);
   const incarnation = nanoid(10);
-  const runId = resume ? folder.readRunId() : nanoid(10);
+  const taken = await takeFolder(incarnation, options);
+  try {
+    if (holdsRun(out) !== resume) {
+      const problem = 'another process has begun a run in it in the meantime';
+      throw unavailable(`run folder ${out}`, `${problem}; start this one again`);
+    }
+    const { lost } = taken.lock;
+    setMaxListeners(0, lost);
+    return await withAnySignal([signal, lost], (ended) =>
+      runInFolder({ ...options, source, incarnation, taken, signal: ended }),
+    );
+  } finally {
+    taken.release();
+  }
+}
+
+/** Waits for the folder, and for room on its disk, as far as that is asked for. */
+async function takeFolder(
+  incarnation: string,
+  { out, isWaiting = false, takesOver = false, logger, notify, signal }: CoordinatorOptions,
+): Promise<TakenFolder> {
+  const take = (): Promise<TakenFolder> =>
+    takeRunFolder(out, incarnation, {
+      ...{ isWaiting, takesOver, signal },
+      onHeld: (reason) => {
+        logger.warn('folder.held', { reason });
+        notify({ type: 'remark', text: `waiting: ${reason}` });
+      },
+      onTrouble: (reason) => {
+        logger.warn('folder.unreachable', { reason });
+      },
+    });
+  // There is no folder yet to write the event to.
+  return onceThereIsRoom('the claim on the run folder', take, {
+    ...{ folder: { event: () => undefined }, logger, signal },
+  });
+}
+
+interface InFolder extends CoordinatorOptions {
+  readonly source: ImageSource;
+  /** Of this process. */
+  readonly incarnation: string;
+  readonly taken: TakenFolder;
+}
+
+async function runInFolder(options: InFolder): Promise<RunSummary> {
+  const { config, logger, notify, signal, resume, credentials, incarnation } = options;
+  const { lock } = options.taken;
+  const folder = new RunFolder(options.out, options.taken, Date.now);
+  const runId = resume ? readRunId(options.out) : nanoid(10);
+  tellOfClaim(folder, lock, logger);
   const registered =
     config.cluster.servers === 0 ? null : registeredServers(config, folder, logger);
   const fleet =
@@ -93,9 +152,7 @@ export async function runCoordinator(options: CoordinatorOptions): Promise<RunSu
       notify({ type: 'listening', address: server.address });
       const summary = await runTerms({
         ...options,
-        incarnation,
         runId,
-        source,
         folder,
         service,
         fleet,
@@ -106,6 +163,8 @@ export async function runCoordinator(options: CoordinatorOptions): Promise<RunSu
       serverSessions.stopAll('the run is finished', EXIT.done);
       return summary;
     } catch (error) {
+      // The run goes on elsewhere: workers and servers find the process that has it now.
+      if (lock.lost.aborted) throw lock.lost.reason;
       folder.event('run.stopped', messageOf(error));
       service.stopAll(messageOf(error), exitCodeOf(error));
       serverSessions.stopAll(messageOf(error), exitCodeOf(error));
@@ -118,6 +177,19 @@ export async function runCoordinator(options: CoordinatorOptions): Promise<RunSu
     await fleet.stop();
     await health?.stop(STOP_GRACE_MS);
   }
+}
+
+function tellOfClaim(
+  folder: RunFolder,
+  { holder, term, takenFrom }: RunLock,
+  logger: Logger,
+): void {
+  const { host, pid } = holder;
+  const from = takenFrom === null || takenFrom === 'unknown' ? '' : ` on ${takenFrom.host}`;
+  const earlier = takenFrom === null ? '' : `; the silent process${from} before it is shut out`;
+  const reason = `process ${pid} on ${host} holds the folder from term ${term} on${earlier}`;
+  folder.event('folder.claimed', reason, { host, pid });
+  if (takenFrom !== null) logger.warn('folder.taken-over', { reason });
 }
 
 function registeredServers(
@@ -134,11 +206,8 @@ function registeredServers(
   });
 }
 
-interface TermDeps extends CoordinatorOptions {
-  /** Of this process. */
-  readonly incarnation: string;
+interface TermDeps extends InFolder {
   readonly runId: string;
-  readonly source: ImageSource;
   readonly folder: RunFolder;
   readonly service: CoordinatorService;
   readonly fleet: ServerFleet;

@@ -1,25 +1,25 @@
-/** The run's folder: config.json, events.jsonl, metrics.jsonl, loss-by-step.txt, unreadable.csv, summary.json, report.html. */
+/**
+ * The run's folder: config.json, events.jsonl, metrics.jsonl, loss-by-step.txt, unreadable.csv, summary.json, report.html.
+ * Whatever is put into it carries a term of the run, and takes effect only while that term is the newest (src/run/run-lock.ts).
+ */
 import {
-  closeSync,
+  copyFileSync,
   existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
   readFileSync,
   renameSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { TrainerError, checkpointCorrupt, messageOf } from '../src/errors.ts';
-import { configFileOf, requireRunFolder } from '../src/config/run-folder.ts';
+import { TrainerError, messageOf } from '../src/errors.ts';
+import { configFileOf } from '../src/config/run-folder.ts';
 import type { RunConfig } from '../src/config/schema.ts';
+import type { TakenFolder } from '../src/run/take-folder.ts';
 import { openJsonLines, type JsonLines } from '../src/telemetry/json-lines.ts';
 import type { RunSummary } from '../src/report/summary.ts';
 import type { UnreadableImage } from './run-record.ts';
 
 export const LOSS_FILE = 'loss-by-step.txt';
-/** How often a coordinator has begun or gone on with the run: parameter servers refuse what an earlier one sends. */
-const TERM_FILE = 'term';
 
 export interface StartedProcess {
   readonly role: 'coordinator' | 'server' | 'worker';
@@ -32,25 +32,27 @@ export interface StartedProcess {
 export class RunFolder {
   readonly path: string;
   readonly checkpoints: string;
+  readonly #taken: TakenFolder;
   readonly #events: JsonLines;
   readonly #metrics: JsonLines;
   readonly #nowMs: () => number;
   /** By id: incarnation of the newest process whose start events.jsonl has. */
   readonly #started = new Map<string, string>();
 
-  /** @throws TrainerError CONFIG_INVALID when the folder holds a run and should not, or should and does not */
-  constructor(path: string, isResumed: boolean, nowMs: () => number) {
-    requireRunFolder(path, isResumed);
-    mkdirSync(path, { recursive: true });
+  /** @param taken the folder is this process's until it releases it */
+  constructor(path: string, taken: TakenFolder, nowMs: () => number) {
     this.path = path;
     this.checkpoints = join(path, 'checkpoints');
-    this.#events = openJsonLines(join(path, 'events.jsonl'));
-    this.#metrics = openJsonLines(join(path, 'metrics.jsonl'));
+    this.#taken = taken;
     this.#nowMs = nowMs;
+    requireOneDisk(this.checkpoints, this.staging);
+    this.#events = this.#openLines('events.jsonl');
+    this.#metrics = this.#openLines('metrics.jsonl');
   }
 
   event(event: string, reason: string, fields: object = {}): void {
-    this.#events.append({ ts: this.#timestamp(), event, reason, ...fields });
+    const { term } = this.#taken.lock;
+    this.#events.append({ ts: this.#timestamp(), event, reason, term, ...fields });
   }
 
   /** Tells of a process of the run, once for each of its starts. */
@@ -61,35 +63,30 @@ export class RunFolder {
   }
 
   metrics(fields: object): void {
-    this.#metrics.append({ ts: this.#timestamp(), ...fields });
+    const { term } = this.#taken.lock;
+    this.#metrics.append({ ts: this.#timestamp(), term, ...fields });
   }
 
   writeConfig(runId: string, config: RunConfig, origins: Readonly<Record<string, string>>): void {
     this.#replace('config.json', `${JSON.stringify({ runId, config, origins }, null, 2)}\n`);
   }
 
-  /** @returns the run's id, as config.json has it. @throws TrainerError CONFIG_INVALID where it has none */
-  readRunId(): string {
-    const path = configFileOf(this.path);
-    let problem = 'has no runId';
-    try {
-      const saved = JSON.parse(readFileSync(path, 'utf8')) as { runId?: unknown } | null;
-      if (typeof saved?.runId === 'string' && saved.runId !== '') return saved.runId;
-    } catch (error) {
-      problem = `cannot be read (${messageOf(error)})`;
-    }
-    throw new TrainerError('CONFIG_INVALID', `config file ${path}: ${problem}`, { path });
+  /** Whether the folder is still this process's: another one that finds this one silent takes it over. */
+  isHeld(): boolean {
+    return this.#taken.lock.isHeld();
   }
 
-  /** The next term of the run, greater than all before it, on disk before it is used. */
+  /** Through which whatever is put into the folder passes; gone once another process has it. */
+  get staging(): string {
+    return this.#taken.staging();
+  }
+
+  /**
+   * The next term of the run, greater than all before it, on disk before it is used.
+   * @throws TrainerError FOLDER_HELD where another process has the folder
+   */
   beginTerm(): number {
-    const file = join(this.path, TERM_FILE);
-    const term = (existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0) + 1;
-    if (!Number.isSafeInteger(term)) {
-      throw checkpointCorrupt(TERM_FILE, `a whole number was expected, got ${term}; remove it`);
-    }
-    writeDurablySync(file, `${term}\n`);
-    return term;
+    return this.#taken.lock.beginTerm();
   }
 
   writeUnreadable(images: readonly UnreadableImage[]): void {
@@ -114,10 +111,32 @@ export class RunFolder {
     this.#metrics.close();
   }
 
+  /** @throws TrainerError FOLDER_HELD where another process has the folder */
   #replace(name: string, content: string): void {
-    const target = join(this.path, name);
-    writeFileSync(`${target}.partial`, content);
-    renameSync(`${target}.partial`, target);
+    const { lock } = this.#taken;
+    lock.requireHeld();
+    const partial = join(this.staging, name);
+    try {
+      writeFileSync(partial, content);
+      renameSync(partial, join(this.path, name));
+    } catch (error) {
+      // The staging folder has gone in the meantime.
+      lock.requireHeld();
+      throw error;
+    }
+  }
+
+  #openLines(name: string): JsonLines {
+    const path = join(this.path, name);
+    const { lock } = this.#taken;
+    // An earlier holder that wakes up has the file open, and no check of its own is quick enough: it gets to keep the file, and
+    // this one goes on with a copy.
+    if (lock.takenFrom !== null && existsSync(path)) {
+      const copy = join(this.staging, name);
+      copyFileSync(path, copy);
+      renameSync(copy, path);
+    }
+    return openJsonLines(path, () => lock.isHeld());
   }
 
   #timestamp(): string {
@@ -125,15 +144,27 @@ export class RunFolder {
   }
 }
 
-function writeDurablySync(target: string, content: string): void {
-  const descriptor = openSync(`${target}.partial`, 'w');
+/** @throws TrainerError CONFIG_INVALID where checkpoints, by a link perhaps, lie where nothing can be renamed to */
+function requireOneDisk(checkpoints: string, staging: string): void {
+  if (!existsSync(checkpoints) || statSync(checkpoints).dev === statSync(staging).dev) return;
+  throw new TrainerError(
+    'CONFIG_INVALID',
+    `run folder: ${checkpoints} lies on another file system than the rest of it; put the whole folder there (--out)`,
+    { checkpoints },
+  );
+}
+
+/** @returns the id of a folder's run, as config.json has it. @throws TrainerError CONFIG_INVALID where it has none */
+export function readRunId(folder: string): string {
+  const path = configFileOf(folder);
+  let problem = 'has no runId';
   try {
-    writeFileSync(descriptor, content);
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
+    const saved = JSON.parse(readFileSync(path, 'utf8')) as { runId?: unknown } | null;
+    if (typeof saved?.runId === 'string' && saved.runId !== '') return saved.runId;
+  } catch (error) {
+    problem = `cannot be read (${messageOf(error)})`;
   }
-  renameSync(`${target}.partial`, target);
+  throw new TrainerError('CONFIG_INVALID', `config file ${path}: ${problem}`, { path });
 }
 
 /** A field of a CSV line (RFC 4180). */

@@ -13,6 +13,7 @@ export type ErrorCode =
   | 'CHECKPOINT_CORRUPT'
   | 'DATA_UNREADABLE'
   | 'ENGINE_UNAVAILABLE'
+  | 'FOLDER_HELD'
   | 'UNAVAILABLE';
 
 export type ErrorDetails = Readonly<Record<string, unknown>>;
@@ -48,10 +49,13 @@ const INVALID: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'ENGINE_UNAVAILABLE',
 ]);
 
+/** Codes of what may be otherwise the next time. */
+const RETRIED: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['UNAVAILABLE', 'FOLDER_HELD']);
+
 /** Exit code for an error that ends a process. */
 export function exitCodeOf(error: unknown): number {
   if (!(error instanceof TrainerError)) return EXIT.failed;
-  if (error.code === 'UNAVAILABLE') return EXIT.retry;
+  if (RETRIED.has(error.code)) return EXIT.retry;
   return INVALID.has(error.code) ? EXIT.invalid : EXIT.failed;
 }
 
@@ -170,6 +174,36 @@ export function unavailable(what: string, problem: string, cause?: unknown): Tra
     { what },
     cause === undefined ? undefined : { cause },
   );
+}
+
+/** Who has a run's folder, as far as it can be told. */
+export interface FolderHolder {
+  readonly holder: {
+    readonly host: string;
+    readonly pid: number;
+    readonly launcher: number | null;
+    readonly since: string;
+  } | null;
+  readonly term: number;
+}
+
+/**
+ * `run folder runs/a: held since 2026-01-31T23:59:59Z by process 123 on host a (term 4); remedy`
+ * @param lostTerm of this process, where the folder was taken from it
+ */
+export function folderHeld(
+  folder: string,
+  { holder, term }: FolderHolder,
+  lostTerm: number | null = null,
+): TrainerError {
+  const who = holder === null ? 'another process' : `process ${holder.pid} on ${holder.host}`;
+  const since = holder === null ? '' : ` since ${holder.since}`;
+  const end = holder === null ? 'end it' : `end it there (kill ${holder.launcher ?? holder.pid})`;
+  const problem =
+    lostTerm === null
+      ? `held${since} by ${who} (term ${term}); add --wait to wait for its end, ${end}, or take the folder from it with --take-over`
+      : `taken over${since} by ${who} (term ${term}); this process (term ${lostTerm}) writes no more to it, and ends`;
+  return new TrainerError('FOLDER_HELD', `run folder ${folder}: ${problem}`, { folder, term });
 }
 
 /** `a training slice of 64 images needs 5.10 GiB of memory, the wasm engine has 4.00 GiB; remedy` */

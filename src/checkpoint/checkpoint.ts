@@ -1,7 +1,9 @@
 /**
  * Checkpoints of a run: folders `step-N` of safetensors files under one manifest, and `LATEST`, which names the newest.
- * A checkpoint is written under another name, forced to disk and then renamed, so that a process killed at any moment
- * leaves a sound one. Reading trusts nothing: sizes and digests are checked, and a damaged one gives way to the one before.
+ * A checkpoint is written in a staging folder, forced to disk and then renamed, so that a process killed at any moment
+ * leaves a sound one. Every change of what readers see is a rename from or to the staging folder: who takes that away has
+ * stopped the writer, even one that is paused in the middle and wakes up much later.
+ * Reading trusts nothing: sizes and digests are checked, and a damaged one gives way to the one before.
  */
 import fs from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -41,12 +43,20 @@ export interface CheckpointReceipt {
 /** Told of each checkpoint, or `LATEST`, that could not be used, and why. */
 export type OnRejected = (name: string, reason: string) => void;
 
+export interface WriteOptions {
+  /** Newest checkpoints kept, this one among them; of later steps, left by a run that was resumed before them, all are. */
+  readonly keep: number;
+  /**
+   * The writer's own folder, on the file system of the checkpoints. Where it is gone, nothing is written. Left out: one is
+   * made beside the checkpoints, for a folder with a single writer for certain.
+   */
+  readonly staging?: string;
+}
+
 /**
- * Writes a checkpoint; once this returns, it survives the death of process and machine. One writer at a time: leftovers
- * of a killed one are removed. A checkpoint of the same step is replaced. The arrays must not change meanwhile.
+ * Writes a checkpoint; once this returns, it survives the death of process and machine. A checkpoint of the same step is
+ * replaced. The arrays must not change meanwhile.
  * @param root the folder of checkpoints; made if it is not there
- * @param options.keep newest checkpoints kept, this one among them; of later steps, left by a run that was resumed before
- *   them, none is removed
  * @throws TrainerError PROTOCOL_VIOLATION, SHAPE_MISMATCH for what a checkpoint cannot hold; UNAVAILABLE when it could not
  *   be written. The checkpoints before are then as they were.
  */
@@ -54,7 +64,7 @@ export async function writeCheckpoint(
   root: string,
   step: number,
   { state, files }: CheckpointContent,
-  options: { readonly keep: number },
+  options: WriteOptions,
 ): Promise<CheckpointReceipt> {
   const encoded = Object.entries(files).map(
     ([base, arrays]) => [`${base}${EXTENSION}`, safetensorsChunks(arrays)] as const,
@@ -65,15 +75,17 @@ export async function writeCheckpoint(
     Object.keys(files).map((base) => `${base}${EXTENSION}`),
   );
   const name = `step-${step}`;
-  const partial = join(root, `${name}.partial-${process.pid}`);
+  const places = { root, staging: options.staging ?? `${root}.staging` };
+  const partial = join(places.staging, `${name}.partial`);
   try {
-    await makeRoot(root);
+    await makeRoot(places, options.staging === undefined);
     const bytes = await writeFolder(partial, step, state, encoded);
     hitFailpoint('checkpoint.filesWritten', { step });
-    await putInPlace(root, name, partial);
+    await putInPlace(places, name, partial);
     hitFailpoint('checkpoint.named', { step });
-    await nameLatest(root, name);
-    await removeOld(root, step, options.keep);
+    await nameLatest(places, name);
+    await removeOld(places, step, options.keep);
+    if (options.staging === undefined) await fs.rm(places.staging, { recursive: true });
     return { name, bytes };
   } catch (cause) {
     // Gives back the space, which may be what there was too little of.
@@ -122,17 +134,25 @@ const MANIFEST = 'manifest.json';
 const LATEST = 'LATEST';
 const EXTENSION = '.safetensors';
 const REPLACED = '.replaced';
-/** Left by a writer that was killed: never complete, or complete and never named. */
-const PARTIAL = /^(?:step-\d+|LATEST)\.partial-\d+$/;
+/** In the names of what is not in its place yet, or not any more. */
+const PARTIAL = '.partial';
 /** A complete checkpoint; `.replaced` is the earlier one of a step that is being written again. */
 const COMPLETE = /^step-(?<step>\d{1,15})(?:\.replaced)?$/;
 const MAX_MANIFEST_BYTES = 256 * 1024 * 1024;
 const MAX_LATEST_BYTES = 100;
 
-async function makeRoot(root: string): Promise<void> {
+/** Where checkpoints lie, and where they are made. */
+interface Places {
+  readonly root: string;
+  readonly staging: string;
+}
+
+/** Makes room: what earlier writings left in the staging folder is worth nothing. */
+async function makeRoot({ root, staging }: Places, makesStaging: boolean): Promise<void> {
   const made = await fs.mkdir(root, { recursive: true });
   if (made !== undefined) await syncFolder(dirname(root));
-  await removeWhere(root, (name) => PARTIAL.test(name));
+  if (makesStaging) await fs.mkdir(staging, { recursive: true });
+  await removeWhere(staging, (name) => name.includes(PARTIAL));
 }
 
 /** Writes the files, then the manifest that vouches for them, then makes their names durable. */
@@ -154,31 +174,64 @@ async function writeFolder(
 }
 
 /**
- * Gives a complete folder its name. A folder cannot be renamed onto another, so an earlier one of the step steps aside
- * under a name that readers know: at no moment is there none.
+ * Gives a complete folder its name. A folder cannot be renamed onto another, so an earlier one of the step steps aside, and a
+ * copy of it lies under a name that readers know until then: at no moment is there none.
  */
-async function putInPlace(root: string, name: string, partial: string): Promise<void> {
+async function putInPlace(places: Places, name: string, partial: string): Promise<void> {
+  const { root, staging } = places;
   if ((await listCheckpoints(root)).includes(name)) {
-    const replaced = join(root, `${name}${REPLACED}`);
-    await fs.rm(replaced, { recursive: true, force: true });
-    await fs.rename(join(root, name), replaced);
+    const copy = join(staging, `${name}.copy${PARTIAL}`);
+    await linkFolder(join(root, name), copy);
+    await takeAway(places, `${name}${REPLACED}`);
+    await fs.rename(copy, join(root, `${name}${REPLACED}`));
+    await takeAway(places, name);
   }
   await fs.rename(partial, join(root, name));
   await syncFolder(root);
 }
 
-async function nameLatest(root: string, name: string): Promise<void> {
-  const partial = join(root, `${LATEST}.partial-${process.pid}`);
+/** A second folder of the same files, which never change; copies of them where the file system cannot have a file twice. */
+async function linkFolder(folder: string, copy: string): Promise<void> {
+  await fs.mkdir(copy);
+  for (const file of await fs.readdir(folder)) {
+    const [from, to] = [join(folder, file), join(copy, file)];
+    await fs.link(from, to).catch(() => fs.copyFile(from, to));
+  }
+  await syncFolder(copy);
+}
+
+async function nameLatest({ root, staging }: Places, name: string): Promise<void> {
+  const partial = join(staging, `${LATEST}${PARTIAL}`);
   await writeDurably(partial, [Buffer.from(`${name}\n`)]);
   await fs.rename(partial, join(root, LATEST));
   await syncFolder(root);
 }
 
 /** Removes what is older than the newest `keep` up to a step, and every one that was replaced. */
-async function removeOld(root: string, step: number, keep: number): Promise<void> {
-  const upToStep = (await listCheckpoints(root)).filter((name) => stepOf(name) <= step);
+async function removeOld(places: Places, step: number, keep: number): Promise<void> {
+  const upToStep = (await listCheckpoints(places.root)).filter((name) => stepOf(name) <= step);
   const kept = upToStep.filter((name) => !name.endsWith(REPLACED)).slice(0, keep);
-  await removeWhere(root, (name) => upToStep.includes(name) && !kept.includes(name));
+  for (const name of upToStep) if (!kept.includes(name)) await takeAway(places, name);
+}
+
+/** Removes a checkpoint, if it is there: first from sight, as a whole. */
+async function takeAway({ root, staging }: Places, name: string): Promise<void> {
+  const removed = join(staging, `${name}.removed${PARTIAL}`);
+  await fs.rm(removed, { recursive: true, force: true });
+  const isThere = await fs.rename(join(root, name), removed).then(
+    () => true,
+    async (error: unknown) => {
+      // Nothing to remove, unless it is the staging folder that is gone.
+      if (!isMissing(error)) throw error;
+      await fs.access(staging);
+      return false;
+    },
+  );
+  if (isThere) await fs.rm(removed, { recursive: true, force: true });
+}
+
+function isMissing(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'ENOENT';
 }
 
 /**
@@ -187,7 +240,7 @@ async function removeOld(root: string, step: number, keep: number): Promise<void
  */
 async function listCheckpoints(root: string): Promise<string[]> {
   const names = await fs.readdir(root).catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    if (isMissing(error)) return [];
     throw error;
   });
   return names

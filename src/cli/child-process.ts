@@ -28,6 +28,8 @@ export interface ProcessExit {
   readonly signal: NodeJS.Signals | null;
   /** What it said itself, by a `failed` notice; else the last telling line of its output; else null. */
   readonly message: string | null;
+  /** It said that the run is another process's now. */
+  readonly isElsewhere: boolean;
 }
 
 export interface RunningProcess {
@@ -53,6 +55,7 @@ export function startProcess(spec: ProcessSpec, logs: string, hooks: ProcessHook
   let lastLine: string | null = null;
   let lastError: string | null = null;
   let failure: string | null = null;
+  let isElsewhere = false;
   const takeLine = (line: string): void => {
     log.write(`${line}\n`);
     if (isErrorLine(line)) lastError = line;
@@ -62,7 +65,10 @@ export function startProcess(spec: ProcessSpec, logs: string, hooks: ProcessHook
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], env });
   child.on('message', (message) => {
     const notice = message as Notice;
-    if (notice.type === 'failed') failure = notice.message;
+    if (notice.type === 'failed') {
+      failure = notice.message;
+      isElsewhere = notice.isElsewhere === true;
+    }
     hooks.onNotice(id, notice);
   });
   for (const stream of [child.stdout, child.stderr] as (Readable | null)[]) {
@@ -71,7 +77,7 @@ export function startProcess(spec: ProcessSpec, logs: string, hooks: ProcessHook
   const exited = endOf(child).then(async ({ code, signal, error }) => {
     log.end();
     await finished(log).catch(() => undefined);
-    return { code, signal, message: failure ?? error ?? lastError ?? lastLine };
+    return { code, signal, message: failure ?? error ?? lastError ?? lastLine, isElsewhere };
   });
   return {
     id,

@@ -7,13 +7,15 @@ import { credentialsOf, credentialsOption } from './credentials.ts';
 import { withLifetime } from './lifetime.ts';
 import {
   addConfigOptions,
+  addFolderOptions,
   configSourcesOf,
   logLevelOption,
   type ConfigOptions,
+  type FolderOptions,
 } from './options.ts';
 import type { Terminal } from './terminal.ts';
 
-interface CoordinatorOptions extends ConfigOptions {
+interface CoordinatorOptions extends ConfigOptions, FolderOptions {
   readonly listen: string;
   readonly parameterListen?: string;
   readonly credentials?: string;
@@ -25,7 +27,7 @@ interface CoordinatorOptions extends ConfigOptions {
 }
 
 export function addCoordinatorCommand(program: Command, terminal: Terminal): void {
-  addConfigOptions(program.command('coordinator'))
+  addFolderOptions(addConfigOptions(program.command('coordinator')))
     .description('run the control process: phases, leases, pseudo-labels, checkpoints')
     .requiredOption('--listen <host:port>', 'address to serve on; port 0 takes a free one')
     .option('--parameter-listen <host:port>', 'the same for parameters; a free port of that host')
@@ -59,6 +61,8 @@ async function runCoordinatorCommand(
       health: options.health ?? null,
       out,
       resume,
+      isWaiting: options.wait === true,
+      takesOver: options.takeOver === true,
       logger,
       signal,
       notify,

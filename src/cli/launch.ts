@@ -11,8 +11,9 @@ import {
   requireRunFolder,
   withSavedConfig,
 } from '../config/run-folder.ts';
-import { configInvalid } from '../errors.ts';
+import { configInvalid, unavailable } from '../errors.ts';
 import type { RunSummary } from '../report/summary.ts';
+import { requireFreeFolder } from '../run/take-folder.ts';
 import type { LogLevel } from '../telemetry/logger.ts';
 import { createProgressView, type ProgressView } from '../telemetry/progress-view.ts';
 import { shownLine } from './child-log.ts';
@@ -21,17 +22,19 @@ import { superviseRun, type LaunchHooks, type LaunchPlan } from './launcher.ts';
 import { detectMachine, workerShare } from './machine.ts';
 import {
   addConfigOptions,
+  addFolderOptions,
   addQuietLogOptions,
   configSourcesOf,
   shownLogLevel,
   type ConfigOptions,
+  type FolderOptions,
   type QuietLogOptions,
 } from './options.ts';
 import { takeStopSignals } from './stop-signals.ts';
 import { summaryLines } from './summary-table.ts';
 import { printJson, printLines, type Terminal } from './terminal.ts';
 
-interface LaunchOptions extends ConfigOptions, QuietLogOptions {
+interface LaunchOptions extends ConfigOptions, FolderOptions, QuietLogOptions {
   readonly out?: string;
   readonly resume?: boolean;
   readonly trace?: boolean;
@@ -40,7 +43,7 @@ interface LaunchOptions extends ConfigOptions, QuietLogOptions {
 }
 
 export function addLaunchCommand(program: Command, terminal: Terminal): void {
-  addQuietLogOptions(addConfigOptions(program.command('launch')))
+  addQuietLogOptions(addFolderOptions(addConfigOptions(program.command('launch'))))
     .description('run a coordinator and its workers on this machine, and keep them running')
     .option('--out <dir>', 'folder of the run; runs/<algorithm>-<time> by default')
     .option('--resume', 'go on with the run in --out, by its own configuration if none is given')
@@ -59,6 +62,8 @@ export function addLaunchCommand(program: Command, terminal: Terminal): void {
           sources: configSourcesOf(options),
           out: options.out ?? null,
           isResumed: options.resume === true,
+          isWaiting: options.wait === true,
+          takesOver: options.takeOver === true,
           isTraced: options.trace === true,
           ...(options.credentials === undefined ? {} : { credentials: options.credentials }),
           isJson: options.json === true,
@@ -74,6 +79,10 @@ export interface LaunchRequest {
   /** Folder of the run, or null for a new one under `runs/`. */
   readonly out: string | null;
   readonly isResumed: boolean;
+  /** Wait for the end of another process that holds the folder; left out: no. */
+  readonly isWaiting?: boolean;
+  /** Take the folder from another process that holds it; left out: no. */
+  readonly takesOver?: boolean;
   /** Whether the workers write traces. */
   readonly isTraced: boolean;
   readonly isJson: boolean;
@@ -93,12 +102,27 @@ export async function launchRun(request: LaunchRequest, terminal: Terminal): Pro
     throw configInvalid('data.source', 'must name the images (give --data)', null, 'the default');
   }
   const out = request.out ?? defaultRunFolder(loaded.config.algorithm, Date.now());
-  const plan = planLaunch({ ...request, sources, out }, loaded, terminal);
   const view = createProgressView({ stream: terminal.stderr, nowMs: () => performance.now() });
+  let isRunning = false;
   const signals = takeStopSignals(() => {
+    if (!isRunning) return;
     view.remark('stopping: the coordinator takes a checkpoint; press Ctrl-C again to kill');
   });
   try {
+    // Before anything is written to it, logs for instance. The coordinator takes it.
+    await requireFreeFolder(out, {
+      isWaiting: request.isWaiting === true,
+      takesOver: request.takesOver === true,
+      signal: signals.stop,
+      onHeld: (reason) => {
+        view.remark(`waiting: ${reason}`);
+      },
+    }).catch((error: unknown) => {
+      if (signals.stop.aborted) throw unavailable('run', 'stopped while it waited for its folder');
+      throw error;
+    });
+    isRunning = true;
+    const plan = planLaunch({ ...request, sources, out }, loaded, terminal);
     view.remark(`run folder ${out}`);
     const hooks = hooksOf(view, request.shownLevel);
     const summary = (await superviseRun(plan, hooks, signals)) as RunSummary;
@@ -164,6 +188,8 @@ function planLaunch(
         ...[...coordinating, 'coordinator', '--listen', earlier ?? '127.0.0.1:0'],
         ...['--out', out, ...commonFlags],
         ...(earlier !== null ? ['--resume-or-begin'] : isResumed ? ['--resume'] : []),
+        // One that starts again finds the earlier one dead, or else the folder in other hands.
+        ...(earlier === null && request.takesOver === true ? ['--take-over'] : []),
         ...configFlags(sources),
         ...['--workers', String(workers)],
       ],

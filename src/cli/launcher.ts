@@ -164,7 +164,8 @@ async function keepCoordinator(
     earlier = await Promise.race([listening, exited.then(() => null)]);
     const exit = await exited;
     const isNamed = exit.message !== null && exit.code !== EXIT.retry;
-    const isFinal = exit.code === EXIT.done || exit.code === EXIT.invalid || isNamed;
+    const isOver = exit.code === EXIT.done || exit.code === EXIT.invalid;
+    const isFinal = isOver || isNamed || exit.isElsewhere;
     // One that never listened cannot even begin: another try would not either.
     if (deps.ending.aborted || isFinal || earlier === null) return exit;
     if (restarts === deps.plan.maxRestarts) return exit;
@@ -282,6 +283,9 @@ function outcomeOf(
   if (exit.code === EXIT.done && summary !== undefined) return summary;
   if (exit.code === EXIT.invalid) {
     throw new ProcessFailure(exit.message ?? 'the coordinator gave no reason', EXIT.invalid);
+  }
+  if (exit.isElsewhere) {
+    throw new ProcessFailure(exit.message ?? 'the run goes on elsewhere', EXIT.retry);
   }
   if (signals.kill.aborted) throw unavailable('run', `killed; ${remedy()}`);
   if (signals.stop.aborted) throw unavailable('run', `stopped; ${remedy()}`);

@@ -60,7 +60,9 @@ export async function withLifetime(
   } catch (error) {
     const reason: unknown =
       stop.signal.aborted && !(error instanceof TrainerError) ? stop.signal.reason : error;
-    sender.notify({ type: 'failed', exitCode: exitCodeOf(reason), message: messageOf(reason) });
+    const isElsewhere = reason instanceof TrainerError && reason.code === 'FOLDER_HELD';
+    const failure = { exitCode: exitCodeOf(reason), message: messageOf(reason) };
+    sender.notify({ type: 'failed', ...failure, ...(isElsewhere ? { isElsewhere } : {}) });
     // The message of an expected error says it all; of another one, a developer needs the stack.
     if (!(reason instanceof TrainerError)) {
       logger.error('process.crashed', { reason: messageOf(reason), error: reason });

@@ -26,6 +26,18 @@ export function addConfigOptions(command: Command): Command {
     .addOption(setOption());
 }
 
+export interface FolderOptions {
+  readonly wait?: boolean;
+  readonly takeOver?: boolean;
+}
+
+/** What to do where another process holds the run's folder. */
+export function addFolderOptions(command: Command): Command {
+  return command
+    .option('--wait', "wait for the end of another process that holds the run's folder")
+    .option('--take-over', "take the run's folder from another process, which then ends by itself");
+}
+
 export function presetOption(): Option {
   return new Option('--preset <name>', 'preset to build on; files and flags go over it');
 }

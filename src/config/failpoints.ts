@@ -4,6 +4,8 @@
  */
 
 export type FailpointName =
+  /** The run's folder is claimed; who had it before can still put something into it. */
+  | 'folder.claimed'
   /** The servers are filled and the run's position is known. */
   | 'coordinator.begun'
   /** Pseudo-labels are there; the head is still the old one. */

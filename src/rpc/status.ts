@@ -17,6 +17,7 @@ const STATUS_OF: Readonly<Record<ErrorCode, grpc.status>> = {
   CHECKPOINT_CORRUPT: grpc.status.DATA_LOSS,
   DATA_UNREADABLE: grpc.status.FAILED_PRECONDITION,
   ENGINE_UNAVAILABLE: grpc.status.FAILED_PRECONDITION,
+  FOLDER_HELD: grpc.status.ABORTED,
   UNAVAILABLE: grpc.status.UNAVAILABLE,
 };
 

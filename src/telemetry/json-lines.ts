@@ -1,7 +1,8 @@
 /**
  * An append-only file of JSON lines: `events.jsonl`, `metrics.jsonl`. Lines are kept in order and handed to the operating
  * system once a tick, so that a killed process loses at most the lines of that tick; a torn last line is cut off on open.
- * While the disk is full, lines wait in memory and are written when there is room again.
+ * While the disk is full, lines wait in memory and are written when there is room again. Lines of a writer that has lost the
+ * file to another are dropped.
  */
 import {
   closeSync,
@@ -22,8 +23,11 @@ export interface JsonLines {
   close(): void;
 }
 
-/** Opens or makes the file, and cuts off a last line that a crash left without its newline. */
-export function openJsonLines(path: string): JsonLines {
+/**
+ * Opens or makes the file, and cuts off a last line that a crash left without its newline.
+ * @param isWriter asked before every write: whether the file is still this writer's
+ */
+export function openJsonLines(path: string, isWriter: () => boolean = () => true): JsonLines {
   // Append mode would put lines at the end whatever a reader or a truncation does in between.
   const file = openSync(path, 'a+');
   cutTornLine(file);
@@ -36,6 +40,11 @@ export function openJsonLines(path: string): JsonLines {
 
   const flush = (): void => {
     scheduled = null;
+    if (!isWriter()) {
+      pending = [];
+      rest = Buffer.alloc(0);
+      return;
+    }
     rest = Buffer.concat([rest, Buffer.from(pending.join(''))]);
     pending = [];
     while (rest.length > 0) rest = rest.subarray(writeSync(file, rest));

@@ -25,4 +25,10 @@ export type Notice =
   /** The tensor engine that a worker has started, and why that one. */
   | { readonly type: 'engine'; readonly name: string; readonly reason: string }
   | { readonly type: 'finished'; readonly summary: unknown }
-  | { readonly type: 'failed'; readonly exitCode: number; readonly message: string };
+  | {
+      readonly type: 'failed';
+      readonly exitCode: number;
+      readonly message: string;
+      /** The run is another process's now: to start this one again would not help. */
+      readonly isElsewhere?: boolean;
+    };

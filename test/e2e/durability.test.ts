@@ -265,7 +265,7 @@ test(
       const coordinator = pidOf(run.out, 'coordinator');
       const makeRoom = run.fill();
       process.kill(coordinator, 'SIGKILL');
-      await waitForText(run, /disk\.full: the configuration waits for room/);
+      await waitForText(run, /disk\.full: the claim on the run folder waits for room/);
       makeRoom();
     });
     assert.ok(eventsOf(kept).some(({ event }) => event === 'run.resumed'));

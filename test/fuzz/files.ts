@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { isAbsolute, join, normalize } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { RunFolder } from '../../coordinator/run-folder.ts';
+import { readRunId } from '../../coordinator/run-folder.ts';
 import { readLatestCheckpoint, writeCheckpoint } from '../../src/checkpoint/checkpoint.ts';
 import { decodeManifest, encodeManifest, type Manifest } from '../../src/checkpoint/manifest.ts';
 import { decodeSafetensors, encodeSafetensors } from '../../src/checkpoint/safetensors.ts';
@@ -271,12 +271,7 @@ function startRunConfigs(): Promise<Fuzzer> {
   const seed = JSON.stringify({ runId: 'a1b2c3', config, origins }, null, 2);
   return Promise.resolve(
     fuzzConfigFile('config.json', [seed], (folder) => {
-      const run = new RunFolder(folder, true, () => 0);
-      try {
-        run.readRunId();
-      } finally {
-        run.close();
-      }
+      readRunId(folder);
     }),
   );
 }

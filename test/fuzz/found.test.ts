@@ -10,7 +10,7 @@ import { test, type TestContext } from 'node:test';
 import { getHeapStatistics } from 'node:v8';
 import { crc32 } from 'node:zlib';
 import { addParametersService } from '../../coordinator/parameter-service.ts';
-import { RunFolder } from '../../coordinator/run-folder.ts';
+import { readRunId } from '../../coordinator/run-folder.ts';
 import { readLatestCheckpoint, writeCheckpoint } from '../../src/checkpoint/checkpoint.ts';
 import { decodeManifest, encodeManifest } from '../../src/checkpoint/manifest.ts';
 import { loadRunConfig } from '../../src/config/load.ts';
@@ -149,12 +149,7 @@ for (const json of ['{"runId": ', 'null', '{}', '{"runId": 7}', '[]']) {
   test(`a run's config.json of ${json} has no run's id, which is said`, (context) => {
     const folder = newFolder(context);
     fs.writeFileSync(join(folder, 'config.json'), json);
-    const run = new RunFolder(folder, true, () => 0);
-    try {
-      assert.throws(() => run.readRunId(), { code: 'CONFIG_INVALID', message: /config\.json/ });
-    } finally {
-      run.close();
-    }
+    assert.throws(() => readRunId(folder), { code: 'CONFIG_INVALID', message: /config\.json/ });
   });
 }
 

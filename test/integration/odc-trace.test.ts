@@ -6,6 +6,7 @@ import type { EpochPlan } from '../../coordinator/epoch-plan.ts';
 import { OdcStrategy } from '../../coordinator/odc-strategy.ts';
 import { addParametersService } from '../../coordinator/parameter-service.ts';
 import { RunFolder } from '../../coordinator/run-folder.ts';
+import { takeRunFolder } from '../../src/run/take-folder.ts';
 import { RunRecord } from '../../coordinator/run-record.ts';
 import { ServerSessions } from '../../coordinator/server-session-service.ts';
 import { CoordinatorService } from '../../coordinator/service.ts';
@@ -89,7 +90,10 @@ async function runTrace(serverCount: number): Promise<void> {
   const source = await openImageSource(data);
   const logger = createLogger({ component: 'test', level: 'error' });
   const { signal } = new AbortController();
-  const run = new RunFolder(out, false, Date.now);
+  const never = new AbortController().signal;
+  const options = { isWaiting: false, takesOver: false, signal: never };
+  const taken = await takeRunFolder(out, 'trace', options);
+  const run = new RunFolder(out, taken, Date.now);
   const servers = await Promise.all(
     Array.from({ length: serverCount }, () => startServer('127.0.0.1:0', addParametersService)),
   );
@@ -206,5 +210,6 @@ async function runTrace(serverCount: number): Promise<void> {
     reached.close();
     await Promise.all([coordinator, ...servers].map((server) => server.stop(1000)));
     run.close();
+    taken.release();
   }
 }

@@ -16,7 +16,60 @@ const STORE = 'src/ps/parameter-store.ts';
 const DRAFT = 'coordinator/draft.ts';
 const TRAIN = 'coordinator/train-epoch.ts';
 
+const LOCK = 'src/run/run-lock.ts';
+
 export const MUTANTS: readonly Mutant[] = [
+  {
+    name: 'two coordinators in one folder: a claim that another made first counts',
+    patches: [
+      {
+        file: LOCK,
+        find: 'if (!store.claim(term, holder)) continue;',
+        replace: 'store.claim(term, holder);',
+      },
+    ],
+  },
+  {
+    name: 'two coordinators in one folder: who takes it over does not fence the one before',
+    patches: [
+      {
+        file: LOCK,
+        find: `fenceEarlier(store, term);
+      // Somebody`,
+        replace: '// Somebody',
+      },
+    ],
+  },
+  {
+    name: 'two coordinators in one folder: a holder is taken for dead at the first look',
+    patches: [
+      {
+        file: LOCK,
+        find: 'if (silentLooks >= looksOfLease)',
+        replace: 'if (silentLooks >= Math.min(1, looksOfLease))',
+      },
+    ],
+  },
+  {
+    name: 'two coordinators in one folder: the silence of one holder counts against the next',
+    patches: [
+      {
+        file: LOCK,
+        find: 'seen !== null && (seen.term !== newest || seen.beat !== beat)',
+        replace: 'seen !== null && seen.term === newest && seen.beat !== beat',
+      },
+    ],
+  },
+  {
+    name: 'two coordinators in one folder: a writer does not look whether the folder is still its own',
+    patches: [
+      {
+        file: LOCK,
+        find: 'if (this.#store.isOpen(this.#term)) return true;',
+        replace: 'return true;',
+      },
+    ],
+  },
   {
     name: 'a duplicate push is counted',
     patches: [

@@ -13,6 +13,7 @@ const MOST_FAULTS = 4;
 const MOST_FAILPOINTS = 2;
 
 const FAILPOINTS: readonly FailpointName[] = [
+  'folder.claimed',
   'coordinator.begun',
   'coordinator.clustered',
   'coordinator.headReset',
@@ -105,7 +106,8 @@ export class Faults {
     else if (draw < 50) simulation.hang(role, world.between(20, 450));
     else if (draw < 65) simulation.replace(role, world.between(60, 500));
     else if (draw < 85) this.#cut(role, this.#pickRole(), world.between(30, 350));
-    else if (draw < 92) simulation.terminate();
+    else if (draw < 89) simulation.startSecond();
+    else if (draw < 93) simulation.terminate();
     else if (draw < 96) disk.damageNewest();
     else {
       disk.isFull = true;

@@ -22,8 +22,10 @@ import type { ResultHeader } from '../../src/rpc/generated/deepcluster/v1/Result
 import type { ResultReply__Output } from '../../src/rpc/generated/deepcluster/v1/ResultReply.ts';
 import { chunkBytes } from '../../src/rpc/chunks.ts';
 import { fromServiceError } from '../../src/rpc/status.ts';
+import { RunLock } from '../../src/run/run-lock.ts';
 import type { Respond, Session } from './network.ts';
 import type { Simulation } from './simulation.ts';
+import { LOCK_TIMES } from './simulated-terms.ts';
 import { connectServers } from './simulated-worker.ts';
 import { CLUSTER_TIMES, TINY_LAYOUT, sourceOf } from './tiny-network.ts';
 import { ProcessDied, SimulatedProcess } from './virtual-world.ts';
@@ -63,11 +65,15 @@ export class SimulatedCoordinator {
   readonly #sessions: ServerSessions;
   readonly #fleet: RegisteredServers;
   readonly #folder: RunFolder;
+  readonly #birth: number;
+  /** Null before it has the folder. */
+  #lock: RunLock | null = null;
   readonly #stopping = new AbortController();
   #term: Term | null = null;
 
   constructor(simulation: Simulation, birth: number) {
     this.#simulation = simulation;
+    this.#birth = birth;
     this.process = new SimulatedProcess(`coordinator-${birth}`);
     this.#folder = this.#openFolder();
     this.#fleet = new RegisteredServers({
@@ -91,22 +97,64 @@ export class SimulatedCoordinator {
     return this.#term?.term ?? 0;
   }
 
-  /** Runs the run to its end, or until this process ends. @param resume whether the folder holds one */
-  async main(resume: boolean): Promise<void> {
+  /** Whether it listens: it has the folder, or had it. */
+  get isServing(): boolean {
+    return this.#lock !== null;
+  }
+
+  /** Takes the folder and runs the run to its end, or until this process ends. */
+  async main(): Promise<void> {
     const { world } = this.#simulation;
     try {
-      const outcome = await this.#runTerms(resume);
+      const lock = await this.#takeFolder();
+      this.#lock = lock;
+      this.#simulation.serve(this);
+      lock.lost.addEventListener('abort', () => {
+        this.#stopping.abort(lock.lost.reason);
+      });
+      const outcome = await this.#runTerms(this.#simulation.disk.holdsRun);
       this.#sayStop('the run is finished', EXIT.done);
+      lock.release();
       this.#simulation.finish(outcome);
     } catch (error) {
       if (this.process.state === 'dead' || error instanceof ProcessDied) return;
-      this.#sayStop(messageOf(error), exitCodeOf(error));
+      const isElsewhere = this.#lock?.lost.aborted === true;
+      if (!isElsewhere) this.#sayStop(messageOf(error), exitCodeOf(error));
       const isExpected =
         error instanceof TrainerError &&
-        (error.code === 'UNAVAILABLE' || this.#simulation.isReplaced(this));
+        (exitCodeOf(error) === EXIT.retry || isElsewhere || this.#simulation.isReplaced(this));
       if (!isExpected) world.violate(`the run failed: ${messageOf(error)}${stackOf(error)}`);
       world.kill(this.process, messageOf(error));
     }
+  }
+
+  /** As src/run/take-folder.ts: the claim, and a sign of life every now and then. */
+  async #takeFolder(): Promise<RunLock> {
+    const simulation = this.#simulation;
+    const { world, disk } = simulation;
+    const host = world.pick(['host-a', 'host-b'])!;
+    const isWaiting = world.chance(0.5);
+    const takesOver = world.chance(0.1);
+    const { name } = this.process;
+    const holder = {
+      incarnation: name,
+      host,
+      pid: this.#birth,
+      launcher: null,
+      life: null,
+      since: '',
+    };
+    const lock = await RunLock.acquire(disk.terms.seenFrom(host, takesOver), holder, {
+      ...{ times: LOCK_TIMES, isWaiting, takesOver, signal: this.#stopping.signal },
+      pause: (ms) => simulation.wait(this.process, ms, ms),
+    });
+    const beat = (): void => {
+      lock.beat();
+      if (lock.lost.aborted) return;
+      world.after(LOCK_TIMES.beatMs, this.process, '', beat);
+    };
+    beat();
+    return lock;
   }
 
   /** SIGTERM. */
@@ -210,8 +258,8 @@ export class SimulatedCoordinator {
       ...{ ...run, ...control, ...network, ...reached, signal: ended },
       layout: TINY_LAYOUT,
       notify: () => undefined,
-      saveCheckpoint: (_root, step, content, { keep }) =>
-        simulation.disk.write(this.process, step, content, keep),
+      saveCheckpoint: (_root, step, content, { keep, staging }) =>
+        simulation.disk.write(this.process, Number(staging), step, content, keep),
     });
     try {
       await loop.begin(resume ? simulation.disk.newest() : null);
@@ -219,7 +267,8 @@ export class SimulatedCoordinator {
         loop.checkpointThen(release);
       });
       await loop.run().catch(async (error: unknown) => {
-        if (signal.aborted && !lost.aborted) await loop.checkpointNow();
+        const mayWrite = signal.aborted && !lost.aborted && this.#folder.isHeld();
+        if (mayWrite) await loop.checkpointNow();
         throw error;
       });
       const epochs = record.epochs.map(({ seconds: _seconds, ...epoch }) => epoch);
@@ -260,10 +309,16 @@ export class SimulatedCoordinator {
 
   #openFolder(): RunFolder {
     const { world, disk } = this.#simulation;
+    const lock = (): RunLock => {
+      if (this.#lock === null) throw new Error('the folder is not taken yet');
+      return this.#lock;
+    };
     const folder: Pick<
       RunFolder,
       | 'path'
       | 'checkpoints'
+      | 'staging'
+      | 'isHeld'
       | 'event'
       | 'processStarted'
       | 'metrics'
@@ -272,7 +327,13 @@ export class SimulatedCoordinator {
     > = {
       path: '/simulated',
       checkpoints: '/simulated/checkpoints',
+      get staging() {
+        return String(lock().term);
+      },
+      isHeld: () => lock().isHeld(),
       event: (event, reason) => {
+        if (!lock().isHeld()) return;
+        disk.terms.requireWriter(this.process.name, lock().term, `event ${event}`);
         this.#simulation.count(event);
         world.log(`${event}: ${reason}`);
       },
@@ -280,7 +341,12 @@ export class SimulatedCoordinator {
         world.log(`${id} has started`);
       },
       metrics: () => undefined,
-      beginTerm: () => disk.beginTerm(),
+      beginTerm: () => {
+        const term = lock().beginTerm();
+        disk.holdsRun = true;
+        world.log(`term ${term} begins`);
+        return term;
+      },
       writeUnreadable: () => undefined,
     };
     return folder as RunFolder;

@@ -1,5 +1,5 @@
 /**
- * The run's folder of a simulated run: the term, and checkpoints that are written file after file while the run goes on, under
+ * The run's folder of a simulated run: claims on it, and checkpoints that are written file after file while the run goes on, under
  * a name that does not count before they are whole. What it holds outlives every process.
  */
 import type {
@@ -12,6 +12,7 @@ import type { NamedArrays } from '../../src/checkpoint/safetensors.ts';
 import { hitFailpoint } from '../../src/config/failpoints.ts';
 import { unavailable } from '../../src/errors.ts';
 import type { Simulation } from './simulation.ts';
+import { SimulatedTerms } from './simulated-terms.ts';
 import type { SimulatedProcess } from './virtual-world.ts';
 
 export class SimulatedDisk {
@@ -19,28 +20,24 @@ export class SimulatedDisk {
   /** Complete ones by step. */
   readonly #checkpoints = new Map<number, CheckpointContent>();
   #latest: number | null = null;
-  #term = 0;
+  readonly terms: SimulatedTerms;
+  /** Whether a run has begun here. */
+  holdsRun = false;
   /** No checkpoint can be written. */
   isFull = false;
 
   constructor(simulation: Simulation) {
     this.#simulation = simulation;
+    this.terms = new SimulatedTerms(simulation);
   }
 
-  /** Whether a run has begun here. */
-  get holdsRun(): boolean {
-    return this.#term > 0;
-  }
-
-  beginTerm(): number {
-    this.#term += 1;
-    this.#simulation.world.log(`term ${this.#term} begins`);
-    return this.#term;
-  }
-
-  /** As src/checkpoint writes: a process that dies on the way leaves what was there before. */
+  /**
+   * As src/checkpoint writes: a process that dies on the way leaves what was there before, and nothing comes into its place from
+   * a term whose staging folder is gone.
+   */
   async write(
     process: SimulatedProcess,
+    term: number,
     step: number,
     content: CheckpointContent,
     keep: number,
@@ -53,8 +50,17 @@ export class SimulatedDisk {
       files[name] = copyOf(arrays);
     }
     hitFailpoint('checkpoint.filesWritten', { step });
+    const rename = (what: string): void => {
+      if (!this.terms.isOpen(term)) {
+        this.#simulation.count('checkpoint.fenced');
+        throw unavailable(`checkpoint step-${step}`, 'no such folder');
+      }
+      this.terms.requireWriter(process.name, term, `${what} step-${step}`);
+    };
+    rename('checkpoint');
     this.#checkpoints.set(step, { state, files });
     hitFailpoint('checkpoint.named', { step });
+    rename('LATEST of');
     this.#latest = step;
     const upToStep = [...this.#checkpoints.keys()].filter((other) => other <= step);
     for (const old of upToStep.sort((a, b) => b - a).slice(keep)) this.#checkpoints.delete(old);

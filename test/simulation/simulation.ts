@@ -159,6 +159,22 @@ export class Simulation {
     return newest;
   }
 
+  /** A coordinator has the folder, and listens where all look for one. */
+  serve(coordinator: SimulatedCoordinator): void {
+    this.#roles.set('coordinator', coordinator);
+  }
+
+  /** Whether the process of this name has ended. */
+  isDead(name: string): boolean {
+    return ![...this.#actors.keys()].some((process) => process.name === name);
+  }
+
+  /** Somebody starts a coordinator on the folder though there is one. */
+  startSecond(): void {
+    this.count('coordinator.second');
+    this.#bear('coordinator');
+  }
+
   /** Whether another process has this coordinator's place. */
   isReplaced(coordinator: SimulatedCoordinator): boolean {
     return this.#roles.get('coordinator') !== coordinator;
@@ -272,21 +288,27 @@ export class Simulation {
     this.#births += 1;
     const actor = this.#make(role, this.#births);
     const { process } = actor;
-    this.#roles.set(role, actor);
+    const isCoordinator = actor instanceof SimulatedCoordinator;
+    // One more coordinator has the role once it has the folder.
+    if (!isCoordinator || !this.#hasCoordinator()) this.#roles.set(role, actor);
     this.#actors.set(process, actor);
     process.mourners.add(() => {
       this.#actors.delete(process);
       this.count(`death.${role.split('-')[0] ?? ''}`);
-      if (this.#roles.get(role) !== actor) return;
+      if (isCoordinator ? this.#hasCoordinator() : this.#roles.get(role) !== actor) return;
       this.world.after(this.world.between(...RESTART_MS), null, `${role} is started again`, () => {
         this.#bear(role);
       });
     });
     this.world.after(this.world.between(0, 5), process, `${role} starts`, () => {
-      if (actor instanceof SimulatedCoordinator) void actor.main(this.disk.holdsRun);
+      if (actor instanceof SimulatedCoordinator) void actor.main();
       else if (actor instanceof SimulatedServer) actor.register();
       else actor.start();
     });
+  }
+
+  #hasCoordinator(): boolean {
+    return [...this.#actors.values()].some((actor) => actor instanceof SimulatedCoordinator);
   }
 
   #make(role: string, birth: number): Actor {
@@ -314,6 +336,7 @@ export class Simulation {
   ): { send(message: object): void } | null {
     const server = this.coordinatorProcess();
     if (server.state === 'dead' || this.network.isCut(client, server)) return null;
+    if (!this.coordinatorOf(server).isServing) return null;
     const session = new Session<object, object>(this.network, client, server, down);
     this.#sessions.push({
       server,

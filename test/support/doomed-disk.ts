@@ -14,16 +14,28 @@ export interface DoomedDisk {
   restore: () => void;
 }
 
-/** @param portionBytes what one write takes at most; the rest is for the writer to write again */
-export async function doomDisk(allowed: number, portionBytes = Infinity): Promise<DoomedDisk> {
+export interface DoomOptions {
+  /** What one write takes at most [bytes]; the rest is for the writer to write again. */
+  readonly portionBytes?: number;
+  /** Called once, before the change that would be one too many; that one and all after it then happen, if they can. */
+  readonly instead?: () => void;
+}
+
+export async function doomDisk(
+  allowed: number,
+  { portionBytes = Infinity, instead }: DoomOptions = {},
+): Promise<DoomedDisk> {
   const changes: string[] = [];
   const names = new WeakMap<object, string>();
   const admit = (change: string): void => {
-    if (changes.length >= allowed) throw new Error(`killed before: ${change}`);
+    if (changes.length >= allowed && instead === undefined) {
+      throw new Error(`killed before: ${change}`);
+    }
+    if (changes.length === allowed) instead?.();
     changes.push(change);
   };
   const prototype = await handlePrototype();
-  const { open, mkdir, rename, rm } = fs;
+  const { open, mkdir, rename, rm, link } = fs;
   const { sync, write } = prototype;
   const mocks = [
     mock.method(fs, 'open', async (path: string, flags: string) => {
@@ -40,6 +52,10 @@ export async function doomDisk(allowed: number, portionBytes = Infinity): Promis
       admit(`rename ${to}`);
       await rename(from, to);
     }),
+    mock.method(fs, 'link', async (from: string, to: string) => {
+      admit(`link ${to}`);
+      await link(from, to);
+    }),
     mock.method(fs, 'rm', async (path: string, options: object) => {
       admit(`rm ${path}`);
       await rm(path, options);
@@ -52,7 +68,7 @@ export async function doomDisk(allowed: number, portionBytes = Infinity): Promis
       prototype,
       'write',
       async function (this: FileHandle, bytes: Uint8Array, at: number, length: number) {
-        const isLast = changes.length === allowed - 1;
+        const isLast = changes.length === allowed - 1 && instead === undefined;
         admit(`write ${names.get(this)}`);
         const torn = isLast ? Math.ceil(length / 2) : Math.min(length, portionBytes);
         return write.call(this, bytes, at, torn);

@@ -43,6 +43,7 @@ export interface LaunchPlan {
   readonly resume?: boolean;
   readonly credentials?: string;
   readonly settings?: Readonly<Record<string, unknown>>;
+  readonly flags?: readonly string[];
   /** Besides this process's own environment. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -59,6 +60,7 @@ export function launch(plan: LaunchPlan): Launched {
       ...(plan.servers === undefined ? [] : ['--servers', String(plan.servers)]),
       ...(plan.resume === true ? ['--resume'] : []),
       ...(plan.credentials === undefined ? [] : ['--credentials', plan.credentials]),
+      ...(plan.flags ?? []),
       ...settings,
     ],
     plan.env,

@@ -17,9 +17,17 @@ const OFTEN = [
   'result.fenced',
   'commit.duplicate',
   'checkpoint.written',
+  'coordinator.second',
+  'folder.taken-over',
 ];
 /** What must have happened at all. */
-const SOMETIMES = ['lease.expired', 'checkpoint.failed', 'run.resumed', 'push.stale'];
+const SOMETIMES = [
+  'checkpoint.fenced',
+  'lease.expired',
+  'checkpoint.failed',
+  'run.resumed',
+  'push.stale',
+];
 
 export function testSchedules(first: number, count: number): void {
   test(`schedules ${first} to ${first + count - 1} of faults end as the undisturbed run, and keep every rule`, async () => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync, readdirSync, renameSync, statSync } from 'node:fs';
 import fs from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
@@ -259,7 +260,7 @@ test('a disk that fails is an error to try again after, and leaves no partial fo
 
 test('a disk that takes a few bytes at a time gets them all', async (context) => {
   const root = await newRoot(context);
-  const disk = await doomDisk(Infinity, 7);
+  const disk = await doomDisk(Infinity, { portionBytes: 7 });
   await writeCheckpoint(root, 1, contentOf(1), KEEP_ALL).finally(disk.restore);
   assertIs((await read(root)).checkpoint, 1);
 });
@@ -308,6 +309,51 @@ test('a writer killed while it replaces the only checkpoint leaves one of the tw
   });
   assert.deepEqual(writings, new Set([1, 2]));
 });
+
+/** Every file in the folder with its content. */
+function contentsOf(root: string): Record<string, string> {
+  const names = readdirSync(root, { recursive: true, encoding: 'utf8' }).sort();
+  const files = names.filter((name) => statSync(join(root, name)).isFile());
+  return Object.fromEntries(
+    files.map((name) => [name, readFileSync(join(root, name)).toString('hex')]),
+  );
+}
+
+for (const [what, step] of [
+  ['a new checkpoint', 2],
+  ['the only checkpoint in place of another', 1],
+] as const) {
+  test(`a writer of ${what} whose staging folder is taken away at any moment changes nothing any more`, async (context) => {
+    let fenced = 0;
+    for (let allowed = 0; ; allowed += 1) {
+      const root = await newRoot(context);
+      const staging = join(dirname(root), 'work');
+      await fs.mkdir(staging);
+      await writeCheckpoint(root, 1, contentOf(1, 1), { keep: 1, staging });
+      const atFence: Record<string, string>[] = [];
+      const disk = await doomDisk(allowed, {
+        instead: () => {
+          renameSync(staging, `${staging}-ended`);
+          atFence.push(contentsOf(root));
+        },
+      });
+      const isWritten = await writeCheckpoint(root, step, contentOf(step, 2), { keep: 1, staging })
+        .then(
+          () => true,
+          () => false,
+        )
+        .finally(disk.restore);
+      if (atFence.length === 0) break;
+      fenced += 1;
+      assert.deepEqual(contentsOf(root), atFence[0], `fenced before ${disk.changes[allowed]}`);
+      const { checkpoint } = await read(root);
+      assert.ok(checkpoint !== null);
+      // Only what comes after all that readers see may still succeed.
+      if (isWritten) assertIs(checkpoint, step, 2);
+    }
+    assert.ok(fenced >= 20, `${fenced}`);
+  });
+}
 
 test('everything is forced to disk before the name that vouches for it', async (context) => {
   const root = await newRoot(context);
