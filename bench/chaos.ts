@@ -3,13 +3,14 @@
  * with seeded SIGKILLs over all its processes. Compares losses, parameters and ledger, and measures every recovery.
  */
 import { createHash } from 'node:crypto';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { makeImages } from '../src/data/made-images.ts';
 import type { RunSummary } from '../src/report/summary.ts';
 import { describeMachine, type BenchReport } from './bench.ts';
+import { Field, type FieldCounts } from './chaos-field.ts';
 import {
   Course,
   ROLES,
@@ -43,6 +44,10 @@ export interface ChaosOptions {
   readonly algorithms: readonly Algorithm[];
   readonly workers: number;
   readonly servers: number;
+  /** Images go away and come back all the time; left out: no. */
+  readonly vanish?: boolean;
+  /** Somebody starts the run a second time every now and then; left out: no. */
+  readonly second?: boolean;
   /** Folder that keeps the runs; null: a temporary one, removed when all went well. */
   readonly out: string | null;
   readonly gpus: readonly string[];
@@ -77,6 +82,7 @@ export interface ChaosRun extends ChaosOutcome {
   readonly algorithm: Algorithm;
   readonly steps: number;
   readonly ledger: RunSummary['ledger'];
+  readonly field: FieldCounts;
   readonly seconds: { readonly undisturbed: number; readonly disturbed: number };
 }
 
@@ -138,26 +144,33 @@ async function disturbOne(
   algorithm: Algorithm,
   folder: string,
   data: string,
-  { kills, seed, workers, servers, onProgress }: ChaosOptions,
+  options: ChaosOptions,
 ): Promise<Measured> {
+  const { kills, seed, workers, servers, onProgress } = options;
   const epochs = epochsFor(algorithm, kills);
   const config = join(folder, `${algorithm}.json`);
-  await writeFile(config, `${JSON.stringify(smallRunConfig(algorithm, epochs, seed), null, 2)}\n`);
-  const planOf = (name: string) => {
+  const settings = smallRunConfig(algorithm, epochs, seed, options.vanish !== true);
+  await writeFile(config, `${JSON.stringify(settings, null, 2)}\n`);
+  const planOf = (name: string, images = data) => {
     const out = join(folder, `${algorithm}-${name}`);
-    return { config, data, out, workers, servers };
+    return { config, data: images, out, workers, servers };
   };
   onProgress(`${algorithm}: ${epochs * STEPS_PER_EPOCH} steps, undisturbed`);
   const undisturbed = planOf('undisturbed');
   const expected = await summaryOf(launchRun(undisturbed));
-  const disturbed = planOf('disturbed');
-  const launched = launchRun(disturbed);
+  const ownImages = join(folder, `${algorithm}-images`);
+  await cp(data, ownImages, { recursive: true });
+  const disturbed = planOf('disturbed', ownImages);
+  const { vanish: vanishes = false, second: startsSecond = false } = options;
+  const field = new Field({ data: ownImages, out: disturbed.out, seed, vanishes, startsSecond });
+  const launched = new FollowedRun(launchRun(disturbed), field);
   const shape = { algorithm, kills, seed, epochs, stepsPerEpoch: STEPS_PER_EPOCH };
   const events = new EventTail(disturbed.out);
   const delivered = await deliver(shape, events, launched, (kill, i) => {
+    if (i === 0) field.begin();
     onProgress(`${algorithm}: kill ${i + 1} of ${kills}, ${kill.id} ${whenOf(kill)}`);
-  });
-  const summary = await summaryOf(launched);
+  }).finally(() => field.end());
+  const summary = await launched.summary();
   const all = new EventTail(disturbed.out).read();
   const times = recoveriesFrom(delivered, all);
   const run: ChaosRun = {
@@ -167,6 +180,7 @@ async function disturbOne(
     lossDifference: lossDifference(lossesOf(disturbed.out), lossesOf(undisturbed.out)),
     parametersEqual: (await parametersOf(disturbed.out)) === (await parametersOf(undisturbed.out)),
     ledgerExact: summary.ledger.committed === epochs * STEPS_PER_EPOCH * BATCH,
+    field: field.counts,
     ledger: summary.ledger,
     recoverySeconds: recoveriesOf(times),
     overlappingSeconds: overlapsOf(times),
@@ -176,13 +190,24 @@ async function disturbOne(
   return { run, times };
 }
 
-/** A small network, the same bits on every machine; a checkpoint every third step, and restarts without end. */
-export function smallRunConfig(algorithm: Algorithm, epochs: number, seed: number): object {
+/**
+ * A small network, the same bits on every machine; a checkpoint every third step, and restarts without end.
+ * @param cachesImages false: each image is read each time, so that one that has gone is missed
+ */
+export function smallRunConfig(
+  algorithm: Algorithm,
+  epochs: number,
+  seed: number,
+  cachesImages = true,
+): object {
   return {
     algorithm,
     seed,
     epochs,
-    data: { imageSize: 32, resizeRatio: 1, cropArea: [0.3, 1], shardSize: 12, loaderThreads: 0 },
+    data: {
+      ...{ imageSize: 32, resizeRatio: 1, cropArea: [0.3, 1], shardSize: 12, loaderThreads: 0 },
+      ...(cachesImages ? {} : { cacheBytes: 0 }),
+    },
     model: {
       architecture: 'small-convnet',
       width: 4,
@@ -209,14 +234,14 @@ export function smallRunConfig(algorithm: Algorithm, epochs: number, seed: numbe
 async function deliver(
   shape: ChaosShape,
   events: EventTail,
-  launched: LaunchedRun,
+  launched: FollowedRun,
   tell: (kill: DeliveredKill, i: number) => void,
 ): Promise<DeliveredKill[]> {
   const plan = planKills(shape);
   const quiet = quietEpoch(shape.epochs);
   const end = { kind: 'step', epoch: quiet, step: quiet * shape.stepsPerEpoch } as const;
   const course = new Course();
-  const processes = new ProcessTable(launched.process.pid!);
+  const processes = new ProcessTable(launched.pid);
   const delivered: DeliveredKill[] = [];
   /** Since the first kill that the run has not recovered from. */
   let recent: RunEvent[] = [];
@@ -235,6 +260,10 @@ async function deliver(
       }
       if (isReached()) return;
       if (launched.hasEnded()) {
+        if (await launched.goesOn()) {
+          processes.moveTo(launched.pid);
+          continue;
+        }
         const { code, stderr } = await launched.ended;
         const story = `the run ended with exit code ${code} after ${delivered.length} of ${plan.length} kills`;
         throw new Error(`${story}: ${stderr.trimEnd().slice(-2000)}`);
@@ -258,6 +287,45 @@ async function deliver(
     }
   }
   return delivered;
+}
+
+/** A run, whoever launched it: where a second launch finds the holder of its folder dead, it goes on with the run. */
+class FollowedRun {
+  readonly #field: Field;
+  #launched: LaunchedRun;
+
+  constructor(launched: LaunchedRun, field: Field) {
+    this.#launched = launched;
+    this.#field = field;
+  }
+
+  get pid(): number {
+    return this.#launched.process.pid!;
+  }
+
+  get ended(): LaunchedRun['ended'] {
+    return this.#launched.ended;
+  }
+
+  hasEnded(): boolean {
+    return this.#launched.hasEnded();
+  }
+
+  /** Of a launch that has ended: whether another one has its run. */
+  async goesOn(): Promise<boolean> {
+    if ((await this.ended).code !== 75) return false;
+    const successor = await this.#field.successor();
+    if (successor === null) return false;
+    this.#launched = successor;
+    return true;
+  }
+
+  /** @throws Error with the last words of a run that did not end well */
+  async summary(): Promise<RunSummary> {
+    await this.ended;
+    while (await this.goesOn()) await this.ended;
+    return summaryOf(this.#launched);
+  }
 }
 
 function chooseTarget(alive: readonly LiveProcess[], role: Role, choice: number): LiveProcess {

@@ -32,13 +32,19 @@ export interface LaunchedRun {
 }
 
 export function launchRun({ config, data, out, workers, servers, env }: RunPlan): LaunchedRun {
+  const processes = ['--workers', String(workers), '--servers', String(servers)];
+  return launch(['--config', config, '--data', data, '--out', out, ...processes], env);
+}
+
+/** The run of a folder, once more. */
+export function resumeRun(out: string): LaunchedRun {
+  return launch(['--resume', '--out', out], {});
+}
+
+function launch(flags: readonly string[], env: RunPlan['env']): LaunchedRun {
   const child = spawn(
     process.execPath,
-    [
-      ...[join(packageRoot(), 'bin', 'deepcluster.mjs'), 'launch', '--json'],
-      ...['--config', config, '--data', data, '--out', out],
-      ...['--workers', String(workers), '--servers', String(servers)],
-    ],
+    [join(packageRoot(), 'bin', 'deepcluster.mjs'), 'launch', '--json', ...flags],
     { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } },
   );
   let stdout = '';
@@ -100,12 +106,17 @@ export interface LiveProcess {
 
 /** The processes of a run that are at work, by its events; one that was killed counts again when its successor is. */
 export class ProcessTable {
-  readonly #launcher: number;
+  #launcher: number;
   readonly #byId = new Map<string, LiveProcess>();
   readonly #killed = new Set<number>();
 
   /** @param launcher process id of their parent */
   constructor(launcher: number) {
+    this.#launcher = launcher;
+  }
+
+  /** The run goes on under another launcher. */
+  moveTo(launcher: number): void {
     this.#launcher = launcher;
   }
 

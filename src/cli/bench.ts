@@ -49,6 +49,8 @@ export function addBenchCommand(program: Command, terminal: Terminal): void {
     )
     .option('--workers <n>', 'workers', positiveInteger, 3)
     .option('--servers <n>', 'parameter servers; 0: inside the coordinator', wholeNumber, 2)
+    .option('--vanish', 'images go away and come back meanwhile')
+    .option('--second', 'the run is started a second time every now and then')
     .option('--out <dir>', 'folder that keeps the runs; by default they are removed')
     .option('--json', 'print one JSON object')
     .action((options: ChaosCommandOptions) => runChaos(options, terminal));
@@ -62,6 +64,8 @@ interface ChaosCommandOptions {
   readonly algorithm?: (typeof ALGORITHMS)[number];
   readonly workers: number;
   readonly servers: number;
+  readonly vanish?: boolean;
+  readonly second?: boolean;
   readonly out?: string;
   readonly json?: boolean;
 }
