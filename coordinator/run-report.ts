@@ -6,6 +6,7 @@ import { clusterSizes } from '../src/clustering/agreement.ts';
 import type { ConfigOrigins } from '../src/config/load.ts';
 import { runConfigSchema, type RunConfig } from '../src/config/schema.ts';
 import { forEachInLanes } from '../src/data/lanes.ts';
+import { shownPath } from '../src/data/path-bytes.ts';
 import type { ImageSource } from '../src/data/source.ts';
 import { thumbnailJpeg } from '../src/data/thumbnail.ts';
 import type { ClusterSample, ReportSetting, SampleImage } from '../src/report/report-data.ts';
@@ -97,7 +98,7 @@ async function readThumbnails(
       .catch(() => null); // the run's record of unreadable images tells of it
     if (jpeg === null) return;
     const dataUri = `data:image/jpeg;base64,${jpeg.toString('base64')}`;
-    images[i] = { dataUri, path: source.path(id) };
+    images[i] = { dataUri, path: shownPath(source.path(id)) };
   };
   await forEachInLanes(ids.length, LANES, read, signal);
   return images.filter((image) => image !== null);

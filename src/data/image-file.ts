@@ -6,7 +6,7 @@ import { open } from 'node:fs/promises';
 const MAX_IMAGE_BYTES = 512 * 1024 * 1024;
 
 /** @throws Error of the file system, or one that says in a line why this is no image's file */
-export async function readImageFile(path: string, signal?: AbortSignal): Promise<Buffer> {
+export async function readImageFile(path: string | Buffer, signal?: AbortSignal): Promise<Buffer> {
   // A pipe that nobody writes to is not waited for.
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {

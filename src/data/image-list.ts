@@ -6,11 +6,12 @@
 import { extname, isAbsolute, relative, resolve, sep } from 'node:path';
 import { parse } from 'csv-parse/sync';
 import { dataUnreadable, messageOf, TrainerError } from '../errors.ts';
+import { shownPath, standsForBytes, withStandIns } from './path-bytes.ts';
 
 export const LIST_EXTENSIONS: readonly string[] = ['.txt', '.csv', '.ndjson'];
 
 export interface ImageList {
-  /** Relative POSIX paths, in the order of the list. */
+  /** Relative POSIX paths as path-bytes.ts has them, in the order of the list. */
   readonly paths: string[];
   /** One a path; null unless every entry has one. */
   readonly labels: string[] | null;
@@ -67,11 +68,18 @@ function parseNdjson(spec: string, text: string): ListEntry[] {
 function parseCsv(spec: string, text: string): ListEntry[] {
   const options = { columns: true, skip_empty_lines: true, info: true, trim: true } as const;
   try {
-    const rows = parse(text, options) as unknown as {
+    const standing = withStandIns(text);
+    const rows = parse(standing.text, options) as unknown as {
       record: Record<string, unknown>;
       info: { lines: number };
     }[];
-    return rows.map(({ record, info }) => entryOf(spec, info.lines, record));
+    return rows.map(({ record, info }) => {
+      const restored = Object.entries(record).map(
+        ([name, value]) =>
+          [name, typeof value === 'string' ? standing.restore(value) : value] as const,
+      );
+      return entryOf(spec, info.lines, Object.fromEntries(restored));
+    });
   } catch (cause) {
     if (cause instanceof TrainerError) throw cause;
     throw dataUnreadable(
@@ -103,11 +111,14 @@ function filledLines(text: string): { line: number; content: string }[] {
 /** The entry's path relative to the root, by its text alone: links inside the root may lead where they like. */
 function insideRoot(spec: string, root: string, { line, path }: ListEntry): string {
   if (path.includes('\0')) throw malformed(spec, line, 'names a file with a NUL character');
+  if (!standsForBytes(path)) {
+    throw malformed(spec, line, 'names a file with half a character (a lone surrogate)');
+  }
   const inside = relative(root, resolve(root, path));
   if (inside === '' || inside === '..' || inside.startsWith(`..${sep}`) || isAbsolute(inside)) {
     throw dataUnreadable(
       spec,
-      `line ${line} names ${JSON.stringify(path)}, which is not inside the list's folder`,
+      `line ${line} names ${JSON.stringify(shownPath(path))}, which is not inside the list's folder`,
       'move the list to a folder that holds all its images',
     );
   }

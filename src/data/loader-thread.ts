@@ -2,10 +2,10 @@
  * A loader thread: makes the views of its share of each call, straight into memory that it shares with the caller.
  * The thread's entry is this file itself; loader-pool.ts is its other end.
  */
-import { join } from 'node:path';
 import { isMainThread, parentPort, workerData, type MessagePort } from 'node:worker_threads';
 import { messageOf } from '../errors.ts';
 import { readImageFile } from './image-file.ts';
+import { fileAt } from './path-bytes.ts';
 import {
   ViewMaker,
   type MadeViews,
@@ -25,7 +25,7 @@ export type LoaderMessage =
       readonly kind: 'make';
       readonly call: number;
       readonly request: ViewRequest;
-      /** [n] relative POSIX path of each sample. */
+      /** [n] relative POSIX path of each sample, as path-bytes.ts has it. */
       readonly paths: readonly string[];
       /** The whole call's pixel block. */
       readonly pixels: SharedArrayBuffer;
@@ -47,7 +47,7 @@ function serve(port: MessagePort, settings: LoaderThreadSettings): void {
     const abort = new AbortController();
     aborts.set(call, abort);
     const read = (index: number): Promise<Buffer> =>
-      readImageFile(join(settings.root, paths[index]!));
+      readImageFile(fileAt(settings.root, paths[index]!));
     try {
       const made = await maker.make(request, read, new Uint8Array(pixels), abort.signal);
       port.postMessage({ kind: 'made', call, made } satisfies LoaderReply);

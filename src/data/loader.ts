@@ -7,6 +7,7 @@
 import { shapeMismatch } from '../errors.ts';
 import type { DataConfig } from './config.ts';
 import { LoaderPool } from './loader-pool.ts';
+import { shownPath } from './path-bytes.ts';
 import type { ImageSource } from './source.ts';
 import type { UnreadableImage } from './unreadable.ts';
 import { viewBytes, ViewMaker, type MadeViews, type ViewRequest } from './view-maker.ts';
@@ -138,7 +139,11 @@ function compact(
     pixels: pixels.subarray(0, rows.length * bytes),
     ids: rows.map((row) => ids[row]!),
     rows,
-    unreadable: failed.map((id) => ({ id, path: source.path(id), reason: failures.get(id)! })),
+    unreadable: failed.map((id) => ({
+      id,
+      path: shownPath(source.path(id)),
+      reason: failures.get(id)!,
+    })),
   };
 }
 

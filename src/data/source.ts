@@ -10,6 +10,7 @@ import { dataUnreadable, protocolViolation } from '../errors.ts';
 import { readImageFile } from './image-file.ts';
 import { isListFile, LIST_EXTENSIONS, readImageList } from './image-list.ts';
 import { forEachInLanes } from './lanes.ts';
+import { bytesOf, fileAt, shownPath, textFromBytes } from './path-bytes.ts';
 
 /** Classes of a source, for evaluation only: nothing that trains may read them. */
 export interface Truth {
@@ -27,7 +28,7 @@ export interface ImageSource {
   readonly count: number;
   /** sha256 in hex of a folder's relative paths and byte sizes, or of a list's content: equal data, equal digest. */
   readonly digest: string;
-  /** Relative POSIX path of a sample. */
+  /** Relative POSIX path of a sample, as path-bytes.ts has it: for messages and pages take its `shownPath`. */
   path(id: number): string;
   /** The file's bytes; rejects with the file system's error. */
   read(id: number, signal?: AbortSignal): Promise<Buffer>;
@@ -73,13 +74,13 @@ async function openFolder(spec: string, root: string): Promise<ImageSource> {
   const paths = (await findImages(spec, root)).sort(); // by code units, whatever the order of the disk
   const sizes = new Float64Array(paths.length);
   await forEachInLanes(paths.length, LANES, async (i) => {
-    sizes[i] = await stat(join(root, paths[i]!)).then(
+    sizes[i] = await stat(fileAt(root, paths[i]!)).then(
       (file) => file.size,
       () => -1, // a broken link: an unreadable image, reported when it is read
     );
   });
   const hash = createHash('sha256');
-  paths.forEach((path, i) => hash.update(`${path}\0${sizes[i]!}\n`));
+  paths.forEach((path, i) => hash.update(bytesOf(`${path}\0${sizes[i]!}\n`)));
   return createSource(spec, root, paths, hash.digest('hex'), truthFromFolders(paths));
 }
 
@@ -95,7 +96,7 @@ async function openList(spec: string, location: string, bytes: number): Promise<
   const content = await readFile(location).catch((cause: unknown) => {
     throw dataUnreadable(spec, 'the list cannot be read', 'check its permissions', cause);
   });
-  const { paths, labels } = readImageList(spec, root, content.toString('utf8'));
+  const { paths, labels } = readImageList(spec, root, textFromBytes(content));
   const digest = createHash('sha256').update(content).digest('hex');
   const truth = labels === null ? truthFromFolders(paths) : truthFromLabels(labels);
   return createSource(spec, root, paths, digest, truth);
@@ -130,7 +131,7 @@ function createSource(
     digest,
     truth,
     path,
-    read: (id, signal) => readImageFile(join(root, path(id)), signal),
+    read: (id, signal) => readImageFile(fileAt(root, path(id)), signal),
   };
 }
 
@@ -139,14 +140,15 @@ async function findImages(spec: string, root: string): Promise<string[]> {
   const images: string[] = [];
   /** @param ancestors real paths from the root down to here: meeting one again is a circle of links. */
   const visit = async (prefix: string, ancestors: readonly string[]): Promise<void> => {
-    const folder = join(root, prefix);
-    const real = await realpath(folder);
+    const folder = bytesOf(join(root, prefix));
+    const real = textFromBytes(await realpath(folder, { encoding: 'buffer' }));
     if (ancestors.includes(real)) return;
-    for (const entry of await readdir(folder, { withFileTypes: true })) {
-      if (entry.name.startsWith('.')) continue;
-      const path = prefix === '' ? entry.name : `${prefix}/${entry.name}`;
+    for (const entry of await readdir(folder, { withFileTypes: true, encoding: 'buffer' })) {
+      const name = textFromBytes(entry.name);
+      if (name.startsWith('.')) continue;
+      const path = prefix === '' ? name : `${prefix}/${name}`;
       const isFolder = entry.isSymbolicLink()
-        ? await leadsToFolder(join(root, path))
+        ? await leadsToFolder(fileAt(root, path))
         : entry.isDirectory();
       if (isFolder) await visit(path, [...ancestors, real]);
       else if ((entry.isFile() || entry.isSymbolicLink()) && hasImageName(path)) images.push(path);
@@ -158,7 +160,7 @@ async function findImages(spec: string, root: string): Promise<string[]> {
   return images;
 }
 
-async function leadsToFolder(link: string): Promise<boolean> {
+async function leadsToFolder(link: string | Buffer): Promise<boolean> {
   return stat(link).then(
     (target) => target.isDirectory(),
     () => false,
@@ -178,5 +180,8 @@ function truthFromLabels(labels: readonly string[]): Truth | null {
   const names = [...new Set(labels)].sort();
   if (names.length < 2) return null;
   const indexOf = new Map(names.map((name, index) => [name, index]));
-  return { labels: Int32Array.from(labels, (label) => indexOf.get(label)!), names };
+  return {
+    labels: Int32Array.from(labels, (label) => indexOf.get(label)!),
+    names: names.map(shownPath),
+  };
 }

@@ -3,7 +3,7 @@ import { messageOf } from '../errors.ts';
 
 export interface UnreadableImage {
   readonly id: number;
-  /** Relative to the source's root. */
+  /** Relative to the source's root, in the form for people (`shownPath`). */
   readonly path: string;
   /** One line for a person; names no absolute path, so that workers agree on it. */
   readonly reason: string;

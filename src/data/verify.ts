@@ -1,6 +1,7 @@
 /** Checks a source before a run: reads and decodes every image once, and lists those that give trouble. */
 import { decodeImage } from './decode.ts';
 import { forEachInLanes } from './lanes.ts';
+import { shownPath } from './path-bytes.ts';
 import type { ImageSource } from './source.ts';
 import { reasonOf, type UnreadableImage } from './unreadable.ts';
 
@@ -32,7 +33,7 @@ export async function verifySource(
     bytes += found.bytes;
     if (found.verdict !== 'sound') {
       const list = found.verdict === 'damaged' ? damaged : unreadable;
-      list.push({ id, path: source.path(id), reason: found.reason });
+      list.push({ id, path: shownPath(source.path(id)), reason: found.reason });
     }
     onProgress(++done, source.count);
   };

@@ -3,34 +3,14 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
 import { after, describe, test } from 'node:test';
-import { runCli } from '../../src/cli/main.ts';
 import { packageRoot } from '../../src/config/package-root.ts';
+import { ranCli as run } from '../support/cli-run.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'cli-'));
 after(() => {
   rmSync(folder, { recursive: true, force: true });
 });
-
-interface Ran {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-async function run(args: readonly string[], env: Record<string, string> = {}): Promise<Ran> {
-  const written = { stdout: '', stderr: '' };
-  const into = (name: 'stdout' | 'stderr'): Writable =>
-    new Writable({
-      write(chunk: Buffer, _encoding, done) {
-        written[name] += chunk.toString();
-        done();
-      },
-    });
-  const code = await runCli(args, { env, stdout: into('stdout'), stderr: into('stderr') });
-  return { code, ...written };
-}
 
 /** Asserts that a command fails with this code and says exactly this one line, on stderr only. */
 async function assertFails(args: readonly string[], code: number, line: string): Promise<void> {
