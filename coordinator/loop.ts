@@ -37,6 +37,7 @@ import {
 import type { RunFolder } from './run-folder.ts';
 import type { RunRecord } from './run-record.ts';
 import type { ResultPayload } from './service.ts';
+import { SkipLog } from './skip-log.ts';
 import type { Phase } from './state.ts';
 import { DeepClusterStrategy, type EpochStart, type Strategy } from './strategy.ts';
 import { trainEpoch, type CommittedStep } from './train-epoch.ts';
@@ -65,6 +66,7 @@ export interface LoopDeps {
 
 export class RunLoop {
   readonly #deps: LoopDeps;
+  readonly #skips: SkipLog;
   readonly #strategy: Strategy;
   #position: RunPosition = { epoch: 0, stage: 'cluster', index: 0, firstStep: 0 };
   /** Parameter version now; also the count of committed steps. */
@@ -80,6 +82,7 @@ export class RunLoop {
 
   constructor(deps: LoopDeps) {
     this.#deps = deps;
+    this.#skips = new SkipLog(deps.logger);
     const clustering: ClusteringDeps = {
       ...deps,
       imageCount: deps.source.count,
@@ -287,7 +290,7 @@ export class RunLoop {
       if (!isDiskFull(error)) throw error;
       logger.error('disk.full', { reason: `unreadable.csv is not written: ${messageOf(error)}` });
     }
-    for (const { path, reason } of fresh) logger.warn('image.skipped', { path, reason });
+    this.#skips.note(fresh);
   };
 
   readonly #enterPhase = (phase: Phase): void => {

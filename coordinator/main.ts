@@ -7,6 +7,7 @@ import { nanoid } from 'nanoid';
 import type { ConfigOrigins } from '../src/config/load.ts';
 import { holdsRun, requireRunFolder } from '../src/config/run-folder.ts';
 import type { RunConfig } from '../src/config/schema.ts';
+import { passedOverLine } from '../src/data/passed-over.ts';
 import { openImageSource, type ImageSource } from '../src/data/source.ts';
 import { EXIT, configInvalid, exitCodeOf, messageOf, unavailable } from '../src/errors.ts';
 import type { RunSummary } from '../src/report/summary.ts';
@@ -301,6 +302,8 @@ async function openSource(config: RunConfig, logger: Logger): Promise<ImageSourc
     throw configInvalid('data.source', 'must name a folder or a list of images (--data)', null);
   }
   const source = await openImageSource(config.data.source);
+  const passedOver = passedOverLine(source.passedOver ?? []);
+  if (passedOver !== null) logger.warn('files.ignored', { reason: passedOver });
   if (source.count < config.clustering.k) {
     throw configInvalid(
       'clustering.k',

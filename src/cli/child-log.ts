@@ -5,6 +5,8 @@ import { LOG_LEVELS } from '../telemetry/logger.ts';
 interface LogLine {
   readonly level: LogLevel;
   readonly event: string;
+  /** The file that the line is about, in the form for people. */
+  readonly path?: unknown;
   readonly reason?: unknown;
 }
 
@@ -19,8 +21,8 @@ export function shownLine(id: string, line: string, shown: LogLevel | null): str
     return LOG_LEVELS.indexOf(entry.level) >= LOG_LEVELS.indexOf(shown) ? line : null;
   }
   if (entry === null || (entry.level !== 'warn' && entry.level !== 'error')) return null;
-  const reason = typeof entry.reason === 'string' ? `: ${entry.reason}` : '';
-  return `${id} ${entry.level} ${entry.event}${reason}`;
+  const story = [entry.path, entry.reason].filter((part) => typeof part === 'string');
+  return [`${id} ${entry.level} ${entry.event}`, ...story].join(': ');
 }
 
 /** A line of src/telemetry/logger.ts, or null for anything else a process prints. */

@@ -3,6 +3,8 @@ import { writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
 import { TrainerError, dataUnreadable } from '../errors.ts';
+import { passedOverLine } from '../data/passed-over.ts';
+import type { ImageSource } from '../data/source.ts';
 import { createProgressView } from '../telemetry/progress-view.ts';
 import { positiveInteger, wholeNumber } from './options.ts';
 import { printJson, printLines, type Terminal } from './terminal.ts';
@@ -68,10 +70,25 @@ async function indexImages(options: DataOptions, terminal: Terminal): Promise<vo
     writeFileSync(out, rows.join(''));
   }
   const { count: images, digest, truth } = source;
-  const result = { images, classes: truth?.names.length ?? null, digest, list: out };
+  const passedOver = countsOf(source);
+  const result = { images, passedOver, classes: truth?.names.length ?? null, digest, list: out };
   if (options.json) printJson(terminal, result);
-  else
-    printLines(terminal, [`${images} images, ${result.classes ?? 'no'} classes, sha256 ${digest}`]);
+  else {
+    printLines(terminal, [
+      `${images} images, ${result.classes ?? 'no'} classes, sha256 ${digest}`,
+      ...passedOverLines(source),
+    ]);
+  }
+}
+
+/** By kind, for programs. */
+function countsOf({ passedOver = [] }: ImageSource): Record<string, number> {
+  return Object.fromEntries(passedOver.map(({ kind, count }) => [kind, count]));
+}
+
+function passedOverLines({ passedOver = [] }: ImageSource): string[] {
+  const line = passedOverLine(passedOver);
+  return line === null ? [] : [line];
 }
 
 function ndjsonFile(path: string): string {
@@ -99,9 +116,10 @@ async function verifyImages(options: DataOptions, terminal: Terminal): Promise<v
     view.close();
   });
   const { images, bytes, unreadable, damaged } = result;
-  if (options.json) printJson(terminal, result);
+  if (options.json) printJson(terminal, { ...result, passedOver: countsOf(source) });
   else {
     printLines(terminal, [
+      ...passedOverLines(source),
       ...unreadable.map(({ path, reason }) => `unreadable ${path}: ${reason}`),
       ...damaged.map(({ path, reason }) => `damaged ${path}: ${reason}`),
       `${images} images, ${bytes} bytes: ${unreadable.length} unreadable, ${damaged.length} damaged`,

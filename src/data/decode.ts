@@ -6,6 +6,7 @@
  */
 import sharp from 'sharp';
 import { messageOf } from '../errors.ts';
+import { formatOf, HEAD_BYTES, READ_NAMES } from './formats.ts';
 import type { RawImage } from './resample.ts';
 
 export interface DecodeOptions {
@@ -28,38 +29,26 @@ const MAX_PIXELS = 2 ** 28;
 const AMPLE_PIXELS = 2 ** 24;
 const PIXELS_PER_BYTE = 1000;
 
+/** CMYK with transparency. */
+const MAX_CHANNELS = 5;
+
 // Each buffer is decoded once: a cache of operations would only hold memory.
 sharp.cache(false);
-
-interface Format {
-  readonly name: string;
-  readonly isFormatOf: (bytes: Buffer) => boolean;
-}
-
-/**
- * Formats found under the extensions of images, told by their first bytes. Nothing else reaches the decoder: libvips also
- * knows formats that load further files or run programs.
- */
-const FORMATS: readonly Format[] = [
-  { name: 'JPEG', isFormatOf: (bytes) => bytes.toString('hex', 0, 3) === 'ffd8ff' },
-  { name: 'PNG', isFormatOf: (bytes) => bytes.toString('latin1', 1, 4) === 'PNG' },
-  { name: 'WebP', isFormatOf: (bytes) => bytes.toString('latin1', 8, 12) === 'WEBP' },
-  { name: 'GIF', isFormatOf: (bytes) => bytes.toString('latin1', 0, 4) === 'GIF8' },
-  {
-    name: 'TIFF',
-    isFormatOf: (bytes) => ['49492a00', '4d4d002a'].includes(bytes.toString('hex', 0, 4)),
-  },
-];
 
 /** @throws Error whose message says in one line why the bytes are no readable image */
 export async function decodeImage(bytes: Buffer, options: DecodeOptions = {}): Promise<RawImage> {
   if (bytes.length === 0) throw new Error('the file is empty');
-  const format = FORMATS.find(({ isFormatOf }) => isFormatOf(bytes));
-  if (format === undefined) {
+  const format = formatOf(bytes.subarray(0, HEAD_BYTES));
+  if (format === null) {
+    throw new Error(`not an image of a known format (${READ_NAMES.join(', ')})`);
+  }
+  // Nothing else reaches the decoder: libvips also knows formats that load further files or run programs.
+  if (!format.isRead) {
     throw new Error(
-      `not an image of a known format (${FORMATS.map(({ name }) => name).join(', ')})`,
+      `a file of the kind ${format.name}, which is not read (only ${READ_NAMES.join(', ')})`,
     );
   }
+  if (format.name === 'TIFF') await requirePixels(bytes);
   const maxPixels = Math.min(MAX_PIXELS, Math.max(AMPLE_PIXELS, PIXELS_PER_BYTE * bytes.length));
   try {
     return await decodeKnown(bytes, maxPixels, options);
@@ -72,6 +61,21 @@ export async function decodeImage(bytes: Buffer, options: DecodeOptions = {}): P
         : `a damaged or truncated ${format.name}`,
       { cause },
     );
+  }
+}
+
+/** Of TIFFs, those of floating-point numbers and of many channels are measurements: as pixels, they would be black. */
+async function requirePixels(bytes: Buffer): Promise<void> {
+  const found = await sharp(bytes)
+    .metadata()
+    .catch(() => null); // decoding finds out, too
+  if (found === null) return;
+  const { depth, channels } = found;
+  if (depth !== 'uchar' && depth !== 'ushort') {
+    throw new Error(`a TIFF of ${depth} samples, which is not read (only 8 and 16 bits unsigned)`);
+  }
+  if (channels > MAX_CHANNELS) {
+    throw new Error(`a TIFF of ${channels} channels, at most ${MAX_CHANNELS} are read`);
   }
 }
 

@@ -4,12 +4,15 @@
  * Reading lists is in image-list.ts, decoding in decode.ts.
  */
 import { createHash } from 'node:crypto';
-import { readdir, readFile, realpath, stat } from 'node:fs/promises';
-import { dirname, extname, join, resolve } from 'node:path';
+import { readFile, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { dataUnreadable, protocolViolation } from '../errors.ts';
+import { listImages } from './folder.ts';
+import { READ_NAMES } from './formats.ts';
 import { readImageFile } from './image-file.ts';
 import { isListFile, LIST_EXTENSIONS, readImageList } from './image-list.ts';
 import { forEachInLanes } from './lanes.ts';
+import { passedOverLine, type PassedOver } from './passed-over.ts';
 import { bytesOf, fileAt, shownPath, textFromBytes } from './path-bytes.ts';
 
 /** Classes of a source, for evaluation only: nothing that trains may read them. */
@@ -37,9 +40,9 @@ export interface ImageSource {
    * more; else null.
    */
   readonly truth: Truth | null;
+  /** Files of a folder that look like images but are of no kind that is read; left out: none. */
+  readonly passedOver?: readonly PassedOver[];
 }
-
-const IMAGE_EXTENSIONS = new Set(['.jpg', '.jpeg', '.png', '.webp']);
 
 /** Some millions of paths; a file of more is no list, or no text. */
 const MAX_LIST_BYTES = 256 * 1024 * 1024;
@@ -71,7 +74,7 @@ export async function openImageSource(spec: string): Promise<ImageSource> {
 }
 
 async function openFolder(spec: string, root: string): Promise<ImageSource> {
-  const paths = (await findImages(spec, root)).sort(); // by code units, whatever the order of the disk
+  const { paths, passedOver } = await listImages(spec, root);
   const sizes = new Float64Array(paths.length);
   await forEachInLanes(paths.length, LANES, async (i) => {
     sizes[i] = await stat(fileAt(root, paths[i]!)).then(
@@ -81,7 +84,7 @@ async function openFolder(spec: string, root: string): Promise<ImageSource> {
   });
   const hash = createHash('sha256');
   paths.forEach((path, i) => hash.update(bytesOf(`${path}\0${sizes[i]!}\n`)));
-  return createSource(spec, root, paths, hash.digest('hex'), truthFromFolders(paths));
+  return createSource(spec, root, paths, hash.digest('hex'), truthFromFolders(paths), passedOver);
 }
 
 async function openList(spec: string, location: string, bytes: number): Promise<ImageSource> {
@@ -108,12 +111,14 @@ function createSource(
   paths: readonly string[],
   digest: string,
   truth: Truth | null,
+  passedOver: readonly PassedOver[] = [],
 ): ImageSource {
   if (paths.length === 0) {
     throw dataUnreadable(
       spec,
       'expected at least one image, found none',
-      `a folder's images end in ${[...IMAGE_EXTENSIONS].join(', ')}; a list names one a line`,
+      passedOverLine(passedOver) ??
+        `name a folder of images (${READ_NAMES.join(', ')}), or a list that names one a line`,
     );
   }
   const path = (id: number): string => {
@@ -130,45 +135,10 @@ function createSource(
     count: paths.length,
     digest,
     truth,
+    passedOver,
     path,
     read: (id, signal) => readImageFile(fileAt(root, path(id)), signal),
   };
-}
-
-/** Relative paths of all images under a folder, in no particular order. Hidden files and folders are passed over. */
-async function findImages(spec: string, root: string): Promise<string[]> {
-  const images: string[] = [];
-  /** @param ancestors real paths from the root down to here: meeting one again is a circle of links. */
-  const visit = async (prefix: string, ancestors: readonly string[]): Promise<void> => {
-    const folder = bytesOf(join(root, prefix));
-    const real = textFromBytes(await realpath(folder, { encoding: 'buffer' }));
-    if (ancestors.includes(real)) return;
-    for (const entry of await readdir(folder, { withFileTypes: true, encoding: 'buffer' })) {
-      const name = textFromBytes(entry.name);
-      if (name.startsWith('.')) continue;
-      const path = prefix === '' ? name : `${prefix}/${name}`;
-      const isFolder = entry.isSymbolicLink()
-        ? await leadsToFolder(fileAt(root, path))
-        : entry.isDirectory();
-      if (isFolder) await visit(path, [...ancestors, real]);
-      else if ((entry.isFile() || entry.isSymbolicLink()) && hasImageName(path)) images.push(path);
-    }
-  };
-  await visit('', []).catch((cause: unknown) => {
-    throw dataUnreadable(spec, 'a folder in it cannot be listed', 'check its permissions', cause);
-  });
-  return images;
-}
-
-async function leadsToFolder(link: string | Buffer): Promise<boolean> {
-  return stat(link).then(
-    (target) => target.isDirectory(),
-    () => false,
-  );
-}
-
-function hasImageName(path: string): boolean {
-  return IMAGE_EXTENSIONS.has(extname(path).toLowerCase());
 }
 
 function truthFromFolders(paths: readonly string[]): Truth | null {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import sharp, { type Sharp } from 'sharp';
@@ -70,4 +70,36 @@ test('a list of paths is as good as a folder', async () => {
   const out = join(folder.path, 'listed');
   const summary = await finished(launch({ data: list, out, settings: { epochs: 1 } }));
   assert.equal(summary.images, 16);
+});
+
+test('files of a phone: what is read takes part, what is not is named on the terminal', async () => {
+  const phone = join(folder.path, 'phone');
+  mkdirSync(phone);
+  const named = (name: string): Buffer => Buffer.from(`${phone}/${name}`, 'latin1');
+  const image = sharp(readFileSync(join(data, 'flat-1.jpg'))).resize(40, 30);
+  for (const [i, format] of (['jpeg', 'gif', 'tiff', 'avif'] as const).entries()) {
+    for (let copy = 0; copy < 8; copy += 1) {
+      const file = image.clone().rotate(5 * (8 * i + copy));
+      const name = format === 'jpeg' ? `caf\xe9-${copy}.jpg` : `IMG_${copy}.${format}`;
+      writeFileSync(named(name), await file.toFormat(format).toBuffer());
+    }
+  }
+  for (let i = 0; i < 7; i += 1) writeFileSync(named(`br\xf6ken-${i}.jpg`), '');
+  const heic = Buffer.from('0000001c6674797068656963000000006d696631686569636d696166', 'hex');
+  for (let i = 0; i < 3; i += 1) writeFileSync(join(phone, `IMG_${i}.HEIC`), heic);
+  const out = join(folder.path, 'of-a-phone');
+  const settings = { epochs: 1, 'data.maxUnreadableFraction': 0.5 };
+  const launched = launch({ data: phone, out, settings });
+  const summary = await finished(launched);
+  assert.deepEqual([summary.images, summary.unreadable], [39, 7]);
+  const { stderr } = await launched.ended;
+  assert.match(stderr, /coordinator warn files\.ignored: passed over 3 HEIC: .*convert "\$f"/);
+  const skipped = stderr.match(/image\.skipped: br\\xf6ken-\d\.jpg: the file is empty/g) ?? [];
+  assert.equal(skipped.length, 5, stderr);
+  assert.match(stderr, /images\.skipped: 7 images so far cannot be read/);
+  const listed = readFileSync(join(out, 'unreadable.csv'), 'utf8').trimEnd().split('\n');
+  assert.equal(listed.length, 8);
+  assert.match(listed[1]!, /^24,"?br\\xf6ken-0\.jpg"?,"?the file is empty"?$/);
+  const report = readFileSync(join(out, 'report.html'), 'utf8');
+  assert.ok(report.includes('caf\\xe9-') && !report.includes('\u{FFFD}'));
 });

@@ -42,6 +42,10 @@ describe("what is shown of a process's output", () => {
       shownLine('worker-1', '{"level":"error","event":"a.b"}', null),
       'worker-1 error a.b',
     );
+    assert.equal(
+      shownLine('w', '{"level":"warn","event":"a.b","path":"x.jpg","reason":"empty"}', null),
+      'w warn a.b: x.jpg: empty',
+    );
     assert.equal(shownLine('worker-1', line('info'), null), null);
     for (const other of [
       'plain text',

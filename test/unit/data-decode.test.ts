@@ -155,3 +155,58 @@ test('a torn header of every format is refused in one line', async () => {
     await assert.rejects(decodeImage(file.subarray(0, 14)), /^Error: a damaged or truncated \w+$/);
   }
 });
+
+test('an AVIF gives its pixels back, reduced like any other', async () => {
+  const file = await encoder(RED_BLUE)
+    .avif({ lossless: true, chromaSubsampling: '4:4:4' })
+    .toBuffer();
+  const decoded = await decodeImage(file);
+  assert.deepEqual([decoded.width, decoded.height], [32, 16]);
+  assertNear(pixelAt(decoded, 8, 8), [255, 0, 0], 3);
+  assertNear(pixelAt(decoded, 24, 8), [0, 0, 255], 3);
+  const { width, height } = await decodeImage(file, { maxShorterSide: 8 });
+  assert.deepEqual([width, height], [16, 8]);
+  await assert.rejects(decodeImage(file.subarray(0, 100)), /a damaged or truncated AVIF/);
+});
+
+/** A grey TIFF, uncompressed, of samples that are of one format of TIFF 6.0, page 80: 1 unsigned, 3 IEEE floating point. */
+function greyTiff(samples: Uint8Array | Float32Array, side: number, sampleFormat: number): Buffer {
+  const tags = [
+    [256, side], // width
+    [257, side], // length
+    [258, samples.BYTES_PER_ELEMENT * 8], // bits
+    [259, 1], // no compression
+    [262, 1], // black is zero
+    [273, 8], // where the strip begins
+    [277, 1], // samples per pixel
+    [278, side], // rows per strip
+    [279, samples.byteLength],
+    [339, sampleFormat],
+  ] as const;
+  const header = Buffer.from('49492a0000000000', 'hex');
+  header.writeUInt32LE(8 + samples.byteLength, 4);
+  const directory = Buffer.alloc(2 + 12 * tags.length + 4);
+  directory.writeUInt16LE(tags.length, 0);
+  tags.forEach(([tag, value], i) => {
+    directory.writeUInt16LE(tag, 2 + 12 * i);
+    directory.writeUInt16LE(3, 4 + 12 * i); // of 16 bits
+    directory.writeUInt32LE(1, 6 + 12 * i);
+    directory.writeUInt16LE(value, 10 + 12 * i);
+  });
+  return Buffer.concat([header, Buffer.from(samples.buffer), directory]);
+}
+
+test('a TIFF of floating-point numbers is refused, not shown as black', async () => {
+  const bytes = greyTiff(
+    Uint8Array.from({ length: 64 }, (_, i) => 4 * i),
+    8,
+    1,
+  );
+  assert.deepEqual(pixelAt(await decodeImage(bytes), 1, 7), [228, 228, 228]); // 4 * (7 * 8 + 1)
+  const floats = greyTiff(
+    Float32Array.from({ length: 64 }, (_, i) => i / 64),
+    8,
+    3,
+  );
+  await assert.rejects(decodeImage(floats), /^Error: a TIFF of float samples, which is not read/);
+});
