@@ -10,10 +10,10 @@ import { dataUnreadable, protocolViolation } from '../errors.ts';
 import { listImages } from './folder.ts';
 import { READ_NAMES } from './formats.ts';
 import { readImageFile } from './image-file.ts';
-import { isListFile, LIST_EXTENSIONS, readImageList } from './image-list.ts';
+import { isListFile, LIST_EXTENSIONS, listText, readImageList } from './image-list.ts';
 import { forEachInLanes } from './lanes.ts';
 import { passedOverLine, type PassedOver } from './passed-over.ts';
-import { bytesOf, fileAt, shownPath, textFromBytes } from './path-bytes.ts';
+import { bytesOf, fileAt, shownPath } from './path-bytes.ts';
 
 /** Classes of a source, for evaluation only: nothing that trains may read them. */
 export interface Truth {
@@ -51,7 +51,7 @@ const MAX_LIST_BYTES = 256 * 1024 * 1024;
 const LANES = 32;
 
 /**
- * Opens a folder (nested or flat; symbolic links are followed) or a list file (.txt, .csv, .ndjson) of images.
+ * Opens a folder (nested or flat; symbolic links are followed) or a list file of images.
  * @throws TrainerError DATA_UNREADABLE where it does not exist, is neither, is malformed, or holds no image
  */
 export async function openImageSource(spec: string): Promise<ImageSource> {
@@ -99,7 +99,7 @@ async function openList(spec: string, location: string, bytes: number): Promise<
   const content = await readFile(location).catch((cause: unknown) => {
     throw dataUnreadable(spec, 'the list cannot be read', 'check its permissions', cause);
   });
-  const { paths, labels } = readImageList(spec, root, textFromBytes(content));
+  const { paths, labels } = readImageList(spec, root, listText(spec, content));
   const digest = createHash('sha256').update(content).digest('hex');
   const truth = labels === null ? truthFromFolders(paths) : truthFromLabels(labels);
   return createSource(spec, root, paths, digest, truth);
