@@ -62,8 +62,9 @@ async function indexImages(options: DataOptions, terminal: Terminal): Promise<vo
   if (out !== null) {
     const folder = resolve(dirname(out));
     const rows = Array.from({ length: source.count }, (_, id) => {
-      const path = relative(folder, join(source.root, source.path(id))).replaceAll(sep, '/');
-      if (path.startsWith('../')) throw listOutside(out, source.root);
+      const inside = relative(folder, join(source.root, source.path(id))).replaceAll(sep, '/');
+      if (inside.startsWith('../')) throw listOutside(out, source.root);
+      const path = inside.includes(':') ? `./${inside}` : inside; // or it might be read as a URL
       const label = source.truth?.names[source.truth.labels[id]!];
       return `${JSON.stringify({ path, label })}\n`;
     });

@@ -12,7 +12,7 @@ import { decodeSafetensors, encodeSafetensors } from '../../src/checkpoint/safet
 import { loadRunConfig } from '../../src/config/load.ts';
 import { packageRoot } from '../../src/config/package-root.ts';
 import { decodeImage } from '../../src/data/decode.ts';
-import { readImageList } from '../../src/data/image-list.ts';
+import { listText, readImageList } from '../../src/data/image-list.ts';
 import { openImageSource } from '../../src/data/source.ts';
 import { messageOf } from '../../src/errors.ts';
 import type { Rng } from '../../src/math/rng.ts';
@@ -302,6 +302,10 @@ const LISTS: Readonly<Record<string, string>> = {
   '.txt': 'a/one.jpg\nb/two.png\n\n  c/three.webp  \n',
   '.csv': 'path,label\na/one.jpg,cat\n"b/two, 2.png",dog\n"c/""three"".webp",cat\n',
   '.ndjson': '{"path":"a/one.jpg","label":"cat"}\n{"path":"b/two.png","class":7}\n',
+  '.lst':
+    '# two\n"a/one.jpg" cat\n0\t1.0\tb/two.png\n.\\c\\three.webp,3\nfile:///a%20b.jpg\n#x.jpg\n',
+  '.tsv': '# made\nFile Name\tClass\na/one.jpg\tcat\nb;two.png\tdog\n',
+  '.jsonl': '"a/one.jpg"\n{"Image_Path":"caf\\udce9.jpg","Label":1}\n',
 };
 
 function startLists(): Promise<Fuzzer> {
@@ -310,13 +314,16 @@ function startLists(): Promise<Fuzzer> {
   const words = [...AWKWARD_WORDS, '../../etc/passwd', './', 'path', 'label', 'C:\\x', '\\', '//'];
   const run = async (rng: Rng): Promise<Outcome> => {
     const extension = pick(rng, Object.keys(LISTS));
+    const mutated = mutateText(rng, LISTS[extension]!, seeds, words, MAX_FILE);
     const text = once(rng, 12)
       ? randomBytes(rng, 400)
-      : Buffer.from(mutateText(rng, LISTS[extension]!, seeds, words, MAX_FILE));
+      : once(rng, 12)
+        ? Buffer.from(`\u{FEFF}${mutated}`, 'utf16le')
+        : Buffer.from(mutated, once(rng, 12) ? 'latin1' : 'utf8');
     const path = join(folder, `list${extension}`);
     const outcome = outcomeOf(() => {
-      for (const entry of readImageList(path, folder, text.toString('utf8')).paths) {
-        const isInside = !isAbsolute(entry) && !normalize(entry).startsWith('..');
+      for (const entry of readImageList(path, folder, listText(path, text)).paths) {
+        const isInside = !isAbsolute(entry) && normalize(entry).split('/')[0] !== '..';
         assert.ok(isInside && !entry.includes('\0'), `lists ${JSON.stringify(entry)}`);
       }
     });
@@ -357,6 +364,7 @@ async function startImages(): Promise<Fuzzer> {
     image.clone().webp({ lossless: true }).toBuffer(),
     image.clone().gif().toBuffer(),
     image.clone().tiff().toBuffer(),
+    image.clone().avif({ effort: 0 }).toBuffer(),
   ]);
   let resident = 0;
   const run = async (rng: Rng): Promise<Outcome> => {

@@ -150,7 +150,7 @@ test('what is not there, not a list, malformed or empty is refused by name', asy
     'photo.jpg': 'x',
     'empty/readme.md': 'x',
     'empty.txt': '\n\n',
-    'headless.csv': 'file,label\na.jpg,1\n',
+    'headless.csv': 'picture,label\na.jpg,1\n',
     'ragged.csv': 'path,label\na.jpg,1,2\n',
     'broken.ndjson': '{"path":"a.jpg"}\n{"path":\n',
     'other.ndjson': '["a.jpg"]\n',
@@ -159,8 +159,11 @@ test('what is not there, not a list, malformed or empty is refused by name', asy
   await assertRefused(join(root, 'photo.jpg'), /is a file, but not a list of images/);
   await assertRefused(join(root, 'empty'), /expected at least one image, found none/);
   await assertRefused(join(root, 'empty.txt'), /expected at least one image, found none/);
-  await assertRefused(join(root, 'headless.csv'), /line 2 has no 'path'/);
-  await assertRefused(join(root, 'ragged.csv'), /is not CSV with a header/);
+  await assertRefused(join(root, 'headless.csv'), /line 1 has "picture", "label": neither/);
+  await assertRefused(
+    join(root, 'ragged.csv'),
+    /line 2 has 3 fields where the header has 2: "a\.jpg,1,2"/,
+  );
   await assertRefused(join(root, 'broken.ndjson'), /line 2 is not JSON/);
   await assertRefused(join(root, 'other.ndjson'), /line 1 has no 'path'/);
 });
