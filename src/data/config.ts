@@ -14,7 +14,7 @@ const colourJitterSchema = z.strictObject({
 });
 
 export const dataConfigSchema = z.strictObject({
-  /** Folder (nested or flat) or list file (.txt, .csv, .ndjson) of images; relative to the working directory. */
+  /** Folder (nested or flat) or list file (docs/data.md) of images; relative to the working directory. */
   source: z.string().min(1).nullable().default(null),
   /** Side of both views [px]; the network sees [imageSize, imageSize, 3]. */
   imageSize: z.int().min(16).max(1024).default(224),

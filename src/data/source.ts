@@ -60,7 +60,9 @@ export async function openImageSource(spec: string): Promise<ImageSource> {
     throw dataUnreadable(
       spec,
       'there is no such folder or file, or it may not be read',
-      'name a folder of images or a list file',
+      spec.includes('\u{FFFD}')
+        ? 'if its name is not UTF-8, make a link with a plain name to it and name that: ln -s FOLDER images'
+        : 'name a folder of images or a list file',
       cause,
     );
   });

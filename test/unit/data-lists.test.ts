@@ -161,6 +161,7 @@ const UNCLEAR: readonly (readonly [name: string, text: string, message: RegExp])
     'path,label\na.jpg,1\n\nb.jpg\n',
     /line 4 has 1 field where the header has 2: "b\.jpg"; write all fields/,
   ],
+  ['commented.csv', '# a\n\n#b\npath,label\na.jpg\n', /line 5 has 1 field/],
   ['ragged nameless.csv', 'a.jpg,1\nb.jpg,1,x\n', /line 2 has 3 fields where line 1 has 2/],
   ['empty.csv', 'label,Image\n1,a.jpg\n2,\n', /line 3 has no "Image": "2,"; name an image there/],
   [

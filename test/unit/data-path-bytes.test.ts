@@ -1,7 +1,7 @@
 /** Names that are not UTF-8: text and back, the form for people, and a folder of them read, listed and trained on. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { dataConfigSchema } from '../../src/data/config.ts';
@@ -108,6 +108,19 @@ test('a folder of names in Latin-1 is read, and its digest is that of the bytes'
   assert.equal(source.digest, hash.digest('hex'));
   const { images, unreadable, damaged } = await verifySource(source);
   assert.deepEqual({ images, unreadable, damaged }, { images: 4, unreadable: [], damaged: [] });
+});
+
+test('a folder whose own name is not UTF-8 is told of, and opens by a link to it', async (t) => {
+  const root = await temporaryFolder(t);
+  const folder = Buffer.concat([Buffer.from(`${root}/`), latin1('caf\xe9')]);
+  await mkdir(folder);
+  await writeFile(Buffer.concat([folder, Buffer.from('/a.jpg')]), 'x');
+  // Node has replaced what it cannot read of an argument before the program sees it.
+  await assert.rejects(openImageSource(folder.toString('utf8')), {
+    message: /no such folder or file.*make a link with a plain name to it.*ln -s/,
+  });
+  await symlink(folder, join(root, 'images'));
+  assert.equal((await openImageSource(join(root, 'images'))).path(0), 'a.jpg');
 });
 
 test('class folders in Latin-1 are classes with names for people', async (t) => {
