@@ -158,7 +158,7 @@ for (const threads of [0, 2]) {
     assert.deepEqual([...views.ids], [0, 3]);
     assert.deepEqual([...views.rows], [1, 3]);
     assert.equal(views.pixels.length, 2 * VIEW_BYTES);
-    const reason = 'not an image of a known format (JPEG, PNG, WebP, GIF, TIFF)';
+    const reason = 'not an image of a known format (JPEG, PNG, WebP, GIF, TIFF, AVIF)';
     assert.deepEqual(views.unreadable, [
       { id: 2, path: '2.jpg', reason: 'no such file' },
       { id: 1, path: '1.jpg', reason },

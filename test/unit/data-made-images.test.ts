@@ -154,7 +154,11 @@ test('a check of a source lists what cannot be read and what is damaged, by id',
   assert.equal(result.images, 4);
   assert.equal(result.bytes, sound.length + torn.length + 4);
   assert.deepEqual(result.unreadable, [
-    { id: 2, path: 'c.jpg', reason: 'not an image of a known format (JPEG, PNG, WebP, GIF, TIFF)' },
+    {
+      id: 2,
+      path: 'c.jpg',
+      reason: 'not an image of a known format (JPEG, PNG, WebP, GIF, TIFF, AVIF)',
+    },
     { id: 3, path: 'd.jpg', reason: 'the file is empty' },
   ]);
   assert.deepEqual(result.damaged, [
