@@ -278,17 +278,32 @@ export class RunLoop {
 
   readonly #noteUnreadable = (payload: ResultPayload): void => {
     const { record, folder, logger } = this.#deps;
-    const fresh = record.noteUnreadable(payload);
-    if (fresh.length === 0) return;
-    try {
-      folder.writeUnreadable(record.unreadable);
-    } catch (error) {
-      // It is written again with the next, and at the end.
-      if (!isDiskFull(error)) throw error;
-      logger.error('disk.full', { reason: `unreadable.csv is not written: ${messageOf(error)}` });
+    const unreadable = record.noteUnreadable(payload);
+    if (unreadable.length > 0) {
+      this.#unlessFull('unreadable.csv', () => {
+        folder.writeUnreadable(record.unreadable);
+      });
     }
-    for (const { path, reason } of fresh) logger.warn('image.skipped', { path, reason });
+    for (const { path, reason } of unreadable) logger.warn('image.skipped', { path, reason });
+    const damaged = record.noteDamaged(payload);
+    if (damaged.length > 0) {
+      this.#unlessFull('damaged.csv', () => {
+        folder.writeDamaged(record.damaged);
+      });
+    }
+    for (const { path, reason } of damaged) logger.warn('image.damaged', { path, reason });
   };
+
+  /** A list that a full disk does not take is written again with the next image, and at the end. */
+  #unlessFull(name: string, write: () => void): void {
+    try {
+      write();
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+      const reason = `${name} is not written: ${messageOf(error)}`;
+      this.#deps.logger.error('disk.full', { reason });
+    }
+  }
 
   readonly #enterPhase = (phase: Phase): void => {
     const { record, folder } = this.#deps;

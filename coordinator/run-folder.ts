@@ -1,5 +1,6 @@
 /**
- * The run's folder: config.json, events.jsonl, metrics.jsonl, loss-by-step.txt, unreadable.csv, summary.json, report.html.
+ * The run's folder: config.json, events.jsonl, metrics.jsonl, loss-by-step.txt, unreadable.csv, damaged.csv, summary.json,
+ * report.html.
  * Whatever is put into it carries a term of the run, and takes effect only while that term is the newest (src/run/run-lock.ts).
  */
 import {
@@ -17,7 +18,7 @@ import type { RunConfig } from '../src/config/schema.ts';
 import type { TakenFolder } from '../src/run/take-folder.ts';
 import { openJsonLines, type JsonLines } from '../src/telemetry/json-lines.ts';
 import type { RunSummary } from '../src/report/summary.ts';
-import type { UnreadableImage } from './run-record.ts';
+import type { UnreadableImage } from '../src/data/unreadable.ts';
 
 export const LOSS_FILE = 'loss-by-step.txt';
 
@@ -90,8 +91,12 @@ export class RunFolder {
   }
 
   writeUnreadable(images: readonly UnreadableImage[]): void {
-    const rows = images.map(({ id, path, reason }) => `${id},${quote(path)},${quote(reason)}`);
-    this.#replace('unreadable.csv', ['id,path,reason', ...rows, ''].join('\n'));
+    this.#replace('unreadable.csv', csvOf(images));
+  }
+
+  /** Of which only a part can be decoded. */
+  writeDamaged(images: readonly UnreadableImage[]): void {
+    this.#replace('damaged.csv', csvOf(images));
   }
 
   writeLosses(losses: readonly number[]): void {
@@ -165,6 +170,11 @@ export function readRunId(folder: string): string {
     problem = `cannot be read (${messageOf(error)})`;
   }
   throw new TrainerError('CONFIG_INVALID', `config file ${path}: ${problem}`, { path });
+}
+
+function csvOf(images: readonly UnreadableImage[]): string {
+  const rows = images.map(({ id, path, reason }) => `${id},${quote(path)},${quote(reason)}`);
+  return ['id,path,reason', ...rows, ''].join('\n');
 }
 
 /** A field of a CSV line (RFC 4180). */

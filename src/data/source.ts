@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { dirname, extname, join, resolve } from 'node:path';
-import { dataUnreadable, protocolViolation } from '../errors.ts';
+import { dataAbsent, dataUnreadable, protocolViolation } from '../errors.ts';
 import { readImageFile } from './image-file.ts';
 import { isListFile, LIST_EXTENSIONS, readImageList } from './image-list.ts';
 import { forEachInLanes } from './lanes.ts';
@@ -22,14 +22,18 @@ export interface Truth {
 export interface ImageSource {
   /** As it was given. */
   readonly spec: string;
+  /** The same as an absolute path. */
+  readonly location: string;
   /** Absolute folder that paths are relative to. */
   readonly root: string;
   readonly count: number;
-  /** sha256 in hex of a folder's relative paths and byte sizes, or of a list's content: equal data, equal digest. */
+  /** sha256 in hex of relative paths and byte sizes by id, of folders and lists alike: equal data, equal digest. */
   readonly digest: string;
   /** Relative POSIX path of a sample. */
   path(id: number): string;
-  /** The file's bytes; rejects with the file system's error. */
+  /** Bytes of the sample's file when the source was opened; -1 where it was not there. */
+  size(id: number): number;
+  /** The file's bytes; rejects with the file system's error, and where they are not as many as they were. */
   read(id: number, signal?: AbortSignal): Promise<Buffer>;
   /**
    * The list's label column; else the first folder of each path where all images lie in sub-folders and there are two or
@@ -53,7 +57,7 @@ const LANES = 32;
 export async function openImageSource(spec: string): Promise<ImageSource> {
   const location = resolve(spec);
   const found = await stat(location).catch((cause: unknown) => {
-    throw dataUnreadable(
+    throw dataAbsent(
       spec,
       'there is no such folder or file, or it may not be read',
       'name a folder of images or a list file',
@@ -71,16 +75,7 @@ export async function openImageSource(spec: string): Promise<ImageSource> {
 
 async function openFolder(spec: string, root: string): Promise<ImageSource> {
   const paths = (await findImages(spec, root)).sort(); // by code units, whatever the order of the disk
-  const sizes = new Float64Array(paths.length);
-  await forEachInLanes(paths.length, LANES, async (i) => {
-    sizes[i] = await stat(join(root, paths[i]!)).then(
-      (file) => file.size,
-      () => -1, // a broken link: an unreadable image, reported when it is read
-    );
-  });
-  const hash = createHash('sha256');
-  paths.forEach((path, i) => hash.update(`${path}\0${sizes[i]!}\n`));
-  return createSource(spec, root, paths, hash.digest('hex'), truthFromFolders(paths));
+  return createSource({ spec, location: root, root, paths, truth: truthFromFolders(paths) });
 }
 
 async function openList(spec: string, location: string, bytes: number): Promise<ImageSource> {
@@ -93,23 +88,21 @@ async function openList(spec: string, location: string, bytes: number): Promise<
   }
   const root = dirname(location);
   const content = await readFile(location).catch((cause: unknown) => {
-    throw dataUnreadable(spec, 'the list cannot be read', 'check its permissions', cause);
+    throw dataAbsent(spec, 'the list cannot be read', 'check its permissions', cause);
   });
   const { paths, labels } = readImageList(spec, root, content.toString('utf8'));
-  const digest = createHash('sha256').update(content).digest('hex');
   const truth = labels === null ? truthFromFolders(paths) : truthFromLabels(labels);
-  return createSource(spec, root, paths, digest, truth);
+  return createSource({ spec, location, root, paths, truth });
 }
 
-function createSource(
-  spec: string,
-  root: string,
-  paths: readonly string[],
-  digest: string,
-  truth: Truth | null,
-): ImageSource {
+async function createSource(
+  found: Pick<ImageSource, 'spec' | 'location' | 'root' | 'truth'> & {
+    readonly paths: readonly string[];
+  },
+): Promise<ImageSource> {
+  const { spec, root, paths } = found;
   if (paths.length === 0) {
-    throw dataUnreadable(
+    throw dataAbsent(
       spec,
       'expected at least one image, found none',
       `a folder's images end in ${[...IMAGE_EXTENSIONS].join(', ')}; a list names one a line`,
@@ -123,15 +116,34 @@ function createSource(
     }
     return found;
   };
+  const sizes = await sizesOf(root, paths);
+  const size = (id: number): number => sizes[id] ?? -1;
   return {
-    spec,
-    root,
+    ...found,
     count: paths.length,
-    digest,
-    truth,
+    digest: digestOf(paths, sizes),
     path,
-    read: (id, signal) => readImageFile(join(root, path(id)), signal),
+    size,
+    read: (id, signal) => readImageFile(join(root, path(id)), size(id), signal),
   };
+}
+
+/** @returns [N] bytes; -1 for a file that is not there, a broken link: an unreadable image, reported when it is read */
+async function sizesOf(root: string, paths: readonly string[]): Promise<Float64Array> {
+  const sizes = new Float64Array(paths.length);
+  await forEachInLanes(paths.length, LANES, async (i) => {
+    sizes[i] = await stat(join(root, paths[i]!)).then(
+      (file) => file.size,
+      () => -1,
+    );
+  });
+  return sizes;
+}
+
+function digestOf(paths: readonly string[], sizes: Float64Array): string {
+  const hash = createHash('sha256');
+  paths.forEach((path, i) => hash.update(`${path}\0${sizes[i]!}\n`));
+  return hash.digest('hex');
 }
 
 /** Relative paths of all images under a folder, in no particular order. Hidden files and folders are passed over. */
@@ -153,7 +165,7 @@ async function findImages(spec: string, root: string): Promise<string[]> {
     }
   };
   await visit('', []).catch((cause: unknown) => {
-    throw dataUnreadable(spec, 'a folder in it cannot be listed', 'check its permissions', cause);
+    throw dataAbsent(spec, 'a folder in it cannot be listed', 'check its permissions', cause);
   });
   return images;
 }
