@@ -3,7 +3,7 @@
  * there is truth, label. It names what is different when a run is resumed, and is itself a list that `--data` takes: copied
  * into the folder of the images, it stands for those that the run began with, whatever else lies there by now.
  */
-import { closeSync, createReadStream, openSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, createReadStream, openSync, writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { ImageSource } from './source.ts';
 
@@ -39,9 +39,9 @@ export function presentCount(source: Pick<ImageSource, 'count' | 'size'>): numbe
   return present;
 }
 
-/** Writes the listing, whole or not at all. */
+/** Writes the listing to a file of that path. */
 export function writeListing(file: string, source: ImageSource): void {
-  const descriptor = openSync(`${file}.partial`, 'w');
+  const descriptor = openSync(file, 'w');
   try {
     for (let begin = 0; begin < source.count; begin += CHUNK) {
       const length = Math.min(CHUNK, source.count - begin);
@@ -51,7 +51,6 @@ export function writeListing(file: string, source: ImageSource): void {
   } finally {
     closeSync(descriptor);
   }
-  renameSync(`${file}.partial`, file);
 }
 
 function lineOf(id: number, source: ImageSource): string {
