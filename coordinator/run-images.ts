@@ -147,7 +147,7 @@ function otherImages(
   listing: string,
   difference: ListingDifference | null,
 ): TrainerError {
-  const problem = `${count} images, and not the ${begun.count} that the run began with`;
+  const problem = `its ${count} images are not the ${begun.count} that the run began with`;
   if (difference === null) {
     return dataUnreadable(location, problem, 'resume with those, or begin a new run');
   }

@@ -55,8 +55,9 @@ async function look({ open, missing }: AwaitedImages): Promise<ImageSource | str
     const source = await open();
     return (await missing(source)) ?? source;
   } catch (error) {
-    if (error instanceof TrainerError && error.details['isAbsent'] === true) return error.message;
-    throw error;
+    const { details = {} } = error instanceof TrainerError ? error : {};
+    if (details['isAbsent'] !== true) throw error;
+    return `data ${String(details['where'])}: ${String(details['problem'])}`;
   }
 }
 

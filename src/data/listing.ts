@@ -83,14 +83,14 @@ export async function compareImages(
     const sizeNow = id === undefined ? -1 : now.size(id);
     if (id !== undefined) isKnown[id] = 1;
     if (id === undefined || (sizeNow < 0 && size >= 0)) missing.add(path);
-    else if (sizeNow !== size) resized.add(path, `: ${bytesOf(sizeNow)}, ${bytesOf(size)} before`);
+    else if (sizeNow !== size) resized.add(path, `: ${sizeNow} bytes, ${sizeOrNone(size)} before`);
   }
   for (const [path, id] of places) if (isKnown[id] === 0) added.addAt(id, path);
   return { missing, added, resized };
 }
 
-function bytesOf(size: number): string {
-  return size < 0 ? 'no file' : `${size} bytes`;
+function sizeOrNone(size: number): number | string {
+  return size < 0 ? 'no file' : size;
 }
 
 class Tally implements SomeImages {
