@@ -103,7 +103,7 @@ function placesOf(
   { origins, out }: RunImagesDeps,
 ): [string, ...string[]] {
   const isSaved = origins['data.source']?.startsWith(configFileOf(out)) === true;
-  if (isSaved) return [begun.path, given];
+  if (isSaved) return [begun.path];
   return given === begun.given ? [given, begun.path] : [given];
 }
 
