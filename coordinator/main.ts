@@ -66,7 +66,7 @@ const STOP_GRACE_MS = 2_000;
  * @throws TrainerError; UNAVAILABLE when it was stopped and can be resumed, FOLDER_HELD when another process has the folder
  */
 export async function runCoordinator(options: CoordinatorOptions): Promise<RunSummary> {
-  const { config, logger, signal, resume, credentials, out } = options;
+  const { signal, resume, credentials, out } = options;
   // Every call in flight listens for the end: that many listeners are no leak.
   setMaxListeners(0, signal);
   assertLoopback(options.listen, credentials !== null, '--listen');
