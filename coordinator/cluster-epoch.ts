@@ -80,6 +80,8 @@ class ClusteringRound {
   readonly #shards: readonly DataShard[];
   /** Readable images by data shard. */
   readonly #rows: number[];
+  /** Damaged images by data shard. */
+  readonly #damaged: number[];
   #whitening: NamedArrays = {};
   #centroids: Float32Array = new Float32Array(0);
   #refilled = 0;
@@ -90,6 +92,7 @@ class ClusteringRound {
     this.#deps = deps;
     this.#shards = deps.context.shards;
     this.#rows = this.#shards.map(() => 0);
+    this.#damaged = this.#shards.map(() => 0);
     Object.assign(deps.context, {
       epoch,
       parameterVersion,
@@ -106,6 +109,7 @@ class ClusteringRound {
     await this.#run('extract', this.#perShard('extract'), (shard, payload) => {
       const rows = payload.header.samples;
       this.#rows[shard] = rows;
+      this.#damaged[shard] = payload.header.damaged.length;
       images += this.#shardLength(shard);
       this.#deps.noteUnreadable(payload);
       this.#progress('extract', images, this.#deps.imageCount, 'images');
@@ -298,6 +302,14 @@ class ClusteringRound {
         config.data.source ?? '',
         `${unreadable} of ${imageCount} images cannot be read, more than data.maxUnreadableFraction (${config.data.maxUnreadableFraction}) allows`,
         'see unreadable.csv in the run folder',
+      );
+    }
+    const damaged = this.#damaged.reduce((total, count) => total + count, 0);
+    if (damaged > config.data.maxDamagedFraction * imageCount) {
+      throw dataUnreadable(
+        config.data.source ?? '',
+        `${damaged} of ${imageCount} images are damaged, more than data.maxDamagedFraction (${config.data.maxDamagedFraction}) allows`,
+        'mend those that damaged.csv in the run folder lists and begin again, or resume with --set data.maxDamagedFraction=1',
       );
     }
     if (readable < config.clustering.k) {

@@ -65,6 +65,7 @@ export async function conductRun(deps: ConductDeps): Promise<RunSummary> {
     const page = await renderRunReport({ ...deps, summary, pseudoLabels: loop.pseudoLabels });
     const writeResults = (): void => {
       if (record.unreadable.length > 0) folder.writeUnreadable(record.unreadable);
+      if (record.damaged.length > 0) folder.writeDamaged(record.damaged);
       folder.writeLosses(record.losses);
       folder.writeSummary(summary);
       folder.writeReport(page);

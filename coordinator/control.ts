@@ -2,6 +2,7 @@
 import { nanoid } from 'nanoid';
 import type { RunConfig } from '../src/config/schema.ts';
 import { planShards } from '../src/data/shard-plan.ts';
+import { presentCount } from '../src/data/listing.ts';
 import type { ImageSource } from '../src/data/source.ts';
 import type { Logger } from '../src/telemetry/logger.ts';
 import { Artifacts } from './artifacts.ts';
@@ -64,6 +65,9 @@ export function createControl(deps: ControlDeps): Control {
       parameterServers: [...addresses],
       heartbeatMs: config.cluster.heartbeatMs,
       term,
+      dataPath: source.location,
+      dataDigest: source.digest,
+      imageCount: presentCount(source),
     }),
     workerReady: (worker, ready) => {
       membership.workerReady(worker, ready);

@@ -37,7 +37,7 @@ import {
 import type { RunFolder } from './run-folder.ts';
 import type { RunRecord } from './run-record.ts';
 import type { ResultPayload } from './service.ts';
-import { SkipLog } from './skip-log.ts';
+import { DAMAGED, SkipLog } from './skip-log.ts';
 import type { Phase } from './state.ts';
 import { DeepClusterStrategy, type EpochStart, type Strategy } from './strategy.ts';
 import { trainEpoch, type CommittedStep } from './train-epoch.ts';
@@ -67,6 +67,7 @@ export interface LoopDeps {
 export class RunLoop {
   readonly #deps: LoopDeps;
   readonly #skips: SkipLog;
+  readonly #damages: SkipLog;
   readonly #strategy: Strategy;
   #position: RunPosition = { epoch: 0, stage: 'cluster', index: 0, firstStep: 0 };
   /** Parameter version now; also the count of committed steps. */
@@ -83,6 +84,7 @@ export class RunLoop {
   constructor(deps: LoopDeps) {
     this.#deps = deps;
     this.#skips = new SkipLog(deps.logger);
+    this.#damages = new SkipLog(deps.logger, DAMAGED);
     const clustering: ClusteringDeps = {
       ...deps,
       imageCount: deps.source.count,
@@ -280,18 +282,33 @@ export class RunLoop {
   }
 
   readonly #noteUnreadable = (payload: ResultPayload): void => {
-    const { record, folder, logger } = this.#deps;
-    const fresh = record.noteUnreadable(payload);
-    if (fresh.length === 0) return;
-    try {
-      folder.writeUnreadable(record.unreadable);
-    } catch (error) {
-      // It is written again with the next, and at the end.
-      if (!isDiskFull(error)) throw error;
-      logger.error('disk.full', { reason: `unreadable.csv is not written: ${messageOf(error)}` });
+    const { record, folder } = this.#deps;
+    const unreadable = record.noteUnreadable(payload);
+    if (unreadable.length > 0) {
+      this.#unlessFull('unreadable.csv', () => {
+        folder.writeUnreadable(record.unreadable);
+      });
     }
-    this.#skips.note(fresh);
+    this.#skips.note(unreadable);
+    const damaged = record.noteDamaged(payload);
+    if (damaged.length > 0) {
+      this.#unlessFull('damaged.csv', () => {
+        folder.writeDamaged(record.damaged);
+      });
+    }
+    this.#damages.note(damaged);
   };
+
+  /** A list that a full disk does not take is written again with the next image, and at the end. */
+  #unlessFull(name: string, write: () => void): void {
+    try {
+      write();
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+      const reason = `${name} is not written: ${messageOf(error)}`;
+      this.#deps.logger.error('disk.full', { reason });
+    }
+  }
 
   readonly #enterPhase = (phase: Phase): void => {
     const { record, folder } = this.#deps;

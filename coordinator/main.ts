@@ -8,7 +8,7 @@ import type { ConfigOrigins } from '../src/config/load.ts';
 import { holdsRun, requireRunFolder } from '../src/config/run-folder.ts';
 import type { RunConfig } from '../src/config/schema.ts';
 import { passedOverLine } from '../src/data/passed-over.ts';
-import { openImageSource, type ImageSource } from '../src/data/source.ts';
+import type { ImageSource } from '../src/data/source.ts';
 import { EXIT, configInvalid, exitCodeOf, messageOf, unavailable } from '../src/errors.ts';
 import type { RunSummary } from '../src/report/summary.ts';
 import { withAnySignal } from '../src/rpc/any-signal.ts';
@@ -23,6 +23,7 @@ import { createControl } from './control.ts';
 import { refusalLog } from './refusal-log.ts';
 import { onceThereIsRoom } from './disk-room.ts';
 import { RunFolder, readRunId } from './run-folder.ts';
+import { keepListing, openRunImages, runImagesOf } from './run-images.ts';
 import { RunRecord } from './run-record.ts';
 import {
   OwnServer,
@@ -66,13 +67,13 @@ const STOP_GRACE_MS = 2_000;
  * @throws TrainerError; UNAVAILABLE when it was stopped and can be resumed, FOLDER_HELD when another process has the folder
  */
 export async function runCoordinator(options: CoordinatorOptions): Promise<RunSummary> {
-  const { config, logger, signal, resume, credentials, out } = options;
+  const { signal, resume, credentials, out } = options;
   // Every call in flight listens for the end: that many listeners are no leak.
   setMaxListeners(0, signal);
   assertLoopback(options.listen, credentials !== null, '--listen');
   assertLoopback(options.parameterListen, credentials !== null, '--parameter-listen');
   requireRunFolder(out, resume);
-  const source = await openSource(config, logger);
+  const source = await openSource(options);
   const incarnation = nanoid(10);
   const taken = await takeFolder(incarnation, options);
   try {
@@ -143,7 +144,8 @@ async function runInFolder(options: InFolder): Promise<RunSummary> {
     );
     try {
       const writeConfig = (): void => {
-        folder.writeConfig(runId, config, options.origins);
+        keepListing(folder, options.source, resume);
+        folder.writeConfig(runId, config, options.origins, runImagesOf(options.source));
       };
       await onceThereIsRoom('the configuration', writeConfig, { folder, logger, signal });
       const { pid } = process;
@@ -297,11 +299,9 @@ function startTicker({ cluster }: RunConfig, tick: () => void): { stop: () => vo
   };
 }
 
-async function openSource(config: RunConfig, logger: Logger): Promise<ImageSource> {
-  if (config.data.source === null) {
-    throw configInvalid('data.source', 'must name a folder or a list of images (--data)', null);
-  }
-  const source = await openImageSource(config.data.source);
+async function openSource(options: CoordinatorOptions): Promise<ImageSource> {
+  const { config, logger } = options;
+  const source = await openRunImages(options);
   const passedOver = passedOverLine(source.passedOver ?? []);
   if (passedOver !== null) logger.warn('files.ignored', { reason: passedOver });
   if (source.count < config.clustering.k) {

@@ -39,6 +39,9 @@ export interface RunSnapshot {
 
 const count = z.int().min(0);
 
+/** An image that cannot be read, or only in part. */
+const imageSchema = z.looseObject({ id: count, path: z.string(), reason: z.string() });
+
 /** The form of a checkpoint's `state`; what is plain numbers of our own making is taken as it is. */
 const stateSchema = z.object({
   runId: z.string().min(1),
@@ -62,7 +65,8 @@ const stateSchema = z.object({
   }),
   record: z.looseObject({
     epochs: z.array(z.looseObject({ epoch: count, firstStep: count })),
-    unreadable: z.array(z.looseObject({ id: count, path: z.string(), reason: z.string() })),
+    unreadable: z.array(imageSchema),
+    damaged: z.array(imageSchema).default([]),
     processes: z.record(z.string(), z.object({ newest: z.string(), starts: count })),
   }),
   /** Of the algorithm. */
@@ -168,6 +172,8 @@ const FREE_SETTINGS: ReadonlySet<string> = new Set([
   'data.cacheBytes',
   'data.loaderThreads',
   'data.maxUnreadableFraction',
+  'data.maxDamagedFraction',
+  'data.waitMs',
   'odc.logInterval',
 ]);
 

@@ -1,5 +1,6 @@
 /**
- * The run's folder: config.json, events.jsonl, metrics.jsonl, loss-by-step.txt, unreadable.csv, summary.json, report.html.
+ * The run's folder: config.json, events.jsonl, metrics.jsonl, loss-by-step.txt, unreadable.csv, damaged.csv, summary.json,
+ * report.html.
  * Whatever is put into it carries a term of the run, and takes effect only while that term is the newest (src/run/run-lock.ts).
  */
 import {
@@ -14,10 +15,13 @@ import { join } from 'node:path';
 import { TrainerError, messageOf } from '../src/errors.ts';
 import { configFileOf } from '../src/config/run-folder.ts';
 import type { RunConfig } from '../src/config/schema.ts';
+import type { RunImages } from './run-images.ts';
 import type { TakenFolder } from '../src/run/take-folder.ts';
 import { openJsonLines, type JsonLines } from '../src/telemetry/json-lines.ts';
 import type { RunSummary } from '../src/report/summary.ts';
-import type { UnreadableImage } from './run-record.ts';
+import { LISTING_FILE, writeListing } from '../src/data/listing.ts';
+import type { ImageSource } from '../src/data/source.ts';
+import type { UnreadableImage } from '../src/data/unreadable.ts';
 
 export const LOSS_FILE = 'loss-by-step.txt';
 
@@ -67,8 +71,21 @@ export class RunFolder {
     this.#metrics.append({ ts: this.#timestamp(), term, ...fields });
   }
 
-  writeConfig(runId: string, config: RunConfig, origins: Readonly<Record<string, string>>): void {
-    this.#replace('config.json', `${JSON.stringify({ runId, config, origins }, null, 2)}\n`);
+  writeConfig(
+    runId: string,
+    config: RunConfig,
+    origins: Readonly<Record<string, string>>,
+    images: RunImages,
+  ): void {
+    const content = JSON.stringify({ runId, config, origins, images }, null, 2);
+    this.#replace('config.json', `${content}\n`);
+  }
+
+  /** The images by id, which name what is different when the run is resumed. */
+  writeListing(source: ImageSource): void {
+    this.#put(LISTING_FILE, (partial) => {
+      writeListing(partial, source);
+    });
   }
 
   /** Whether the folder is still this process's: another one that finds this one silent takes it over. */
@@ -90,8 +107,12 @@ export class RunFolder {
   }
 
   writeUnreadable(images: readonly UnreadableImage[]): void {
-    const rows = images.map(({ id, path, reason }) => `${id},${quote(path)},${quote(reason)}`);
-    this.#replace('unreadable.csv', ['id,path,reason', ...rows, ''].join('\n'));
+    this.#replace('unreadable.csv', csvOf(images));
+  }
+
+  /** Of which only a part can be decoded. */
+  writeDamaged(images: readonly UnreadableImage[]): void {
+    this.#replace('damaged.csv', csvOf(images));
   }
 
   writeLosses(losses: readonly number[]): void {
@@ -111,13 +132,19 @@ export class RunFolder {
     this.#metrics.close();
   }
 
-  /** @throws TrainerError FOLDER_HELD where another process has the folder */
   #replace(name: string, content: string): void {
+    this.#put(name, (partial) => {
+      writeFileSync(partial, content);
+    });
+  }
+
+  /** @throws TrainerError FOLDER_HELD where another process has the folder */
+  #put(name: string, write: (partial: string) => void): void {
     const { lock } = this.#taken;
     lock.requireHeld();
     const partial = join(this.staging, name);
     try {
-      writeFileSync(partial, content);
+      write(partial);
       renameSync(partial, join(this.path, name));
     } catch (error) {
       // The staging folder has gone in the meantime.
@@ -165,6 +192,11 @@ export function readRunId(folder: string): string {
     problem = `cannot be read (${messageOf(error)})`;
   }
   throw new TrainerError('CONFIG_INVALID', `config file ${path}: ${problem}`, { path });
+}
+
+function csvOf(images: readonly UnreadableImage[]): string {
+  const rows = images.map(({ id, path, reason }) => `${id},${quote(path)},${quote(reason)}`);
+  return ['id,path,reason', ...rows, ''].join('\n');
 }
 
 /** A field of a CSV line (RFC 4180). */

@@ -4,6 +4,7 @@
  */
 import type { NamedArrays } from '../src/checkpoint/safetensors.ts';
 import { arrayOf } from '../src/checkpoint/bundle.ts';
+import type { UnreadableImage } from '../src/data/unreadable.ts';
 import type { OdcEpochFigures, RunEvaluation } from '../src/report/summary.ts';
 import type { ResultPayload } from './service.ts';
 import type { Phase } from './state.ts';
@@ -60,12 +61,6 @@ export interface DeviceTimes {
   readonly viewWaitSeconds: number;
 }
 
-export interface UnreadableImage {
-  readonly id: number;
-  readonly path: string;
-  readonly reason: string;
-}
-
 /** The processes that came under one id, one after the other. */
 export interface ProcessStarts {
   /** Incarnation of the last of them. */
@@ -81,6 +76,8 @@ export interface RecordState {
   readonly wallSeconds: number;
   readonly images: { readonly extracted: number; readonly trained: number };
   readonly unreadable: readonly UnreadableImage[];
+  /** Of which only a part can be decoded. */
+  readonly damaged: readonly UnreadableImage[];
   /** By id. */
   readonly processes: Readonly<Record<string, ProcessStarts>>;
 }
@@ -94,6 +91,7 @@ export class RunRecord {
   readonly #epochs: EpochRecord[] = [];
   /** By image id. */
   readonly #unreadable = new Map<number, UnreadableImage>();
+  readonly #damaged = new Map<number, UnreadableImage>();
   /** By id: a worker's, a server's, the coordinator's. */
   readonly #processes = new Map<string, ProcessStarts>();
   readonly #seconds: Record<TimedPhase, number> = { extract: 0, pca: 0, kmeans: 0, train: 0 };
@@ -121,7 +119,11 @@ export class RunRecord {
   }
 
   get unreadable(): readonly UnreadableImage[] {
-    return [...this.#unreadable.values()].sort((a, b) => a.id - b.id);
+    return inOrder(this.#unreadable);
+  }
+
+  get damaged(): readonly UnreadableImage[] {
+    return inOrder(this.#damaged);
   }
 
   get seconds(): Readonly<Record<TimedPhase, number>> {
@@ -162,9 +164,12 @@ export class RunRecord {
 
   /** @returns the images that had not been known as unreadable */
   noteUnreadable({ header }: ResultPayload): UnreadableImage[] {
-    const fresh = header.unreadable.filter(({ id }) => !this.#unreadable.has(id));
-    for (const image of fresh) this.#unreadable.set(image.id, { ...image });
-    return fresh;
+    return noteNew(this.#unreadable, header.unreadable);
+  }
+
+  /** @returns the images that had not been known as damaged */
+  noteDamaged({ header }: ResultPayload): UnreadableImage[] {
+    return noteNew(this.#damaged, header.damaged);
   }
 
   /** Adds what a result says of its device to the phase under way. */
@@ -224,6 +229,7 @@ export class RunRecord {
       wallSeconds: this.wallSeconds,
       images: { ...this.#images },
       unreadable: this.unreadable,
+      damaged: this.damaged,
       processes: Object.fromEntries(this.#processes),
     };
   }
@@ -245,8 +251,23 @@ export class RunRecord {
     Object.assign(this.#images, state.images);
     this.#earlierWallSeconds = state.wallSeconds;
     for (const image of state.unreadable) this.#unreadable.set(image.id, image);
+    for (const image of state.damaged) this.#damaged.set(image.id, image);
     for (const [id, process] of Object.entries(state.processes)) this.#processes.set(id, process);
     const open = this.#epochs.at(-1);
     if (open?.meanLoss === null) this.#epochSeconds = open.seconds;
   }
+}
+
+function inOrder(images: ReadonlyMap<number, UnreadableImage>): UnreadableImage[] {
+  return [...images.values()].sort((a, b) => a.id - b.id);
+}
+
+/** @returns those that had not been known */
+function noteNew(
+  known: Map<number, UnreadableImage>,
+  images: readonly UnreadableImage[],
+): UnreadableImage[] {
+  const fresh = images.filter(({ id }) => !known.has(id));
+  for (const image of fresh) known.set(image.id, { ...image });
+  return fresh;
 }

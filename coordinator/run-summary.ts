@@ -57,6 +57,7 @@ export function summariseRun(input: SummaryInput): RunSummary {
       returned: state.ledger.returned,
     },
     unreadable: record.unreadable.length,
+    damaged: record.damaged.length,
     restarts: record.restarts,
   };
 }

@@ -142,6 +142,18 @@ export function dataUnreadable(
   );
 }
 
+/** The same where the images may come yet: their place, or the share that it is on, is not there or empty. */
+export function dataAbsent(
+  where: string,
+  problem: string,
+  remedy: string,
+  cause?: unknown,
+): TrainerError {
+  const { code, message, details } = dataUnreadable(where, problem, remedy);
+  const options = cause === undefined ? undefined : { cause };
+  return new TrainerError(code, message, { ...details, isAbsent: true }, options);
+}
+
 /** `checkpoint checkpoints/step-40: parameters.safetensors has sha256 ab…, the manifest says cd…` */
 export function checkpointCorrupt(where: string, problem: string, cause?: unknown): TrainerError {
   return new TrainerError(

@@ -198,8 +198,10 @@ export class WorkerLoop {
     const features = new Float32Array((end - begin) * featureDim);
     const ids: number[] = [];
     const unreadable: LoadedViews['unreadable'] = [];
+    const damaged: LoadedViews['damaged'] = [];
     for await (const views of batches.each(times)) {
       unreadable.push(...views.unreadable);
+      damaged.push(...views.damaged);
       const { length: count } = views.ids;
       if (count === 0) continue;
       const rows = times.pass('features', { count }, () => model.features(views.pixels, count));
@@ -215,7 +217,7 @@ export class WorkerLoop {
       dim: featureDim,
       isProjected: false,
     });
-    return { header: { samples: ids.length, unreadable } };
+    return { header: { samples: ids.length, unreadable, damaged } };
   }
 
   /** ODC: the unit rows of a data shard go to the sample memory, straight from here. */
@@ -280,9 +282,8 @@ export class WorkerLoop {
     }
     hitFailpoint('worker.pushed', { step, slice: slice.slice });
     const repeatedPush = reply.outcome === 'duplicate';
-    return {
-      header: { samples: targets.length, lossSum, unreadable: views.unreadable, repeatedPush },
-    };
+    const { unreadable, damaged } = views;
+    return { header: { samples: targets.length, lossSum, unreadable, damaged, repeatedPush } };
   }
 
   async #evaluate(order: Order__Output, isRandom: boolean): Promise<Outcome> {

@@ -6,7 +6,7 @@ import type { ResultHeader } from '../src/rpc/generated/deepcluster/v1/ResultHea
 export interface Outcome {
   readonly header?: Pick<
     ResultHeader,
-    'samples' | 'lossSum' | 'unreadable' | 'repeatedPush' | 'failure'
+    'samples' | 'lossSum' | 'unreadable' | 'damaged' | 'repeatedPush' | 'failure'
   >;
   readonly arrays?: NamedArrays;
 }

@@ -7,10 +7,13 @@ import { nanoid } from 'nanoid';
 import { FLOAT64_KERNELS, type ClusteringKernels } from '../src/clustering/kernels.ts';
 import { runConfigSchema, type RunConfig } from '../src/config/schema.ts';
 import { createImageLoader } from '../src/data/loader.ts';
-import { openImageSource } from '../src/data/source.ts';
-import { EXIT, TrainerError, configInvalid, unavailable } from '../src/errors.ts';
+import { awaitImages, firstThere } from '../src/data/await-images.ts';
+import { presentCount } from '../src/data/listing.ts';
+import { openImageSource, type ImageSource } from '../src/data/source.ts';
+import { EXIT, TrainerError, unavailable } from '../src/errors.ts';
 import type { Model } from '../src/nn/model.ts';
 import { layoutHash, type ParameterLayout } from '../src/ps/layout.ts';
+import { withAnySignal } from '../src/rpc/any-signal.ts';
 import { pause } from '../src/rpc/calls.ts';
 import type { Ready } from '../src/rpc/generated/deepcluster/v1/Ready.ts';
 import type { Welcome__Output } from '../src/rpc/generated/deepcluster/v1/Welcome.ts';
@@ -85,6 +88,8 @@ export async function workThroughSessions(
   const identity = { workerId: options.workerId ?? `worker-${nanoid(6)}`, incarnation: nanoid(10) };
   const client = new CoordinatorClient(options.coordinator, identity, options.credentials);
   let prepared: Promise<Prepared> | null = null;
+  /** Aborted when there is nothing to prepare for any more. */
+  const over = new AbortController();
   /** Since when no coordinator has welcomed this worker. */
   let cutOffMs: number | null = performance.now();
   /** Since when this session is open on this side; null: the coordinator has reason not to count on this worker. */
@@ -101,7 +106,8 @@ export async function workThroughSessions(
         {
           welcomed: async (welcome) => {
             cutOffMs = null;
-            prepared ??= prepare(options, startCompute, identity, client, welcome, onUnknown);
+            const hands = { startCompute, identity, client, onUnknown, over: over.signal };
+            prepared ??= prepare(options, hands, welcome);
             const { ready, loop, begin } = await prepared;
             begin(welcome);
             readyMs = performance.now();
@@ -127,13 +133,17 @@ export async function workThroughSessions(
         throw unavailable(`coordinator ${options.coordinator}`, `${end.reason}; is it running?`);
       }
       logger.debug('session.broken', { reason: end.reason });
-      // Orders of a session that is over belong to others now; a preparation that failed has thrown above.
-      void (prepared as Promise<Prepared> | null)?.then(({ loop }) => {
-        loop.abandonOrders();
-      });
+      // Orders of a session that is over belong to others now; a preparation that fails is thrown by the next session.
+      void (prepared as Promise<Prepared> | null)?.then(
+        ({ loop }) => {
+          loop.abandonOrders();
+        },
+        () => undefined,
+      );
       await pause(RECONNECT_PAUSE_MS, signal);
     }
   } finally {
+    over.abort(unavailable('worker', 'its run is over'));
     await (prepared as Promise<Prepared> | null)?.then(
       ({ close }) => close(),
       () => undefined,
@@ -142,18 +152,26 @@ export async function workThroughSessions(
   }
 }
 
+interface PrepareDeps {
+  readonly startCompute: StartCompute;
+  readonly identity: WorkerIdentity;
+  readonly client: CoordinatorClient;
+  /** The coordinator does not know this worker any more. */
+  readonly onUnknown: (heartbeatMs: number) => void;
+  readonly over: AbortSignal;
+}
+
 /** Opens the images, starts the engine and builds the network that the run's configuration names. */
 async function prepare(
   options: WorkerOptions,
-  startCompute: StartCompute,
-  identity: WorkerIdentity,
-  client: CoordinatorClient,
+  { startCompute, identity, client, onUnknown, over }: PrepareDeps,
   welcome: Welcome__Output,
-  onUnknown: (heartbeatMs: number) => void,
 ): Promise<Prepared> {
   const config = parseConfig(welcome.configJson);
   const logger = options.logger.child({ runId: welcome.runId, workerId: identity.workerId });
-  const source = await openImageSource(requireSource(options.dataSource ?? config.data.source));
+  const source = await withAnySignal([options.signal, over], (signal) =>
+    openRunImages(welcome, config, { ...options, logger, signal }),
+  );
   const compute = await startCompute(config, logger);
   const { layout, featureDim, featureName, representationDim, model } = compute;
   const hash = layoutHash(layout);
@@ -243,9 +261,34 @@ function parseConfig(json: string): RunConfig {
   );
 }
 
-function requireSource(source: string | null): string {
-  if (source === null) throw configInvalid('data.source', 'must name the images (--data)', null);
-  return source;
+/**
+ * The images as this worker finds them: at its own `--data`, else where the coordinator has them, else as its configuration
+ * names them from here. Fewer than the run has may still come; whether others are the run's, the coordinator decides.
+ */
+function openRunImages(
+  { dataPath, dataDigest, imageCount }: Welcome__Output,
+  config: RunConfig,
+  { dataSource, logger, signal }: WorkerOptions,
+): Promise<ImageSource> {
+  const places: [string, ...string[]] =
+    dataSource === null ? [dataPath, config.data.source ?? dataPath] : [dataSource];
+  return awaitImages({
+    open: async () => openImageSource(await firstThere(places)),
+    missing: (found) => {
+      const present = presentCount(found);
+      if (found.digest === dataDigest || present >= imageCount) return null;
+      return `${imageCount - present} of the run's ${imageCount} images are missing in ${found.location}`;
+    },
+    remedy:
+      'put them back or mount the share, and start the worker again, with --data if they lie elsewhere here',
+    waitMs: config.data.waitMs,
+    nowMs: () => performance.now(),
+    pause,
+    signal,
+    onMissing: (reason) => {
+      logger.warn('images.missing', { reason });
+    },
+  });
 }
 
 function holdingsOf({ held }: WorkerLoop): NonNullable<Ready['holdings']> {

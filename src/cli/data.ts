@@ -28,7 +28,7 @@ export function addDataCommand(program: Command, terminal: Terminal): void {
   const data = program.command('data').description('list, check or make images');
   data
     .command('index')
-    .description('count images and classes; write a list file, which opens faster than a folder')
+    .description('count images and classes; write them as a list file')
     .requiredOption('--data <source>', 'folder or list file of images')
     .option(
       '--out <file.ndjson>',

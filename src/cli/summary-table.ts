@@ -65,13 +65,14 @@ function percent(fraction: number): string {
   return `${(100 * fraction).toFixed(1)} %`;
 }
 
-function ledgerOf({ ledger, unreadable, restarts }: RunSummary): string {
+function ledgerOf({ ledger, unreadable, damaged, restarts }: RunSummary): string {
   const { committed, duplicates, returned } = ledger;
   const counts = [count(duplicates, 'duplicate'), `${count(returned, 'lease')} returned`];
   return [
     `${committed} samples committed`,
     ...counts,
     count(unreadable, 'unreadable image'),
+    ...(damaged === 0 ? [] : [count(damaged, 'damaged image')]),
     count(restarts, 'restart'),
   ].join(', ');
 }

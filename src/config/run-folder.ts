@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { TrainerError } from '../errors.ts';
 import type { ConfigSources } from './load.ts';
 
-/** The run's id and effective configuration, the first file a coordinator writes: where it is, there is a run. */
+/** The run's id, effective configuration and images: where this file is, there is a run. */
 export function configFileOf(folder: string): string {
   return join(folder, 'config.json');
 }

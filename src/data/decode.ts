@@ -3,6 +3,8 @@
  * EXIF orientation is applied; CMYK, grey, palette and 16-bit images are converted; profiles of RGB images are ignored, as
  * the reference ignores them. Transparency is laid on mid-grey, so that neither dark nor light drawings vanish. Of an
  * animation the first frame counts. The first bytes tell the format, whatever the extension says.
+ * A file that is cut off, or whose checksums are wrong, gives the pixels that are left and says so; bytes that were changed
+ * where a format has no checksum (inside JPEG and WebP data) cannot be told from a picture.
  */
 import sharp from 'sharp';
 import { messageOf } from '../errors.ts';
@@ -15,8 +17,11 @@ export interface DecodeOptions {
    * image, so that pixels do not depend on which view asked first. Left out: never reduced.
    */
   readonly maxShorterSide?: number;
-  /** Rejects a truncated or damaged image instead of decoding what is there. */
-  readonly strict?: boolean;
+}
+
+export interface DecodedImage extends RawImage {
+  /** One line that says why these pixels are only a part of the image, the rest being black or grey; left out: it is whole. */
+  readonly damage?: string;
 }
 
 /** Pixels an image may declare, 16384 squared: more is taken for a decompression bomb. */
@@ -36,7 +41,10 @@ const MAX_CHANNELS = 5;
 sharp.cache(false);
 
 /** @throws Error whose message says in one line why the bytes are no readable image */
-export async function decodeImage(bytes: Buffer, options: DecodeOptions = {}): Promise<RawImage> {
+export async function decodeImage(
+  bytes: Buffer,
+  options: DecodeOptions = {},
+): Promise<DecodedImage> {
   if (bytes.length === 0) throw new Error('the file is empty');
   const format = formatOf(bytes.subarray(0, HEAD_BYTES));
   if (format === null) {
@@ -51,16 +59,17 @@ export async function decodeImage(bytes: Buffer, options: DecodeOptions = {}): P
   if (format.name === 'TIFF') await requirePixels(bytes);
   const maxPixels = Math.min(MAX_PIXELS, Math.max(AMPLE_PIXELS, PIXELS_PER_BYTE * bytes.length));
   try {
-    return await decodeKnown(bytes, maxPixels, options);
+    return await decodeKnown(bytes, maxPixels, 'error', options);
   } catch (cause) {
     // Not libvips' own words: its threads share one error buffer and mix their messages up.
-    const isTooLarge = messageOf(cause).includes('exceeds pixel limit');
-    throw new Error(
-      isTooLarge
-        ? `a ${format.name} of more than ${maxPixels} pixels in ${bytes.length} bytes`
-        : `a damaged or truncated ${format.name}`,
-      { cause },
-    );
+    if (messageOf(cause).includes('exceeds pixel limit')) {
+      const limits = `more than ${maxPixels} pixels in ${bytes.length} bytes`;
+      throw new Error(`a ${format.name} of ${limits}`, { cause });
+    }
+    const damage = `a damaged or truncated ${format.name}`;
+    const image = await decodeKnown(bytes, maxPixels, 'none', options).catch(() => null);
+    if (image === null || isBlank(image)) throw new Error(damage, { cause });
+    return { ...image, damage };
   }
 }
 
@@ -79,13 +88,32 @@ async function requirePixels(bytes: Buffer): Promise<void> {
   }
 }
 
+/** Share of its pixels that a damaged image must show; of a JPEG without data the first block is noise. */
+const LEAST_SHOWN = 0.01;
+
+/** Whether nearly all pixels have one corner's colour: of a damaged image, that next to nothing was decoded. */
+function isBlank({ data, width, height }: RawImage): boolean {
+  const pixels = width * height;
+  const corners = [0, width - 1, pixels - width, pixels - 1];
+  return corners.some((corner) => {
+    const [red, green, blue] = data.subarray(3 * corner, 3 * corner + 3);
+    let shown = 0;
+    for (let i = 0; i < data.length && shown < LEAST_SHOWN * pixels; i += 3) {
+      if (data[i] !== red || data[i + 1] !== green || data[i + 2] !== blue) shown += 1;
+    }
+    return shown < LEAST_SHOWN * pixels;
+  });
+}
+
+/** @param failOn `error` rejects a truncated or damaged image, `none` gives what is there of it */
 async function decodeKnown(
   bytes: Buffer,
   maxPixels: number,
+  failOn: 'error' | 'none',
   options: DecodeOptions,
 ): Promise<RawImage> {
   let pipeline = sharp(bytes, {
-    failOn: options.strict === true ? 'error' : 'none',
+    failOn,
     limitInputPixels: maxPixels,
     ignoreIcc: true,
     autoOrient: true,

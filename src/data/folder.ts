@@ -5,7 +5,7 @@
 import { constants } from 'node:fs';
 import { open, readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { dataUnreadable } from '../errors.ts';
+import { dataAbsent } from '../errors.ts';
 import { formatOf, HEAD_BYTES, judgeName, type Format } from './formats.ts';
 import { forEachInLanes } from './lanes.ts';
 import { bytesOf, fileAt, textFromBytes } from './path-bytes.ts';
@@ -40,7 +40,7 @@ const CLUTTER: ReadonlySet<string> = new Set([
 export async function listImages(spec: string, root: string): Promise<FolderListing> {
   const found: Found = { images: [], unsure: [], passedOver: new Map() };
   await visit(root, '', [], found).catch((cause: unknown) => {
-    throw dataUnreadable(spec, 'a folder in it cannot be listed', 'check its permissions', cause);
+    throw dataAbsent(spec, 'a folder in it cannot be listed', 'check its permissions', cause);
   });
   const byBytes = await judgeBytes(root, found.unsure);
   found.unsure.forEach(({ path, named }, i) => {

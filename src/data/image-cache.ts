@@ -2,11 +2,11 @@
  * Decoded images kept in memory, the least recently used leaving first; with each, where there is room beside all images,
  * its deterministic view, which every clustering needs again.
  */
-import type { RawImage } from './resample.ts';
+import type { DecodedImage } from './decode.ts';
 
 export class ImageCache {
   /** In order of last use, oldest first. */
-  readonly #images = new Map<number, RawImage>();
+  readonly #images = new Map<number, DecodedImage>();
   /** Deterministic views of some of the images. */
   readonly #views = new Map<number, Uint8Array>();
   /** Sum of the images' and views' bytes; never above the limit. */
@@ -22,7 +22,7 @@ export class ImageCache {
     return this.#bytes;
   }
 
-  get(id: number): RawImage | undefined {
+  get(id: number): DecodedImage | undefined {
     const image = this.#images.get(id);
     if (image !== undefined) {
       this.#images.delete(id);
@@ -32,7 +32,7 @@ export class ImageCache {
   }
 
   /** Keeps an image, unless it alone is over the limit. */
-  put(id: number, image: RawImage): void {
+  put(id: number, image: DecodedImage): void {
     this.#remove(id);
     if (image.data.length > this.#limit) return;
     this.#images.set(id, image);
@@ -45,6 +45,11 @@ export class ImageCache {
       if (this.#bytes <= this.#limit) break;
       this.#remove(oldest);
     }
+  }
+
+  /** Why the kept image is only a part of what it was; undefined for one that is whole, or not kept. */
+  damageOf(id: number): string | undefined {
+    return this.#images.get(id)?.damage;
   }
 
   /** The kept deterministic view of an image: to read, not to write. */

@@ -5,8 +5,15 @@ import { open } from 'node:fs/promises';
 /** A larger one is refused before memory is taken for it. */
 const MAX_IMAGE_BYTES = 512 * 1024 * 1024;
 
-/** @throws Error of the file system, or one that says in a line why this is no image's file */
-export async function readImageFile(path: string | Buffer, signal?: AbortSignal): Promise<Buffer> {
+/**
+ * @param listedBytes size of the file when its source was opened; -1 where that is not known
+ * @throws Error of the file system, or one that says in a line why this is no image's file, or not the one it was
+ */
+export async function readImageFile(
+  path: string | Buffer,
+  listedBytes: number,
+  signal?: AbortSignal,
+): Promise<Buffer> {
   // A pipe that nobody writes to is not waited for.
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
@@ -16,7 +23,12 @@ export async function readImageFile(path: string | Buffer, signal?: AbortSignal)
     if (stats.size > MAX_IMAGE_BYTES) {
       throw new Error(`a file of ${stats.size} bytes, at most ${MAX_IMAGE_BYTES} are read`);
     }
-    return await file.readFile(signal === undefined ? {} : { signal });
+    const bytes = await file.readFile(signal === undefined ? {} : { signal });
+    if (listedBytes >= 0 && bytes.length !== listedBytes) {
+      const sizes = `${bytes.length} bytes, ${listedBytes} before`;
+      throw new Error(`changed since the run began: ${sizes}`);
+    }
+    return bytes;
   } finally {
     await file.close();
   }

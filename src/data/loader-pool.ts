@@ -7,7 +7,7 @@
 import type { Worker } from 'node:worker_threads';
 import { startThread } from '../config/thread.ts';
 import { messageOf, unavailable } from '../errors.ts';
-import type { ImageLoaderOptions, ViewBackend } from './loader.ts';
+import type { ImageLoaderOptions, ViewBackend, ViewBlock } from './loader.ts';
 import type { LoaderMessage, LoaderReply, LoaderThreadSettings } from './loader-thread.ts';
 import { viewBytes, type MadeViews, type ViewRequest } from './view-maker.ts';
 
@@ -38,13 +38,11 @@ export class LoaderPool implements ViewBackend {
     this.#threads = Array.from({ length: threads }, (_, i) => new LoaderThread(i, settings));
   }
 
-  async make(
-    request: ViewRequest,
-    signal?: AbortSignal,
-  ): Promise<{ pixels: Uint8Array; failures: ReadonlyMap<number, string> }> {
+  async make(request: ViewRequest, signal?: AbortSignal): Promise<ViewBlock> {
     const { config, onMade } = this.#options;
     const pixels = new SharedArrayBuffer(request.ids.length * viewBytes(config));
     const failures = new Map<number, string>();
+    const damages = new Map<number, string>();
     await Promise.all(
       this.#threads.map(async (thread, index) => {
         const part = this.#partOf(request, index, pixels);
@@ -52,9 +50,10 @@ export class LoaderPool implements ViewBackend {
         const made = await thread.make(part, signal);
         onMade?.(index, made);
         for (const [id, reason] of made.failures) failures.set(id, reason);
+        for (const [id, reason] of made.damages) damages.set(id, reason);
       }),
     );
-    return { pixels: new Uint8Array(pixels), failures };
+    return { pixels: new Uint8Array(pixels), failures, damages };
   }
 
   close(): void {
@@ -73,6 +72,7 @@ export class LoaderPool implements ViewBackend {
         occurrences: occurrences === null ? null : own.map((i) => occurrences[i]!),
       },
       paths: Array.from(own, (i) => source.path(ids[i]!)),
+      sizes: Array.from(own, (i) => source.size(ids[i]!)),
       pixels,
     };
   }

@@ -27,6 +27,8 @@ export type LoaderMessage =
       readonly request: ViewRequest;
       /** [n] relative POSIX path of each sample, as path-bytes.ts has it. */
       readonly paths: readonly string[];
+      /** [n] bytes of each file when the source was opened; -1 where that is not known. */
+      readonly sizes: readonly number[];
       /** The whole call's pixel block. */
       readonly pixels: SharedArrayBuffer;
     }
@@ -43,11 +45,11 @@ function serve(port: MessagePort, settings: LoaderThreadSettings): void {
   const aborts = new Map<number, AbortController>();
 
   const make = async (message: LoaderMessage & { kind: 'make' }): Promise<void> => {
-    const { call, request, paths, pixels } = message;
+    const { call, request, paths, sizes, pixels } = message;
     const abort = new AbortController();
     aborts.set(call, abort);
     const read = (index: number): Promise<Buffer> =>
-      readImageFile(fileAt(settings.root, paths[index]!));
+      readImageFile(fileAt(settings.root, paths[index]!), sizes[index]!);
     try {
       const made = await maker.make(request, read, new Uint8Array(pixels), abort.signal);
       port.postMessage({ kind: 'made', call, made } satisfies LoaderReply);

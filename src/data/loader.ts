@@ -1,7 +1,7 @@
 /**
  * The image loader of a worker: both views of images, made on threads of their own (loader-pool.ts) or on the caller's.
  * Views are the same to the bit either way (view-maker.ts). An image that cannot be read is reported and its row left out:
- * it never fails a call.
+ * it never fails a call. One that is damaged is reported, and its row made of the part that could be decoded.
  * Shapes: n samples asked for, m <= n of them readable, S side of a view; pixels are [m, S, S, 3] uint8.
  */
 import { shapeMismatch } from '../errors.ts';
@@ -23,6 +23,8 @@ export interface LoadedViews {
   readonly rows: Int32Array;
   /** Each image once, in the order asked for. */
   readonly unreadable: UnreadableImage[];
+  /** Likewise: images with a row, of which only a part could be decoded. */
+  readonly damaged: UnreadableImage[];
 }
 
 /** Calls may overlap; the views of an earlier call are made first. */
@@ -57,13 +59,14 @@ export interface ImageLoaderOptions {
   readonly onMade?: (thread: number, made: MadeViews) => void;
 }
 
+/** A block of n views, and what was wrong with images, by sample id. */
+export interface ViewBlock extends Pick<MadeViews, 'failures' | 'damages'> {
+  readonly pixels: Uint8Array;
+}
+
 /** Makes the views of a request: what differs between one thread and several. */
 export interface ViewBackend {
-  /** @returns a block of n views, and why images could not be read, by sample id */
-  make(
-    request: ViewRequest,
-    signal?: AbortSignal,
-  ): Promise<{ pixels: Uint8Array; failures: ReadonlyMap<number, string> }>;
+  make(request: ViewRequest, signal?: AbortSignal): Promise<ViewBlock>;
   close(): void;
 }
 
@@ -83,8 +86,12 @@ export function createImageLoader(options: ImageLoaderOptions): ImageLoader {
     closing.signal.throwIfAborted();
     const request = { ids: Int32Array.from(ids), rows: Int32Array.from(ids.keys()), ...views };
     const made = untilAborted(backend.make(request, signal), signal);
-    const { pixels, failures } = await untilAborted(made, closing.signal);
-    return compact(request.ids, pixels, failures, viewBytes(config), source);
+    return compact(
+      request.ids,
+      await untilAborted(made, closing.signal),
+      viewBytes(config),
+      source,
+    );
   };
 
   return {
@@ -116,7 +123,7 @@ function ownThread(options: ImageLoaderOptions): ViewBackend {
       const read = (index: number): Promise<Buffer> => source.read(request.ids[index]!);
       const made = await maker.make(request, read, pixels, signal);
       onMade?.(0, made);
-      return { pixels, failures: made.failures };
+      return { pixels, failures: made.failures, damages: made.damages };
     },
     close: () => undefined,
   };
@@ -125,8 +132,7 @@ function ownThread(options: ImageLoaderOptions): ViewBackend {
 /** Moves the readable rows together. */
 function compact(
   ids: Int32Array,
-  pixels: Uint8Array,
-  failures: ReadonlyMap<number, string>,
+  { pixels, failures, damages }: ViewBlock,
   bytes: number,
   source: ImageSource,
 ): LoadedViews {
@@ -134,16 +140,19 @@ function compact(
   rows.forEach((row, i) => {
     if (row !== i) pixels.copyWithin(i * bytes, row * bytes, (row + 1) * bytes);
   });
-  const failed = [...new Set(ids)].filter((id) => failures.has(id));
+  /** Each image once, in the order asked for. */
+  const listed = (reasons: ReadonlyMap<number, string>): UnreadableImage[] =>
+    reasons.size === 0
+      ? []
+      : [...new Set(ids)]
+          .filter((id) => reasons.has(id))
+          .map((id) => ({ id, path: shownPath(source.path(id)), reason: reasons.get(id)! }));
   return {
     pixels: pixels.subarray(0, rows.length * bytes),
     ids: rows.map((row) => ids[row]!),
     rows,
-    unreadable: failed.map((id) => ({
-      id,
-      path: shownPath(source.path(id)),
-      reason: failures.get(id)!,
-    })),
+    unreadable: listed(failures),
+    damaged: listed(damages),
   };
 }
 

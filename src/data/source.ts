@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { dataUnreadable, protocolViolation } from '../errors.ts';
+import { dataAbsent, dataUnreadable, protocolViolation } from '../errors.ts';
 import { listImages } from './folder.ts';
 import { READ_NAMES } from './formats.ts';
 import { readImageFile } from './image-file.ts';
@@ -26,14 +26,18 @@ export interface Truth {
 export interface ImageSource {
   /** As it was given. */
   readonly spec: string;
+  /** The same as an absolute path. */
+  readonly location: string;
   /** Absolute folder that paths are relative to. */
   readonly root: string;
   readonly count: number;
-  /** sha256 in hex of a folder's relative paths and byte sizes, or of a list's content: equal data, equal digest. */
+  /** sha256 in hex of relative paths and byte sizes by id, of folders and lists alike: equal data, equal digest. */
   readonly digest: string;
   /** Relative POSIX path of a sample, as path-bytes.ts has it: for messages and pages take its `shownPath`. */
   path(id: number): string;
-  /** The file's bytes; rejects with the file system's error. */
+  /** Bytes of the sample's file when the source was opened; -1 where it was not there. */
+  size(id: number): number;
+  /** The file's bytes; rejects with the file system's error, and where they are not as many as they were. */
   read(id: number, signal?: AbortSignal): Promise<Buffer>;
   /**
    * The list's label column; else the first folder of each path where all images lie in sub-folders and there are two or
@@ -57,7 +61,7 @@ const LANES = 32;
 export async function openImageSource(spec: string): Promise<ImageSource> {
   const location = resolve(spec);
   const found = await stat(location).catch((cause: unknown) => {
-    throw dataUnreadable(
+    throw dataAbsent(
       spec,
       'there is no such folder or file, or it may not be read',
       spec.includes('\u{FFFD}')
@@ -77,16 +81,8 @@ export async function openImageSource(spec: string): Promise<ImageSource> {
 
 async function openFolder(spec: string, root: string): Promise<ImageSource> {
   const { paths, passedOver } = await listImages(spec, root);
-  const sizes = new Float64Array(paths.length);
-  await forEachInLanes(paths.length, LANES, async (i) => {
-    sizes[i] = await stat(fileAt(root, paths[i]!)).then(
-      (file) => file.size,
-      () => -1, // a broken link: an unreadable image, reported when it is read
-    );
-  });
-  const hash = createHash('sha256');
-  paths.forEach((path, i) => hash.update(bytesOf(`${path}\0${sizes[i]!}\n`)));
-  return createSource(spec, root, paths, hash.digest('hex'), truthFromFolders(paths), passedOver);
+  const truth = truthFromFolders(paths);
+  return createSource({ spec, location: root, root, paths, truth, passedOver });
 }
 
 async function openList(spec: string, location: string, bytes: number): Promise<ImageSource> {
@@ -99,24 +95,21 @@ async function openList(spec: string, location: string, bytes: number): Promise<
   }
   const root = dirname(location);
   const content = await readFile(location).catch((cause: unknown) => {
-    throw dataUnreadable(spec, 'the list cannot be read', 'check its permissions', cause);
+    throw dataAbsent(spec, 'the list cannot be read', 'check its permissions', cause);
   });
   const { paths, labels } = readImageList(spec, root, listText(spec, content));
-  const digest = createHash('sha256').update(content).digest('hex');
   const truth = labels === null ? truthFromFolders(paths) : truthFromLabels(labels);
-  return createSource(spec, root, paths, digest, truth);
+  return createSource({ spec, location, root, paths, truth });
 }
 
-function createSource(
-  spec: string,
-  root: string,
-  paths: readonly string[],
-  digest: string,
-  truth: Truth | null,
-  passedOver: readonly PassedOver[] = [],
-): ImageSource {
+async function createSource(
+  found: Pick<ImageSource, 'spec' | 'location' | 'root' | 'truth' | 'passedOver'> & {
+    readonly paths: readonly string[];
+  },
+): Promise<ImageSource> {
+  const { spec, root, paths, passedOver = [] } = found;
   if (paths.length === 0) {
-    throw dataUnreadable(
+    throw dataAbsent(
       spec,
       'expected at least one image, found none',
       passedOverLine(passedOver) ??
@@ -131,16 +124,34 @@ function createSource(
     }
     return found;
   };
+  const sizes = await sizesOf(root, paths);
+  const size = (id: number): number => sizes[id] ?? -1;
   return {
-    spec,
-    root,
+    ...found,
     count: paths.length,
-    digest,
-    truth,
-    passedOver,
+    digest: digestOf(paths, sizes),
     path,
-    read: (id, signal) => readImageFile(fileAt(root, path(id)), signal),
+    size,
+    read: (id, signal) => readImageFile(fileAt(root, path(id)), size(id), signal),
   };
+}
+
+/** @returns [N] bytes; -1 for a file that is not there, a broken link: an unreadable image, reported when it is read */
+async function sizesOf(root: string, paths: readonly string[]): Promise<Float64Array> {
+  const sizes = new Float64Array(paths.length);
+  await forEachInLanes(paths.length, LANES, async (i) => {
+    sizes[i] = await stat(fileAt(root, paths[i]!)).then(
+      (file) => file.size,
+      () => -1,
+    );
+  });
+  return sizes;
+}
+
+function digestOf(paths: readonly string[], sizes: Float64Array): string {
+  const hash = createHash('sha256');
+  paths.forEach((path, i) => hash.update(bytesOf(`${path}\0${sizes[i]!}\n`)));
+  return hash.digest('hex');
 }
 
 function truthFromFolders(paths: readonly string[]): Truth | null {

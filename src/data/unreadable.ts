@@ -1,4 +1,7 @@
-/** Images that cannot be read: never fatal one by one; the run counts them and stops past a fraction it was given. */
+/**
+ * Images that cannot be read, or only in part (damaged): never fatal one by one; the run counts them and stops past a fraction
+ * it was given, one for each kind.
+ */
 import { messageOf } from '../errors.ts';
 
 export interface UnreadableImage {

@@ -56,13 +56,10 @@ async function examine(source: ImageSource, id: number, signal?: AbortSignal): P
   try {
     const content = await source.read(id, signal);
     bytes = content.length;
-    const strict = await decodeImage(content, { strict: true }).then(
-      () => null,
-      (error: unknown) => reasonOf(error),
-    );
-    if (strict === null) return { verdict: 'sound', bytes };
-    await decodeImage(content);
-    return { verdict: 'damaged', bytes, reason: strict };
+    const { damage } = await decodeImage(content);
+    return damage === undefined
+      ? { verdict: 'sound', bytes }
+      : { verdict: 'damaged', bytes, reason: damage };
   } catch (error) {
     signal?.throwIfAborted();
     return { verdict: 'unreadable', bytes, reason: reasonOf(error) };

@@ -7,10 +7,9 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { seededRng } from '../math/rng.ts';
 import { augmentView } from './augmentation.ts';
 import type { DataConfig } from './config.ts';
-import { decodeImage } from './decode.ts';
+import { decodeImage, type DecodedImage } from './decode.ts';
 import { ImageCache } from './image-cache.ts';
 import { SharedLanes } from './lanes.ts';
-import type { RawImage } from './resample.ts';
 import { reasonOf } from './unreadable.ts';
 import { centreShorterSide, centreView, randomView } from './views.ts';
 
@@ -29,6 +28,8 @@ export interface ViewRequest {
 export interface MadeViews {
   /** Why an image could not be read, by sample id; its rows were left as they were. */
   readonly failures: ReadonlyMap<number, string>;
+  /** Why an image is only a part of what it was, by sample id, whether it was decoded now or before. */
+  readonly damages: ReadonlyMap<number, string>;
   readonly images: number;
   /** Images read and decoded for it; the others were cached, or being decoded for another request. */
   readonly decoded: number;
@@ -68,7 +69,7 @@ export class ViewMaker {
   readonly #cache: ImageCache;
   readonly #maxShorterSide: number;
   /** Decodes under way; each removes itself. No signal ends them: another request may wait for the same one. */
-  readonly #underway = new Map<number, Promise<RawImage>>();
+  readonly #underway = new Map<number, Promise<DecodedImage>>();
 
   constructor(options: ViewMakerOptions) {
     const { config, concurrency, cacheBytes } = options;
@@ -91,13 +92,17 @@ export class ViewMaker {
   ): Promise<MadeViews> {
     const { ids } = request;
     const failures = new Map<number, string>();
+    const damages = new Map<number, string>();
     let decoded = 0;
     let resampleUs = 0;
     let beginUs = 0;
     const make = async (index: number): Promise<void> => {
       if (index === 0) beginUs = nowUs();
       const id = ids[index]!;
-      if (request.epoch === null && this.#copyKept(request, index, pixels)) return nextTurn();
+      if (request.epoch === null && this.#copyKept(request, index, pixels)) {
+        noteDamage(damages, id, this.#cache.damageOf(id));
+        return nextTurn();
+      }
       let image = this.#cache.get(id);
       if (image === undefined) {
         const readHere = (): Promise<Buffer> => {
@@ -110,6 +115,7 @@ export class ViewMaker {
         });
       }
       if (image !== undefined) {
+        noteDamage(damages, id, image.damage);
         const startedUs = nowUs();
         this.#view(request, index, image, pixels);
         resampleUs += nowUs() - startedUs;
@@ -118,7 +124,8 @@ export class ViewMaker {
     };
     await this.#lanes.run(ids.length, make, signal);
     const resampleSeconds = resampleUs / 1e6;
-    return { failures, images: ids.length, decoded, resampleSeconds, beginUs, endUs: nowUs() };
+    const times = { resampleSeconds, beginUs, endUs: nowUs() };
+    return { failures, damages, images: ids.length, decoded, ...times };
   }
 
   /** Writes a deterministic view that was made before and kept; false where there is none. */
@@ -129,7 +136,7 @@ export class ViewMaker {
     return true;
   }
 
-  #view(request: ViewRequest, index: number, image: RawImage, pixels: Uint8Array): void {
+  #view(request: ViewRequest, index: number, image: DecodedImage, pixels: Uint8Array): void {
     const { config, seed } = this.#options;
     const { ids, rows, epoch, occurrences } = request;
     const bytes = viewBytes(config);
@@ -145,7 +152,7 @@ export class ViewMaker {
   }
 
   /** The decoded image, from a decode under way or from the disk. */
-  async #decode(id: number, read: () => Promise<Buffer>): Promise<RawImage> {
+  async #decode(id: number, read: () => Promise<Buffer>): Promise<DecodedImage> {
     const known = this.#underway.get(id);
     if (known !== undefined) return known;
     const decoding = (async () =>
@@ -159,4 +166,8 @@ export class ViewMaker {
       this.#underway.delete(id);
     }
   }
+}
+
+function noteDamage(damages: Map<number, string>, id: number, damage: string | undefined): void {
+  if (damage !== undefined) damages.set(id, damage);
 }

@@ -92,8 +92,7 @@ function tilesOf(summary: RunSummary): Tile[] {
     {
       name: 'Images',
       figure: formatCount(summary.images),
-      note:
-        summary.unreadable === 0 ? 'all readable' : `${formatCount(summary.unreadable)} unreadable`,
+      note: noteOnImages(summary),
     },
     {
       name: 'Wall time',
@@ -116,4 +115,12 @@ function tilesOf(summary: RunSummary): Tile[] {
       note: `${formatNoun(ledger.duplicates, 'duplicate')} dropped, ${formatNoun(ledger.returned, 'lease')} returned`,
     },
   ];
+}
+
+function noteOnImages({ unreadable, damaged }: RunSummary): string {
+  const notes = [
+    ...(unreadable === 0 ? [] : [`${formatCount(unreadable)} unreadable`]),
+    ...(damaged === 0 ? [] : [`${formatCount(damaged)} damaged`]),
+  ];
+  return notes.length === 0 ? 'all readable' : notes.join(', ');
 }

@@ -38,6 +38,8 @@ export interface RunSummary {
   readonly ledger: LedgerCounts;
   /** Images that could not be read. */
   readonly unreadable: number;
+  /** Images of which only a part could be decoded; they take part. */
+  readonly damaged: number;
   /** Workers that joined again after the first time. */
   readonly restarts: number;
 }

@@ -25,7 +25,9 @@ const { config } = loadRunConfig({
 
 const SOURCE: ControlDeps['source'] = {
   ...{ spec: 'images', root: '/nowhere', count: IMAGES, digest: DIGEST, truth: null },
+  location: '/nowhere',
   path: (id) => `${id}.png`,
+  size: () => -1,
   read: () =>
     Promise.reject(protocolViolation('image', 'none to be read', 'one', 'see the fuzzer')),
 };

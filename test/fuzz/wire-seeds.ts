@@ -190,6 +190,7 @@ export function coordinatorExchanges(dataDigest: string, leaseId: string): reado
     leaseId,
     generation: 1,
     unreadable: [{ id: 3, path: 'a/b.jpg', reason: 'no such file' }],
+    damaged: [{ id: 4, path: 'a/c.png', reason: 'a damaged or truncated PNG' }],
     ...{ seconds: 0.5, lossSum: 2, samples: 2, residentRows: 13, computeSeconds: 0.25 },
   };
   const arrays = { sums: { data: Float64Array.of(1, 2, 3, 4), shape: [2, 2] } };

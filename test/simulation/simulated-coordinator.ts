@@ -34,6 +34,7 @@ const TICK_MS = Math.min(CLUSTER_TIMES.leaseTtlMs, CLUSTER_TIMES.heartbeatTimeou
 const EMPTY_HEADER = {
   failure: null,
   unreadable: [],
+  damaged: [],
   samples: 0,
   lossSum: 0,
   repeatedPush: false,

@@ -105,10 +105,12 @@ export function configOf(scenario: Scenario): RunConfig {
 export function sourceOf({ images }: Scenario): ImageSource {
   return {
     spec: 'simulated',
+    location: '/simulated',
     root: '/',
     count: images,
     digest: `images-${images}`,
     path: (id) => `${id}`,
+    size: () => -1,
     read: () => Promise.reject(new Error('a simulated image has no file')),
     truth: null,
   };
@@ -152,6 +154,7 @@ export function viewsOf(
     ids: Int32Array.from(rows, (row) => asked[row]!),
     rows: Int32Array.from(rows),
     unreadable: missing ? [{ id: unreadable!, path: `${unreadable}`, reason: 'simulated' }] : [],
+    damaged: [],
   };
 }
 

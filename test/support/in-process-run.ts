@@ -15,7 +15,7 @@ import type { Model } from '../../src/nn/model.ts';
 import { initialParameters } from '../../src/ps/initial-values.ts';
 import type { ParameterLayout } from '../../src/ps/layout.ts';
 import type { RunSummary } from '../../src/report/summary.ts';
-import { createLogger } from '../../src/telemetry/logger.ts';
+import { createLogger, type Logger } from '../../src/telemetry/logger.ts';
 import type { Notice } from '../../src/telemetry/notice.ts';
 import { workThroughSessions, type Compute } from '../../worker/session.ts';
 
@@ -181,6 +181,12 @@ export interface PlainRun {
   readonly onNotice?: (notice: Notice) => void;
   /** What worker number i computes with. */
   readonly compute?: (worker: number) => Compute;
+  /** The `--data` of worker number i; null, as when left out: where the coordinator has its images. */
+  readonly workerData?: (worker: number) => string | null;
+  /** How worker number i ended; null: well. */
+  readonly onWorkerEnd?: (worker: number, error: unknown) => void;
+  /** Left out: errors are printed. */
+  readonly logger?: Logger;
 }
 
 const SETTINGS: Values = {
@@ -209,7 +215,7 @@ export async function runPlain(run: PlainRun): Promise<RunSummary> {
     value: String(value),
     origin: 'the test',
   }));
-  const logger = createLogger({ component: 'test', level: 'error' });
+  const { logger = createLogger({ component: 'test', level: 'error' }) } = run;
   const workers: Promise<unknown>[] = [];
   const never = new AbortController().signal;
   try {
@@ -229,7 +235,7 @@ export async function runPlain(run: PlainRun): Promise<RunSummary> {
         for (let i = 0; i < run.workers; i += 1) {
           const options = {
             coordinator: notice.address,
-            dataSource: null,
+            dataSource: run.workerData?.(i) ?? null,
             engine: null,
             workerId: `worker-${i}`,
             logger,
@@ -237,7 +243,10 @@ export async function runPlain(run: PlainRun): Promise<RunSummary> {
           };
           const compute = run.compute?.(i) ?? plainCompute();
           workers.push(
-            workThroughSessions(options, () => Promise.resolve(compute)).catch(() => undefined),
+            workThroughSessions(options, () => Promise.resolve(compute)).then(
+              () => run.onWorkerEnd?.(i, null),
+              (error: unknown) => run.onWorkerEnd?.(i, error),
+            ),
           );
         }
       },

@@ -46,6 +46,8 @@ export interface LaunchPlan {
   readonly flags?: readonly string[];
   /** Besides this process's own environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Working directory; this process's own if left out. */
+  readonly cwd?: string;
 }
 
 export function launch(plan: LaunchPlan): Launched {
@@ -64,17 +66,20 @@ export function launch(plan: LaunchPlan): Launched {
       ...settings,
     ],
     plan.env,
+    plan.cwd,
   );
 }
 
-/** Any command of the program. */
+/** Any command of the program. @param cwd this process's own if left out */
 export function runCommand(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
+  cwd?: string,
 ): Launched {
   const child = spawn(process.execPath, [PROGRAM, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...env },
+    cwd,
   });
   let stdout = '';
   let stderr = '';

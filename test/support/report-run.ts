@@ -123,6 +123,7 @@ function madeSummary(
     },
     ledger: { committed: 21_600, duplicates: 3, returned: 4 },
     unreadable: 5,
+    damaged: 2,
     restarts: 1,
   };
 }

@@ -93,6 +93,7 @@ describe('the summary for a person', () => {
     },
     ledger: { committed: 2400, duplicates: 1, returned: 2 },
     unreadable: 0,
+    damaged: 0,
     restarts: 1,
   };
 

@@ -9,6 +9,7 @@ import { augmentView } from '../../src/data/augmentation.ts';
 import { dataConfigSchema, type DataConfig } from '../../src/data/config.ts';
 import { decodeImage } from '../../src/data/decode.ts';
 import { ImageCache } from '../../src/data/image-cache.ts';
+import { readImageFile } from '../../src/data/image-file.ts';
 import { SharedLanes } from '../../src/data/lanes.ts';
 import { createImageLoader, type ImageLoader, type LoadedViews } from '../../src/data/loader.ts';
 import type { ImageSource } from '../../src/data/source.ts';
@@ -33,15 +34,14 @@ async function folderSource(t: TestContext, files: Files): Promise<ImageSource> 
   await writeFiles(root, Object.fromEntries(named));
   return {
     spec: root,
+    location: root,
     root,
     count: files.length,
     digest: '',
     truth: null,
     path: (id) => `${id}.jpg`,
-    read: async (id) => {
-      const file = await open(join(root, `${id}.jpg`));
-      return file.readFile().finally(() => file.close());
-    },
+    size: (id) => files[id]?.length ?? -1,
+    read: (id) => readImageFile(join(root, `${id}.jpg`), files[id]?.length ?? -1),
   };
 }
 
@@ -148,6 +148,39 @@ for (const threads of [0, 2]) {
     assert.deepEqual(viewOf(some, 1), viewOf(reference, 2));
     assert.deepEqual(viewOf(some, 2), viewOf(reference, 7));
     assert.notDeepEqual(centre.pixels, reference.pixels);
+  });
+
+  test(`${where}: damaged images are reported by every call that meets them, decoded or kept`, async (t) => {
+    const files = await noiseFiles(3);
+    const torn = files[1]!.subarray(0, Math.floor(files[1]!.length * 0.8));
+    const source = await folderSource(t, [files[0]!, torn, files[2]!]);
+    const damaged = [{ id: 1, path: '1.jpg', reason: 'a damaged or truncated JPEG' }];
+    for (const cacheBytes of [0, 1_000_000]) {
+      const loader = openLoader(t, source, { threads, config: configOf({ cacheBytes }) });
+      const first = await loader.random([2, 1, 0, 1], null, 0);
+      assert.deepEqual([...first.ids], [2, 1, 0, 1]);
+      const calls = [
+        loader.centre([0, 1]),
+        loader.centre([1]), // its view is kept now, if anything is
+        loader.random([1], [3], 1),
+      ];
+      for (const views of [first, ...(await Promise.all(calls)), await loader.centre([1])]) {
+        assert.deepEqual(views.damaged, damaged);
+        assert.deepEqual(views.unreadable, []);
+      }
+      assert.deepEqual((await loader.centre([0, 2])).damaged, []);
+      assert.equal(loader.decoded > 3, cacheBytes === 0);
+    }
+  });
+
+  test(`${where}: a file that has changed its size since the source was opened is unreadable`, async (t) => {
+    const [a, b, longer] = await noiseFiles(3);
+    const source = await folderSource(t, [a!, b!]);
+    await writeFiles(source.root, { '1.jpg': longer! });
+    const views = await openLoader(t, source, { threads }).centre([0, 1]);
+    assert.deepEqual([...views.ids], [0]);
+    const reason = `changed since the run began: ${longer!.length} bytes, ${b!.length} before`;
+    assert.deepEqual(views.unreadable, [{ id: 1, path: '1.jpg', reason }]);
   });
 
   test(`${where}: unreadable images are reported once and their rows left out`, async (t) => {

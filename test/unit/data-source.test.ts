@@ -1,5 +1,6 @@
 /** Opening folders and lists: order, digest, truth, and what is refused. */
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -116,16 +117,45 @@ test('the three kinds of list give the same paths, in the order of the list', as
   assert.equal((await openImageSource(join(root, 'list.ndjson'))).truth, null);
 });
 
-test('the digest of a list is that of its content', async (t) => {
+test('the digest is that of paths and sizes in order, of a folder and of every kind of list', async (t) => {
   const root = await temporaryFolder(t);
-  const digestOf = async (content: string): Promise<string> => {
-    await writeFiles(root, { 'list.txt': content });
-    return (await openImageSource(join(root, 'list.txt'))).digest;
-  };
-  // sha256sum of "a.jpg\n"
-  const known = '6132092c204ed896a135df88122dc6857d7a3e6beaa3320cec0c411ebfbd1a61';
-  assert.equal(await digestOf('a.jpg\n'), known);
-  assert.notEqual(await digestOf('b.jpg\n'), known);
+  await writeFiles(root, {
+    'a.jpg': '123',
+    'sub/b.jpg': '45678',
+    'as-folder.txt': './a.jpg\n\nsub/b.jpg\n',
+    'as-folder.csv': 'label,path\nyes,a.jpg\nno,sub/b.jpg\n',
+    'turned.ndjson': '{"path":"sub/b.jpg"}\n{"path":"a.jpg"}\n',
+    'longer.txt': 'a.jpg\nsub/b.jpg\ngone.jpg\n',
+  });
+  const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+  const digestOf = async (name: string): Promise<string> =>
+    (await openImageSource(join(root, name))).digest;
+  const known = sha256('a.jpg\0' + '3\n' + 'sub/b.jpg\0' + '5\n');
+  assert.equal(await digestOf('.'), known);
+  assert.equal(await digestOf('as-folder.txt'), known);
+  assert.equal(await digestOf('as-folder.csv'), known);
+  assert.equal(await digestOf('turned.ndjson'), sha256('sub/b.jpg\0' + '5\n' + 'a.jpg\0' + '3\n'));
+  assert.equal(
+    await digestOf('longer.txt'),
+    sha256('a.jpg\0' + '3\n' + 'sub/b.jpg\0' + '5\n' + 'gone.jpg\0' + '-1\n'),
+  );
+});
+
+test('a file of another size than the source was opened with is not read', async (t) => {
+  const root = await temporaryFolder(t);
+  await writeFiles(root, { 'a.jpg': '123', 'b.jpg': '12', 'list.txt': 'a.jpg\nb.jpg\nc.jpg\n' });
+  for (const spec of [root, join(root, 'list.txt')]) {
+    await writeFiles(root, { 'a.jpg': '123' });
+    const source = await openImageSource(spec);
+    assert.deepEqual([source.size(0), source.size(1)], [3, 2]);
+    await writeFiles(root, { 'a.jpg': '12345' });
+    await assert.rejects(source.read(0), /^Error: changed since the run began: 5 bytes, 3 before$/);
+    assert.equal((await source.read(1)).toString(), '12');
+  }
+  const list = await openImageSource(join(root, 'list.txt'));
+  assert.equal(list.size(2), -1);
+  await writeFiles(root, { 'c.jpg': 'it came later' }); // its size was not known
+  assert.equal((await list.read(2)).toString(), 'it came later');
 });
 
 test('a list may not lead out of its folder', async (t) => {

@@ -271,7 +271,7 @@ test('what a holder that wakes up writes does not reach the folder, not even by 
   before.event('late', 'three');
   await new Promise(setImmediate);
   assert.throws(() => before.writeLosses([2]), { code: 'ENOENT' });
-  assert.throws(() => before.writeConfig('id', {} as never, {}), { code: 'ENOENT' });
+  assert.throws(() => before.writeConfig('id', {} as never, {}, {} as never), { code: 'ENOENT' });
   after.event('later', 'four');
   await new Promise(setImmediate);
   assert.deepEqual(eventsIn(path), ['before 1', 'after 2', 'later 2']);

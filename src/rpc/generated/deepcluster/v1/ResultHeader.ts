@@ -17,6 +17,7 @@ export interface ResultHeader {
   'repeatedPush'?: (boolean);
   'viewWaitSeconds'?: (number | string);
   'computeSeconds'?: (number | string);
+  'damaged'?: (_deepcluster_v1_Unreadable)[];
 }
 
 export interface ResultHeader__Output {
@@ -33,4 +34,5 @@ export interface ResultHeader__Output {
   'repeatedPush': (boolean);
   'viewWaitSeconds': (number);
   'computeSeconds': (number);
+  'damaged': (_deepcluster_v1_Unreadable__Output)[];
 }

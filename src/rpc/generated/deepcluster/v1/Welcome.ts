@@ -7,6 +7,9 @@ export interface Welcome {
   'parameterServers'?: (string)[];
   'heartbeatMs'?: (number);
   'term'?: (number);
+  'dataPath'?: (string);
+  'dataDigest'?: (string);
+  'imageCount'?: (number);
 }
 
 export interface Welcome__Output {
@@ -15,4 +18,7 @@ export interface Welcome__Output {
   'parameterServers': (string)[];
   'heartbeatMs': (number);
   'term': (number);
+  'dataPath': (string);
+  'dataDigest': (string);
+  'imageCount': (number);
 }
