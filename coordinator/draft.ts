@@ -2,7 +2,7 @@
  * One transition of the coordinator's state under way: copies of what may change, and the actions so far.
  * The rules of membership, leases and features are its methods; state.ts says which event calls which.
  */
-import { commitDraws, openEpoch, type Ledger } from './ledger.ts';
+import { commitDraws, openEpoch, positionOf, type Ledger } from './ledger.ts';
 import { nextWork, pickWorker } from './placement.ts';
 import type {
   Action,
@@ -153,8 +153,14 @@ export class Draft {
       return this.#refuseResult(event.leaseId);
     }
     this.#leases.delete(lease.id);
-    this.#noteAnswer(lease);
     this.#touch(lease.workerId);
+    if (event.waitsForImages === true) {
+      this.#setAside(lease.task);
+      // Not noted as answered: who made features without some of the images is to forget them, however often it asks.
+      this.#answer('fenced', lease, false);
+      return `${lease.workerId} could not read all images of ${lease.task}`;
+    }
+    this.#noteAnswer(lease);
     if (event.isFailure) {
       this.#forgetFeatures(lease);
       this.#reopen(lease.task);
@@ -170,6 +176,14 @@ export class Draft {
     if (completesTask) this.#complete(lease.task);
     else this.#reopen(lease.task);
     return `${lease.workerId} did ${taskKey(lease.work)}`;
+  }
+
+  release(keys: readonly string[]): string {
+    for (const key of keys) {
+      const task = this.#tasks.get(key);
+      if (task?.status === 'waiting') this.#tasks.set(key, { ...task, status: 'todo' });
+    }
+    return `${keys.length} tasks are given out again`;
   }
 
   #refuseResult(leaseId: string): string {
@@ -207,7 +221,7 @@ export class Draft {
 
   restoreLedger(ledger: Ledger): string {
     this.#ledger = ledger;
-    return `the ledger of epoch ${ledger.epoch} stands at ${ledger.committed} of ${ledger.length} draws`;
+    return `the ledger of epoch ${ledger.epoch} stands at ${positionOf(ledger)} of ${ledger.length} draws`;
   }
 
   openEpoch(epoch: number, draws: number): string {
@@ -215,9 +229,9 @@ export class Draft {
     return `epoch ${epoch} trains on ${draws} draws`;
   }
 
-  commitDraws(begin: number, end: number): string {
-    this.#ledger = commitDraws(this.#ledger, begin, end);
-    return `draws ${begin} to ${end} took effect`;
+  commitDraws(begin: number, end: number, skipped: number): string {
+    this.#ledger = commitDraws(this.#ledger, begin, end, skipped);
+    return `draws ${begin} to ${end} took effect, but for ${skipped} of them`;
   }
 
   countDuplicate(): string {
@@ -340,6 +354,13 @@ export class Draft {
     const task = this.#tasks.get(key);
     if (task?.status !== 'leased' || this.#leasesOn(key).length > 0) return;
     this.#tasks.set(key, { ...task, status: 'todo' });
+  }
+
+  /** Not to be given for now, unless somebody else still has it. */
+  #setAside(key: string): void {
+    const task = this.#tasks.get(key);
+    if (task?.status !== 'leased' || this.#leasesOn(key).length > 0) return;
+    this.#tasks.set(key, { ...task, status: 'waiting' });
   }
 
   #leasesOn(key: string): Lease[] {

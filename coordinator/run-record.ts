@@ -161,8 +161,8 @@ export class RunRecord {
   }
 
   /** @returns the images that had not been known as unreadable */
-  noteUnreadable({ header }: ResultPayload): UnreadableImage[] {
-    const fresh = header.unreadable.filter(({ id }) => !this.#unreadable.has(id));
+  noteUnreadable(images: readonly UnreadableImage[]): UnreadableImage[] {
+    const fresh = images.filter(({ id }) => !this.#unreadable.has(id));
     for (const image of fresh) this.#unreadable.set(image.id, { ...image });
     return fresh;
   }

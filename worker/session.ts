@@ -249,7 +249,8 @@ function requireSource(source: string | null): string {
 }
 
 function holdingsOf({ held }: WorkerLoop): NonNullable<Ready['holdings']> {
-  return [...held.values()].map(({ shard, epoch, parameterVersion, isProjected }) => ({
+  return [...held.values()].map(({ shard, epoch, parameterVersion, isProjected, ids }) => ({
+    rows: ids.length,
     shard,
     epoch,
     parameterVersion,

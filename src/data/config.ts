@@ -39,6 +39,11 @@ export const dataConfigSchema = z.strictObject({
   shardSize: z.int().min(1).max(1_048_576).default(4096),
   /** Fraction of images that may be unreadable before the run stops with an error. */
   maxUnreadableFraction: z.number().min(0).max(1).default(0.05),
+  /**
+   * Time that a run, or a worker that joins it, waits for images that are missing, as of a share that is not mounted yet, before it ends
+   * with exit code 75 [ms]; 0 ends at once. Raise it where a share may be away for longer.
+   */
+  waitMs: z.int().min(0).max(86_400_000).default(60_000),
   /** Bytes of decoded images that each worker keeps in memory, over all its loader threads; 0 decodes every time. */
   cacheBytes: z
     .int()

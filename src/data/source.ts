@@ -29,6 +29,8 @@ export interface ImageSource {
   readonly digest: string;
   /** Relative POSIX path of a sample. */
   path(id: number): string;
+  /** Of the sample's file as it was found when the source was opened [bytes]; -1 where it was not, or not looked for. */
+  size(id: number): number;
   /** The file's bytes; rejects with the file system's error. */
   read(id: number, signal?: AbortSignal): Promise<Buffer>;
   /**
@@ -80,7 +82,7 @@ async function openFolder(spec: string, root: string): Promise<ImageSource> {
   });
   const hash = createHash('sha256');
   paths.forEach((path, i) => hash.update(`${path}\0${sizes[i]!}\n`));
-  return createSource(spec, root, paths, hash.digest('hex'), truthFromFolders(paths));
+  return createSource(spec, root, paths, sizes, hash.digest('hex'), truthFromFolders(paths));
 }
 
 async function openList(spec: string, location: string, bytes: number): Promise<ImageSource> {
@@ -98,13 +100,14 @@ async function openList(spec: string, location: string, bytes: number): Promise<
   const { paths, labels } = readImageList(spec, root, content.toString('utf8'));
   const digest = createHash('sha256').update(content).digest('hex');
   const truth = labels === null ? truthFromFolders(paths) : truthFromLabels(labels);
-  return createSource(spec, root, paths, digest, truth);
+  return createSource(spec, root, paths, null, digest, truth);
 }
 
 function createSource(
   spec: string,
   root: string,
   paths: readonly string[],
+  sizes: Float64Array | null,
   digest: string,
   truth: Truth | null,
 ): ImageSource {
@@ -130,6 +133,7 @@ function createSource(
     digest,
     truth,
     path,
+    size: (id) => sizes?.[id] ?? -1,
     read: (id, signal) => readImageFile(join(root, path(id)), signal),
   };
 }

@@ -9,7 +9,7 @@ import type { ProtoGrpcType as MemoryTypes } from './generated/memory.ts';
 import type { ProtoGrpcType as ParametersTypes } from './generated/parameters.ts';
 
 /** Peers of another version are refused by name; raise it with every incompatible change of proto/. */
-export const PROTOCOL_VERSION = 3;
+export const PROTOCOL_VERSION = 4;
 
 type Wire = CoordinatorTypes['deepcluster']['v1'] &
   ParametersTypes['deepcluster']['v1'] &

@@ -26,6 +26,7 @@ const { config } = loadRunConfig({
 const SOURCE: ControlDeps['source'] = {
   ...{ spec: 'images', root: '/nowhere', count: IMAGES, digest: DIGEST, truth: null },
   path: (id) => `${id}.png`,
+  size: () => -1,
   read: () =>
     Promise.reject(protocolViolation('image', 'none to be read', 'one', 'see the fuzzer')),
 };
@@ -56,7 +57,7 @@ export async function coordinatorWorld(): Promise<CoordinatorWorld> {
   const control = createControl({
     ...{ runId: 'fuzzed', config, source: SOURCE, folder: FOLDER, logger: LOGGER },
     record: new RunRecord(() => 0),
-    ...{ service, addresses: ['127.0.0.1:1'], term: 1 },
+    ...{ service, addresses: ['127.0.0.1:1'], term: 1, signal: new AbortController().signal },
   });
   service.begin(control.events);
   const addTo = (server: Server): void => {

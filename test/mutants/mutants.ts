@@ -168,14 +168,14 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: TRAIN,
-        find: 'const { results: inOrder, version: nextVersion } = await takeStep(',
-        replace: `dispatcher.dispatch({ type: 'stepCommitted', begin: draws.begin, end: draws.end });
-  const { results: inOrder, version: nextVersion } = await takeStep(`,
+        find: 'const taken = await takeStep(due, deps);',
+        replace: `dispatcher.dispatch({ type: 'stepCommitted', ...draws, skipped: 0 });
+  const taken = await takeStep(due, deps);`,
       },
       {
         file: TRAIN,
         find: `await deps.stepApplied(step);
-  dispatcher.dispatch({ type: 'stepCommitted', begin: draws.begin, end: draws.end });`,
+  dispatcher.dispatch({ type: 'stepCommitted', ...draws, skipped: count - samples });`,
         replace: 'await deps.stepApplied(step);',
       },
     ],

@@ -87,7 +87,7 @@ describe('the summary for a person', () => {
       randomKnnTop1: 0.43,
       randomLinearTop1: 0.55,
     },
-    ledger: { committed: 2400, duplicates: 1, returned: 2 },
+    ledger: { committed: 2400, skipped: 0, duplicates: 1, returned: 2 },
     unreadable: 0,
     restarts: 1,
   };

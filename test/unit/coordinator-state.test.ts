@@ -222,17 +222,17 @@ test('a new process of a worker fences out the earlier one', () => {
 test('the ledger takes draws in order, each once, and an epoch only when it is complete', () => {
   const { state } = play(initialState(SETTINGS), [
     { type: 'epochOpened', epoch: 0, draws: 10 },
-    { type: 'stepCommitted', begin: 0, end: 6 },
+    { type: 'stepCommitted', begin: 0, end: 6, skipped: 0 },
   ]);
   const refused: Event[] = [
-    { type: 'stepCommitted', begin: 0, end: 6 },
-    { type: 'stepCommitted', begin: 7, end: 10 },
-    { type: 'stepCommitted', begin: 6, end: 11 },
+    { type: 'stepCommitted', begin: 0, end: 6, skipped: 0 },
+    { type: 'stepCommitted', begin: 7, end: 10, skipped: 0 },
+    { type: 'stepCommitted', begin: 6, end: 11, skipped: 0 },
     { type: 'epochOpened', epoch: 1, draws: 10 },
   ];
   for (const event of refused) assert.throws(() => play(state, [event]), /ledger of epoch 0/);
   const complete = play(state, [
-    { type: 'stepCommitted', begin: 6, end: 10 },
+    { type: 'stepCommitted', begin: 6, end: 10, skipped: 0 },
     { type: 'epochOpened', epoch: 1, draws: 10 },
   ]);
   assert.equal(complete.state.ledger.committedTotal, 10);

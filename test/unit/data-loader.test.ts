@@ -38,6 +38,7 @@ async function folderSource(t: TestContext, files: Files): Promise<ImageSource> 
     digest: '',
     truth: null,
     path: (id) => `${id}.jpg`,
+    size: () => -1,
     read: async (id) => {
       const file = await open(join(root, `${id}.jpg`));
       return file.readFile().finally(() => file.close());
