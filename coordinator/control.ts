@@ -6,6 +6,7 @@ import type { ImageSource } from '../src/data/source.ts';
 import { absentImages } from '../src/data/survey.ts';
 import { pause } from '../src/rpc/calls.ts';
 import type { Logger } from '../src/telemetry/logger.ts';
+import type { Notice } from '../src/telemetry/notice.ts';
 import { Artifacts } from './artifacts.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { Membership } from './membership.ts';
@@ -30,6 +31,8 @@ export interface ControlDeps {
   readonly term: number;
   /** Aborted with the term. */
   readonly signal: AbortSignal;
+  /** Left out: no person is told. */
+  readonly notify?: (notice: Notice) => void;
   /** Left out: on the disk, by the machine's clock. */
   readonly images?: Pick<MissingImagesDeps, 'look' | 'pause'>;
 }
@@ -45,7 +48,7 @@ export interface Control {
 }
 
 export function createControl(deps: ControlDeps): Control {
-  const { runId, config, source, folder, record, service, addresses, term, signal } = deps;
+  const { runId, config, source, folder, record, service, addresses, term, signal, logger } = deps;
   const artifacts = new Artifacts();
   const images: MissingImages = new MissingImages({
     ...deps,
@@ -55,6 +58,11 @@ export function createControl(deps: ControlDeps): Control {
     nowMs: () => performance.now(),
     isOver: () => signal.aborted,
     dispatcher: () => dispatcher,
+    tell: (event, reason, fields) => {
+      folder.event(event, reason, fields);
+      logger.info(event, { reason });
+      deps.notify?.({ type: 'remark', text: reason });
+    },
   });
   const context = emptyContext(config, source, images);
   const dispatcher: Dispatcher = new Dispatcher(

@@ -36,6 +36,8 @@ export interface ImageWatch {
   /** A task waits, until it is released, done, or its phase interrupted. */
   taskWaits(task: string, header: ResultPayload['header']): void;
   taskDone(task: string): void;
+  /** A phase is entered: tasks of the one before are of no interest any more. */
+  phaseBegins(): void;
 }
 
 export interface PhaseRequest {
@@ -116,6 +118,7 @@ export class Dispatcher {
         return;
       }
       this.#pending = { request, resolve, reject };
+      this.#deps.images.phaseBegins();
       this.#nonFinite.clear();
       this.dispatch({ type: 'phaseEntered', ...request });
     });
@@ -164,10 +167,10 @@ export class Dispatcher {
     this.#state = state;
     const answer = actions.find((action) => action.type === 'answerResult');
     const lease = answer?.lease ?? null;
-    if (lease !== null && waitsForImages) {
-      this.#deps.images.taskWaits(lease.task, payload.header);
-    } else if (lease !== null) {
+    if (lease !== null && !waitsForImages) {
       this.#takeAnswer(lease, answer?.completesTask === true, payload, request);
+    } else if (lease !== null && this.#pending !== null) {
+      this.#deps.images.taskWaits(lease.task, payload.header);
     }
     for (const action of actions) this.#carryOut(action);
     return answer?.verdict ?? 'fenced';

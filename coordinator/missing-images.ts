@@ -10,9 +10,7 @@ import type { ImageSource } from '../src/data/source.ts';
 import { isAbsence, type UnreadableImage } from '../src/data/unreadable.ts';
 import { imagesGone } from '../src/errors.ts';
 import type { ResultHeader__Output } from '../src/rpc/generated/deepcluster/v1/ResultHeader.ts';
-import type { Logger } from '../src/telemetry/logger.ts';
 import type { Dispatcher, ImageWatch } from './dispatcher.ts';
-import type { RunFolder } from './run-folder.ts';
 import type { Lease } from './state.ts';
 import { taskKey } from './work.ts';
 
@@ -36,12 +34,14 @@ export interface MissingImagesDeps {
     Dispatcher,
     'dispatch' | 'fail' | 'hasFailed' | 'interrupt' | 'state'
   >;
-  readonly folder: Pick<RunFolder, 'event'>;
-  readonly logger: Logger;
+  /** Tells the run's folder, the log and a person. */
+  readonly tell: (event: string, reason: string, fields: object) => void;
 }
 
-/** Between two looks at the files [ms]. */
-const LOOK_MS = 1_000;
+/** Looks at the files within the time that they are waited for, and the bounds of the time between two of them [ms]. */
+const LOOKS = 60;
+const SHORTEST_LOOK_MS = 50;
+const LONGEST_LOOK_MS = 1_000;
 /** Images that an event names; unreadable.csv has all. */
 const MOST_NAMED = 20;
 
@@ -142,10 +142,10 @@ export class MissingImages implements ImageWatch {
   }
 
   mustWait(lease: Lease, header: ResultHeader__Output): boolean {
-    const { failure } = header;
-    const lacking = this.#lacking(header);
-    if (failure) return failure.code === 'DATA_UNREADABLE' && lacking.length > 0;
+    const { failure, unreadable } = header;
+    if (failure) return failure.code === 'DATA_UNREADABLE' && unreadable.length > 0;
     if (lease.work.kind !== 'extract') return false;
+    const lacking = this.#lacking(header);
     // Features that are made again must be those of the same images.
     if (taskKey(lease.work) !== lease.task) return lacking.length > 0;
     return lacking.some(({ id, reason }) => this.#mustBeReadable(id, reason));
@@ -172,8 +172,13 @@ export class MissingImages implements ImageWatch {
     this.#incident = null;
     const seconds = (this.#deps.nowMs() - sinceMs) / 1000;
     const reason = `the images are there again after ${seconds.toFixed(1)} s; nothing was left out`;
-    this.#deps.folder.event('data.returned', reason, { seconds });
-    this.#deps.logger.info('data.returned', { reason });
+    this.#deps.tell('data.returned', reason, { seconds });
+  }
+
+  phaseBegins(): void {
+    this.#incident = null;
+    this.#waiting.clear();
+    this.#retried.clear();
   }
 
   #beginIncident(): Incident {
@@ -188,18 +193,20 @@ export class MissingImages implements ImageWatch {
   /** Looks and waits until the incident is over. */
   async #conduct(incident: Incident): Promise<void> {
     const { look, nowMs, pause, config } = this.#deps;
+    const { waitMs } = config.data;
+    const lookMs = Math.min(LONGEST_LOOK_MS, Math.max(SHORTEST_LOOK_MS, waitMs / LOOKS));
     for (const image of await look(this.#takingPart())) incident.images.set(image.id, image);
-    if (!this.#isOver(incident)) this.#tellWaiting(incident);
+    if (waitMs > 0 && !this.#isOver(incident)) this.#tellWaiting(incident);
     while (!this.#isOver(incident)) {
       if (this.#waiting.size > 0) {
-        const isLate = nowMs() - incident.sinceMs >= config.data.waitMs;
+        const isLate = nowMs() - incident.sinceMs >= waitMs;
         const absent = await look(Int32Array.from(incident.images.keys()));
         if (this.#isOver(incident)) return;
         const areRetried = [...this.#waiting.values()].every(({ wasRetried }) => wasRetried);
         if (absent.length === 0 && !(isLate && areRetried)) this.#giveOutAgain();
         else if (isLate) await this.#decide(incident);
       }
-      if (!this.#isOver(incident)) await pause(LOOK_MS);
+      if (!this.#isOver(incident)) await pause(lookMs);
     }
   }
 
@@ -225,8 +232,6 @@ export class MissingImages implements ImageWatch {
     }
     const gone = [...missing.values()].sort((a, b) => a.id - b.id);
     this.#incident = null;
-    this.#waiting.clear();
-    this.#retried.clear();
     if (this.#areTooMany(gone.length)) this.#deps.dispatcher().fail(this.#tooMany(gone));
     else this.#leaveOut(gone);
   }
@@ -242,33 +247,28 @@ export class MissingImages implements ImageWatch {
     const { maxUnreadableFraction, waitMs } = config.data;
     const total = `${this.#leftOut.size + gone.length} of ${source.count} images`;
     const rule = `more than data.maxUnreadableFraction (${maxUnreadableFraction}) allows`;
-    const waited = `after ${waitMs / 1000} s of waiting ${firstOf(gone)}, in ${source.root}`;
-    const problem = `${total} cannot be read any more, ${rule}; ${waited}`;
-    return imagesGone(
-      source.spec,
-      problem,
-      'is a share unmounted? Resume the run once they are back',
-    );
+    const where = `${firstOf(gone)}, in ${source.root}, after ${waitMs / 1000} s of waiting`;
+    const problem = `${total} cannot be read any more, ${rule}: ${where}`;
+    const remedy = 'is a share unmounted? The run goes on from its checkpoint once they are back';
+    return imagesGone(source.spec, problem, remedy);
   }
 
   #leaveOut(gone: readonly UnreadableImage[]): void {
-    const { folder, logger } = this.#deps;
     const step = this.#step;
     for (const image of gone) this.#leftOut.set(image.id, { ...image, step });
     const count = gone.length;
     const reason = `${count} images are left out from step ${step} on: ${firstOf(gone)}`;
-    folder.event('images.left-out', reason, { step, count, images: gone.slice(0, MOST_NAMED) });
-    logger.warn('images.left-out', { reason });
+    const images = gone.slice(0, MOST_NAMED);
+    this.#deps.tell('images.left-out', reason, { step, count, images });
     this.#deps.dispatcher().interrupt(new ImagesLeftOut(new Set(gone.map(({ id }) => id))));
   }
 
   #tellWaiting({ images }: Incident): void {
-    const { source, config, folder, logger } = this.#deps;
+    const { source, config, tell } = this.#deps;
     const found = [...images.values()];
     const count = found.length;
-    const reason = `${count} of ${source.count} images cannot be read any more, ${firstOf(found)}, in ${source.root}; waiting up to ${config.data.waitMs / 1000} s for them`;
-    folder.event('data.waiting', reason, { count, path: found[0]?.path });
-    logger.warn('data.waiting', { reason });
+    const reason = `${count} of ${source.count} images cannot be read any more: ${firstOf(found)}, in ${source.root}; waiting up to ${config.data.waitMs / 1000} s for them`;
+    tell('data.waiting', reason, { count, path: found[0]?.path });
   }
 
   /** Whether somebody else has ended it: its tasks are done, or the run or its term are. */
@@ -295,5 +295,5 @@ export class MissingImages implements ImageWatch {
 }
 
 function firstOf([first]: readonly UnreadableImage[]): string {
-  return first === undefined ? 'none is named' : `the first ${first.path} (${first.reason})`;
+  return first === undefined ? 'none is named' : `the first is ${first.path} (${first.reason})`;
 }

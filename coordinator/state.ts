@@ -51,6 +51,8 @@ export interface Task {
   readonly generation: number;
   /** Leases whose result was taken: the same result again is a repeat, harmless. */
   readonly answered: readonly string[];
+  /** Workers that could not read its images: it is given to another first, since a share may be gone on one machine alone. */
+  readonly unreadBy: readonly string[];
 }
 
 export interface Lease {

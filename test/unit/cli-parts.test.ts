@@ -107,6 +107,12 @@ describe('the summary for a person', () => {
     ]);
   });
 
+  test('says how many samples were skipped, where any were', () => {
+    const ledger = { ...summary.ledger, committed: 2390, skipped: 10 };
+    const lines = summaryLines({ ...summary, ledger }, 'r');
+    assert.ok(lines.some((line) => line.includes('2390 samples committed, 10 skipped, 1 dup')));
+  });
+
   test('says so where there was nothing to evaluate against', () => {
     const nmi = { toPrevious: [null], toTruth: null };
     const lines = summaryLines({ ...summary, evaluation: null, nmi }, 'r');
