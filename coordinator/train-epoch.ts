@@ -145,8 +145,7 @@ interface DueStep {
 const MAX_ATTEMPTS = 5;
 
 /**
- * Has the slices computed, and commits them once all are on all servers. Slices that a server lost, or that had images which
- * were then left out, are computed again, under generations of their own; what was applied is applied once.
+ * Has the slices computed, and commits them once all are on all servers. Slices that a server lost are computed again, under generations of their own; what was applied is applied once.
  * @returns results in slice order, and the version from now on; null where no draw of the step counts
  */
 async function takeStep(
@@ -186,8 +185,8 @@ function countingSlices(
 }
 
 /**
- * Gives the slices out and waits for their results, which replace earlier ones. Where images are left out meanwhile, all
- * slices that have any are computed again: a draw of the step counts in all of them, or in none.
+ * Gives the slices out and waits for their results, which replace earlier ones. Where images are left out meanwhile, the whole
+ * step is computed again: a draw counts in all slices or in none, and ODC's loss weights have their mean over those that count.
  */
 async function computeSlices(
   due: DueStep & { readonly generationsGiven: number },
@@ -202,15 +201,10 @@ async function computeSlices(
       return;
     } catch (error) {
       if (!(error instanceof ImagesLeftOut)) throw error;
-      for (const [slice, draws] of due.slices.entries()) {
-        const { ids } = due.plan;
-        if (ids.subarray(draws.begin, draws.end).some((id) => error.ids.has(id))) {
-          results.delete(slice);
-        }
-      }
+      results.clear();
       generationsGiven = deps.dispatcher.highestGeneration;
       await deps.imagesLeftOut();
-      slices = countingSlices(due, deps).filter((slice) => !results.has(slice));
+      slices = countingSlices(due, deps);
     }
   }
 }

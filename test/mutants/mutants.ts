@@ -181,6 +181,49 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: 'a slice is computed without the images that cannot be read',
+    patches: [
+      {
+        file: 'worker/loop.ts',
+        find: 'requireReadable(views.unreadable);',
+        replace: `for (const list of [samples.pseudoLabels, samples.lossWeights, samples.ids]) {
+      const kept = list.filter((_value, row) => views.rows.includes(row));
+      list.splice(0, list.length, ...kept);
+    }`,
+      },
+      {
+        file: TRAIN,
+        find: 'if (samples === ordered) return;',
+        replace: 'return;',
+      },
+    ],
+  },
+  {
+    name: 'features that are made again may lack an image',
+    patches: [
+      {
+        file: 'coordinator/missing-images.ts',
+        find: 'if (taskKey(lease.work) !== lease.task) return lacking.length > 0;',
+        replace: 'if (taskKey(lease.work) !== lease.task) return false;',
+      },
+    ],
+  },
+  {
+    name: 'features that lack an image, and were refused, stay with their worker',
+    patches: [
+      {
+        file: 'worker/loop.ts',
+        find: 'if (order.extract && !isTaken) this.#clustering.drop(order.extract.shard);',
+        replace: '',
+      },
+      {
+        file: 'coordinator/membership.ts',
+        find: '.filter(({ shard, rows }) => context.shardRows.get(shard) === rows)',
+        replace: '',
+      },
+    ],
+  },
+  {
     name: 'a head reset that comes again resets the head again',
     patches: [
       {

@@ -42,7 +42,6 @@ function worldOf({ waitMs = 60_000, maxUnreadableFraction = 0.25, onRelease }: P
     hasFailed: false,
     state: {} as never,
     dispatch: (event: Event) => {
-      assert.equal(event.type, 'tasksReleased');
       for (const task of event.type === 'tasksReleased' ? event.tasks : []) {
         world.released.push({ task, atMs: nowMs });
         if (onRelease) onRelease(task, world);
@@ -157,10 +156,10 @@ test('a few that stay away are left out by decision, from the step under way on'
   for (const id of [3, 5, 7]) world.gone.add(id);
   wait(world, [imageOf(5)]);
   await world.runUntil(59_500);
-  assert.deepEqual(world.interrupted, [], 'not before the time is over');
+  assert.equal(world.interrupted.length, 0, 'not before the time is over');
   await world.runUntil();
   assert.equal(world.nowMs(), 60_000);
-  const [decision] = world.interrupted;
+  const decision: unknown = world.interrupted[0];
   assert.ok(decision instanceof ImagesLeftOut);
   assert.deepEqual([...decision.ids], [3, 5, 7], 'those that no worker has met, too');
   assert.deepEqual(world.images.leftOut.get(7), { ...imageOf(7), step: 4 });
