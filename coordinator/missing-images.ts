@@ -138,7 +138,11 @@ export class MissingImages implements ImageWatch {
 
   /** Images that the clustering under way does without. */
   accept(images: readonly UnreadableImage[]): void {
-    for (const image of images) this.#leftOut.set(image.id, { ...image, step: this.#step });
+    const { source } = this.#deps;
+    for (const { id, reason } of images) {
+      if (id >= source.count) continue;
+      this.#leftOut.set(id, { id, path: source.path(id), reason, step: this.#step });
+    }
   }
 
   mustWait(lease: Lease, header: ResultHeader__Output): boolean {

@@ -176,7 +176,8 @@ describe('images that come back in time: the losses of the undisturbed run, and 
       const share = newShare();
       const run = out(`back ${name}`);
       const summary = await runPlain({
-        ...{ data: share.path, out: run, workers: name.includes('extraction') ? 1 : 2 },
+        // One worker reads again what it could not read; of two, the other does.
+        ...{ data: share.path, out: run, workers: /extraction|step/.test(name) ? 1 : 2 },
         settings: { ...SETTINGS, ...ALGORITHMS[algorithm], ...EVALUATED },
         onNotice: script(
           [
@@ -511,6 +512,9 @@ describe('more than the limit: 75, a checkpoint from before, and the undisturbed
       });
       assert.equal(failed.length, 1, 'the launcher is told before the workers are');
       assert.ok(failed[0]?.type === 'failed' && failed[0].needsPerson === true);
+      const { state } = await checkpointOf(run);
+      const { version } = (state as { parameters: { version: number } }).parameters;
+      assert.equal(version, eventsOf(run, 'step.committed').length, 'no step is computed again');
       share.show();
       const summary = await runPlain({ ...plan, settings, resume: true });
       assert.deepEqual(readLosses(run), readLosses(out(algorithm)));
