@@ -209,21 +209,6 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
-    name: 'features that lack an image, and were refused, stay with their worker',
-    patches: [
-      {
-        file: 'worker/loop.ts',
-        find: 'if (order.extract && !isTaken) this.#clustering.drop(order.extract.shard);',
-        replace: '',
-      },
-      {
-        file: 'coordinator/membership.ts',
-        find: '.filter(({ shard, rows }) => context.shardRows.get(shard) === rows)',
-        replace: '',
-      },
-    ],
-  },
-  {
     name: 'a head reset that comes again resets the head again',
     patches: [
       {
