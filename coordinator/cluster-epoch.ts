@@ -15,6 +15,7 @@ import { configInvalid, dataUnreadable } from '../src/errors.ts';
 import type { Progress } from '../src/telemetry/notice.ts';
 import type { Artifacts } from './artifacts.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import { ImagesLeftOut, type MissingImages } from './missing-images.ts';
 import type { OrderContext } from './order-composer.ts';
 import { OrderedFold } from './ordered-fold.ts';
 import type { ResultPayload } from './service.ts';
@@ -27,7 +28,10 @@ export interface ClusteringDeps {
   readonly dispatcher: Dispatcher;
   readonly context: OrderContext;
   readonly artifacts: Artifacts;
+  readonly images: Pick<MissingImages, 'accept' | 'beginClustering' | 'clustered'>;
   readonly noteUnreadable: (payload: ResultPayload) => void;
+  /** Called when images have been left out. */
+  readonly imagesLeftOut: () => Promise<void>;
   readonly progress: (progress: Progress) => void;
   readonly enterPhase: (phase: Phase) => void;
 }
@@ -50,12 +54,14 @@ export async function clusterEpoch(
   parameterVersion: number,
   deps: ClusteringDeps,
 ): Promise<Clustering> {
-  const round = new ClusteringRound(epoch, parameterVersion, deps);
-  await round.extract();
-  await round.whiten();
-  await round.drawCentroids();
-  await round.iterate();
-  return round.assign();
+  return withImages(parameterVersion, deps, async () => {
+    const round = new ClusteringRound(epoch, parameterVersion, deps);
+    await round.extract();
+    await round.whiten();
+    await round.drawCentroids();
+    await round.iterate();
+    return round.assign();
+  });
 }
 
 /** ODC's one clustering, before its first step: unit rows as they are, k-means, and the rows to the sample memory. */
@@ -63,14 +69,35 @@ export async function clusterOnce(
   parameterVersion: number,
   deps: ClusteringDeps,
 ): Promise<Clustering> {
-  const round = new ClusteringRound(0, parameterVersion, deps);
-  await round.extract();
-  await round.normalise();
-  await round.drawCentroids();
-  await round.iterate();
-  const clustering = await round.assign();
-  await round.fillMemory();
-  return clustering;
+  return withImages(parameterVersion, deps, async () => {
+    const round = new ClusteringRound(0, parameterVersion, deps);
+    await round.extract();
+    await round.normalise();
+    await round.drawCentroids();
+    await round.iterate();
+    const clustering = await round.assign();
+    await round.fillMemory();
+    return clustering;
+  });
+}
+
+/** Clusters, and once more from the beginning when images are left out in the middle: every feature is of the same images. */
+async function withImages(
+  parameterVersion: number,
+  { images, imagesLeftOut }: ClusteringDeps,
+  cluster: () => Promise<Clustering>,
+): Promise<Clustering> {
+  images.beginClustering(parameterVersion);
+  for (;;) {
+    try {
+      const clustering = await cluster();
+      images.clustered(clustering.pseudoLabels);
+      return clustering;
+    } catch (error) {
+      if (!(error instanceof ImagesLeftOut)) throw error;
+      await imagesLeftOut();
+    }
+  }
 }
 
 class ClusteringRound {
@@ -100,6 +127,7 @@ class ClusteringRound {
       whiteningArtifact: '',
       centroidsArtifact: '',
       plan: null,
+      shardRows: new Map(),
     });
     deps.artifacts.clear();
   }
@@ -110,7 +138,9 @@ class ClusteringRound {
       const rows = payload.header.samples;
       this.#rows[shard] = rows;
       this.#damaged[shard] = payload.header.damaged.length;
+      this.#deps.context.shardRows.set(shard, rows);
       images += this.#shardLength(shard);
+      this.#deps.images.accept(payload.header.unreadable);
       this.#deps.noteUnreadable(payload);
       this.#progress('extract', images, this.#deps.imageCount, 'images');
     });
@@ -154,10 +184,13 @@ class ClusteringRound {
   /** The rows go from the workers straight to the sample memory. */
   async fillMemory(): Promise<void> {
     let done = 0;
-    await this.#run('memory', this.#perShard('fillMemory'), () => {
+    const take = (): void => {
       done += 1;
       this.#progress('memory', done, this.#shards.length, 'shards');
-    });
+    };
+    // Rows that came before the clustering had to begin once more give way to these.
+    const generationsGiven = this.#deps.dispatcher.highestGeneration;
+    await this.#run('memory', this.#perShard('fillMemory'), take, generationsGiven);
   }
 
   /** Fetches the K rows that the run's seed picks; row p of the permutation lies in the shard that covers it. */
@@ -261,10 +294,12 @@ class ClusteringRound {
     phase: Phase,
     work: readonly Work[],
     take: (shard: number, payload: ResultPayload) => void,
+    generationsGiven = 0,
   ): Promise<void> {
     this.#deps.enterPhase(phase);
     return this.#deps.dispatcher.runPhase({
       phase,
+      generationsGiven,
       epoch: this.#epoch,
       parameterVersion: this.#parameterVersion,
       work,

@@ -3,6 +3,7 @@ import { readLatestCheckpoint, type Checkpoint } from '../src/checkpoint/checkpo
 import type { ConfigOrigins } from '../src/config/load.ts';
 import type { RunConfig } from '../src/config/schema.ts';
 import type { ImageSource } from '../src/data/source.ts';
+import { needsPerson } from '../src/errors.ts';
 import type { RunSummary } from '../src/report/summary.ts';
 import type { Credentials } from '../src/security/credentials.ts';
 import { connectServers } from '../src/servers/connect.ts';
@@ -53,7 +54,8 @@ export async function conductRun(deps: ConductDeps): Promise<RunSummary> {
       loop.checkpointThen(release);
     });
     await loop.run().catch(async (error: unknown) => {
-      if (signal.aborted && !lost.aborted && folder.isHeld()) await loop.checkpointNow();
+      const isResumable = signal.aborted || needsPerson(error);
+      if (isResumable && !lost.aborted && folder.isHeld()) await loop.checkpointNow();
       throw error;
     });
     const summary = summariseRun({

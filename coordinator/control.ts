@@ -4,10 +4,14 @@ import type { RunConfig } from '../src/config/schema.ts';
 import { planShards } from '../src/data/shard-plan.ts';
 import { presentCount } from '../src/data/listing.ts';
 import type { ImageSource } from '../src/data/source.ts';
+import { absentImages } from '../src/data/survey.ts';
+import { pause } from '../src/rpc/calls.ts';
 import type { Logger } from '../src/telemetry/logger.ts';
+import type { Notice } from '../src/telemetry/notice.ts';
 import { Artifacts } from './artifacts.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { Membership } from './membership.ts';
+import { MissingImages, type MissingImagesDeps } from './missing-images.ts';
 import { composeOrder, type OrderContext } from './order-composer.ts';
 import type { RunFolder } from './run-folder.ts';
 import type { RunRecord } from './run-record.ts';
@@ -26,6 +30,12 @@ export interface ControlDeps {
   /** Where workers push and pull, by part. */
   readonly addresses: readonly string[];
   readonly term: number;
+  /** Aborted with the term. */
+  readonly signal: AbortSignal;
+  /** Left out: no person is told. */
+  readonly notify?: (notice: Notice) => void;
+  /** Left out: on the disk, by the machine's clock. */
+  readonly images?: Pick<MissingImagesDeps, 'look' | 'pause'>;
 }
 
 /** The control plane of one term. */
@@ -35,13 +45,28 @@ export interface Control {
   readonly membership: Membership;
   readonly context: OrderContext;
   readonly artifacts: Artifacts;
+  readonly images: MissingImages;
 }
 
 export function createControl(deps: ControlDeps): Control {
-  const { runId, config, source, folder, record, service, addresses, term } = deps;
+  const { runId, config, source, folder, record, service, addresses, term, signal, logger } = deps;
   const artifacts = new Artifacts();
-  const context = emptyContext(config, source);
-  const dispatcher = new Dispatcher(
+  const images: MissingImages = new MissingImages({
+    ...deps,
+    look: (ids) => absentImages(source, ids, signal),
+    pause: (ms) => pause(ms, signal),
+    ...deps.images,
+    nowMs: () => performance.now(),
+    isOver: () => signal.aborted,
+    dispatcher: () => dispatcher,
+    tell: (event, reason, fields) => {
+      folder.event(event, reason, fields);
+      logger.info(event, { reason });
+      deps.notify?.({ type: 'remark', text: reason });
+    },
+  });
+  const context = emptyContext(config, source, images);
+  const dispatcher: Dispatcher = new Dispatcher(
     { ...config.cluster, leasePrefix: `${nanoid(6)}-` },
     {
       now: () => performance.now(),
@@ -55,9 +80,10 @@ export function createControl(deps: ControlDeps): Control {
       record: (event, reason, fields) => {
         folder.event(event, reason, fields);
       },
+      images,
     },
   );
-  const membership = new Membership({ ...deps, dispatcher });
+  const membership = new Membership({ ...deps, dispatcher, context });
   const events: ServiceEvents = {
     welcome: () => ({
       runId,
@@ -87,18 +113,22 @@ export function createControl(deps: ControlDeps): Control {
       step: record.losses.length,
       lastLoss: record.losses.at(-1) ?? 0,
       workers: membership.status(),
-      paused: pauseOf(dispatcher.state),
+      paused: pauseOf(dispatcher.state) || images.pause,
       term,
     }),
   };
-  return { events, dispatcher, membership, context, artifacts };
+  return { events, dispatcher, membership, context, artifacts, images };
 }
 
 function pauseOf({ isPaused, members, settings }: CoordinatorState): string {
   return isPaused ? `${members.size} of at least ${settings.minWorkers} workers are there` : '';
 }
 
-function emptyContext(config: RunConfig, source: ImageSource): OrderContext {
+function emptyContext(
+  config: RunConfig,
+  source: ImageSource,
+  { leftOut }: MissingImages,
+): OrderContext {
   return {
     shards: planShards(source.count, config.data.shardSize),
     training: config.training,
@@ -107,6 +137,8 @@ function emptyContext(config: RunConfig, source: ImageSource): OrderContext {
     momentsArtifact: '',
     whiteningArtifact: '',
     centroidsArtifact: '',
+    leftOut,
+    shardRows: new Map(),
     rowsByShard: new Map(),
     plan: null,
     firstStep: 0,

@@ -25,6 +25,19 @@ export interface DispatcherDeps {
   readonly composeOrder: (lease: Lease) => Order;
   /** A transition for events.jsonl. */
   readonly record: (event: string, reason: string, fields: object) => void;
+  /** Decides about images that cannot be read. */
+  readonly images: ImageWatch;
+}
+
+/** Who decides about images that cannot be read (missing-images.ts). */
+export interface ImageWatch {
+  /** Whether a result says that images which take part could not be read: its task then waits. */
+  mustWait(lease: Lease, header: ResultPayload['header']): boolean;
+  /** A task waits, until it is released, done, or its phase interrupted. */
+  taskWaits(task: string, header: ResultPayload['header']): void;
+  taskDone(task: string): void;
+  /** A phase is entered: tasks of the one before are of no interest any more. */
+  phaseBegins(): void;
 }
 
 export interface PhaseRequest {
@@ -72,6 +85,8 @@ export class Dispatcher {
   readonly #nonFinite = new Map<string, string[]>();
   /** Failed orders since the last accepted result. */
   #failuresInRow = 0;
+  /** Of all leases so far. */
+  #highestGeneration = 0;
 
   constructor(settings: StateSettings, deps: DispatcherDeps) {
     this.#deps = deps;
@@ -80,6 +95,15 @@ export class Dispatcher {
 
   get state(): CoordinatorState {
     return this.#state;
+  }
+
+  get hasFailed(): boolean {
+    return this.#failure !== null;
+  }
+
+  /** What is computed anew, after something of it was delivered, gets generations above this one. */
+  get highestGeneration(): number {
+    return this.#highestGeneration;
   }
 
   /** Gives the work out and resolves when all of it is done. @throws whatever fails the run */
@@ -94,6 +118,7 @@ export class Dispatcher {
         return;
       }
       this.#pending = { request, resolve, reject };
+      this.#deps.images.phaseBegins();
       this.#nonFinite.clear();
       this.dispatch({ type: 'phaseEntered', ...request });
     });
@@ -107,6 +132,13 @@ export class Dispatcher {
     pending?.reject(toError(this.#failure));
   }
 
+  /** Ends the phase under way with an error that its procedure answers by entering another. */
+  interrupt(error: Error): void {
+    const pending = this.#pending;
+    this.#pending = null;
+    pending?.reject(error);
+  }
+
   dispatch(event: Event): readonly Action[] {
     const { state, actions } = transition(this.#state, event, this.#deps.now());
     this.#state = state;
@@ -118,6 +150,8 @@ export class Dispatcher {
   takeResult(payload: ResultPayload): Verdict {
     const { leaseId, generation, incarnation, failure } = payload.header;
     const request = this.#pending?.request;
+    const held = this.#state.leases.get(leaseId);
+    const waitsForImages = held !== undefined && this.#deps.images.mustWait(held, payload.header);
     const { state, actions } = transition(
       this.#state,
       {
@@ -126,19 +160,34 @@ export class Dispatcher {
         generation,
         incarnation,
         isFailure: Boolean(failure),
+        waitsForImages,
       },
       this.#deps.now(),
     );
     this.#state = state;
     const answer = actions.find((action) => action.type === 'answerResult');
     const lease = answer?.lease ?? null;
-    if (lease !== null && failure) this.#noteFailure(lease, failure.code, failure.message);
-    if (lease !== null && !failure) this.#failuresInRow = 0;
-    if (lease !== null && answer?.completesTask === true && !failure) {
-      this.#give(request, lease.work, payload);
+    if (lease !== null && !waitsForImages) {
+      this.#takeAnswer(lease, answer?.completesTask === true, payload, request);
+    } else if (lease !== null && this.#pending !== null) {
+      this.#deps.images.taskWaits(lease.task, payload.header);
     }
     for (const action of actions) this.#carryOut(action);
     return answer?.verdict ?? 'fenced';
+  }
+
+  #takeAnswer(
+    lease: Lease,
+    completesTask: boolean,
+    payload: ResultPayload,
+    request: PhaseRequest | undefined,
+  ): void {
+    const { failure } = payload.header;
+    if (failure) this.#noteFailure(lease, failure.code, failure.message);
+    else this.#failuresInRow = 0;
+    if (failure || !completesTask) return;
+    this.#deps.images.taskDone(lease.task);
+    this.#give(request, lease.work, payload);
   }
 
   #give(request: PhaseRequest | undefined, work: Work, payload: ResultPayload): void {
@@ -170,6 +219,7 @@ export class Dispatcher {
   #carryOut(action: Action): void {
     switch (action.type) {
       case 'sendOrder':
+        this.#highestGeneration = Math.max(this.#highestGeneration, action.lease.generation);
         this.#deps.sendOrder(
           action.lease.workerId,
           action.lease.incarnation,

@@ -2,8 +2,8 @@
  * One transition of the coordinator's state under way: copies of what may change, and the actions so far.
  * The rules of membership, leases and features are its methods; state.ts says which event calls which.
  */
-import { commitDraws, openEpoch, type Ledger } from './ledger.ts';
-import { nextWork, pickWorker } from './placement.ts';
+import { commitDraws, openEpoch, positionOf, type Ledger } from './ledger.ts';
+import { nextWork, pickWorker, readersOf } from './placement.ts';
 import type {
   Action,
   CoordinatorState,
@@ -153,8 +153,14 @@ export class Draft {
       return this.#refuseResult(event.leaseId);
     }
     this.#leases.delete(lease.id);
-    this.#noteAnswer(lease);
     this.#touch(lease.workerId);
+    if (event.waitsForImages === true) {
+      this.#setAside(lease);
+      // Not noted as answered: who made features without some of the images is to forget them, however often it asks.
+      this.#answer('fenced', lease, false);
+      return `${lease.workerId} could not read all images of ${lease.task}`;
+    }
+    this.#noteAnswer(lease);
     if (event.isFailure) {
       this.#forgetFeatures(lease);
       this.#reopen(lease.task);
@@ -170,6 +176,14 @@ export class Draft {
     if (completesTask) this.#complete(lease.task);
     else this.#reopen(lease.task);
     return `${lease.workerId} did ${taskKey(lease.work)}`;
+  }
+
+  release(keys: readonly string[]): string {
+    for (const key of keys) {
+      const task = this.#tasks.get(key);
+      if (task?.status === 'waiting') this.#tasks.set(key, { ...task, status: 'todo' });
+    }
+    return `${keys.length} tasks are given out again`;
   }
 
   #refuseResult(leaseId: string): string {
@@ -199,7 +213,13 @@ export class Draft {
     this.#tasks = new Map();
     for (const work of event.work) {
       const generation = event.generationsGiven ?? 0;
-      this.#tasks.set(taskKey(work), { work, status: 'todo', generation, answered: [] });
+      this.#tasks.set(taskKey(work), {
+        work,
+        status: 'todo',
+        generation,
+        answered: [],
+        unreadBy: [],
+      });
     }
     this.#open = this.#tasks.size;
     return `epoch ${event.epoch}: ${event.phase} with ${this.#open} tasks`;
@@ -207,7 +227,7 @@ export class Draft {
 
   restoreLedger(ledger: Ledger): string {
     this.#ledger = ledger;
-    return `the ledger of epoch ${ledger.epoch} stands at ${ledger.committed} of ${ledger.length} draws`;
+    return `the ledger of epoch ${ledger.epoch} stands at ${positionOf(ledger)} of ${ledger.length} draws`;
   }
 
   openEpoch(epoch: number, draws: number): string {
@@ -215,9 +235,9 @@ export class Draft {
     return `epoch ${epoch} trains on ${draws} draws`;
   }
 
-  commitDraws(begin: number, end: number): string {
-    this.#ledger = commitDraws(this.#ledger, begin, end);
-    return `draws ${begin} to ${end} took effect`;
+  commitDraws(begin: number, end: number, skipped: number): string {
+    this.#ledger = commitDraws(this.#ledger, begin, end, skipped);
+    return `draws ${begin} to ${end} took effect, but for ${skipped} of them`;
   }
 
   countDuplicate(): string {
@@ -268,7 +288,8 @@ export class Draft {
     for (const [key, task] of this.#tasks) {
       if (task.status !== 'todo') continue;
       const work = nextWork(task.work, this.#holdings);
-      const workerId = pickWorker(work, load, this.#holdings, ordersInFlight);
+      const readers = readersOf(load, task.unreadBy);
+      const workerId = pickWorker(work, readers, this.#holdings, ordersInFlight);
       if (workerId === null) continue;
       load.set(workerId, (load.get(workerId) ?? 0) + 1);
       this.#lease(key, task, work, workerId);
@@ -301,9 +322,10 @@ export class Draft {
       factor: this.#base.settings.backupFactor,
     };
     for (const late of lateSlices(this.#leases.values(), rule)) {
-      const workerId = idle.shift();
       const task = this.#tasks.get(late.task);
-      if (workerId === undefined || task === undefined) return;
+      const place = idle.findIndex((workerId) => task?.unreadBy.includes(workerId) === false);
+      const [workerId] = place < 0 ? [] : idle.splice(place, 1);
+      if (workerId === undefined || task === undefined) continue;
       this.#lease(late.task, task, late.work, workerId);
       const reason = `${late.workerId} has had ${late.task} for ${Math.round(this.#nowMs - late.givenMs)} ms; ${workerId} computes it too`;
       this.#record('slice.backed', reason, { task: late.task, workerId });
@@ -340,6 +362,14 @@ export class Draft {
     const task = this.#tasks.get(key);
     if (task?.status !== 'leased' || this.#leasesOn(key).length > 0) return;
     this.#tasks.set(key, { ...task, status: 'todo' });
+  }
+
+  /** Not to be given for now, unless somebody else still has it. */
+  #setAside({ task: key, workerId }: Lease): void {
+    const task = this.#tasks.get(key);
+    if (task?.status !== 'leased') return;
+    const status = this.#leasesOn(key).length > 0 ? 'leased' : 'waiting';
+    this.#tasks.set(key, { ...task, status, unreadBy: [...task.unreadBy, workerId] });
   }
 
   #leasesOn(key: string): Lease[] {

@@ -91,16 +91,42 @@ export function sliceDraws(draws: DrawRange, { sliceSize }: TrainingConfig): Dra
   return slices;
 }
 
-/** Targets of some draws, as they are now. */
-export function pseudoLabelsOf(plan: EpochPlan, { begin, end }: DrawRange): Int32Array {
-  return plan.ids.slice(begin, end).map((id) => plan.pseudoLabels[id] ?? -1);
+/** Images that take no part, by id. */
+export type LeftOut = Pick<ReadonlyMap<number, unknown>, 'has' | 'size'>;
+
+const NONE: LeftOut = new Map<number, unknown>();
+
+/** Targets of those draws that count, as they are now. */
+export function pseudoLabelsOf(
+  plan: EpochPlan,
+  draws: DrawRange,
+  leftOut: LeftOut = NONE,
+): Int32Array {
+  return counting(plan, plan.ids, draws, leftOut).map((id) => plan.pseudoLabels[id] ?? -1);
 }
 
-/** The draws as they travel in an order. */
-export function samplesOf(plan: EpochPlan, { begin, end }: DrawRange): Samples {
+/** The draws that count, as they travel in an order. */
+export function samplesOf(plan: EpochPlan, draws: DrawRange, leftOut: LeftOut = NONE): Samples {
   return {
-    ids: [...plan.ids.subarray(begin, end)],
-    occurrences: [...plan.occurrences.subarray(begin, end)],
-    pseudoLabels: [...pseudoLabelsOf(plan, { begin, end })],
+    ids: [...counting(plan, plan.ids, draws, leftOut)],
+    occurrences: [...counting(plan, plan.occurrences, draws, leftOut)],
+    pseudoLabels: [...pseudoLabelsOf(plan, draws, leftOut)],
   };
+}
+
+/** How many of the draws count. */
+export function countOf(plan: EpochPlan, draws: DrawRange, leftOut: LeftOut): number {
+  return counting(plan, plan.ids, draws, leftOut).length;
+}
+
+/** Values of those draws whose images take part, in their order. */
+function counting(
+  plan: EpochPlan,
+  values: Int32Array,
+  { begin, end }: DrawRange,
+  leftOut: LeftOut,
+): Int32Array {
+  const all = values.subarray(begin, end);
+  if (leftOut.size === 0) return all;
+  return all.filter((_value, i) => !leftOut.has(plan.ids[begin + i]!));
 }

@@ -7,6 +7,7 @@ import type { RunConfig } from '../src/config/schema.ts';
 import type { ImageSource } from '../src/data/source.ts';
 import type { Notice } from '../src/telemetry/notice.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import { ImagesLeftOut, type MissingImages } from './missing-images.ts';
 import type { OrderContext } from './order-composer.ts';
 import type { RunRecord } from './run-record.ts';
 import type { Phase } from './state.ts';
@@ -20,6 +21,9 @@ export interface EvaluationDeps {
   readonly record: RunRecord;
   readonly parameterVersion: number;
   readonly enterPhase: (phase: Phase) => void;
+  readonly images: Pick<MissingImages, 'stepBegins'>;
+  /** Called when images have been left out. */
+  readonly imagesLeftOut: () => Promise<void>;
   readonly notify: (notice: Notice) => void;
   /** Name of the layer that is evaluated. */
   readonly representationName: string;
@@ -36,13 +40,47 @@ const NETWORKS: readonly Network[] = ['trained', 'random'];
 
 /** Leaves the scores in the record; does nothing where there is no truth, or evaluation is off. */
 export async function evaluateRun(deps: EvaluationDeps): Promise<void> {
-  const { config, source, dispatcher, context, record, notify } = deps;
+  const { config, source, record } = deps;
   if (!config.evaluation.enabled || source.truth === null || record.evaluation !== null) return;
-  const scores = new Map<Network, NetworkScores>();
+  const scores = await scoresOf(deps);
+  const trained = scores.get('trained')!;
+  const random = scores.get('random')!;
+  record.evaluation = {
+    feature: deps.representationName,
+    trainImages: trained.trainImages,
+    testImages: trained.testImages,
+    classes: source.truth.names.length,
+    knnTop1: trained.knnTop1,
+    linearTop1: trained.linearTop1,
+    randomKnnTop1: random.knnTop1,
+    randomLinearTop1: random.linearTop1,
+  };
+}
+
+/** By network, both on the same images: when some are left out in the middle, both begin once more. */
+async function scoresOf(deps: EvaluationDeps): Promise<ReadonlyMap<Network, NetworkScores>> {
+  deps.images.stepBegins(deps.parameterVersion);
+  for (;;) {
+    const scores = new Map<Network, NetworkScores>();
+    try {
+      await evaluateNetworks(deps, scores);
+      return scores;
+    } catch (error) {
+      if (!(error instanceof ImagesLeftOut)) throw error;
+      await deps.imagesLeftOut();
+    }
+  }
+}
+
+function evaluateNetworks(
+  deps: EvaluationDeps,
+  scores: Map<Network, NetworkScores>,
+): Promise<void> {
+  const { config, dispatcher, context, notify } = deps;
   const epoch = config.epochs - 1;
   Object.assign(context, { epoch, parameterVersion: deps.parameterVersion });
   deps.enterPhase('evaluate');
-  await dispatcher.runPhase({
+  return dispatcher.runPhase({
     phase: 'evaluate',
     epoch,
     parameterVersion: deps.parameterVersion,
@@ -64,16 +102,4 @@ export async function evaluateRun(deps: EvaluationDeps): Promise<void> {
       notify({ type: 'progress', ...progress, done: scores.size, total: NETWORKS.length });
     },
   });
-  const trained = scores.get('trained')!;
-  const random = scores.get('random')!;
-  record.evaluation = {
-    feature: deps.representationName,
-    trainImages: trained.trainImages,
-    testImages: trained.testImages,
-    classes: source.truth.names.length,
-    knnTop1: trained.knnTop1,
-    linearTop1: trained.linearTop1,
-    randomKnnTop1: random.knnTop1,
-    randomLinearTop1: random.linearTop1,
-  };
 }

@@ -13,7 +13,7 @@ import {
 import { hitFailpoint } from '../src/config/failpoints.ts';
 import type { RunConfig } from '../src/config/schema.ts';
 import type { ImageSource } from '../src/data/source.ts';
-import { messageOf, protocolViolation } from '../src/errors.ts';
+import { imagesGone, messageOf, protocolViolation } from '../src/errors.ts';
 import { layoutHash, type ParameterLayout } from '../src/ps/layout.ts';
 import type { ParameterServers } from '../src/servers/parameter-servers.ts';
 import type { MemoryServers } from '../src/servers/memory-servers.ts';
@@ -25,6 +25,7 @@ import type { ClusteringDeps } from './cluster-epoch.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { stepCount } from './epoch-plan.ts';
 import { evaluateRun } from './evaluate-run.ts';
+import type { MissingImages } from './missing-images.ts';
 import { OdcStrategy } from './odc-strategy.ts';
 import type { OrderContext } from './order-composer.ts';
 import {
@@ -53,6 +54,7 @@ export interface LoopDeps {
   readonly dispatcher: Dispatcher;
   readonly context: OrderContext;
   readonly artifacts: Artifacts;
+  readonly images: MissingImages;
   readonly parameters: ParameterServers;
   readonly memory: MemoryServers;
   readonly record: RunRecord;
@@ -92,6 +94,7 @@ export class RunLoop {
         deps.record.noteExtracted(payload.header.samples);
         this.#noteUnreadable(payload);
       },
+      imagesLeftOut: this.#imagesLeftOut,
       progress: this.#progress,
       enterPhase: this.#enterPhase,
     };
@@ -135,6 +138,7 @@ export class RunLoop {
     await this.#strategy.restore(saved.strategy, this.#version);
     this.#position = saved.position;
     this.#deps.record.restore(saved.record, saved.recordArrays);
+    this.#deps.images.restore(saved.leftOut, saved.strategy.pseudoLabels);
     this.#deps.dispatcher.dispatch({ type: 'ledgerRestored', ledger: saved.ledger });
     this.#checkpointed = this.#checkpointKey();
     this.#deps.folder.event('run.resumed', `from ${checkpoint.name}`, {
@@ -155,6 +159,7 @@ export class RunLoop {
       ...this.#deps,
       parameterVersion: this.#version,
       enterPhase: this.#enterPhase,
+      imagesLeftOut: this.#imagesLeftOut,
     });
     await this.#writing;
   }
@@ -200,19 +205,27 @@ export class RunLoop {
   }
 
   async #train(): Promise<void> {
-    const { config, context, record, folder, notify } = this.#deps;
+    const { config, source, context, record, folder, notify } = this.#deps;
     const { epoch, index, firstStep } = this.#position;
     const plan = this.#strategy.plan(epoch);
     context.firstStep = firstStep;
     const steps = stepCount(plan, config.training);
     await trainEpoch(plan, index, this.#version, {
       ...this.#deps,
-      noteUnreadable: this.#noteUnreadable,
+      imagesLeftOut: this.#imagesLeftOut,
       enterPhase: this.#enterPhase,
       progress: this.#progress,
+      stepSkipped: () => {
+        const { firstStep, index: skipped, ...position } = this.#position;
+        this.#position = { ...position, firstStep: firstStep - 1, index: skipped + 1 };
+      },
       stepApplied: (step) => this.#strategy.stepApplied(step, epoch),
       stepDone: (step) => this.#stepDone(step, steps),
     });
+    if (record.epochs.at(-1)?.firstStep === this.#version) {
+      const problem = `no image that epoch ${epoch} draws can be read any more`;
+      throw imagesGone(source.spec, problem, 'resume the run once they are back');
+    }
     const ended = this.#strategy.endEpoch();
     const closed = record.closeEpoch(ended?.end ?? null);
     folder.metrics({ ...closed });
@@ -281,16 +294,27 @@ export class RunLoop {
     });
   }
 
+  /**
+   * From now on images are left out: a resumed run must know it before any step without them counts. A clustering decides anew
+   * when it is begun again.
+   */
+  readonly #imagesLeftOut = async (): Promise<void> => {
+    const { record, images, signal } = this.#deps;
+    const now = [...images.leftOut.values()];
+    const unreadable = now.map(({ step, reason, ...image }) => ({
+      ...image,
+      reason: `${reason}, left out from step ${step} on`,
+    }));
+    if (record.noteUnreadable(unreadable).length > 0) this.#writeUnreadable();
+    if (!this.#isClustering) await this.#checkpoint(signal);
+  };
+
   readonly #noteUnreadable = (payload: ResultPayload): void => {
     const { record, folder } = this.#deps;
-    const unreadable = record.noteUnreadable(payload);
-    if (unreadable.length > 0) {
-      this.#unlessFull('unreadable.csv', () => {
-        folder.writeUnreadable(record.unreadable);
-      });
-    }
+    const unreadable = record.noteUnreadable(payload.header.unreadable);
+    if (unreadable.length > 0) this.#writeUnreadable();
     this.#skips.note(unreadable);
-    const damaged = record.noteDamaged(payload);
+    const damaged = record.noteDamaged(payload.header.damaged);
     if (damaged.length > 0) {
       this.#unlessFull('damaged.csv', () => {
         folder.writeDamaged(record.damaged);
@@ -298,6 +322,13 @@ export class RunLoop {
     }
     this.#damages.note(damaged);
   };
+
+  #writeUnreadable(): void {
+    const { record, folder } = this.#deps;
+    this.#unlessFull('unreadable.csv', () => {
+      folder.writeUnreadable(record.unreadable);
+    });
+  }
 
   /** A list that a full disk does not take is written again with the next image, and at the end. */
   #unlessFull(name: string, write: () => void): void {
@@ -329,13 +360,23 @@ export class RunLoop {
 
   #checkpointKey(): string {
     const { epoch, stage, index } = this.#position;
-    return `${epoch}/${stage}/${index}`;
+    return `${epoch}/${stage}/${index}/${this.#deps.images.leftOut.size}`;
   }
 
   /** The parameters are copied before this returns; writing goes on while the run does. */
   async #checkpoint(signal: AbortSignal): Promise<void> {
-    const { config, dispatcher, folder, record, runId, layout, source, parameters, logger } =
-      this.#deps;
+    const {
+      config,
+      dispatcher,
+      folder,
+      record,
+      runId,
+      layout,
+      source,
+      parameters,
+      images,
+      logger,
+    } = this.#deps;
     const { saveCheckpoint = writeCheckpoint } = this.#deps;
     const key = this.#checkpointKey();
     if (key === this.#checkpointed) return;
@@ -357,6 +398,8 @@ export class RunLoop {
       layout,
       position: this.#position,
       ledger: dispatcher.state.ledger,
+      // The others are known by their pseudo-label, -1.
+      leftOut: [...images.leftOut.values()].filter(({ id }) => strategy.pseudoLabels[id]! >= 0),
       record: record.state(),
       recordArrays: record.arrays(),
       parameters: snapshot,

@@ -9,7 +9,14 @@ import { holdsRun, requireRunFolder } from '../src/config/run-folder.ts';
 import type { RunConfig } from '../src/config/schema.ts';
 import { passedOverLine } from '../src/data/passed-over.ts';
 import type { ImageSource } from '../src/data/source.ts';
-import { EXIT, configInvalid, exitCodeOf, messageOf, unavailable } from '../src/errors.ts';
+import {
+  EXIT,
+  configInvalid,
+  exitCodeOf,
+  messageOf,
+  needsPerson,
+  unavailable,
+} from '../src/errors.ts';
 import type { RunSummary } from '../src/report/summary.ts';
 import { withAnySignal } from '../src/rpc/any-signal.ts';
 import { assertLoopback, startHealthServer, startServer } from '../src/rpc/channel.ts';
@@ -169,6 +176,11 @@ async function runInFolder(options: InFolder): Promise<RunSummary> {
       // The run goes on elsewhere: workers and servers find the process that has it now.
       if (lock.lost.aborted) throw lock.lost.reason;
       folder.event('run.stopped', messageOf(error));
+      if (needsPerson(error)) {
+        // Before the others end: whoever started this process must not start them again.
+        const [exitCode, message] = [exitCodeOf(error), messageOf(error)];
+        notify({ type: 'failed', exitCode, message, needsPerson: true });
+      }
       service.stopAll(messageOf(error), exitCodeOf(error));
       serverSessions.stopAll(messageOf(error), exitCodeOf(error));
       throw error;
@@ -257,7 +269,7 @@ async function runUntil(ended: AbortSignal, deps: NewTerm): Promise<RunSummary> 
   record.noteProcess('coordinator', deps.incarnation);
   deps.incarnations.forEach((server, part) => record.noteProcess(`server-${part}`, server));
   const run = { ...deps, record };
-  const control = createControl(run);
+  const control = createControl({ ...run, signal: ended });
   const { dispatcher } = control;
   service.begin(control.events);
   const stop = (): void => {

@@ -10,6 +10,7 @@ import type { Ready__Output } from '../src/rpc/generated/deepcluster/v1/Ready.ts
 import type { WorkerStatus } from '../src/rpc/generated/deepcluster/v1/WorkerStatus.ts';
 import type { Logger } from '../src/telemetry/logger.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import type { OrderContext } from './order-composer.ts';
 import type { RunFolder } from './run-folder.ts';
 import type { RunRecord } from './run-record.ts';
 import type { ResultPayload, WorkerIdentity } from './service.ts';
@@ -28,6 +29,7 @@ export interface MembershipDeps {
   readonly config: RunConfig;
   readonly source: ImageSource;
   readonly dispatcher: Dispatcher;
+  readonly context: Pick<OrderContext, 'shardRows'>;
   readonly record: RunRecord;
   readonly folder: RunFolder;
   readonly logger: Logger;
@@ -55,7 +57,7 @@ export class Membership {
 
   /** @throws TrainerError PROTOCOL_VIOLATION when the worker's images or network are not this run's */
   workerReady(worker: WorkerIdentity, ready: Ready__Output): void {
-    const { dispatcher, record, folder, logger } = this.#deps;
+    const { dispatcher, context, record, folder, logger } = this.#deps;
     this.#assertSameImages(worker, ready);
     this.#assertSameLayout(worker, ready);
     const { workerId, incarnation, pid } = worker;
@@ -67,14 +69,15 @@ export class Membership {
       type: 'workerJoined',
       workerId,
       incarnation,
-      holdings: ready.holdings.map(
-        ({ shard, epoch, parameterVersion, projected }): OfferedHolding => ({
+      // Features that lack an image, or have one more than those that count, are of no use.
+      holdings: ready.holdings
+        .filter(({ shard, rows }) => context.shardRows.get(shard) === rows)
+        .map(({ shard, epoch, parameterVersion, projected }): OfferedHolding => ({
           shard,
           epoch,
           parameterVersion,
           stage: projected ? 'projected' : 'extracted',
-        }),
-      ),
+        })),
     });
   }
 

@@ -24,6 +24,10 @@ export interface OrderContext {
   momentsArtifact: string;
   whiteningArtifact: string;
   centroidsArtifact: string;
+  /** By id: images that take no part. */
+  readonly leftOut: ReadonlyMap<number, unknown>;
+  /** By data shard: rows of the features that the clustering under way was given. */
+  shardRows: Map<number, number>;
   /** Rows to fetch as initial centroids, by data shard. */
   rowsByShard: ReadonlyMap<number, readonly number[]>;
   /** Null while the epoch clusters. */
@@ -55,7 +59,8 @@ function composeWork(work: Work, context: OrderContext): Order {
   switch (work.kind) {
     case 'extract': {
       const { begin, end } = context.shards[work.shard]!;
-      return { extract: { shard: work.shard, begin, end } };
+      const leftOut = [...context.leftOut.keys()].filter((id) => begin <= id && id < end);
+      return { extract: { shard: work.shard, begin, end, leftOut } };
     }
     case 'moments':
       return { moments: { shard: work.shard } };
@@ -76,17 +81,17 @@ function composeWork(work: Work, context: OrderContext): Order {
     case 'trainSlice':
       return { trainSlice: composeSlice(work.step, work.slice, context) };
     case 'evaluate':
-      return { evaluate: { network: work.network } };
+      return { evaluate: { network: work.network, leftOut: [...context.leftOut.keys()] } };
   }
 }
 
 /** The slice's draws, and as a hint those of the same slice one step on: workers mostly keep their slice. */
 function composeSlice(step: number, slice: number, context: OrderContext): TrainSlice {
-  const { plan, training, firstStep, odc } = context;
+  const { plan, training, firstStep, odc, leftOut } = context;
   if (plan === null) throw new Error(`train slice ${slice} of step ${step} without a plan`);
   const index = step - firstStep;
   const slices = sliceDraws(stepDraws(plan, index, training), training);
-  const weights = odc?.lossWeights(slices.map((draws) => pseudoLabelsOf(plan, draws)));
+  const weights = odc?.lossWeights(slices.map((draws) => pseudoLabelsOf(plan, draws, leftOut)));
   const next =
     index + 1 < stepCount(plan, training)
       ? sliceDraws(stepDraws(plan, index + 1, training), training)[slice]
@@ -94,8 +99,11 @@ function composeSlice(step: number, slice: number, context: OrderContext): Train
   return {
     step,
     slice,
-    samples: { ...samplesOf(plan, slices[slice]!), lossWeights: [...(weights?.[slice] ?? [])] },
-    upcoming: next === undefined ? null : samplesOf(plan, next),
+    samples: {
+      ...samplesOf(plan, slices[slice]!, leftOut),
+      lossWeights: [...(weights?.[slice] ?? [])],
+    },
+    upcoming: next === undefined ? null : samplesOf(plan, next, leftOut),
     centroidVersion: odc?.centroidVersion ?? 0,
   };
 }

@@ -50,6 +50,16 @@ export function pickWorker(
   return best;
 }
 
+/** Of the workers with their load, those that may read what some could not; all, where all could not. */
+export function readersOf(
+  load: ReadonlyMap<string, number>,
+  unreadBy: readonly string[],
+): ReadonlyMap<string, number> {
+  if (unreadBy.length === 0) return load;
+  const others = [...load].filter(([workerId]) => !unreadBy.includes(workerId));
+  return others.length === 0 ? load : new Map(others);
+}
+
 function shardsHeld(workerId: string, holdings: Holdings): number {
   let held = 0;
   for (const holding of holdings.values()) if (holding.workerId === workerId) held += 1;

@@ -11,6 +11,7 @@ import { checkpointCorrupt, configInvalid, messageOf, protocolViolation } from '
 import { validateLayout, type ParameterLayout } from '../src/ps/layout.ts';
 import { vectorOf, type NamedVectors } from '../src/rpc/named-vectors.ts';
 import type { Ledger } from './ledger.ts';
+import type { LeftOutImage } from './missing-images.ts';
 import type { RecordState } from './run-record.ts';
 import type { StrategyState } from './strategy.ts';
 
@@ -20,7 +21,10 @@ export interface RunPosition {
   readonly stage: 'cluster' | 'train';
   /** Step within the epoch that comes next. */
   readonly index: number;
-  /** Global number of the epoch's first step; of the next step, before the clustering. */
+  /**
+   * Global number of the epoch's first step, less those steps of it that were skipped, so that `index` is beyond it what the
+   * number of the next step is; of the next step, before the clustering.
+   */
   readonly firstStep: number;
 }
 
@@ -31,6 +35,8 @@ export interface RunSnapshot {
   readonly layout: ParameterLayout;
   readonly position: RunPosition;
   readonly ledger: Ledger;
+  /** Images with a pseudo-label that take no part all the same. */
+  readonly leftOut: readonly LeftOutImage[];
   readonly record: RecordState;
   readonly recordArrays: NamedArrays;
   readonly parameters: NamedVectors;
@@ -52,17 +58,22 @@ const stateSchema = z.object({
     epoch: z.int().min(0),
     stage: z.enum(['cluster', 'train']),
     index: z.int().min(0),
-    firstStep: z.int().min(0),
+    firstStep: z.int(),
   }),
   parameters: z.object({ version: z.int().min(0), headEpoch: z.int().min(-1) }),
   ledger: z.object({
     epoch: z.int().min(-1),
     length: count,
     committed: count,
+    skipped: count.default(0),
     committedTotal: count,
+    skippedTotal: count.default(0),
     duplicates: count,
     returned: count,
   }),
+  leftOut: z
+    .array(z.object({ id: count, path: z.string(), reason: z.string(), step: count }))
+    .default([]),
   record: z.looseObject({
     epochs: z.array(z.looseObject({ epoch: count, firstStep: count })),
     unreadable: z.array(imageSchema),

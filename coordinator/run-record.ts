@@ -163,13 +163,13 @@ export class RunRecord {
   }
 
   /** @returns the images that had not been known as unreadable */
-  noteUnreadable({ header }: ResultPayload): UnreadableImage[] {
-    return noteNew(this.#unreadable, header.unreadable);
+  noteUnreadable(images: readonly UnreadableImage[]): UnreadableImage[] {
+    return noteNew(this.#unreadable, images);
   }
 
   /** @returns the images that had not been known as damaged */
-  noteDamaged({ header }: ResultPayload): UnreadableImage[] {
-    return noteNew(this.#damaged, header.damaged);
+  noteDamaged(images: readonly UnreadableImage[]): UnreadableImage[] {
+    return noteNew(this.#damaged, images);
   }
 
   /** Adds what a result says of its device to the phase under way. */

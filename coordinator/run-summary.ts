@@ -53,6 +53,7 @@ export function summariseRun(input: SummaryInput): RunSummary {
     evaluation: record.evaluation,
     ledger: {
       committed: state.ledger.committedTotal,
+      skipped: state.ledger.skippedTotal,
       duplicates: state.ledger.duplicates,
       returned: state.ledger.returned,
     },

@@ -45,11 +45,14 @@ export interface StateSettings {
 
 export interface Task {
   readonly work: Work;
-  readonly status: 'todo' | 'leased' | 'done';
+  /** `waiting`: its images cannot be read now, and it is given out again when that has been decided on. */
+  readonly status: 'todo' | 'leased' | 'waiting' | 'done';
   /** Leases given for this task so far. */
   readonly generation: number;
   /** Leases whose result was taken: the same result again is a repeat, harmless. */
   readonly answered: readonly string[];
+  /** Workers that could not read its images: it is given to another first, since a share may be gone on one machine alone. */
+  readonly unreadBy: readonly string[];
 }
 
 export interface Lease {
@@ -138,7 +141,11 @@ export type Event =
       readonly incarnation: string;
       /** The worker could not do it, but another may. */
       readonly isFailure: boolean;
+      /** Images that take part could not be read: the task waits; left out: none. */
+      readonly waitsForImages?: boolean;
     }
+  /** Tasks that waited for their images are to be given out again. */
+  | { readonly type: 'tasksReleased'; readonly tasks: readonly string[] }
   | {
       readonly type: 'phaseEntered';
       /** Generations of leases on this work that were given before; 0 if left out. */
@@ -151,7 +158,13 @@ export type Event =
   /** The run goes on from a checkpoint. */
   | { readonly type: 'ledgerRestored'; readonly ledger: Ledger }
   | { readonly type: 'epochOpened'; readonly epoch: number; readonly draws: number }
-  | { readonly type: 'stepCommitted'; readonly begin: number; readonly end: number }
+  | {
+      readonly type: 'stepCommitted';
+      readonly begin: number;
+      readonly end: number;
+      /** Draws among them whose images were left out. */
+      readonly skipped: number;
+    }
   | { readonly type: 'pushDuplicated' }
   | { readonly type: 'tick' };
 
@@ -222,6 +235,8 @@ function decide(draft: Draft, event: Event): string {
       return draft.beat(event.workerId, event.incarnation, event.progress);
     case 'resultArrived':
       return draft.takeResult(event);
+    case 'tasksReleased':
+      return draft.release(event.tasks);
     case 'phaseEntered':
       return draft.enterPhase(event);
     case 'ledgerRestored':
@@ -229,7 +244,7 @@ function decide(draft: Draft, event: Event): string {
     case 'epochOpened':
       return draft.openEpoch(event.epoch, event.draws);
     case 'stepCommitted':
-      return draft.commitDraws(event.begin, event.end);
+      return draft.commitDraws(event.begin, event.end, event.skipped);
     case 'pushDuplicated':
       return draft.countDuplicate();
     case 'tick':

@@ -4,15 +4,22 @@
  */
 import { hitFailpoint } from '../src/config/failpoints.ts';
 import type { RunConfig } from '../src/config/schema.ts';
-import { TrainerError } from '../src/errors.ts';
+import { TrainerError, protocolViolation } from '../src/errors.ts';
 import { learningRateFactor } from '../src/ps/schedule.ts';
 import type { ParameterServers } from '../src/servers/parameter-servers.ts';
 import type { Progress } from '../src/telemetry/notice.ts';
 import type { Dispatcher } from './dispatcher.ts';
-import { sliceDraws, stepCount, stepDraws, type EpochPlan } from './epoch-plan.ts';
+import {
+  countOf,
+  sliceDraws,
+  stepCount,
+  stepDraws,
+  type DrawRange,
+  type EpochPlan,
+} from './epoch-plan.ts';
+import { ImagesLeftOut, type MissingImages } from './missing-images.ts';
 import type { OrderContext } from './order-composer.ts';
 import type { RunFolder } from './run-folder.ts';
-import type { ResultPayload } from './service.ts';
 import type { Phase } from './state.ts';
 import type { Work } from './work.ts';
 
@@ -23,13 +30,17 @@ export interface TrainingDeps {
   readonly parameters: Pick<ParameterServers, 'commit'>;
   readonly signal: AbortSignal;
   readonly folder: Pick<RunFolder, 'event'>;
-  readonly noteUnreadable: (payload: ResultPayload) => void;
+  readonly images: Pick<MissingImages, 'leftOut' | 'stepBegins'>;
+  /** Called when images have been left out; a checkpoint that knows of it is taken here. */
+  readonly imagesLeftOut: () => Promise<void>;
   readonly enterPhase: (phase: Phase) => void;
   readonly progress: (progress: Progress) => void;
   /** Called when a step has taken effect on the parameter server, before it counts here; not to be cut short by a stop. */
   readonly stepApplied: (step: number) => Promise<void>;
   /** Called after each commit, before the next step begins; a checkpoint may be taken here. */
   readonly stepDone: (step: CommittedStep) => Promise<void>;
+  /** Called instead where all of a step's draws were skipped: the next draws get its number. */
+  readonly stepSkipped: () => void;
 }
 
 export interface CommittedStep {
@@ -73,6 +84,11 @@ export async function trainEpoch(
     deps.signal.throwIfAborted();
     context.parameterVersion = current;
     const committed = await trainStep(plan, index, current, deps);
+    if (committed === null) {
+      context.firstStep -= 1;
+      deps.stepSkipped();
+      continue;
+    }
     deps.progress({
       epoch: plan.epoch,
       epochs: config.epochs,
@@ -87,25 +103,30 @@ export async function trainEpoch(
   }
 }
 
+/** Null where none of the step's draws count: its images were left out. */
 async function trainStep(
   plan: EpochPlan,
   index: number,
   version: number,
   deps: TrainingDeps,
-): Promise<CommittedStep> {
-  const { config, context, dispatcher } = deps;
+): Promise<CommittedStep | null> {
+  const { config, context, dispatcher, images } = deps;
   const step = context.firstStep + index;
+  images.stepBegins(step);
   const draws = stepDraws(plan, index, config.training);
-  const slices = sliceDraws(draws, config.training);
-  const { results: inOrder, version: nextVersion } = await takeStep(
-    { step, epoch: plan.epoch, version, slices: slices.length },
-    deps,
-  );
+  const count = draws.end - draws.begin;
+  const due = { step, plan, version, slices: sliceDraws(draws, config.training) };
+  const taken = await takeStep(due, deps);
+  if (taken === null) {
+    dispatcher.dispatch({ type: 'stepCommitted', ...draws, skipped: count });
+    return null;
+  }
+  const { results: inOrder, version: nextVersion } = taken;
   const samples = inOrder.reduce((total, result) => total + result.samples, 0);
   const lossSum = inOrder.reduce((total, result) => total + result.lossSum, 0);
   hitFailpoint('coordinator.committed', { step });
   await deps.stepApplied(step);
-  dispatcher.dispatch({ type: 'stepCommitted', begin: draws.begin, end: draws.end });
+  dispatcher.dispatch({ type: 'stepCommitted', ...draws, skipped: count - samples });
   hitFailpoint('coordinator.counted', { step });
   return { step, epoch: plan.epoch, loss: lossSum / samples, samples, version: nextVersion };
 }
@@ -113,37 +134,39 @@ async function trainStep(
 /** A step to be computed and committed. */
 interface DueStep {
   readonly step: number;
-  readonly epoch: number;
+  readonly plan: EpochPlan;
   /** Of the parameters it is based on. */
   readonly version: number;
-  readonly slices: number;
+  /** Draws by slice, in slice order. */
+  readonly slices: readonly DrawRange[];
 }
 
 /** Times that slices may be missing on a server though they were reported as pushed. */
 const MAX_ATTEMPTS = 5;
 
 /**
- * Has the slices computed, and commits them once all are on all servers. Slices that a server lost are computed again, under
- * generations of their own; what was applied is applied once.
- * @returns results in slice order, and the version from now on
+ * Has the slices computed, and commits them once all are on all servers. Slices that a server lost are computed again, under generations of their own; what was applied is applied once.
+ * @returns results in slice order, and the version from now on; null where no draw of the step counts
  */
 async function takeStep(
   due: DueStep,
   deps: TrainingDeps,
-): Promise<{ results: SliceResult[]; version: number }> {
-  const { step, epoch } = due;
-  const factor = learningRateFactor(deps.config.training.schedule, epoch);
+): Promise<{ results: SliceResult[]; version: number } | null> {
+  const { step } = due;
+  const factor = learningRateFactor(deps.config.training.schedule, due.plan.epoch);
   const results = new Map<number, SliceResult>();
-  let open = Array.from({ length: due.slices }, (_, slice) => slice);
+  let open: readonly number[] = countingSlices(due, deps);
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
-    await computeSlices(due, open, results, deps);
+    const generationsGiven = attempt === 1 ? 0 : deps.dispatcher.highestGeneration;
+    await computeSlices({ ...due, generationsGiven }, open, results, deps);
     const inOrder = [...results.values()].toSorted((a, b) => a.slice - b.slice);
+    if (inOrder.length === 0) return null;
     hitFailpoint('coordinator.computed', { step });
     // Not cut short by a stop: a step that took effect must be in the ledger of the checkpoint that follows.
     const signal = AbortSignal.timeout(COMMIT_MS);
     const reply = await deps.parameters.commit(step, inOrder, factor, signal);
     if (reply.kind === 'committed') return { results: inOrder, version: reply.version };
-    open = [...reply.slices];
+    open = reply.slices;
     const fields = { step, slices: open };
     deps.folder.event('slices.missing', `step ${step}: computed again, a server lost them`, fields);
   }
@@ -153,26 +176,71 @@ async function takeStep(
   );
 }
 
-/** Gives the slices out and waits for their results, which replace earlier ones. */
-function computeSlices(
-  { step, epoch, version }: DueStep,
-  slices: readonly number[],
+/** Slices that have a draw which counts. */
+function countingSlices(
+  { plan, slices }: DueStep,
+  { images }: Pick<TrainingDeps, 'images'>,
+): number[] {
+  return [...slices.keys()].filter((slice) => countOf(plan, slices[slice]!, images.leftOut) > 0);
+}
+
+/**
+ * Gives the slices out and waits for their results, which replace earlier ones. Where images are left out meanwhile, the whole
+ * step is computed again: a draw counts in all slices or in none, and ODC's loss weights have their mean over those that count.
+ */
+async function computeSlices(
+  due: DueStep & { readonly generationsGiven: number },
+  open: readonly number[],
   results: Map<number, SliceResult>,
-  { dispatcher, noteUnreadable }: TrainingDeps,
+  deps: TrainingDeps,
 ): Promise<void> {
-  const generationsGiven = Math.max(0, ...[...results.values()].map((r) => r.generation));
+  let { generationsGiven } = due;
+  for (let slices = open; slices.length > 0;) {
+    try {
+      await runSlices({ ...due, generationsGiven }, slices, results, deps);
+      return;
+    } catch (error) {
+      if (!(error instanceof ImagesLeftOut)) throw error;
+      results.clear();
+      generationsGiven = deps.dispatcher.highestGeneration;
+      await deps.imagesLeftOut();
+      slices = countingSlices(due, deps);
+    }
+  }
+}
+
+function runSlices(
+  {
+    step,
+    plan,
+    version,
+    slices,
+    generationsGiven,
+  }: DueStep & { readonly generationsGiven: number },
+  open: readonly number[],
+  results: Map<number, SliceResult>,
+  { dispatcher, images }: TrainingDeps,
+): Promise<void> {
   return dispatcher.runPhase({
     phase: 'train',
-    epoch,
+    epoch: plan.epoch,
     parameterVersion: version,
-    work: slices.map((slice): Work => ({ kind: 'trainSlice', step, slice })),
+    work: open.map((slice): Work => ({ kind: 'trainSlice', step, slice })),
     generationsGiven,
     take: (work, payload) => {
       if (work.kind !== 'trainSlice') return;
+      const { slice } = work;
       const { generation, lossSum, samples, repeatedPush } = payload.header;
-      results.set(work.slice, { slice: work.slice, generation, lossSum, samples });
-      noteUnreadable(payload);
+      requireAll(step, slice, countOf(plan, slices[slice]!, images.leftOut), samples);
+      results.set(slice, { slice, generation, lossSum, samples });
       if (repeatedPush) dispatcher.dispatch({ type: 'pushDuplicated' });
     },
   });
+}
+
+/** @throws TrainerError PROTOCOL_VIOLATION for a slice that was computed with other samples than were ordered */
+function requireAll(step: number, slice: number, ordered: number, samples: number): void {
+  if (samples === ordered) return;
+  const remedy = 'run the same release on every process';
+  throw protocolViolation(`samples of step ${step}, slice ${slice}`, ordered, samples, remedy);
 }

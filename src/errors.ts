@@ -218,6 +218,17 @@ export function folderHeld(
   return new TrainerError('FOLDER_HELD', `run folder ${folder}: ${problem}`, { folder, term });
 }
 
+/** Images that went away in mid-run: the run goes on once they are back, and no sooner. */
+export function imagesGone(where: string, problem: string, remedy: string): TrainerError {
+  const details = { where, problem, needsPerson: true };
+  return new TrainerError('UNAVAILABLE', `data ${where}: ${problem}; ${remedy}`, details);
+}
+
+/** Whether trying again helps only once a person has done something. */
+export function needsPerson(error: unknown): boolean {
+  return error instanceof TrainerError && error.details['needsPerson'] === true;
+}
+
 /** `a training slice of 64 images needs 5.10 GiB of memory, the wasm engine has 4.00 GiB; remedy` */
 export function memoryExceeded(
   what: string,

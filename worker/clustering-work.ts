@@ -5,7 +5,11 @@
  */
 import { arrayOf } from '../src/checkpoint/bundle.ts';
 import type { NamedArrays } from '../src/checkpoint/safetensors.ts';
-import type { ClusteringKernels, RowsToCluster } from '../src/clustering/kernels.ts';
+import {
+  FLOAT64_KERNELS,
+  type ClusteringKernels,
+  type RowsToCluster,
+} from '../src/clustering/kernels.ts';
 import { normaliseRows } from '../src/clustering/odc-mixing.ts';
 import type { RunConfig } from '../src/config/schema.ts';
 import type { Order__Output } from '../src/rpc/generated/deepcluster/v1/Order.ts';
@@ -47,6 +51,12 @@ export class ClusteringWork {
     this.#releaseUnheld();
   }
 
+  /** Lets go of one data shard. */
+  drop(shard: number): void {
+    this.#held = new Map([...this.#held].filter(([held]) => held !== shard));
+    this.#releaseUnheld();
+  }
+
   letGo(): void {
     this.#held = NOTHING_HELD;
     this.#releaseUnheld();
@@ -66,8 +76,8 @@ export class ClusteringWork {
 
   #moments(order: Order__Output, shard: number): Promise<Outcome> {
     const { features, ids, dim } = residentShard(this.#held, shard, order.epoch, false);
-    const { clustering, advance } = this.#deps;
-    const { count, sum, outer } = clustering.moments(features, ids.length, dim, advance);
+    const kernels = this.#kernelsFor(ids.length);
+    const { count, sum, outer } = kernels.moments(features, ids.length, dim, this.#deps.advance);
     return Promise.resolve({
       header: { samples: count },
       arrays: {
@@ -107,9 +117,9 @@ export class ClusteringWork {
       return { header: { samples: resident.ids.length } };
     }
     const whitening = whiteningFromArrays(await this.#deps.artifact(name));
-    const { clustering, advance } = this.#deps;
     const count = resident.ids.length;
-    const features = clustering.project(whitening, resident.features, count, advance);
+    const kernels = this.#kernelsFor(count);
+    const features = kernels.project(whitening, resident.features, count, this.#deps.advance);
     this.hold(order, { ...resident, features, dim: whitening.outDim, isProjected: true });
     return { header: { samples: count } };
   }
@@ -157,9 +167,14 @@ export class ClusteringWork {
   #rowsToCluster({ features, ids, dim }: ResidentShard): RowsToCluster {
     const prepared = this.#prepared.get(features);
     if (prepared !== undefined) return prepared;
-    const rows = this.#deps.clustering.rowsToCluster(features, ids.length, dim);
+    const rows = this.#kernelsFor(ids.length).rowsToCluster(features, ids.length, dim);
     this.#prepared.set(features, rows);
     return rows;
+  }
+
+  /** A data shard none of whose images can be read is nothing that an engine has a form for. */
+  #kernelsFor(rows: number): ClusteringKernels {
+    return rows === 0 ? FLOAT64_KERNELS : this.#deps.clustering;
   }
 
   #releaseUnheld(): void {

@@ -10,6 +10,7 @@ import type { Model } from '../src/nn/model.ts';
 import { initialParameters, initialStatistics } from '../src/ps/initial-values.ts';
 import type { ParameterLayout } from '../src/ps/layout.ts';
 import { CentreBatches } from './image-batches.ts';
+import { requireReadable } from './images-unreadable.ts';
 import type { OrderTimes } from './order-times.ts';
 
 export interface EvaluationInput {
@@ -23,6 +24,8 @@ export interface EvaluationInput {
   readonly dim: number;
   /** Evaluate the network as the run's seed initialised it; leaves the model with those values. */
   readonly isRandom: boolean;
+  /** Samples that take no part. */
+  readonly leftOut: readonly number[];
   readonly signal: AbortSignal;
   readonly advance: () => void;
   readonly times: OrderTimes;
@@ -41,7 +44,12 @@ export async function evaluateNetwork(input: EvaluationInput): Promise<Float64Ar
   const { testFraction, maxImages, knnK, probeEpochs, repeats } = config.evaluation;
   const { seed } = config;
   const { train, test } = stratifiedSplit({ labels, testFraction, maxImages, seed });
-  const all = await featuresOf(concatenated(train, test).sort(), input);
+  const leftOut = new Set(input.leftOut);
+  const ids = concatenated(train, test).sort();
+  const all = await featuresOf(
+    ids.filter((id) => !leftOut.has(id)),
+    input,
+  );
   const own = all.ids.map((id) => labels[id]!);
   const sums = { knn: 0, linear: 0, train: 0, test: 0 };
   for (let repeat = 0; repeat < repeats; repeat += 1) {
@@ -81,23 +89,23 @@ function rowsOf(features: Float32Array, rows: Int32Array, dim: number): Float32A
   return picked;
 }
 
-/** Features of the readable ones among `ids`: [n, dim]. */
+/** Features of these images: [n, dim]. @throws ImagesUnreadable */
 async function featuresOf(
   ids: Int32Array,
   { loader, model, dim, config, signal, advance, times }: EvaluationInput,
 ): Promise<{ ids: Int32Array; features: Float32Array }> {
   const features = new Float32Array(ids.length * dim);
-  const readable: number[] = [];
+  let done = 0;
   const batches = new CentreBatches(loader, ids, config.data.imageSize, signal);
   for await (const views of batches.each(times)) {
+    requireReadable(views.unreadable);
     const { length: count } = views.ids;
-    if (count === 0) continue;
     const rows = times.pass('features', { count }, () =>
       model.features(views.pixels, count, 'representation'),
     );
-    features.set(rows, readable.length * dim);
-    readable.push(...views.ids);
+    features.set(rows, done * dim);
+    done += count;
     advance();
   }
-  return { ids: Int32Array.from(readable), features: features.slice(0, readable.length * dim) };
+  return { ids, features };
 }

@@ -10,6 +10,8 @@ import type { ImageSource } from '../src/data/source.ts';
 import { TrainerError, messageOf, nonFinite } from '../src/errors.ts';
 import type { Model } from '../src/nn/model.ts';
 import type { ParameterLayout } from '../src/ps/layout.ts';
+import type { Evaluate__Output } from '../src/rpc/generated/deepcluster/v1/Evaluate.ts';
+import type { Extract__Output } from '../src/rpc/generated/deepcluster/v1/Extract.ts';
 import type { Order__Output } from '../src/rpc/generated/deepcluster/v1/Order.ts';
 import type { TrainSlice__Output } from '../src/rpc/generated/deepcluster/v1/TrainSlice.ts';
 import { vectorOf } from '../src/rpc/named-vectors.ts';
@@ -20,6 +22,7 @@ import { NO_TRACE, type Trace } from '../src/telemetry/trace.ts';
 import { ClusteringWork } from './clustering-work.ts';
 import { evaluateNetwork } from './evaluate-network.ts';
 import { OdcWork } from './odc-work.ts';
+import { ImagesUnreadable, MOST_NAMED, requireReadable } from './images-unreadable.ts';
 import { OrderTimes } from './order-times.ts';
 import type { Outcome } from './outcome.ts';
 import type { CoordinatorClient, WorkerIdentity } from './service.ts';
@@ -95,6 +98,8 @@ export class WorkerLoop {
     this.#term = term;
     this.#loaded = '';
     this.#prefetch.forgetTerm();
+    // Its clustering begins with the features of all data shards, of the images that can be read then.
+    this.#clustering.letGo();
     this.#odc?.forget();
   }
 
@@ -128,8 +133,13 @@ export class WorkerLoop {
     );
     const outcome = await work.catch((error: unknown): Outcome => {
       const code = error instanceof TrainerError ? error.code : 'INTERNAL';
-      if (!signal.aborted) logger.warn('order.failed', { leaseId, code, reason: messageOf(error) });
-      return { header: { failure: { code, message: messageOf(error) } } };
+      const failure = { code, message: messageOf(error) };
+      // The coordinator decides about images, and tells of it.
+      if (error instanceof ImagesUnreadable) {
+        return { header: { failure, unreadable: error.images.slice(0, MOST_NAMED) } };
+      }
+      if (!signal.aborted) logger.warn('order.failed', { leaseId, code, reason: failure.message });
+      return { header: { failure } };
     });
     const { header = {}, arrays = {} } = outcome;
     if (signal.aborted) return;
@@ -138,16 +148,20 @@ export class WorkerLoop {
     const { viewWaitSeconds, computeSeconds } = times;
     const rows = residentRows(this.held);
     const facts = { leaseId, generation, seconds, viewWaitSeconds, computeSeconds };
+    let isTaken = false;
     try {
       const reply = await times.span('submit', {}, () =>
         coordinator.submit({ ...facts, residentRows: rows, ...header }, arrays, signal),
       );
       hitFailpoint('worker.submitted', { epoch: order.epoch });
-      if (reply.outcome === 'FENCED') logger.warn('result.fenced', { leaseId });
+      isTaken = reply.outcome !== 'FENCED';
+      if (!isTaken && !header.unreadable?.length) logger.warn('result.fenced', { leaseId });
     } catch (error) {
       // The session will end too, and the lease go to another.
       logger.warn('result.lost', { leaseId, reason: messageOf(error) });
     } finally {
+      // Features that the coordinator has not taken may lack an image that others have by now.
+      if (order.extract && !isTaken) this.#clustering.drop(order.extract.shard);
       // Whatever became of the result: a worker whose lease expired while it was sent can be given work again.
       advance();
     }
@@ -157,7 +171,7 @@ export class WorkerLoop {
     if (order.extract) return this.#extract(order, order.extract);
     if (order.fillMemory) return this.#fillMemory(order, order.fillMemory.shard, term);
     if (order.trainSlice) return this.#trainSlice(order, order.trainSlice, term);
-    if (order.evaluate) return this.#evaluate(order, order.evaluate.network === 'random');
+    if (order.evaluate) return this.#evaluate(order, order.evaluate);
     const ofClustering = this.#clustering.perform(order);
     if (ofClustering !== null) return ofClustering;
     return Promise.reject(
@@ -189,11 +203,11 @@ export class WorkerLoop {
 
   async #extract(
     order: Order__Output,
-    { shard, begin, end }: { shard: number; begin: number; end: number },
+    { shard, begin, end, leftOut }: Extract__Output,
   ): Promise<Outcome> {
     const { model, featureDim, advance } = this.#deps;
     const times = this.#times;
-    const batches = this.#prefetch.takeShard(order.leaseId, { begin, end });
+    const batches = this.#prefetch.takeShard(order.leaseId, { begin, end, leftOut });
     await this.#load(order.parameterVersion, null);
     const features = new Float32Array((end - begin) * featureDim);
     const ids: number[] = [];
@@ -235,15 +249,18 @@ export class WorkerLoop {
   ): Promise<Outcome> {
     const { config, model, parameters, identity, signal } = this.#deps;
     const { step, samples } = slice;
-    if (!samples) throw new TrainerError('PROTOCOL_VIOLATION', 'train slice without samples');
+    if (!samples?.ids.length) {
+      throw new TrainerError('PROTOCOL_VIOLATION', 'train slice without samples');
+    }
     this.#clustering.letGo();
     const times = this.#times;
     const name = { epoch: order.epoch, step, slice: slice.slice };
     const views = await times.views(this.#prefetch.views(name, samples));
+    requireReadable(views.unreadable);
     await this.#load(order.parameterVersion, this.#headEpoch(order.epoch));
-    const targets = Int32Array.from(views.rows, (row) => samples.pseudoLabels[row]!);
+    const targets = Int32Array.from(samples.pseudoLabels);
     const seed = [config.seed, 'dropout', step, slice.slice];
-    const weights = weightsOf(samples.lossWeights, views.rows);
+    const weights = weightsOf(samples.lossWeights);
     const { lossSum, gradient, statistics, features } = times.pass(
       'lossAndGradient',
       { ...name },
@@ -259,8 +276,7 @@ export class WorkerLoop {
         'lower training.learningRate',
       );
     }
-    const memory =
-      features === null ? null : await this.#odc?.mix(order, slice, views.rows, features);
+    const memory = features === null ? null : await this.#odc?.mix(order, slice, features);
     const push = {
       step,
       slice: slice.slice,
@@ -282,11 +298,12 @@ export class WorkerLoop {
     }
     hitFailpoint('worker.pushed', { step, slice: slice.slice });
     const repeatedPush = reply.outcome === 'duplicate';
-    const { unreadable, damaged } = views;
-    return { header: { samples: targets.length, lossSum, unreadable, damaged, repeatedPush } };
+    const { damaged } = views;
+    return { header: { samples: targets.length, lossSum, damaged, repeatedPush } };
   }
 
-  async #evaluate(order: Order__Output, isRandom: boolean): Promise<Outcome> {
+  async #evaluate(order: Order__Output, { network, leftOut }: Evaluate__Output): Promise<Outcome> {
+    const isRandom = network === 'random';
     const { config, layout, source, loader, model, representationDim, signal, advance } =
       this.#deps;
     if (!isRandom) await this.#load(order.parameterVersion, null);
@@ -300,6 +317,7 @@ export class WorkerLoop {
       model,
       dim: representationDim,
       isRandom,
+      leftOut,
       signal,
       advance,
       times: this.#times,
@@ -341,13 +359,9 @@ export class WorkerLoop {
   }
 }
 
-/** Weights of the samples that could be read; none where the order has none. */
-function weightsOf(
-  weights: readonly number[],
-  rows: ArrayLike<number>,
-): { readonly weights?: Float32Array } {
-  if (weights.length === 0) return {};
-  return { weights: Float32Array.from(rows, (row) => weights[row]!) };
+/** None where the order has none. */
+function weightsOf(weights: readonly number[]): { readonly weights?: Float32Array } {
+  return weights.length === 0 ? {} : { weights: Float32Array.from(weights) };
 }
 
 /** @throws TrainerError NON_FINITE */

@@ -57,14 +57,12 @@ export class OdcWork {
 
   /**
    * Mixes the slice's features into its memory rows and assigns them anew.
-   * @param used places of the samples that could be read
-   * @param features [n, d] of these, as the training pass made them
+   * @param features [n, d] of its samples, as the training pass made them
    * @returns what is pushed with the gradient
    */
   async mix(
     order: Order__Output,
     { samples, centroidVersion }: TrainSlice__Output,
-    used: ArrayLike<number>,
     features: Float32Array,
   ): Promise<MovedRows> {
     const { config, featureDim: dim } = this.#deps;
@@ -73,11 +71,10 @@ export class OdcWork {
     const ids = Int32Array.from(samples?.ids ?? []);
     const rows = await this.#rowsFor(order, ids);
     this.#rows.delete(order.leaseId);
-    const kept = pick({ ids, rows }, used, dim);
     await this.#bringCentroidsTo(centroidVersion);
     const centroids = { values: this.#centroids, classes, dim };
-    const mixed = mixAndAssign(kept.rows, features, centroids, momentum, metric);
-    return { ids: kept.ids, ...mixed };
+    const mixed = mixAndAssign(rows, features, centroids, momentum, metric);
+    return { ids, ...mixed };
   }
 
   /** Sends the unit rows of a data shard to the sample memory. @throws TrainerError GENERATION_FENCED */
@@ -133,20 +130,4 @@ export class OdcWork {
       'run the same release on every process',
     );
   }
-}
-
-/** Some of the rows, by their places. */
-function pick(
-  { ids, rows }: { readonly ids: Int32Array; readonly rows: Float32Array },
-  places: ArrayLike<number>,
-  dim: number,
-): { ids: Int32Array; rows: Float32Array } {
-  const picked = new Float32Array(places.length * dim);
-  const pickedIds = new Int32Array(places.length);
-  for (let i = 0; i < places.length; i += 1) {
-    const place = places[i]!;
-    pickedIds[i] = ids[place]!;
-    picked.set(rows.subarray(place * dim, (place + 1) * dim), i * dim);
-  }
-  return { ids: pickedIds, rows: picked };
 }

@@ -21,7 +21,7 @@ export interface PrefetchDeps {
   readonly signal: AbortSignal;
 }
 
-/** A slice of a step; the same slice leased again has the same views. */
+/** A slice of a step; the same slice leased again has the same views, unless some of its images were left out meanwhile. */
 export interface SliceName {
   readonly epoch: number;
   readonly step: number;
@@ -32,6 +32,8 @@ export interface SliceName {
 export interface ShardRange {
   readonly begin: number;
   readonly end: number;
+  /** Of these samples, those that are not read. */
+  readonly leftOut: readonly number[];
 }
 
 /** A clustering refers to its whitening and to two versions of centroids at a time. */
@@ -80,10 +82,13 @@ export class Prefetch {
 
   views({ epoch, step, slice }: SliceName, samples: Samples__Output): Promise<LoadedViews> {
     const { loader, signal } = this.#deps;
-    const key = `${epoch}/${step}/${slice}`;
-    return begun(this.#views, key, SLICES_AHEAD, () =>
-      loader.random(samples.ids, samples.occurrences, epoch, signal),
-    );
+    const key = `${epoch}/${step}/${slice}/${samples.ids.join()}`;
+    return begun(this.#views, key, SLICES_AHEAD, async () => {
+      const views = await loader.random(samples.ids, samples.occurrences, epoch, signal);
+      // The next one who asks reads again: an image that was missing may be back.
+      if (views.unreadable.length > 0) this.#views.delete(key);
+      return views;
+    });
   }
 
   /** Begins the deterministic views of a leased data shard, unless enough are begun already. */
@@ -109,9 +114,11 @@ export class Prefetch {
     this.#artifacts.clear();
   }
 
-  #batchesOf({ begin, end }: ShardRange): CentreBatches {
+  #batchesOf({ begin, end, leftOut }: ShardRange): CentreBatches {
     const { loader, imageSize, signal } = this.#deps;
-    return new CentreBatches(loader, idRange(begin, end), imageSize, signal);
+    const isLeftOut = new Set(leftOut);
+    const ids = idRange(begin, end).filter((id) => !isLeftOut.has(id));
+    return new CentreBatches(loader, ids, imageSize, signal);
   }
 }
 

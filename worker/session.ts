@@ -292,7 +292,8 @@ function openRunImages(
 }
 
 function holdingsOf({ held }: WorkerLoop): NonNullable<Ready['holdings']> {
-  return [...held.values()].map(({ shard, epoch, parameterVersion, isProjected }) => ({
+  return [...held.values()].map(({ shard, epoch, parameterVersion, isProjected, ids }) => ({
+    rows: ids.length,
     shard,
     epoch,
     parameterVersion,

@@ -30,6 +30,8 @@ export interface ProcessExit {
   readonly message: string | null;
   /** It said that the run is another process's now. */
   readonly isElsewhere: boolean;
+  /** It said so itself: another try helps only once a person has done something. */
+  readonly needsPerson: boolean;
 }
 
 export interface RunningProcess {
@@ -56,6 +58,7 @@ export function startProcess(spec: ProcessSpec, logs: string, hooks: ProcessHook
   let lastError: string | null = null;
   let failure: string | null = null;
   let isElsewhere = false;
+  let isForPerson = false;
   const takeLine = (line: string): void => {
     log.write(`${line}\n`);
     if (isErrorLine(line)) lastError = line;
@@ -68,6 +71,7 @@ export function startProcess(spec: ProcessSpec, logs: string, hooks: ProcessHook
     if (notice.type === 'failed') {
       failure = notice.message;
       isElsewhere = notice.isElsewhere === true;
+      isForPerson = notice.needsPerson === true;
     }
     hooks.onNotice(id, notice);
   });
@@ -77,7 +81,8 @@ export function startProcess(spec: ProcessSpec, logs: string, hooks: ProcessHook
   const exited = endOf(child).then(async ({ code, signal, error }) => {
     log.end();
     await finished(log).catch(() => undefined);
-    return { code, signal, message: failure ?? error ?? lastError ?? lastLine, isElsewhere };
+    const message = failure ?? error ?? lastError ?? lastLine;
+    return { code, signal, message, isElsewhere, needsPerson: isForPerson };
   });
   return {
     id,

@@ -97,6 +97,8 @@ export async function superviseRun(
     coordinator = start(plan.coordinator(earlier), (id: string, notice: Notice) => {
       if (notice.type === 'listening') announce(notice.address);
       if (notice.type === 'finished') summary = notice.summary;
+      // The others end now, too, and must not be started again.
+      if (notice.type === 'failed' && notice.needsPerson === true) ending.abort();
       hooks.onNotice(id, notice);
     });
     return coordinator;
@@ -165,7 +167,7 @@ async function keepCoordinator(
     const exit = await exited;
     const isNamed = exit.message !== null && exit.code !== EXIT.retry;
     const isOver = exit.code === EXIT.done || exit.code === EXIT.invalid;
-    const isFinal = isOver || isNamed || exit.isElsewhere;
+    const isFinal = isOver || isNamed || exit.isElsewhere || exit.needsPerson;
     // One that never listened cannot even begin: another try would not either.
     if (deps.ending.aborted || isFinal || earlier === null) return exit;
     if (restarts === deps.plan.maxRestarts) return exit;
@@ -286,6 +288,9 @@ function outcomeOf(
   }
   if (exit.isElsewhere) {
     throw new ProcessFailure(exit.message ?? 'the run goes on elsewhere', EXIT.retry);
+  }
+  if (exit.needsPerson) {
+    throw new ProcessFailure(`${exit.message ?? ''}; ${remedy()}`, exit.code ?? EXIT.retry);
   }
   if (signals.kill.aborted) throw unavailable('run', `killed; ${remedy()}`);
   if (signals.stop.aborted) throw unavailable('run', `stopped; ${remedy()}`);

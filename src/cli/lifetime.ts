@@ -3,7 +3,7 @@
  * started it, and when the launcher that started it is gone: nothing of a run outlives it.
  */
 import { armFailpointsFrom } from '../config/failpoint-setting.ts';
-import { EXIT, TrainerError, exitCodeOf, messageOf, unavailable } from '../errors.ts';
+import { EXIT, TrainerError, exitCodeOf, messageOf, needsPerson, unavailable } from '../errors.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Notice } from '../telemetry/notice.ts';
 
@@ -62,7 +62,12 @@ export async function withLifetime(
       stop.signal.aborted && !(error instanceof TrainerError) ? stop.signal.reason : error;
     const isElsewhere = reason instanceof TrainerError && reason.code === 'FOLDER_HELD';
     const failure = { exitCode: exitCodeOf(reason), message: messageOf(reason) };
-    sender.notify({ type: 'failed', ...failure, ...(isElsewhere ? { isElsewhere } : {}) });
+    sender.notify({
+      type: 'failed',
+      ...failure,
+      ...(isElsewhere ? { isElsewhere } : {}),
+      needsPerson: needsPerson(reason),
+    });
     // The message of an expected error says it all; of another one, a developer needs the stack.
     if (!(reason instanceof TrainerError)) {
       logger.error('process.crashed', { reason: messageOf(reason), error: reason });

@@ -66,10 +66,11 @@ function percent(fraction: number): string {
 }
 
 function ledgerOf({ ledger, unreadable, damaged, restarts }: RunSummary): string {
-  const { committed, duplicates, returned } = ledger;
+  const { committed, skipped, duplicates, returned } = ledger;
   const counts = [count(duplicates, 'duplicate'), `${count(returned, 'lease')} returned`];
   return [
     `${committed} samples committed`,
+    ...(skipped === 0 ? [] : [`${skipped} skipped`]),
     ...counts,
     count(unreadable, 'unreadable image'),
     ...(damaged === 0 ? [] : [count(damaged, 'damaged image')]),

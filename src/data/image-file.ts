@@ -1,6 +1,7 @@
 /** The bytes of an image file: of a regular file that an image can be, whatever its name is found to lead to. */
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { changeOf } from './unreadable.ts';
 
 /** A larger one is refused before memory is taken for it. */
 const MAX_IMAGE_BYTES = 512 * 1024 * 1024;
@@ -25,8 +26,7 @@ export async function readImageFile(
     }
     const bytes = await file.readFile(signal === undefined ? {} : { signal });
     if (listedBytes >= 0 && bytes.length !== listedBytes) {
-      const sizes = `${bytes.length} bytes, ${listedBytes} before`;
-      throw new Error(`changed since the run began: ${sizes}`);
+      throw new Error(changeOf(bytes.length, listedBytes));
     }
     return bytes;
   } finally {

@@ -18,7 +18,34 @@ const REASONS: Readonly<Record<string, string>> = {
   EPERM: 'permission denied',
   EISDIR: 'a folder, not a file',
   ELOOP: 'symbolic links in a circle',
+  EIO: 'input/output error',
+  ESTALE: 'stale file handle',
+  ENOTCONN: 'the share is not connected',
+  ENODEV: 'no such device',
+  EHOSTDOWN: 'the host of the share is down',
+  ETIMEDOUT: 'the share does not answer',
+  EMFILE: 'too many open files',
+  ENFILE: 'too many open files',
 };
+
+/** Reasons that lie with the file system and not with the image: the same file may well be read later. */
+const ABSENT: ReadonlySet<string> = new Set(
+  Object.entries(REASONS).flatMap(([code, reason]) =>
+    code === 'EISDIR' || code === 'ELOOP' ? [] : [reason],
+  ),
+);
+
+const CHANGED = 'changed since the run began';
+
+/** The reason for a file of another size than the source found [bytes]. */
+export function changeOf(bytes: number, before: number): string {
+  return `${CHANGED}: ${bytes} bytes, ${before} before`;
+}
+
+/** Whether an image could not be read because the file that the source found was not there to be read. */
+export function isAbsence(reason: string): boolean {
+  return ABSENT.has(reason) || reason.startsWith(CHANGED);
+}
 
 /** Why reading or decoding failed, on one line. */
 export function reasonOf(error: unknown): string {

@@ -67,6 +67,7 @@ interface Tile {
 function tilesOf(summary: RunSummary): Tile[] {
   const { nmi, clusters, imagesPerSecond, ledger } = summary;
   const toPrevious = nmi.toPrevious.at(-1);
+  const skipped = ledger.skipped === 0 ? '' : `${formatCount(ledger.skipped)} skipped, `;
   return [
     {
       name: 'NMI with the classes',
@@ -112,7 +113,7 @@ function tilesOf(summary: RunSummary): Tile[] {
     {
       name: 'Samples committed',
       figure: formatCount(ledger.committed),
-      note: `${formatNoun(ledger.duplicates, 'duplicate')} dropped, ${formatNoun(ledger.returned, 'lease')} returned`,
+      note: `${skipped}${formatNoun(ledger.duplicates, 'duplicate')} dropped, ${formatNoun(ledger.returned, 'lease')} returned`,
     },
   ];
 }

@@ -83,8 +83,10 @@ export interface RunEvaluation {
 }
 
 export interface LedgerCounts {
-  /** Samples whose gradient took effect: exactly the samples of every epoch's plan. */
+  /** Samples whose gradient took effect: with the skipped ones exactly the samples of every epoch's plan. */
   readonly committed: number;
+  /** Samples of a plan whose images were left out, because they could not be read any more. */
+  readonly skipped: number;
   /** Pushes and results that had come before. */
   readonly duplicates: number;
   /** Leases that went back because their worker was lost or made no progress. */

@@ -31,4 +31,6 @@ export type Notice =
       readonly message: string;
       /** The run is another process's now: to start this one again would not help. */
       readonly isElsewhere?: boolean;
+      /** Whether another try helps only once a person has done something; left out: not. */
+      readonly needsPerson?: boolean;
     };

@@ -58,7 +58,7 @@ export async function coordinatorWorld(): Promise<CoordinatorWorld> {
   const control = createControl({
     ...{ runId: 'fuzzed', config, source: SOURCE, folder: FOLDER, logger: LOGGER },
     record: new RunRecord(() => 0),
-    ...{ service, addresses: ['127.0.0.1:1'], term: 1 },
+    ...{ service, addresses: ['127.0.0.1:1'], term: 1, signal: new AbortController().signal },
   });
   service.begin(control.events);
   const addTo = (server: Server): void => {

@@ -171,11 +171,11 @@ test('a run that is stopped in mid-epoch and resumed is the undisturbed run, met
   assert.deepEqual(figuresOf(run), figuresOf(out('workers-2')));
 });
 
-/** ODC's figures by step, without their time. */
+/** ODC's figures by step, without their time and the coordinator's reign. */
 function figuresOf(run: string): object[] {
   return readLines(run, 'metrics.jsonl')
     .filter(({ metric }) => metric === 'dc_odc')
-    .map(({ ts: _ts, ...figures }) => figures);
+    .map(({ ts: _ts, term: _term, ...figures }) => figures);
 }
 
 test('clusters that k-means leaves empty get a part of the largest ones, which is told', async () => {

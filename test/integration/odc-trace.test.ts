@@ -101,7 +101,7 @@ async function runTrace(serverCount: number): Promise<void> {
   const service = new CoordinatorService(new ServerSessions(null));
   const control = createControl({
     ...{ runId: 'trace', config, source, folder: run, record: new RunRecord(Date.now), logger },
-    ...{ service, addresses, term: 1 },
+    ...{ service, addresses, term: 1, signal },
   });
   service.begin(control.events);
   const coordinator = await startServer('127.0.0.1:0', (server) => {
@@ -120,11 +120,12 @@ async function runTrace(serverCount: number): Promise<void> {
   const { parameters, memory } = reached;
   try {
     const { featureDim } = await control.membership.network;
-    const { dispatcher, context, artifacts } = control;
+    const { dispatcher, context, artifacts, images } = control;
     const strategy = new OdcStrategy({
       ...{ config, imageCount: N, dispatcher, context, artifacts, source, memory, featureDim },
-      ...{ folder: run, logger, signal },
+      ...{ folder: run, logger, signal, images },
       noteUnreadable: () => undefined,
+      imagesLeftOut: () => Promise.resolve(),
       progress: () => undefined,
       enterPhase: () => undefined,
     });
@@ -176,8 +177,9 @@ async function runTrace(serverCount: number): Promise<void> {
       assertNear(clustering['centroids']!.data, expected.centroids.flat(), `centroids, ${step}`);
     };
     await trainEpoch(plan, 0, 0, {
-      ...{ config, dispatcher, context, parameters, folder: run, signal },
-      noteUnreadable: () => undefined,
+      ...{ config, dispatcher, context, parameters, folder: run, signal, images },
+      imagesLeftOut: () => Promise.resolve(),
+      stepSkipped: () => undefined,
       enterPhase: () => undefined,
       progress: () => undefined,
       stepApplied: (step) => strategy.stepApplied(step, 0),

@@ -168,15 +168,43 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: TRAIN,
-        find: 'const { results: inOrder, version: nextVersion } = await takeStep(',
-        replace: `dispatcher.dispatch({ type: 'stepCommitted', begin: draws.begin, end: draws.end });
-  const { results: inOrder, version: nextVersion } = await takeStep(`,
+        find: 'const taken = await takeStep(due, deps);',
+        replace: `dispatcher.dispatch({ type: 'stepCommitted', ...draws, skipped: 0 });
+  const taken = await takeStep(due, deps);`,
       },
       {
         file: TRAIN,
         find: `await deps.stepApplied(step);
-  dispatcher.dispatch({ type: 'stepCommitted', begin: draws.begin, end: draws.end });`,
+  dispatcher.dispatch({ type: 'stepCommitted', ...draws, skipped: count - samples });`,
         replace: 'await deps.stepApplied(step);',
+      },
+    ],
+  },
+  {
+    name: 'a slice is computed without the images that cannot be read',
+    patches: [
+      {
+        file: 'worker/loop.ts',
+        find: 'requireReadable(views.unreadable);',
+        replace: `for (const list of [samples.pseudoLabels, samples.lossWeights, samples.ids]) {
+      const kept = list.filter((_value, row) => views.rows.includes(row));
+      list.splice(0, list.length, ...kept);
+    }`,
+      },
+      {
+        file: TRAIN,
+        find: 'if (samples === ordered) return;',
+        replace: 'return;',
+      },
+    ],
+  },
+  {
+    name: 'features that are made again may lack an image',
+    patches: [
+      {
+        file: 'coordinator/missing-images.ts',
+        find: 'if (taskKey(lease.work) !== lease.task) return lacking.length > 0;',
+        replace: 'if (taskKey(lease.work) !== lease.task) return false;',
       },
     ],
   },

@@ -70,8 +70,14 @@ export class Faults {
         this.#strike();
       });
     }
+    for (let i = Math.max(0, world.rng.integer(5) - 2); i > 0; i -= 1) {
+      world.after(world.between(0, FAULTS_MS), null, '', () => {
+        this.#hideImages();
+      });
+    }
     world.after(MENDED_MS, null, 'the faults stop', () => {
       this.#armed.length = 0;
+      this.#simulation.absent.clear();
       network.mendAll();
       disk.isFull = false;
       this.#simulation.resumeAll();
@@ -115,6 +121,19 @@ export class Faults {
         disk.isFull = false;
       });
     }
+  }
+
+  /** One image, or all of them, as when a share is unmounted; back before long. */
+  #hideImages(): void {
+    const { world, scenario, absent } = this.#simulation;
+    const all = Array.from({ length: scenario.images }, (_, id) => id);
+    const hidden = world.rng.integer(2) === 0 ? all : [world.pick(all)!];
+    world.log(`images ${hidden.join(', ')} are gone`);
+    this.#simulation.count('images.hidden');
+    for (const id of hidden) absent.add(id);
+    world.after(world.between(20, 400), null, `images ${hidden.join(', ')} are back`, () => {
+      for (const id of hidden) absent.delete(id);
+    });
   }
 
   /** Each kind of process as often as the others. */

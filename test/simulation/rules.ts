@@ -25,5 +25,6 @@ export function requireRules(state: CoordinatorState, violate: (rule: string) =>
   for (const [shard, { workerId }] of holdings) {
     if (!members.has(workerId)) violate(`the features of data shard ${shard} are with no member`);
   }
-  if (ledger.committed > ledger.length) violate('the ledger has more draws than the plan');
+  if (ledger.committed + ledger.skipped > ledger.length)
+    violate('the ledger has more draws than the plan');
 }

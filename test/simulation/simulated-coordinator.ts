@@ -243,11 +243,16 @@ export class SimulatedCoordinator {
     const record = new RunRecord(() => simulation.world.nowMs);
     const source = sourceOf(scenario);
     const run = { runId: 'simulated', config, source, folder: this.#folder, record, logger };
-    const control = createControl({ ...run, service: this.#service, addresses, term });
+    const ended = AbortSignal.any([signal, lost]);
+    const images = {
+      look: (ids: Int32Array) => simulation.absentImages(this.process, ids),
+      pause: (ms: number) => simulation.wait(this.process, ms, ms),
+    };
+    const reign = { addresses, term, signal: ended, images };
+    const control = createControl({ ...run, service: this.#service, ...reign });
     this.#term = { term, control };
     const { dispatcher, membership } = control;
     this.#service.begin(control.events);
-    const ended = AbortSignal.any([signal, lost]);
     const stop = (): void => {
       dispatcher.fail(ended.reason);
     };

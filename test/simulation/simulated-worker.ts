@@ -106,7 +106,7 @@ export class SimulatedWorker {
       identity: this.identity,
       config,
       source: sourceOf(scenario),
-      loader: loaderOf(scenario, views),
+      loader: loaderOf(scenario, views, (id) => this.#simulation.absent.has(id)),
       layout: TINY_LAYOUT,
       featureDim: FEATURE_DIM,
       representationDim: FEATURE_DIM,
@@ -184,6 +184,7 @@ export class SimulatedWorker {
         epoch: held.epoch,
         parameterVersion: held.parameterVersion,
         projected: held.isProjected,
+        rows: held.ids.length,
       })),
     };
   }

@@ -18,7 +18,7 @@ import { SimulatedDisk } from './simulated-disk.ts';
 import { SimulatedServer } from './simulated-server.ts';
 import { SimulatedWorker } from './simulated-worker.ts';
 import { STILL, anyOf } from './signals.ts';
-import { configOf, partsOf, type Scenario } from './tiny-network.ts';
+import { ABSENT, configOf, partsOf, type Scenario } from './tiny-network.ts';
 import { ProcessDied, World, type SimulatedProcess } from './virtual-world.ts';
 
 export interface SimulationOptions {
@@ -50,6 +50,8 @@ export class Simulation {
   readonly logger: Logger;
   /** Whether a server that is started again listens at the same address. */
   readonly keepsAddresses: boolean;
+  /** Images that are missing now, by id. */
+  readonly absent = new Set<number>();
   /** What happened how often. */
   readonly counts: Record<string, number> = {};
   outcome: RunOutcome | null = null;
@@ -113,6 +115,16 @@ export class Simulation {
     });
   }
 
+  /** What a look at the files shows. */
+  async absentImages(
+    process: SimulatedProcess,
+    ids: Int32Array,
+  ): Promise<{ id: number; path: string; reason: string }[]> {
+    await this.wait(process, 1, 8);
+    const absent = [...ids].filter((id) => this.absent.has(id));
+    return absent.map((id) => ({ id, path: `${id}`, reason: ABSENT }));
+  }
+
   finish(outcome: RunOutcome): void {
     this.outcome = outcome;
     const { world, oracle, config } = this;
@@ -122,7 +134,8 @@ export class Simulation {
     };
     expect('losses', isSame(losses, oracle.losses));
     expect('pseudo-labels', isSame(pseudoLabels, oracle.pseudoLabels));
-    const { epoch, length, committed, committedTotal } = state.ledger;
+    const { epoch, length, committed, committedTotal, skippedTotal } = state.ledger;
+    expect('skipped draws', skippedTotal === 0);
     expect('epoch of the ledger', epoch === config.epochs - 1);
     expect('draws of the last epoch', length === oracle.drawsOfLastEpoch && committed === length);
     expect('draws of the ledger', committedTotal === oracle.draws);

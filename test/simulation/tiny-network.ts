@@ -110,7 +110,7 @@ export function sourceOf({ images }: Scenario): ImageSource {
     count: images,
     digest: `images-${images}`,
     path: (id) => `${id}`,
-    size: () => -1,
+    size: () => 1,
     read: () => Promise.reject(new Error('a simulated image has no file')),
     truth: null,
   };
@@ -120,15 +120,22 @@ export function sourceOf({ images }: Scenario): ImageSource {
 const VIEW_BYTES = 3;
 const CENTRE = 255;
 
-/** @param wait what making views takes */
-export function loaderOf({ unreadable }: Scenario, wait: () => Promise<void>): ImageLoader {
+/** What a file system says of a missing image. */
+export const ABSENT = 'no such file';
+
+/** @param wait what making views takes @param isAbsent whether an image is missing now */
+export function loaderOf(
+  { unreadable }: Scenario,
+  wait: () => Promise<void>,
+  isAbsent: (id: number) => boolean,
+): ImageLoader {
   const load = async (
     asked: SampleIds,
     occurrences: SampleIds | null,
     epoch: number,
   ): Promise<LoadedViews> => {
     await wait();
-    return viewsOf(unreadable, asked, occurrences, epoch);
+    return viewsOf(unreadable, asked, occurrences, epoch, isAbsent);
   };
   return {
     centre: (ids) => load(ids, null, CENTRE),
@@ -143,17 +150,22 @@ export function viewsOf(
   asked: SampleIds,
   occurrences: SampleIds | null,
   epoch: number,
+  isAbsent: (id: number) => boolean = () => false,
 ): LoadedViews {
-  const rows = [...asked.keys()].filter((row) => asked[row] !== unreadable);
+  const reasonFor = (id: number): string | null =>
+    id === unreadable ? 'simulated' : isAbsent(id) ? ABSENT : null;
+  const rows = [...asked.keys()].filter((row) => reasonFor(asked[row]!) === null);
   const pixels = Uint8Array.from(
     rows.flatMap((row) => [asked[row]!, occurrences?.[row] ?? CENTRE, epoch]),
   );
-  const missing = [...asked].some((id) => id === unreadable);
   return {
     pixels,
     ids: Int32Array.from(rows, (row) => asked[row]!),
     rows: Int32Array.from(rows),
-    unreadable: missing ? [{ id: unreadable!, path: `${unreadable}`, reason: 'simulated' }] : [],
+    unreadable: [...new Set(asked)].flatMap((id) => {
+      const reason = reasonFor(id);
+      return reason === null ? [] : [{ id, path: `${id}`, reason }];
+    }),
     damaged: [],
   };
 }

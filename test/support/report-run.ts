@@ -121,7 +121,7 @@ function madeSummary(
       randomKnnTop1: 0.578,
       randomLinearTop1: 0.644,
     },
-    ledger: { committed: 21_600, duplicates: 3, returned: 4 },
+    ledger: { committed: 21_600, skipped: 0, duplicates: 3, returned: 4 },
     unreadable: 5,
     damaged: 2,
     restarts: 1,

@@ -280,6 +280,24 @@ describe('a coordinator that dies', () => {
     );
   });
 
+  test('because a person must do something first is not started again, nor is anything else', async () => {
+    const folder = newFolder();
+    const ready = join(folder, 'ready');
+    const message = 'data photos: 150 of 300 images cannot be read any more';
+    const failed = { type: 'failed', exitCode: 75, message, needsPerson: true };
+    const { error, remarks } = await play(folder, {
+      coordinator: {
+        ...{ attempts: join(folder, 'attempts'), says: [LISTENING], waitsFor: ready },
+        ...{ saysAtEnd: [failed], exit: 75 },
+      },
+      workers: [{ touches: ready, onTerm: 75 }],
+    });
+    assert.equal(error?.exitCode, 75);
+    assert.equal(error.message, `${message}; continue with: deepcluster launch --resume`);
+    assert.deepEqual(remarks, []);
+    assert.equal(readFileSync(join(folder, 'attempts'), 'utf8').length, 1);
+  });
+
   test('by an error of its own ends the run with its exit code and the way on', async () => {
     const { error } = await play(newFolder(), {
       coordinator: { says: [LISTENING], prints: ['TypeError: x'], exit: 1 },

@@ -91,7 +91,7 @@ describe('the summary for a person', () => {
       randomKnnTop1: 0.43,
       randomLinearTop1: 0.55,
     },
-    ledger: { committed: 2400, duplicates: 1, returned: 2 },
+    ledger: { committed: 2400, skipped: 0, duplicates: 1, returned: 2 },
     unreadable: 0,
     damaged: 0,
     restarts: 1,
@@ -110,6 +110,12 @@ describe('the summary for a person', () => {
       'ledger     2400 samples committed, 1 duplicate, 2 leases returned, 0 unreadable images, 1 restart',
       'report     runs/r1/report.html',
     ]);
+  });
+
+  test('says how many samples were skipped, where any were', () => {
+    const ledger = { ...summary.ledger, committed: 2390, skipped: 10 };
+    const lines = summaryLines({ ...summary, ledger }, 'r');
+    assert.ok(lines.some((line) => line.includes('2390 samples committed, 10 skipped, 1 dup')));
   });
 
   test('says so where there was nothing to evaluate against', () => {

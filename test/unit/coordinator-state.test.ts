@@ -222,20 +222,66 @@ test('a new process of a worker fences out the earlier one', () => {
 test('the ledger takes draws in order, each once, and an epoch only when it is complete', () => {
   const { state } = play(initialState(SETTINGS), [
     { type: 'epochOpened', epoch: 0, draws: 10 },
-    { type: 'stepCommitted', begin: 0, end: 6 },
+    { type: 'stepCommitted', begin: 0, end: 6, skipped: 0 },
   ]);
   const refused: Event[] = [
-    { type: 'stepCommitted', begin: 0, end: 6 },
-    { type: 'stepCommitted', begin: 7, end: 10 },
-    { type: 'stepCommitted', begin: 6, end: 11 },
+    { type: 'stepCommitted', begin: 0, end: 6, skipped: 0 },
+    { type: 'stepCommitted', begin: 7, end: 10, skipped: 0 },
+    { type: 'stepCommitted', begin: 6, end: 11, skipped: 0 },
     { type: 'epochOpened', epoch: 1, draws: 10 },
   ];
   for (const event of refused) assert.throws(() => play(state, [event]), /ledger of epoch 0/);
   const complete = play(state, [
-    { type: 'stepCommitted', begin: 6, end: 10 },
+    { type: 'stepCommitted', begin: 6, end: 10, skipped: 0 },
     { type: 'epochOpened', epoch: 1, draws: 10 },
   ]);
   assert.equal(complete.state.ledger.committedTotal, 10);
+});
+
+test('skipped draws are counted beside the committed ones: every draw is one or the other, once', () => {
+  const { state } = play(initialState(SETTINGS), [
+    { type: 'epochOpened', epoch: 0, draws: 10 },
+    { type: 'stepCommitted', begin: 0, end: 6, skipped: 2 },
+  ]);
+  assert.equal(state.ledger.committed, 6 - 2);
+  assert.equal(state.ledger.skipped, 2);
+  const refused: Event[] = [
+    { type: 'stepCommitted', begin: 4, end: 8, skipped: 0 },
+    { type: 'stepCommitted', begin: 6, end: 10, skipped: 5 },
+    { type: 'stepCommitted', begin: 6, end: 10, skipped: -1 },
+    { type: 'epochOpened', epoch: 1, draws: 10 },
+  ];
+  for (const event of refused) assert.throws(() => play(state, [event]), /ledger of epoch 0/);
+  const next = play(state, [
+    { type: 'stepCommitted', begin: 6, end: 10, skipped: 4 },
+    { type: 'epochOpened', epoch: 1, draws: 3 },
+    { type: 'stepCommitted', begin: 0, end: 3, skipped: 1 },
+  ]);
+  const { committed, skipped, committedTotal, skippedTotal } = next.state.ledger;
+  assert.deepEqual([committed, skipped], [2, 1]);
+  assert.deepEqual([committedTotal, skippedTotal], [4 + 0 + 2, 2 + 4 + 1]);
+});
+
+/** An answer that says that images could not be read. */
+function unread(lease: Lease): Event {
+  return { ...answer(lease), isFailure: true, waitsForImages: true } as Event;
+}
+
+test('work whose images cannot be read waits until it is released, and then goes to another worker first', () => {
+  const first = play(initialState(SETTINGS), [join('a'), join('b'), train(0)]);
+  const [lease] = ordersOf(first.actions);
+  const waiting = play(first.state, [unread(lease!)]);
+  assert.deepEqual(ordersOf(waiting.actions), []);
+  const verdict = waiting.actions.find((action) => action.type === 'answerResult');
+  assert.equal(verdict?.verdict, 'fenced', 'features that were made so are of no use');
+  assert.deepEqual(ordersOf(play(waiting.state, [{ type: 'tick' }]).actions), []);
+  const key = lease!.task;
+  const again = play(waiting.state, [{ type: 'tasksReleased', tasks: [key] }]);
+  const [second] = ordersOf(again.actions);
+  assert.equal(second?.generation, 2);
+  assert.equal(second.workerId, lease!.workerId === 'a' ? 'b' : 'a');
+  const third = play(again.state, [unread(second), { type: 'tasksReleased', tasks: [key] }]);
+  assert.equal(ordersOf(third.actions).length, 1, 'none of the two could: any may try');
 });
 
 function train(...slices: number[]): Event {
@@ -278,6 +324,20 @@ test('a slice that is late goes to an idle worker as well; the first result coun
     assert.equal(after.fenced, 1);
     assert.equal(after.open, 0);
   }
+});
+
+test('a slice whose images one of two holders cannot read does not wait: the other may have them', () => {
+  const { state, late } = withStraggler();
+  const backed = transition(state, { type: 'tick' }, 300);
+  const [backup] = ordersOf(backed.actions);
+  const blind = play(backed.state, [unread(backup!)], 310);
+  assert.deepEqual([...blind.state.leases.keys()], [late.id]);
+  assert.equal(blind.state.tasks.get(late.task)?.status, 'leased');
+  assert.equal(play(blind.state, [answer(late)], 320).state.open, 0);
+  assert.equal(
+    play(blind.state, [unread(late)], 320).state.tasks.get(late.task)?.status,
+    'waiting',
+  );
 });
 
 test('of a slice with two holders, the loss of one leaves it with the other', () => {

@@ -3,8 +3,10 @@
 
 export interface Evaluate {
   'network'?: (string);
+  'leftOut'?: (number)[];
 }
 
 export interface Evaluate__Output {
   'network': (string);
+  'leftOut': (number)[];
 }

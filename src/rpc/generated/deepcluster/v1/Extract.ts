@@ -5,10 +5,12 @@ export interface Extract {
   'shard'?: (number);
   'begin'?: (number);
   'end'?: (number);
+  'leftOut'?: (number)[];
 }
 
 export interface Extract__Output {
   'shard': (number);
   'begin': (number);
   'end': (number);
+  'leftOut': (number)[];
 }

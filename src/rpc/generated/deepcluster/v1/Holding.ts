@@ -6,6 +6,7 @@ export interface Holding {
   'epoch'?: (number);
   'parameterVersion'?: (number);
   'projected'?: (boolean);
+  'rows'?: (number);
 }
 
 export interface Holding__Output {
@@ -13,4 +14,5 @@ export interface Holding__Output {
   'epoch': (number);
   'parameterVersion': (number);
   'projected': (boolean);
+  'rows': (number);
 }
