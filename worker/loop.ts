@@ -21,7 +21,7 @@ import { ClusteringWork } from './clustering-work.ts';
 import { evaluateNetwork } from './evaluate-network.ts';
 import { OdcWork } from './odc-work.ts';
 import { OrderTimes } from './order-times.ts';
-import type { Outcome } from './outcome.ts';
+import { isOvertaken, type Outcome } from './outcome.ts';
 import type { CoordinatorClient, WorkerIdentity } from './service.ts';
 import { Prefetch } from './prefetch.ts';
 import { residentRows, residentShard, type Residency } from './state.ts';
@@ -52,6 +52,9 @@ interface QueuedOrder {
   readonly order: Order__Output;
   readonly term: number;
 }
+
+/** The coordinator says no more of a result than that it was fenced. */
+const OVERTAKEN = "another worker's result came first, or the lease was over";
 
 export class WorkerLoop {
   readonly #deps: WorkerDeps;
@@ -128,7 +131,9 @@ export class WorkerLoop {
     );
     const outcome = await work.catch((error: unknown): Outcome => {
       const code = error instanceof TrainerError ? error.code : 'INTERNAL';
-      if (!signal.aborted) logger.warn('order.failed', { leaseId, code, reason: messageOf(error) });
+      const fields = { leaseId, code, reason: messageOf(error) };
+      if (isOvertaken(code)) logger.info('order.overtaken', fields);
+      else if (!signal.aborted) logger.warn('order.failed', fields);
       return { header: { failure: { code, message: messageOf(error) } } };
     });
     const { header = {}, arrays = {} } = outcome;
@@ -143,7 +148,7 @@ export class WorkerLoop {
         coordinator.submit({ ...facts, residentRows: rows, ...header }, arrays, signal),
       );
       hitFailpoint('worker.submitted', { epoch: order.epoch });
-      if (reply.outcome === 'FENCED') logger.warn('result.fenced', { leaseId });
+      if (reply.outcome === 'FENCED') logger.info('result.fenced', { leaseId, reason: OVERTAKEN });
     } catch (error) {
       // The session will end too, and the lease go to another.
       logger.warn('result.lost', { leaseId, reason: messageOf(error) });
