@@ -116,6 +116,7 @@ export async function launchRun(request: LaunchRequest, terminal: Terminal): Pro
     view.remark('stopping: the coordinator takes a checkpoint; press Ctrl-C again to kill');
   });
   try {
+    made = makeRunFolder(out);
     // Before anything is written to it, logs for instance. The coordinator takes it.
     await requireFreeFolder(out, {
       isWaiting: request.isWaiting === true,
@@ -129,7 +130,8 @@ export async function launchRun(request: LaunchRequest, terminal: Terminal): Pro
       throw error;
     });
     isRunning = true;
-    made = makeRunFolder(out, 'logs');
+    const madeWithin = makeRunFolder(out, 'logs');
+    made ??= madeWithin;
     const plan = planLaunch({ ...request, sources, out }, loaded, terminal);
     const hooks = hooksOf(view, request.shownLevel, out);
     const summary = (await superviseRun(plan, hooks, signals)) as RunSummary;

@@ -130,6 +130,7 @@ function wordsForReason(dial: Dial, reason: string): string {
     const found = pattern.exec(reason);
     if (found !== null) return words(dial, found);
   }
+  if (reason === 'null') return 'no reason given';
   // Without the class name before it and the time behind it.
   return reason.replace(/^(\w*Error: )+/, '').replace(/ \(\d{4}-[\dT:.-]+Z\)$/, '');
 }
