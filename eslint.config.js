@@ -26,7 +26,7 @@ const MAY_IMPORT = {
   telemetry: [],
   evaluation: ['math', 'clustering'],
   report: ['math'],
-  run: ['config/failpoints'],
+  run: ['config/failpoints', 'config/run-folder'],
 };
 
 /** Packages with a home: nothing else imports them. zod is at home wherever a schema is. */

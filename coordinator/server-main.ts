@@ -9,7 +9,7 @@ import { channelTo, startHealthServer, startServer } from '../src/rpc/channel.ts
 import { PROTOCOL_VERSION, wire } from '../src/rpc/definitions.ts';
 import type { ServerHello } from '../src/rpc/generated/deepcluster/v1/ServerHello.ts';
 import type { ServerOrder__Output } from '../src/rpc/generated/deepcluster/v1/ServerOrder.ts';
-import { isWrongRole } from '../src/rpc/status.ts';
+import { detailsOf, isWrongRole } from '../src/rpc/status.ts';
 import type { Credentials } from '../src/security/credentials.ts';
 import type { Logger } from '../src/telemetry/logger.ts';
 import type { Notice } from '../src/telemetry/notice.ts';
@@ -82,7 +82,7 @@ export async function runServer(options: ServerOptions): Promise<void> {
       }
       if (end.wasOpen) cutOffMs = performance.now();
       if (performance.now() - cutOffMs > CONNECT_MS) {
-        throw unavailable(`coordinator ${coordinator}`, `${end.reason}; is it running?`);
+        throw unavailable('no session with the coordinator for a minute', end.reason);
       }
       logger.debug('session.broken', { reason: end.reason });
       await pause(RECONNECT_PAUSE_MS, signal);
@@ -137,7 +137,7 @@ function keepSession(
       if (told) finish({ kind: 'told', isRefusal: Boolean(refused), ...told });
     });
     call.on('error', (error: Error) => {
-      const reason = error.message;
+      const reason = detailsOf(error);
       if (!isWrongRole(error)) finish({ kind: 'broken', reason, wasOpen });
       else finish({ kind: 'told', isRefusal: true, reason, exitCode: EXIT.invalid });
     });

@@ -24,7 +24,7 @@ import { evaluateNetwork } from './evaluate-network.ts';
 import { OdcWork } from './odc-work.ts';
 import { ImagesUnreadable, MOST_NAMED, requireReadable } from './images-unreadable.ts';
 import { OrderTimes } from './order-times.ts';
-import type { Outcome } from './outcome.ts';
+import { isOvertaken, type Outcome } from './outcome.ts';
 import type { CoordinatorClient, WorkerIdentity } from './service.ts';
 import { Prefetch } from './prefetch.ts';
 import { residentRows, residentShard, type Residency } from './state.ts';
@@ -55,6 +55,9 @@ interface QueuedOrder {
   readonly order: Order__Output;
   readonly term: number;
 }
+
+/** The coordinator says no more of a result than that it was fenced. */
+const OVERTAKEN = "another worker's result came first, or the lease was over";
 
 export class WorkerLoop {
   readonly #deps: WorkerDeps;
@@ -138,7 +141,9 @@ export class WorkerLoop {
       if (error instanceof ImagesUnreadable) {
         return { header: { failure, unreadable: error.images.slice(0, MOST_NAMED) } };
       }
-      if (!signal.aborted) logger.warn('order.failed', { leaseId, code, reason: failure.message });
+      const fields = { leaseId, code, reason: failure.message };
+      if (isOvertaken(code)) logger.info('order.overtaken', fields);
+      else if (!signal.aborted) logger.warn('order.failed', fields);
       return { header: { failure } };
     });
     const { header = {}, arrays = {} } = outcome;
@@ -155,7 +160,9 @@ export class WorkerLoop {
       );
       hitFailpoint('worker.submitted', { epoch: order.epoch });
       isTaken = reply.outcome !== 'FENCED';
-      if (!isTaken && !header.unreadable?.length) logger.warn('result.fenced', { leaseId });
+      if (!isTaken && !header.unreadable?.length) {
+        logger.info('result.fenced', { leaseId, reason: OVERTAKEN });
+      }
     } catch (error) {
       // The session will end too, and the lease go to another.
       logger.warn('result.lost', { leaseId, reason: messageOf(error) });

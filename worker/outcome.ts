@@ -1,4 +1,4 @@
-/** What an order came to, before it is sent. */
+/** What an order came to, before it is sent, and whether that is trouble. */
 import type { NamedArrays } from '../src/checkpoint/safetensors.ts';
 import type { ResultHeader } from '../src/rpc/generated/deepcluster/v1/ResultHeader.ts';
 
@@ -9,4 +9,12 @@ export interface Outcome {
     'samples' | 'lossSum' | 'unreadable' | 'damaged' | 'repeatedPush' | 'failure'
   >;
   readonly arrays?: NamedArrays;
+}
+
+/**
+ * Whether an order ended in vain because it counts no more, which is part of every run: another worker's copy of the slice came
+ * first, the lease went to another, or the term is over. The coordinator counts such orders, and says when they pile up.
+ */
+export function isOvertaken(code: string): boolean {
+  return code === 'GENERATION_FENCED' || code === 'LEASE_LOST';
 }

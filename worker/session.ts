@@ -130,7 +130,7 @@ export async function workThroughSessions(
       if (end.kind !== 'broken') throw sessionError(end);
       cutOffMs ??= performance.now();
       if (performance.now() - cutOffMs > CONNECT_MS) {
-        throw unavailable(`coordinator ${options.coordinator}`, `${end.reason}; is it running?`);
+        throw unavailable('no session with the coordinator for a minute', end.reason);
       }
       logger.debug('session.broken', { reason: end.reason });
       // Orders of a session that is over belong to others now; a preparation that fails is thrown by the next session.

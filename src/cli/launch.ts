@@ -1,5 +1,5 @@
 /** `deepcluster launch`: a whole run on one machine; the processes are kept by src/cli/launcher.ts. */
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { SPARE_COLLECTIONS, SPARE_COLLECTIONS_OF_SMALL_HEAP } from '../config/allocator.ts';
@@ -8,18 +8,22 @@ import { packageRoot } from '../config/package-root.ts';
 import {
   configFileOf,
   defaultRunFolder,
+  makeRunFolder,
   requireRunFolder,
   withSavedConfig,
 } from '../config/run-folder.ts';
-import { configInvalid, unavailable } from '../errors.ts';
+import { EXIT, configInvalid, unavailable } from '../errors.ts';
 import type { RunSummary } from '../report/summary.ts';
 import { requireFreeFolder } from '../run/take-folder.ts';
 import type { LogLevel } from '../telemetry/logger.ts';
 import { createProgressView, type ProgressView } from '../telemetry/progress-view.ts';
 import { shownLine } from './child-log.ts';
 import { credentialsOption } from './credentials.ts';
+import { exitCodeOfFailure } from './failure.ts';
+import { undoFailedStart } from './failed-start.ts';
 import { superviseRun, type LaunchHooks, type LaunchPlan } from './launcher.ts';
 import { detectMachine, workerShare } from './machine.ts';
+import { requireOpenFiles } from './open-files.ts';
 import {
   addConfigOptions,
   addFolderOptions,
@@ -102,13 +106,17 @@ export async function launchRun(request: LaunchRequest, terminal: Terminal): Pro
     throw configInvalid('data.source', 'must name the images (give --data)', null, 'the default');
   }
   const out = request.out ?? defaultRunFolder(loaded.config.algorithm, Date.now());
+  const { workers, servers } = loaded.config.cluster;
+  requireOpenFiles(terminal.openFiles ?? null, workers + servers);
   const view = createProgressView({ stream: terminal.stderr, nowMs: () => performance.now() });
   let isRunning = false;
+  let made: string | undefined;
   const signals = takeStopSignals(() => {
     if (!isRunning) return;
     view.remark('stopping: the coordinator takes a checkpoint; press Ctrl-C again to kill');
   });
   try {
+    made = makeRunFolder(out);
     // Before anything is written to it, logs for instance. The coordinator takes it.
     await requireFreeFolder(out, {
       isWaiting: request.isWaiting === true,
@@ -122,24 +130,36 @@ export async function launchRun(request: LaunchRequest, terminal: Terminal): Pro
       throw error;
     });
     isRunning = true;
+    const madeWithin = makeRunFolder(out, 'logs');
+    made ??= madeWithin;
     const plan = planLaunch({ ...request, sources, out }, loaded, terminal);
-    view.remark(`run folder ${out}`);
-    const hooks = hooksOf(view, request.shownLevel);
+    const hooks = hooksOf(view, request.shownLevel, out);
     const summary = (await superviseRun(plan, hooks, signals)) as RunSummary;
     view.close();
     if (request.isJson) printJson(terminal, summary);
     else printLines(terminal, summaryLines(summary, join(out, 'report.html')));
+  } catch (error) {
+    if (!isResumed && exitCodeOfFailure(error) === EXIT.invalid) {
+      await undoFailedStart(out, made);
+    }
+    throw error;
   } finally {
     view.close();
     signals.release();
   }
 }
 
-function hooksOf(view: ProgressView, shownLevel: LogLevel | null): LaunchHooks {
+function hooksOf(view: ProgressView, shownLevel: LogLevel | null, out: string): LaunchHooks {
   /** Workers take the same engine, unless something is wrong: one line for each that is taken. */
   const engines = new Set<string>();
+  let isNamed = false;
   return {
-    onNotice(_id, notice) {
+    onNotice(id, notice) {
+      // A start that fails before has no folder to be named.
+      if (notice.type === 'listening' && id === 'coordinator' && !isNamed) {
+        isNamed = true;
+        view.remark(`run folder ${out}`);
+      }
       if (notice.type === 'progress') view.show(notice);
       if (notice.type === 'remark') view.remark(notice.text);
       if (notice.type === 'engine' && !engines.has(notice.name)) {
@@ -174,7 +194,6 @@ function planLaunch(
   const isCounted = origins['cluster.workers'] !== undefined || usable.gpus.length === 0;
   const workers = isCounted ? config.cluster.workers : usable.gpus.length;
   const logs = join(out, 'logs');
-  mkdirSync(logs, { recursive: true });
   const { servers } = config.cluster;
   const training = [process.execPath, ...SPARE_COLLECTIONS, entry];
   const serving = [process.execPath, ...SPARE_COLLECTIONS_OF_SMALL_HEAP, entry];

@@ -1,11 +1,12 @@
 /**
- * How long a process of the run should go on, and its line to the launcher. It stops on SIGTERM, on Ctrl-C when a person
- * started it, and when the launcher that started it is gone: nothing of a run outlives it.
+ * How long a process of the run should go on, and its line to the launcher. It stops on SIGTERM, on Ctrl-C and with its terminal
+ * when a person started it, and when the launcher that started it is gone: nothing of a run outlives it.
  */
 import { armFailpointsFrom } from '../config/failpoint-setting.ts';
 import { EXIT, TrainerError, exitCodeOf, messageOf, needsPerson, unavailable } from '../errors.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Notice } from '../telemetry/notice.ts';
+import { outliveReaders, stopsOnHangup } from './hangup.ts';
 
 export interface Lifetime {
   /** Aborted once the process should stop; the reason is a TrainerError UNAVAILABLE. */
@@ -41,17 +42,20 @@ export async function withLifetime(
     if (stop.signal.aborted) process.exit(EXIT.retry);
     stopFor('Ctrl-C');
   };
+  const onHangup = (): void => {
+    // A closed terminal reaches all its processes, too.
+    if (!isLaunched && stopsOnHangup()) stopFor('the end of its terminal');
+  };
   const onDisconnect = (): void => {
     stopFor('the end of its launcher');
     setTimeout(() => process.exit(EXIT.retry), ORPHAN_GRACE_MS).unref();
   };
   const sender = noticeSender();
-  process.on('SIGTERM', onTerminate).on('SIGINT', onInterrupt);
+  process.on('SIGTERM', onTerminate).on('SIGINT', onInterrupt).on('SIGHUP', onHangup);
   if (isLaunched) {
     process.on('disconnect', onDisconnect);
     // The reader of this pipe may be gone first; that must not end the process in the middle of its checkpoint.
-    process.stderr.on('error', () => undefined);
-    process.stdout.on('error', () => undefined);
+    outliveReaders([process.stderr, process.stdout]);
   }
   try {
     armFailpointsFrom(process.env);
@@ -76,7 +80,8 @@ export async function withLifetime(
   } finally {
     await logger.close();
     await sender.drained();
-    process.off('SIGTERM', onTerminate).off('SIGINT', onInterrupt).off('disconnect', onDisconnect);
+    process.off('SIGTERM', onTerminate).off('SIGINT', onInterrupt).off('SIGHUP', onHangup);
+    process.off('disconnect', onDisconnect);
   }
 }
 

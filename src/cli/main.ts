@@ -6,15 +6,16 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { packageRoot } from '../config/package-root.ts';
-import { EXIT, exitCodeOf, messageOf } from '../errors.ts';
+import { EXIT, messageOf } from '../errors.ts';
 import { addBenchCommand } from './bench.ts';
 import { addCertsCommand } from './certs.ts';
 import { addCoordinatorCommand } from './coordinator.ts';
 import { addDataCommand } from './data.ts';
 import { addDemoCommand } from './demo.ts';
 import { addDoctorCommand } from './doctor.ts';
-import { ProcessFailure } from './failure.ts';
+import { exitCodeOfFailure } from './failure.ts';
 import { addLaunchCommand } from './launch.ts';
+import { settingHint } from './option-hint.ts';
 import type { Terminal } from './terminal.ts';
 import { addServerCommand } from './server.ts';
 import { addStatusCommand } from './status.ts';
@@ -30,17 +31,21 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
     terminal.stderr.write(`deepcluster: ${text}\n`);
   };
   try {
-    await buildProgram(terminal, report).parseAsync(args, { from: 'user' });
+    await buildProgram(args, terminal, report).parseAsync(args, { from: 'user' });
     return EXIT.done;
   } catch (error) {
     // Its line is written already; help and version end by an error, too, with code 0.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
     report(messageOf(error));
-    return error instanceof ProcessFailure ? error.exitCode : exitCodeOf(error);
+    return exitCodeOfFailure(error);
   }
 }
 
-function buildProgram(terminal: Terminal, report: (text: string) => void): Command {
+function buildProgram(
+  args: readonly string[],
+  terminal: Terminal,
+  report: (text: string) => void,
+): Command {
   const program = new Command('deepcluster')
     .description(
       'Trains visual features without labels: DeepCluster and ODC over several processes.',
@@ -53,12 +58,9 @@ function buildProgram(terminal: Terminal, report: (text: string) => void): Comma
       writeOut: (text) => terminal.stdout.write(text),
       writeErr: (text) => terminal.stderr.write(text),
       outputError: (text) => {
-        report(
-          text
-            .replace(/^error: /, '')
-            .trim()
-            .replaceAll(/\s*\n\s*/g, ' '),
-        );
+        const problem = text.replace(/^error: /, '').trim();
+        const line = problem.replaceAll(/\s*\n\s*/g, ' ');
+        report(`${line}${settingHint(args, line)}`);
       },
     });
   addDemoCommand(program, terminal);

@@ -1,4 +1,8 @@
-/** Ctrl-C and its kin for a command that has processes to stop: the first asks for an orderly stop, the second kills. */
+/**
+ * Ctrl-C and its kin for a command that has processes to stop: the first asks for an orderly stop, the second kills. A terminal
+ * that closes asks for an orderly stop, however often it says so.
+ */
+import { stopsOnHangup } from './hangup.ts';
 
 export interface StopSignals {
   readonly stop: AbortSignal;
@@ -14,22 +18,25 @@ export function takeStopSignals(onStop: () => void): StopSignals {
   const stop = new AbortController();
   const kill = new AbortController();
   let firstMs = 0;
-  const onSignal = (): void => {
-    if (!stop.signal.aborted) {
-      firstMs = performance.now();
-      onStop();
-      stop.abort();
-    } else if (performance.now() - firstMs >= ECHO_MS) {
-      kill.abort();
-    }
+  const askToStop = (): void => {
+    if (stop.signal.aborted) return;
+    firstMs = performance.now();
+    onStop();
+    stop.abort();
   };
-  const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  const onSignal = (): void => {
+    if (stop.signal.aborted && performance.now() - firstMs >= ECHO_MS) kill.abort();
+    askToStop();
+  };
+  const names = ['SIGINT', 'SIGTERM'] as const;
   for (const name of names) process.on(name, onSignal);
+  if (stopsOnHangup()) process.on('SIGHUP', askToStop);
   return {
     stop: stop.signal,
     kill: kill.signal,
     release() {
       for (const name of names) process.off(name, onSignal);
+      process.off('SIGHUP', askToStop);
     },
   };
 }

@@ -7,6 +7,8 @@ export interface Terminal {
   readonly stdout: NodeJS.WritableStream;
   /** Everything else: progress, remarks, logs, errors. */
   readonly stderr: ProgressStream;
+  /** Files that the process may have open at a time; null, as when left out: not known. */
+  readonly openFiles?: number | null;
 }
 
 /** The one JSON object of a command that was given `--json`. */

@@ -1,7 +1,7 @@
 /** The folder of a run, as a command is given it: a new run needs one without a run, `--resume` one with a run. */
-import { existsSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { TrainerError } from '../errors.ts';
+import { TrainerError, messageOf } from '../errors.ts';
 import type { ConfigSources } from './load.ts';
 
 /** The run's id, effective configuration and images: where this file is, there is a run. */
@@ -21,6 +21,26 @@ export function requireRunFolder(folder: string, isResumed: boolean): void {
   }
   if (!holdsRun(folder) && isResumed) {
     throw folderInvalid(folder, 'holds no run to resume; leave --resume out to begin one');
+  }
+}
+
+/**
+ * Makes the folder of a run, or finds it there and fit to be written to.
+ * @param inner a folder within it that is made, too
+ * @returns the first folder that was made on the way to it, or undefined for none
+ * @throws TrainerError CONFIG_INVALID where that cannot be; the file system's error for a full disk
+ */
+export function makeRunFolder(folder: string, inner = ''): string | undefined {
+  try {
+    const made = mkdirSync(join(folder, inner), { recursive: true });
+    accessSync(join(folder, inner), constants.W_OK | constants.X_OK);
+    return made;
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    // There may be room later: a coordinator waits for it.
+    if (code === 'ENOSPC' || code === 'EDQUOT') throw error;
+    const remedy = 'name a folder that you may write to with --out';
+    throw folderInvalid(folder, `cannot be written to (${messageOf(error)}); ${remedy}`);
   }
 }
 

@@ -4,6 +4,8 @@ import { HealthImplementation } from 'grpc-health-check';
 import { TrainerError, configInvalid } from '../errors.ts';
 import type { Refusal } from '../security/access.ts';
 import type { Credentials } from '../security/credentials.ts';
+import { assertAddress, hostOf, isLoopback } from './address.ts';
+import { explainFailures, proxyOptions, proxyVariableFor } from './dial.ts';
 import {
   accessInterceptor,
   channelCredentials,
@@ -11,6 +13,12 @@ import {
   type Dialled,
 } from './secure.ts';
 import { RECEIVE_WINDOW_BYTES, installWideWindow } from './window.ts';
+
+// What it would print by itself reaches a person as an error of ours, with what to do.
+const ASKS_FOR_LOG = ['GRPC_NODE_VERBOSITY', 'GRPC_VERBOSITY', 'GRPC_NODE_TRACE', 'GRPC_TRACE'];
+if (ASKS_FOR_LOG.every((name) => process.env[name] === undefined)) {
+  grpc.setLogVerbosity(grpc.logVerbosity.NONE);
+}
 
 const MESSAGE_LIMIT_BYTES = 4 * 1024 * 1024;
 
@@ -43,6 +51,7 @@ const CHANNEL_OPTIONS: grpc.ChannelOptions = {
 /**
  * The arguments of a client's constructor: `new wire.Coordinator(...channelTo(address, 'coordinator', credentials))`.
  * @param credentials null, as when left out, for a plain connection
+ * @throws TrainerError CONFIG_INVALID for what is no address
  * @param patienceMs an answer to keepalive may take this long: longer than a process that shares its thread with computations
  * can be kept from reading it
  */
@@ -51,23 +60,20 @@ export function channelTo(
   dialled: Dialled,
   credentials: Credentials | null = null,
   patienceMs = PATIENCE_MS,
-): [string, grpc.ChannelCredentials, grpc.ChannelOptions] {
+): [string, grpc.ChannelCredentials, grpc.ClientOptions] {
+  assertAddress(dialled, address, dialled === 'coordinator' ? '--coordinator' : '--advertise');
+  const proxy = proxyVariableFor(address, process.env);
+  const dial = { address, isSecure: credentials !== null, proxy };
   const channel = channelCredentials(credentials, dialled, hostOf(address));
   // The name for TLS: an IP address, which gRPC would put there, may not be one. The host itself is checked by ours.
   const name = { 'grpc.ssl_target_name_override': 'deepcluster' };
-  const options = { ...CHANNEL_OPTIONS, 'grpc.keepalive_timeout_ms': patienceMs };
+  const options = {
+    ...CHANNEL_OPTIONS,
+    ...proxyOptions(dial),
+    'grpc.keepalive_timeout_ms': patienceMs,
+    interceptors: [explainFailures(dial)],
+  };
   return [address, channel, credentials === null ? options : { ...options, ...name }];
-}
-
-/** Whether an address (`host:port`) can be reached from this machine alone. */
-export function isLoopback(address: string): boolean {
-  const host = hostOf(address);
-  return host === 'localhost' || host === '::1' || /^127(\.\d+){3}$/.test(host);
-}
-
-/** The host of `host:port` or `[host]:port`. */
-export function hostOf(address: string): string {
-  return address.slice(0, address.lastIndexOf(':')).replace(/^\[(.*)\]$/, '$1');
 }
 
 /** @throws TrainerError CONFIG_INVALID for an address beyond this machine where there are no credentials */
@@ -108,7 +114,7 @@ export async function startServer(
   addServices: (server: grpc.Server) => void,
   { credentials = null, onRefused = () => undefined }: ServerOptions = {},
 ): Promise<BoundServer> {
-  assertAddress(address, '--listen');
+  assertAddress('listen', address, '--listen');
   assertLoopback(address, credentials !== null, '--listen');
   installWideWindow();
   const interceptors = credentials === null ? [] : [accessInterceptor(credentials, onRefused)];
@@ -132,16 +138,11 @@ const HEALTH_OPTIONS: grpc.ServerOptions = {
  * @throws TrainerError CONFIG_INVALID when the port is in use or the host is not this machine's
  */
 export async function startHealthServer(address: string): Promise<BoundServer> {
-  assertAddress(address, '--health');
+  assertAddress('health', address, '--health');
   const server = new grpc.Server(HEALTH_OPTIONS);
   const health = new HealthImplementation({ '': 'SERVING' });
   health.addToServer(server);
   return boundServer(server, address, grpc.ServerCredentials.createInsecure(), health);
-}
-
-function assertAddress(address: string, flag: string): void {
-  if (/^(\[[^\]]+\]|[^:]+):\d{1,5}$/.test(address)) return;
-  throw configInvalid('listen', 'must be HOST:PORT, for instance 127.0.0.1:7070', address, flag);
 }
 
 async function boundServer(

@@ -22,7 +22,7 @@ export async function fetchStatus(
     return await callUnary<StatusRequest, StatusReply__Output>(
       client.status.bind(client),
       {},
-      { what: `coordinator ${address}`, deadlineMs: DEADLINE_MS, signal },
+      { what: 'status', deadlineMs: DEADLINE_MS, signal },
     );
   } finally {
     client.close();

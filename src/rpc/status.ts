@@ -58,7 +58,7 @@ export function fromServiceError(what: string, error: unknown): TrainerError {
   if (error instanceof TrainerError) return error;
   const failure = error as Partial<grpc.ServiceError>;
   const sent = failure.metadata?.get(CODE_KEY)[0];
-  const details = failure.details ?? messageOf(error);
+  const details = detailsOf(error);
   if (typeof sent === 'string' && isErrorCode(sent)) {
     return new TrainerError(sent, details, { what }, { cause: error });
   }
@@ -69,6 +69,11 @@ export function fromServiceError(what: string, error: unknown): TrainerError {
     { what, status: failure.code },
     { cause: error },
   );
+}
+
+/** Why a call failed, without the name of its status before it. */
+export function detailsOf(error: unknown): string {
+  return (error as Partial<grpc.ServiceError>).details ?? messageOf(error);
 }
 
 /** Whether the same call may be made again: every call that changes state carries its identity, so that it is safe. */

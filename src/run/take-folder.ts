@@ -1,6 +1,6 @@
 /** Takes a run's folder for a coordinator, and gives signs of life from then on; or looks whether a run could take it. */
-import { mkdirSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { makeRunFolder } from '../config/run-folder.ts';
 import { messageOf } from '../errors.ts';
 import { ownHolder } from './process-life.ts';
 import { RunLock, untilFree, type AcquireOptions, type LockTimes } from './run-lock.ts';
@@ -36,14 +36,14 @@ export interface TakenFolder {
  * Takes the folder once it is free; makes it if it is not there.
  * @param incarnation of this process
  * @param onTrouble told when a sign of life could not be given, at most once in a row
- * @throws TrainerError FOLDER_HELD; the signal's reason
+ * @throws TrainerError FOLDER_HELD; CONFIG_INVALID where it cannot be written to; the signal's reason
  */
 export async function takeRunFolder(
   path: string,
   incarnation: string,
   options: TakeOptions & { readonly onTrouble?: (reason: string) => void },
 ): Promise<TakenFolder> {
-  mkdirSync(path, { recursive: true });
+  makeRunFolder(path);
   const store = new TermFolder(path, Date.now);
   const { times = LOCK_TIMES } = options;
   const holder = ownHolder(incarnation, Date.now());

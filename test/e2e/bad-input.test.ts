@@ -64,7 +64,10 @@ test('a port in use', async () => {
     const taken = runCommand([...args, '--listen', `127.0.0.1:${port}`, '--out', out('f')]);
     const { code, stderr } = await taken.ended;
     assert.equal(code, 42, stderr);
-    assert.match(stderr, new RegExp(`cannot listen on 127.0.0.1:${port}: the port is in use`));
+    assert.match(
+      stderr,
+      new RegExp(`^deepcluster: cannot listen on 127.0.0.1:${port}: the port is in use.*\\n$`),
+    );
   } finally {
     holder.close();
   }

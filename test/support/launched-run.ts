@@ -44,6 +44,8 @@ export interface LaunchPlan {
   readonly credentials?: string;
   readonly settings?: Readonly<Record<string, unknown>>;
   readonly flags?: readonly string[];
+  /** Its processes are a group of their own, as a shell makes one of a job. */
+  readonly isOwnGroup?: boolean;
   /** Besides this process's own environment. */
   readonly env?: Readonly<Record<string, string>>;
   /** Working directory; this process's own if left out. */
@@ -67,6 +69,7 @@ export function launch(plan: LaunchPlan): Launched {
     ],
     plan.env,
     plan.cwd,
+    plan.isOwnGroup,
   );
 }
 
@@ -75,11 +78,13 @@ export function runCommand(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
   cwd?: string,
+  isOwnGroup = false,
 ): Launched {
   const child = spawn(process.execPath, [PROGRAM, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...env },
     cwd,
+    detached: isOwnGroup,
   });
   let stdout = '';
   let stderr = '';

@@ -43,6 +43,17 @@ describe('usage', () => {
       "unknown option '--outt' (Did you mean --out?)",
     );
     await assertFails(
+      ['launch', '--epochs', '3'],
+      2,
+      "unknown option '--epochs'; as a setting: --set epochs=…",
+    );
+    await assertFails(
+      ['demo', '--batch-size=3'],
+      2,
+      "unknown option '--batch-size=3'; as a setting: --set training.batchSize=…",
+    );
+    await assertFails(['doctor', '--epochs'], 2, "unknown option '--epochs'");
+    await assertFails(
       ['launch', '--workers', '0'],
       2,
       "option '--workers <n>' argument '0' is invalid. Must be a positive integer.",

@@ -322,6 +322,13 @@ describe('the nearest name', () => {
     assert.equal(nearestName('width', names), undefined); // two of them
     assert.equal(nearestName('colour', names), undefined);
   });
+
+  test('is the one in the same section whose words have these initials', () => {
+    const names = ['training.learningRate', 'training.headLearningRate', 'evaluation.learningRate'];
+    assert.equal(nearestName('training.lr', names), 'training.learningRate');
+    assert.equal(nearestName('training.hlr', names), 'training.headLearningRate');
+    assert.equal(nearestName('model.lr', names), undefined);
+  });
 });
 
 describe('run folders', () => {

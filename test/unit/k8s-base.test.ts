@@ -9,7 +9,7 @@ import { SPARE_COLLECTIONS } from '../../src/config/allocator.ts';
 import { loadRunConfig } from '../../src/config/load.ts';
 import { packageRoot } from '../../src/config/package-root.ts';
 import { EXIT } from '../../src/errors.ts';
-import { isLoopback } from '../../src/rpc/channel.ts';
+import { isLoopback } from '../../src/rpc/address.ts';
 
 const BASE = join(packageRoot(), 'k8s', 'base');
 
