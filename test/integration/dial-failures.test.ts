@@ -27,6 +27,10 @@ async function listen(server: Server): Promise<string> {
     server.listen(0, '127.0.0.1', resolve);
   });
   afterwards(() => server.close());
+  // One that nobody reads from does not learn that its other end is gone.
+  server.on('connection', (socket) => {
+    afterwards(() => socket.destroy());
+  });
   return `127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
