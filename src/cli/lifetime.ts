@@ -67,10 +67,9 @@ export async function withLifetime(
     const isElsewhere = reason instanceof TrainerError && reason.code === 'FOLDER_HELD';
     const failure = { exitCode: exitCodeOf(reason), message: messageOf(reason) };
     sender.notify({
-      type: 'failed',
-      ...failure,
+      ...{ type: 'failed', ...failure },
       ...(isElsewhere ? { isElsewhere } : {}),
-      needsPerson: needsPerson(reason),
+      ...(needsPerson(reason) ? { needsPerson: true } : {}),
     });
     // The message of an expected error says it all; of another one, a developer needs the stack.
     if (!(reason instanceof TrainerError)) {
