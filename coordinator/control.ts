@@ -2,7 +2,7 @@
 import { nanoid } from 'nanoid';
 import type { RunConfig } from '../src/config/schema.ts';
 import { planShards } from '../src/data/shard-plan.ts';
-import { presentCount } from '../src/data/listing.ts';
+import { encodeListing, presentCount } from '../src/data/listing.ts';
 import type { ImageSource } from '../src/data/source.ts';
 import { absentImages } from '../src/data/survey.ts';
 import { pause } from '../src/rpc/calls.ts';
@@ -51,6 +51,11 @@ export interface Control {
 export function createControl(deps: ControlDeps): Control {
   const { runId, config, source, folder, record, service, addresses, term, signal, logger } = deps;
   const artifacts = new Artifacts();
+  // For a worker that misses some of them (worker/session.ts).
+  artifacts.offer('images', () => {
+    const data = encodeListing(source);
+    return { listing: { data, shape: [data.length] } };
+  });
   const images: MissingImages = new MissingImages({
     ...deps,
     look: (ids) => absentImages(source, ids, signal),

@@ -15,9 +15,10 @@ import {
   compareImages,
   describeDifference,
   readListing,
+  withFewMissing,
   type ListingDifference,
 } from '../src/data/listing.ts';
-import { openImageSource, type ImageSource } from '../src/data/source.ts';
+import { openImageSource, type ImageSource, type ListedImage } from '../src/data/source.ts';
 import { configInvalid, dataUnreadable, type TrainerError } from '../src/errors.ts';
 import { pause } from '../src/rpc/calls.ts';
 import type { Logger } from '../src/telemetry/logger.ts';
@@ -115,8 +116,19 @@ async function openAgain(
   const listing = join(out, LISTING_FILE);
   const differenceOf = (found: ImageSource): Promise<ListingDifference | null> =>
     compareImages(readListing(listing), found).catch(() => null); // the file may be gone
+  const open = async (): Promise<ImageSource> => {
+    const found = await openImageSource(await firstThere(places));
+    if (found.digest === begun.digest) return found;
+    const most = Math.floor(config.data.maxUnreadableFraction * begun.count);
+    const few = await withFewMissing(found, () => allOf(listing), most).catch(() => null); // the file may be gone
+    if (few?.source.digest !== begun.digest) return found;
+    const { count, first } = few.missing;
+    const reason = `${count} of the run's ${begun.count} images are missing in ${found.location} (first ${first}); it waits for them where it needs them`;
+    logger.warn('images.missing', { reason });
+    return few.source;
+  };
   const source = await awaitImages({
-    open: async () => openImageSource(await firstThere(places)),
+    open,
     missing: async (found) => {
       if (found.digest === begun.digest) return null;
       const difference = await differenceOf(found);
@@ -135,6 +147,12 @@ async function openAgain(
   });
   if (source.digest === begun.digest) return source;
   throw otherImages(source, begun, listing, await differenceOf(source));
+}
+
+async function allOf(listing: string): Promise<ListedImage[]> {
+  const images: ListedImage[] = [];
+  for await (const image of readListing(listing)) images.push(image);
+  return images;
 }
 
 function isOnlyMissing({ missing, added, resized }: ListingDifference): boolean {

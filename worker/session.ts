@@ -4,12 +4,13 @@
  */
 import { setMaxListeners } from 'node:events';
 import { nanoid } from 'nanoid';
+import { arrayOf } from '../src/checkpoint/bundle.ts';
 import { FLOAT64_KERNELS, type ClusteringKernels } from '../src/clustering/kernels.ts';
 import { runConfigSchema, type RunConfig } from '../src/config/schema.ts';
 import { createImageLoader } from '../src/data/loader.ts';
 import { awaitImages, firstThere } from '../src/data/await-images.ts';
-import { presentCount } from '../src/data/listing.ts';
-import { openImageSource, type ImageSource } from '../src/data/source.ts';
+import { decodeListing, presentCount, withFewMissing } from '../src/data/listing.ts';
+import { openImageSource, type ImageSource, type ListedImage } from '../src/data/source.ts';
 import { EXIT, TrainerError, unavailable } from '../src/errors.ts';
 import type { Model } from '../src/nn/model.ts';
 import { layoutHash, type ParameterLayout } from '../src/ps/layout.ts';
@@ -170,7 +171,7 @@ async function prepare(
   const config = parseConfig(welcome.configJson);
   const logger = options.logger.child({ runId: welcome.runId, workerId: identity.workerId });
   const source = await withAnySignal([options.signal, over], (signal) =>
-    openRunImages(welcome, config, { ...options, logger, signal }),
+    openRunImages(welcome, config, client, { ...options, logger, signal }),
   );
   const compute = await startCompute(config, logger);
   const { layout, featureDim, featureName, representationDim, model } = compute;
@@ -268,12 +269,25 @@ function parseConfig(json: string): RunConfig {
 function openRunImages(
   { dataPath, dataDigest, imageCount }: Welcome__Output,
   config: RunConfig,
+  client: Pick<CoordinatorClient, 'artifact'>,
   { dataSource, logger, signal }: WorkerOptions,
 ): Promise<ImageSource> {
   const places: [string, ...string[]] =
     dataSource === null ? [dataPath, config.data.source ?? dataPath] : [dataSource];
+  const most = Math.floor(config.data.maxUnreadableFraction * imageCount);
+  const listed = async (): Promise<ListedImage[]> => {
+    const bundle = await client.artifact('images/listing', signal);
+    return decodeListing(arrayOf(bundle, 'listing', Uint8Array));
+  };
   return awaitImages({
-    open: async () => openImageSource(await firstThere(places)),
+    open: async () => {
+      const found = await openImageSource(await firstThere(places));
+      const lacking = imageCount - presentCount(found);
+      if (found.digest === dataDigest || lacking <= 0 || lacking > most) return found;
+      // The coordinator waits for a few, or has left them out.
+      const few = await withFewMissing(found, listed, most);
+      return few?.source.digest === dataDigest ? few.source : found;
+    },
     missing: (found) => {
       const present = presentCount(found);
       if (found.digest === dataDigest || present >= imageCount) return null;

@@ -6,18 +6,12 @@
 import { closeSync, createReadStream, openSync, writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { shownPath } from './path-bytes.ts';
-import type { ImageSource } from './source.ts';
+import { listedSource, type ImageSource, type ListedImage } from './source.ts';
 
 export const LISTING_FILE = 'images.ndjson';
 
 /** Images whose lines are written at a time. */
 const CHUNK = 1024;
-
-export interface ListedImage {
-  readonly path: string;
-  /** Bytes; -1 where the file was not there. */
-  readonly size: number;
-}
 
 /** Some images, of which one is named. */
 export interface SomeImages {
@@ -62,6 +56,37 @@ function lineOf(id: number, source: ImageSource): string {
 
 function writeAll(descriptor: number, bytes: Buffer): void {
   for (let done = 0; done < bytes.length;) done += writeSync(descriptor, bytes, done);
+}
+
+/** The listing in memory, for a process that has none. */
+export function encodeListing(source: ImageSource): Uint8Array {
+  const lines = Array.from({ length: source.count }, (_, id) => lineOf(id, source));
+  return Buffer.from(lines.join(''));
+}
+
+/** @throws SyntaxError for what is no listing */
+export function decodeListing(bytes: Uint8Array): ListedImage[] {
+  const lines = Buffer.from(bytes).toString('utf8').split('\n');
+  return lines.flatMap((line) => (line === '' ? [] : [JSON.parse(line) as ListedImage]));
+}
+
+/**
+ * The run's images where only a few of them are missing from those found: a run can do without as many as it may leave out, and
+ * waits for them where it needs them.
+ * @param listed those the run began with, read when they are needed
+ * @param most images that may be missing
+ * @returns null where more are missing, or others are there
+ */
+export async function withFewMissing(
+  found: ImageSource,
+  listed: () => Promise<readonly ListedImage[]>,
+  most: number,
+): Promise<{ readonly source: ImageSource; readonly missing: SomeImages } | null> {
+  const images = await listed();
+  const { missing, added, resized } = await compareImages(images, found);
+  const areFew = missing.count > 0 && missing.count <= most;
+  if (!areFew || added.count > 0 || resized.count > 0) return null;
+  return { source: listedSource(images, found), missing };
 }
 
 /** The images of a listing, as they are read. @throws Error of the file system, or of JSON */

@@ -102,11 +102,39 @@ async function openList(spec: string, location: string, bytes: number): Promise<
   return createSource({ spec, location, root, paths, truth });
 }
 
-async function createSource(
-  found: Pick<ImageSource, 'spec' | 'location' | 'root' | 'truth' | 'passedOver'> & {
-    readonly paths: readonly string[];
-  },
-): Promise<ImageSource> {
+/** An image as a run's listing has it. */
+export interface ListedImage {
+  /** Relative, as path-bytes.ts has it. */
+  readonly path: string;
+  /** Bytes; -1 where the file was not there. */
+  readonly size: number;
+  /** Its class, where there is truth. */
+  readonly label?: string;
+}
+
+/**
+ * The images of a run's listing, as they were when the run began, whether their files are there now or not.
+ * @param place where they lie now: its folder is what their paths are relative to
+ */
+export function listedSource(
+  images: readonly ListedImage[],
+  { spec, location, root }: Pick<ImageSource, 'spec' | 'location' | 'root'>,
+): ImageSource {
+  const paths = images.map(({ path }) => path);
+  const labels = images.flatMap(({ label }) => (label === undefined ? [] : [label]));
+  const truth = labels.length === images.length ? truthFromLabels(labels) : null;
+  return sourceOf(
+    { spec, location, root, paths, truth },
+    Float64Array.from(images, ({ size }) => size),
+  );
+}
+
+/** Where images were found. */
+type FoundImages = Pick<ImageSource, 'spec' | 'location' | 'root' | 'truth' | 'passedOver'> & {
+  readonly paths: readonly string[];
+};
+
+async function createSource(found: FoundImages): Promise<ImageSource> {
   const { spec, root, paths, passedOver = [] } = found;
   if (paths.length === 0) {
     throw dataAbsent(
@@ -116,15 +144,20 @@ async function createSource(
         `name a folder of images (${READ_NAMES.join(', ')}), or a list that names one a line`,
     );
   }
+  return sourceOf(found, await sizesOf(root, paths));
+}
+
+/** @param sizes [N] bytes */
+function sourceOf(found: FoundImages, sizes: Float64Array): ImageSource {
+  const { spec, root, paths } = found;
   const path = (id: number): string => {
-    const found = paths[id];
-    if (found === undefined) {
+    const known = paths[id];
+    if (known === undefined) {
       const remedy = 'workers and coordinator must open the same data';
       throw protocolViolation(`sample id in ${spec}`, `0 to ${paths.length - 1}`, id, remedy);
     }
-    return found;
+    return known;
   };
-  const sizes = await sizesOf(root, paths);
   const size = (id: number): number => sizes[id] ?? -1;
   return {
     ...found,

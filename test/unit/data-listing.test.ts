@@ -11,9 +11,8 @@ import {
   presentCount,
   readListing,
   writeListing,
-  type ListedImage,
 } from '../../src/data/listing.ts';
-import { openImageSource, type ImageSource } from '../../src/data/source.ts';
+import { openImageSource, type ImageSource, type ListedImage } from '../../src/data/source.ts';
 import { temporaryFolder, writeFiles } from '../support/data-images.ts';
 
 type Images = Readonly<Record<string, number>>;
