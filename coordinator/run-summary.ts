@@ -60,6 +60,7 @@ export function summariseRun(input: SummaryInput): RunSummary {
     unreadable: record.unreadable.length,
     damaged: record.damaged.length,
     restarts: record.restarts,
+    settingChanges: record.settingChanges,
   };
 }
 

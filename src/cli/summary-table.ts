@@ -16,6 +16,7 @@ export function summaryLines(summary: RunSummary, report: string): string[] {
     ...odcOf(summary),
     ...evaluationOf(summary),
     ['ledger', ledgerOf(summary)],
+    ...changesOf(summary),
     ['report', report],
   ];
   return rows.map(([name, text]) => `${name.padEnd(10)} ${text}`);
@@ -59,6 +60,14 @@ function evaluationOf({ evaluation }: RunSummary): [string, string][] {
     ['kNN', `${versus(knnTop1, randomKnnTop1)} (${classes} classes, ${testImages} test images)`],
     ['linear', versus(linearTop1, randomLinearTop1)],
   ];
+}
+
+function changesOf({ settingChanges }: RunSummary): [string, string][] {
+  const changes = settingChanges.map(
+    ({ step, key, from, to }) =>
+      `${key} from ${JSON.stringify(from)} to ${JSON.stringify(to)} at step ${step}`,
+  );
+  return changes.length === 0 ? [] : [['changed', changes.join('; ')]];
 }
 
 function percent(fraction: number): string {

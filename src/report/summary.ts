@@ -42,6 +42,17 @@ export interface RunSummary {
   readonly damaged: number;
   /** Workers that joined again after the first time. */
   readonly restarts: number;
+  /** Settings that were changed when the run was resumed, in order. */
+  readonly settingChanges: readonly SettingChange[];
+}
+
+export interface SettingChange {
+  /** The first step, counted from 0, that the new value holds for. */
+  readonly step: number;
+  /** Dotted: `training.learningRate`. */
+  readonly key: string;
+  readonly from: unknown;
+  readonly to: unknown;
 }
 
 /** What tells a healthy ODC epoch from a collapsing one; sizes are those at its end. */

@@ -125,5 +125,6 @@ function madeSummary(
     unreadable: 5,
     damaged: 2,
     restarts: 1,
+    settingChanges: [],
   };
 }
