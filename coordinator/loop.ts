@@ -27,6 +27,7 @@ import type { Dispatcher } from './dispatcher.ts';
 import { stepCount } from './epoch-plan.ts';
 import { evaluateRun } from './evaluate-run.ts';
 import type { MissingImages } from './missing-images.ts';
+import { CollapseWatch } from './collapse-watch.ts';
 import { noteChanges } from './note-changes.ts';
 import { OdcStrategy } from './odc-strategy.ts';
 import type { OrderContext } from './order-composer.ts';
@@ -88,6 +89,7 @@ export class RunLoop {
     this.#deps = deps;
     this.#skips = new SkipLog(deps.logger);
     this.#damages = new SkipLog(deps.logger, DAMAGED);
+    const collapse = new CollapseWatch(deps);
     const clustering: ClusteringDeps = {
       ...deps,
       imageCount: deps.source.count,
@@ -96,6 +98,9 @@ export class RunLoop {
         this.#noteUnreadable(payload);
       },
       imagesLeftOut: this.#imagesLeftOut,
+      noteClusters: (figures, at) => {
+        collapse.note(figures, at);
+      },
       progress: this.#progress,
       enterPhase: this.#enterPhase,
     };

@@ -6,7 +6,7 @@ import type { NamedArrays } from '../src/checkpoint/safetensors.ts';
 import { arrayOf } from '../src/checkpoint/bundle.ts';
 import type { SettingChange } from '../src/config/resumable-settings.ts';
 import type { UnreadableImage } from '../src/data/unreadable.ts';
-import type { OdcEpochFigures, RunEvaluation } from '../src/report/summary.ts';
+import type { CollapseSummary, OdcEpochFigures, RunEvaluation } from '../src/report/summary.ts';
 import type { ResultPayload } from './service.ts';
 import type { Phase } from './state.ts';
 import type { CommittedStep } from './train-epoch.ts';
@@ -83,6 +83,8 @@ export interface RecordState {
   readonly processes: Readonly<Record<string, ProcessStarts>>;
   /** Made when the run was resumed, in order; left out by earlier releases. */
   readonly settingChanges?: readonly SettingChange[];
+  /** Left out by earlier releases. */
+  readonly collapse?: CollapseSummary;
 }
 
 export class RunRecord {
@@ -107,6 +109,7 @@ export class RunRecord {
   #earlierWallSeconds = 0;
   #phase: { timed: TimedPhase | null; sinceMs: number };
   evaluation: RunEvaluation | null = null;
+  collapse: CollapseSummary = { seen: 0, recovered: 0, now: null };
 
   constructor(nowMs: () => number) {
     this.#nowMs = nowMs;
@@ -245,6 +248,7 @@ export class RunRecord {
       damaged: this.damaged,
       processes: Object.fromEntries(this.#processes),
       settingChanges: [...this.#settingChanges],
+      collapse: this.collapse,
     };
   }
 
@@ -268,6 +272,7 @@ export class RunRecord {
     for (const image of state.damaged) this.#damaged.set(image.id, image);
     for (const [id, process] of Object.entries(state.processes)) this.#processes.set(id, process);
     this.#settingChanges.push(...(state.settingChanges ?? []));
+    this.collapse = state.collapse ?? this.collapse;
     const open = this.#epochs.at(-1);
     if (open?.meanLoss === null) this.#epochSeconds = open.seconds;
   }

@@ -13,6 +13,7 @@ export function summaryLines(summary: RunSummary, report: string): string[] {
       `to previous epoch ${score(summary.nmi.toPrevious)}, to classes ${score(summary.nmi.toTruth)}`,
     ],
     ['clusters', clustersOf(summary)],
+    ...collapseOf(summary),
     ...odcOf(summary),
     ...evaluationOf(summary),
     ['ledger', ledgerOf(summary)],
@@ -40,6 +41,14 @@ function score(byEpoch: readonly (number | null)[] | null): string {
 
 function clustersOf({ clusters: { k, empty, entropy } }: RunSummary): string {
   return `${k}, ${empty} empty, entropy ${entropy.toFixed(3)}`;
+}
+
+function collapseOf({ collapse: { seen, recovered, now } }: RunSummary): [string, string][] {
+  if (seen === 0) return [];
+  const state = now === null ? 'sound at the end' : `${now.finding} since epoch ${now.epoch + 1}`;
+  return [
+    ['collapse', `${state}; seen ${count(seen, 'time')}, recovered ${count(recovered, 'time')}`],
+  ];
 }
 
 function odcOf({ odc }: RunSummary): [string, string][] {

@@ -58,7 +58,11 @@ async function stoppedAt(name: string, step: number, settings: Settings): Promis
   return (await checkpointOf(out(name))).step;
 }
 
-function resume(name: string, settings: Settings, more: Partial<PlainRun> = {}): Promise<RunSummary> {
+function resume(
+  name: string,
+  settings: Settings,
+  more: Partial<PlainRun> = {},
+): Promise<RunSummary> {
   return run(name, settings, { resume: true, ...more });
 }
 
@@ -171,7 +175,10 @@ test('a change that is refused changes nothing: the run goes on as it was', asyn
   assert.equal(readFileSync(join(out('refused'), 'config.json'), 'utf8'), saved);
   assert.deepEqual(changesIn('refused'), []);
   const { settingChanges } = await resume('refused', { ...RATES, epochs: 2 });
-  assert.deepEqual(settingChanges.map(({ key }) => key), ['epochs']);
+  assert.deepEqual(
+    settingChanges.map(({ key }) => key),
+    ['epochs'],
+  );
 });
 
 test('an epoch that has begun is trained to its end', async () => {
@@ -245,6 +252,9 @@ test('where no checkpoint from before is left, a run that diverged is to be begu
 test('numbers that are not finite before the first step are no matter of rates', async () => {
   const sick = plainCompute({ features: (count) => new Float32Array(count * 10).fill(NaN) });
   const message = await messageOf(run('sick', RATES, { compute: () => sick }));
-  assert.match(message, /NaN.*no step has been taken yet: check the images \(deepcluster data verify/);
+  assert.match(
+    message,
+    /NaN.*no step has been taken yet: check the images \(deepcluster data verify/,
+  );
   assert.doesNotMatch(message, /rate/);
 });

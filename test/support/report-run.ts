@@ -126,5 +126,6 @@ function madeSummary(
     damaged: 2,
     restarts: 1,
     settingChanges: [],
+    collapse: { seen: 0, recovered: 0, now: null },
   };
 }

@@ -95,6 +95,7 @@ describe('the summary for a person', () => {
     unreadable: 0,
     damaged: 0,
     restarts: 1,
+    collapse: { seen: 0, recovered: 0, now: null },
     settingChanges: [
       { step: 40, key: 'training.learningRate', from: 0.05, to: 0.005 },
       { step: 80, key: 'epochs', from: 3, to: 5 },

@@ -13,10 +13,7 @@ function withOther(key: string): RunConfig {
   const path = key.split('.');
   const section = path
     .slice(0, -1)
-    .reduce<Record<string, unknown>>(
-      (part, name) => part[name] as Record<string, unknown>,
-      config,
-    );
+    .reduce<Record<string, unknown>>((part, name) => part[name] as Record<string, unknown>, config);
   section[path.at(-1)!] = 'another';
   return config as unknown as RunConfig;
 }
@@ -92,7 +89,10 @@ test('a command that a message prints is one that a shell takes apart into its w
   assert.equal(shellWord('runs/odc-1'), 'runs/odc-1');
   assert.equal(shellWord("it's a run"), String.raw`'it'\''s a run'`);
   assert.equal(
-    resumeCommand('my run', { credentials: '/certs', settings: { 'training.learningRate': 0.005 } }),
+    resumeCommand('my run', {
+      credentials: '/certs',
+      settings: { 'training.learningRate': 0.005 },
+    }),
     "deepcluster launch --resume --out 'my run' --credentials /certs --set training.learningRate=0.005",
   );
   assert.equal(resumeCommand('r'), 'deepcluster launch --resume --out r');
