@@ -20,10 +20,7 @@ export interface DivergenceDeps {
   readonly config: RunConfig;
   readonly layout: ParameterLayout;
   readonly credentials: Pick<Credentials, 'folder'> | null;
-  readonly folder: Pick<
-    RunFolder,
-    'path' | 'checkpoints' | 'staging' | 'event' | 'isHeld'
-  >;
+  readonly folder: Pick<RunFolder, 'path' | 'checkpoints' | 'staging' | 'event' | 'isHeld'>;
 }
 
 /**
