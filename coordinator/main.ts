@@ -335,7 +335,7 @@ async function openSource(options: CoordinatorOptions): Promise<ImageSource> {
 const AMPLE = 4;
 
 /** ODC cannot keep clusters above a size that the images do not suffice for: it would merge and split without end. */
-function assertRoomForClusters(
+export function assertRoomForClusters(
   { algorithm, clustering, odc }: RunConfig,
   images: number,
   logger: Logger,
