@@ -18,11 +18,11 @@ export interface CollapseFigures {
   readonly movement: number | null;
 }
 
-/** Of features as they are: 1 - |Σ x|² / (N Σ |x|²). */
+/** Of features as they are: 1 - |Σ x|² / (N Σ |x|²); of features that are all zero, 0. */
 export function spreadOfMoments({ count, sum, outer }: ShardMoments): number {
   let squares = 0;
   for (let i = 0, at = 0; i < sum.length; at += sum.length - i, i += 1) squares += outer[at]!;
-  return 1 - squaredLength(sum) / (count * squares);
+  return squares === 0 ? 0 : 1 - squaredLength(sum) / (count * squares);
 }
 
 /** Of N unit rows, by the sums of their classes: their mean is as long as 1 where all are equal. @param sums [K, D] */

@@ -10,6 +10,7 @@ import {
   launch,
   lossesOf,
   runCommand,
+  settingsIn,
   waitForEvent,
   type Launched,
 } from '../support/launched-run.ts';
@@ -82,8 +83,7 @@ test('a network that dies of its rates lives with those that the warning names',
   const { stderr } = await launched.ended;
   const warnings = stderr.split('\n').filter((line) => line.includes('clusters.collapsed'));
   assert.equal(warnings.length, 1, stderr);
-  const named = [...warnings[0]!.matchAll(/--set (\S+?)=([\d.e-]+)/g)];
-  const rates = Object.fromEntries(named.map(([, key, value]) => [key, Number(value)]));
+  const rates = settingsIn(warnings[0]!);
   assert.deepEqual(Object.keys(rates), ['training.learningRate', 'training.headLearningRate']);
   const alive = await finished(launch({ data, out: out('alive'), settings: { ...odc, ...rates } }));
   assert.deepEqual(alive.collapse, { seen: 0, recovered: 0, now: null });

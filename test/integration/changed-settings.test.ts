@@ -16,6 +16,7 @@ import {
   temporaryFolder,
   type PlainRun,
 } from '../support/in-process-run.ts';
+import { settingsIn } from '../support/launched-run.ts';
 
 const IMAGES = 48;
 /** Steps of an epoch, in batches of 16. */
@@ -194,10 +195,9 @@ test('an epoch that has begun is trained to its end', async () => {
 
 /** The settings of the command that a message names. */
 function commandIn(message: string): Record<string, number> {
-  const command = /deepcluster launch --resume --out (\S+)((?: --set \S+=\S+)+)/.exec(message);
-  assert.ok(command !== null, message);
-  const settings = [...command[2]!.matchAll(/--set (\S+?)=(\S+)/g)];
-  return Object.fromEntries(settings.map(([, key, value]) => [key, Number(value)]));
+  const command = /deepcluster launch --resume --out \S+( --set \S+=\S+)+/.exec(message)?.[0];
+  assert.ok(command !== undefined, message);
+  return settingsIn(command);
 }
 
 /** Parameters grow by a factor of 1e12 a step, to values beyond float32 in the fourth. */
@@ -243,9 +243,7 @@ test('where no checkpoint from before is left, a run that diverged is to be begu
   const keep = { 'checkpoint.everySteps': 1, 'checkpoint.keep': 2, 'training.batchSize': 6 };
   const message = await messageOf(run('lost', { ...DIVERGING, ...keep }));
   assert.match(message, /no checkpoint from before is left: begin another run, in another --out/);
-  const settings = [...message.matchAll(/--set (\S+?)=([\d.e-]+)/g)];
-  const rates = Object.fromEntries(settings.map(([, key, value]) => [key, Number(value)]));
-  const summary = await run('begun-again', { ...keep, ...rates });
+  const summary = await run('begun-again', { ...keep, ...settingsIn(message) });
   assert.ok(Number.isFinite(summary.finalLoss));
 });
 

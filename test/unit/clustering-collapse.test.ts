@@ -62,6 +62,7 @@ describe('the spread', () => {
       // Lengths of unit rows are 1 within float32's rounding.
       assertClose(spread, spreadByDefinition(rows), 3e-7);
     }
+    assert.equal(spreadOfMoments(momentsOf(new Float32Array(N * D), N, D)), 0);
   });
 });
 

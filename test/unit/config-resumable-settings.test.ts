@@ -63,8 +63,7 @@ test('a change has its step, its key and both values; what stays is none', () =>
 });
 
 test('a setting that the release before did not have is no change', () => {
-  const { everySteps: _everySteps, ...checkpoint } = SAVED.checkpoint;
-  const earlier = { ...SAVED, checkpoint } as unknown as RunConfig;
+  const earlier = { ...SAVED, checkpoint: { keep: SAVED.checkpoint.keep } } as unknown as RunConfig;
   assert.deepEqual(changesOf(earlier, SAVED, 3), []);
 });
 
