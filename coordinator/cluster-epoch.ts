@@ -6,6 +6,7 @@
  */
 import { arrayOf } from '../src/checkpoint/bundle.ts';
 import type { NamedArrays } from '../src/checkpoint/safetensors.ts';
+import { spreadOfMoments, type CollapseFigures } from '../src/clustering/collapse.ts';
 import { mergeShardSums, nextCentroids, type ShardSums } from '../src/clustering/kmeans-reducer.ts';
 import { clusterSeed, initialCentroidIds } from '../src/clustering/kmeans.ts';
 import { mergeMoments, type ShardMoments } from '../src/clustering/moments.ts';
@@ -14,6 +15,11 @@ import type { DataShard } from '../src/data/shard-plan.ts';
 import { configInvalid, dataUnreadable } from '../src/errors.ts';
 import type { Progress } from '../src/telemetry/notice.ts';
 import type { Artifacts } from './artifacts.ts';
+import {
+  requireDifferentFeatures,
+  requireFilledClusters,
+  type ClusteringMoment,
+} from './collapse-watch.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { ImagesLeftOut, type MissingImages } from './missing-images.ts';
 import type { OrderContext } from './order-composer.ts';
@@ -32,6 +38,8 @@ export interface ClusteringDeps {
   readonly noteUnreadable: (payload: ResultPayload) => void;
   /** Called when images have been left out. */
   readonly imagesLeftOut: () => Promise<void>;
+  /** Called with how far the clusters are from collapse, and since when. @param at its step is the next one */
+  readonly noteClusters: (figures: CollapseFigures, at: ClusteringMoment) => void;
   readonly progress: (progress: Progress) => void;
   readonly enterPhase: (phase: Phase) => void;
 }
@@ -47,6 +55,8 @@ export interface Clustering {
   /** [K, d], with the whitening they live in. */
   readonly centroids: Float32Array;
   readonly whitening: NamedArrays;
+  /** Of the features as they were; null where there were no moments. */
+  readonly spread: number | null;
 }
 
 export async function clusterEpoch(
@@ -112,6 +122,7 @@ class ClusteringRound {
   #whitening: NamedArrays = {};
   #centroids: Float32Array = new Float32Array(0);
   #refilled = 0;
+  #spread: number | null = null;
 
   constructor(epoch: number, parameterVersion: number, deps: ClusteringDeps) {
     this.#epoch = epoch;
@@ -158,7 +169,10 @@ class ClusteringRound {
         outer: arrayOf(arrays, 'outer', Float64Array),
       });
     });
-    const { count, sum, outer } = fold.finish(this.#shards.length);
+    const moments = fold.finish(this.#shards.length);
+    const { count, sum, outer } = moments;
+    this.#spread = spreadOfMoments(moments);
+    requireDifferentFeatures(this.#spread, count, this.#epoch);
     context.momentsArtifact = artifacts.publish(`moments-${this.#epoch}`, {
       count: { data: Float64Array.of(count), shape: [1] },
       sum: { data: sum, shape: [sum.length] },
@@ -254,12 +268,16 @@ class ClusteringRound {
       });
       inertias.add(shard, arrayOf(arrays, 'inertia', Float64Array)[0]!);
     });
+    const inertia = inertias.finish(this.#shards.length);
+    if (this.#epoch === 0)
+      requireFilledClusters(pseudoLabels, inertia, this.#deps.config.clustering.k);
     return {
       pseudoLabels,
-      inertia: inertias.finish(this.#shards.length),
+      inertia,
       refilled: this.#refilled,
       centroids: this.#centroids,
       whitening: this.#whitening,
+      spread: this.#spread,
     };
   }
 

@@ -11,6 +11,7 @@ import type { Logger } from '../src/telemetry/logger.ts';
 import type { Notice } from '../src/telemetry/notice.ts';
 import type { Control } from './control.ts';
 import { onceThereIsRoom } from './disk-room.ts';
+import { withRemedy } from './divergence.ts';
 import { RunLoop } from './loop.ts';
 import { fromCheckpoint } from './run-checkpoint.ts';
 import type { RunFolder } from './run-folder.ts';
@@ -35,6 +36,8 @@ export interface ConductDeps {
   readonly onLeaving: ReadyServers['onLeaving'];
   readonly credentials: Credentials | null;
   readonly resume: boolean;
+  /** Called once the run goes on with its settings: those that a resumed run refuses are not kept. */
+  readonly settingsTaken: () => Promise<void>;
   readonly logger: Logger;
   readonly signal: AbortSignal;
   /** Aborted with either of the two. */
@@ -50,13 +53,15 @@ export async function conductRun(deps: ConductDeps): Promise<RunSummary> {
   const loop = new RunLoop({ ...deps, ...control, ...network, ...servers, signal: ended });
   try {
     await loop.begin(deps.resume ? await newestCheckpoint(deps) : null);
+    await deps.settingsTaken();
     deps.onLeaving((release) => {
       loop.checkpointThen(release);
     });
     await loop.run().catch(async (error: unknown) => {
       const isResumable = signal.aborted || needsPerson(error);
       if (isResumable && !lost.aborted && folder.isHeld()) await loop.checkpointNow();
-      throw error;
+      await loop.settled();
+      throw await withRemedy(error, loop.version, { ...deps, ...network });
     });
     const summary = summariseRun({
       ...deps,

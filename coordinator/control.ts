@@ -9,6 +9,7 @@ import { pause } from '../src/rpc/calls.ts';
 import type { Logger } from '../src/telemetry/logger.ts';
 import type { Notice } from '../src/telemetry/notice.ts';
 import { Artifacts } from './artifacts.ts';
+import { collapseLine } from './collapse-watch.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { Membership } from './membership.ts';
 import { MissingImages, type MissingImagesDeps } from './missing-images.ts';
@@ -119,6 +120,7 @@ export function createControl(deps: ControlDeps): Control {
       lastLoss: record.losses.at(-1) ?? 0,
       workers: membership.status(),
       paused: pauseOf(dispatcher.state) || images.pause,
+      collapsed: collapseLine(record.collapse),
       term,
     }),
   };

@@ -11,6 +11,7 @@ import {
   normalizedMutualInformation,
 } from '../src/clustering/agreement.ts';
 import { hitFailpoint } from '../src/config/failpoints.ts';
+import { changesOf, requireEpochs } from '../src/config/resumable-settings.ts';
 import type { RunConfig } from '../src/config/schema.ts';
 import type { ImageSource } from '../src/data/source.ts';
 import { imagesGone, messageOf, protocolViolation } from '../src/errors.ts';
@@ -26,10 +27,11 @@ import type { Dispatcher } from './dispatcher.ts';
 import { stepCount } from './epoch-plan.ts';
 import { evaluateRun } from './evaluate-run.ts';
 import type { MissingImages } from './missing-images.ts';
+import { CollapseWatch } from './collapse-watch.ts';
+import { noteChanges } from './note-changes.ts';
 import { OdcStrategy } from './odc-strategy.ts';
 import type { OrderContext } from './order-composer.ts';
 import {
-  assertResumable,
   assertSameData,
   fromCheckpoint,
   toCheckpoint,
@@ -87,6 +89,7 @@ export class RunLoop {
     this.#deps = deps;
     this.#skips = new SkipLog(deps.logger);
     this.#damages = new SkipLog(deps.logger, DAMAGED);
+    const collapse = new CollapseWatch(deps);
     const clustering: ClusteringDeps = {
       ...deps,
       imageCount: deps.source.count,
@@ -95,6 +98,9 @@ export class RunLoop {
         this.#noteUnreadable(payload);
       },
       imagesLeftOut: this.#imagesLeftOut,
+      noteClusters: (figures, at) => {
+        collapse.note(figures, at);
+      },
       progress: this.#progress,
       enterPhase: this.#enterPhase,
     };
@@ -122,7 +128,9 @@ export class RunLoop {
       return;
     }
     const saved = fromCheckpoint(checkpoint, this.#deps.runId);
-    assertResumable(saved.config, config);
+    const { epoch, stage } = saved.position;
+    const changes = changesOf(saved.config, config, saved.parameters.version);
+    requireEpochs(config.epochs, stage === 'train' ? epoch + 1 : epoch);
     assertSameData(saved.dataDigest, this.#deps.source.digest);
     if (layoutHash(saved.layout) !== layoutHash(layout)) {
       throw protocolViolation(
@@ -139,12 +147,18 @@ export class RunLoop {
     this.#position = saved.position;
     this.#deps.record.restore(saved.record, saved.recordArrays);
     this.#deps.images.restore(saved.leftOut, saved.strategy.pseudoLabels);
+    noteChanges(changes, this.#deps);
     this.#deps.dispatcher.dispatch({ type: 'ledgerRestored', ledger: saved.ledger });
     this.#checkpointed = this.#checkpointKey();
     this.#deps.folder.event('run.resumed', `from ${checkpoint.name}`, {
       step: this.#version,
       ...this.#position,
     });
+  }
+
+  /** Of the parameters as they are; also the count of committed steps. */
+  get version(): number {
+    return this.#version;
   }
 
   /** Everything from the position on. */

@@ -154,7 +154,9 @@ async function runInFolder(options: InFolder): Promise<RunSummary> {
         keepListing(folder, options.source, resume);
         folder.writeConfig(runId, config, options.origins, runImagesOf(options.source));
       };
-      await onceThereIsRoom('the configuration', writeConfig, { folder, logger, signal });
+      const keepSettings = (): Promise<void> =>
+        onceThereIsRoom('the configuration', writeConfig, { folder, logger, signal });
+      if (!resume) await keepSettings();
       const { pid } = process;
       const started = { role: 'coordinator', id: 'coordinator', pid, incarnation } as const;
       folder.processStarted(started, 'coordinator is up');
@@ -167,6 +169,7 @@ async function runInFolder(options: InFolder): Promise<RunSummary> {
         service,
         fleet,
         registered,
+        settingsTaken: resume ? keepSettings : () => Promise.resolve(),
       });
       notify({ type: 'finished', summary });
       service.stopAll('the run is finished', EXIT.done);
@@ -227,6 +230,7 @@ interface TermDeps extends InFolder {
   readonly service: CoordinatorService;
   readonly fleet: ServerFleet;
   readonly registered: RegisteredServers | null;
+  readonly settingsTaken: () => Promise<void>;
 }
 
 type NewTerm = TermDeps & ReadyServers & { readonly term: number };
@@ -331,7 +335,7 @@ async function openSource(options: CoordinatorOptions): Promise<ImageSource> {
 const AMPLE = 4;
 
 /** ODC cannot keep clusters above a size that the images do not suffice for: it would merge and split without end. */
-function assertRoomForClusters(
+export function assertRoomForClusters(
   { algorithm, clustering, odc }: RunConfig,
   images: number,
   logger: Logger,

@@ -84,7 +84,7 @@ export class MemoryKeeper {
     }
     const bad = rows.findIndex((value) => !Number.isFinite(value));
     if (bad >= 0) {
-      const remedy = 'lower training.learningRate, or look for damaged images';
+      const remedy = 'the rows were refused';
       throw nonFinite(`memory row of sample ${ids[Math.floor(bad / dim)]}`, rows[bad]!, remedy);
     }
     const places = ids.map((id) => this.#placeOf(id));

@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { arrayOf } from '../src/checkpoint/bundle.ts';
 import type { NamedArrays } from '../src/checkpoint/safetensors.ts';
 import { clusterEntropy, normalizedMutualInformation } from '../src/clustering/agreement.ts';
+import { figuresOf, movementOf, spreadOfClassSums } from '../src/clustering/collapse.ts';
 import { CENTROIDS_ARTIFACT, deltaToBundle } from '../src/clustering/odc-bundles.ts';
 import { OdcClusters, clustersFromSums, type OdcSettings } from '../src/clustering/odc-clusters.ts';
 import { consecutiveSamples } from '../src/clustering/odc-sample-memory.ts';
@@ -25,6 +26,7 @@ import type { MemoryServers } from '../src/servers/memory-servers.ts';
 import type { MemoryForm } from '../src/servers/sample-parts.ts';
 import type { Logger } from '../src/telemetry/logger.ts';
 import { clusterOnce, type ClusteringDeps } from './cluster-epoch.ts';
+import { requireDifferentRows } from './collapse-watch.ts';
 import { planOdcEpoch, type EpochPlan } from './epoch-plan.ts';
 import type { RunFolder } from './run-folder.ts';
 import type { EpochEnd } from './run-record.ts';
@@ -79,6 +81,8 @@ export class OdcStrategy implements Strategy {
   /** Since the last line of figures, and since the epoch's beginning. */
   #interval = NO_STEPS;
   #epoch = NO_STEPS;
+  /** Of the newest step; null before the first since this process began. */
+  #movement: number | null = null;
 
   constructor(deps: OdcStrategyDeps) {
     this.#deps = deps;
@@ -144,16 +148,23 @@ export class OdcStrategy implements Strategy {
       this.#memory.rows(step + 1, ids),
     );
     if (outcome.kind === 'duplicate') return;
+    this.#movement = movementOf(change.oldRows, change.newRows, this.#settings.dim);
     if (outcome.movedIds.length > 0) {
       await this.#memory.relabel(step, outcome.movedIds, outcome.movedLabels);
     }
     this.#interval = summariseInterval([this.#interval, outcome]);
     this.#epoch = summariseInterval([this.#epoch, outcome]);
-    if ((step + 1) % this.#deps.config.odc.logInterval === 0) this.#logInterval(step, epoch);
+    if (this.#isIntervalEnd(step + 1)) this.#logInterval(step, epoch);
+  }
+
+  #isIntervalEnd(stepsDone: number): boolean {
+    return stepsDone % this.#deps.config.odc.logInterval === 0;
   }
 
   endEpoch(): { end: EpochEnd; remark: string } {
     const labels = this.pseudoLabels;
+    const { step } = this.#require();
+    if (!this.#isIntervalEnd(step)) this.#noteClusters(this.#deps.context.epoch, step);
     const { sizes } = this.#require();
     const { empty, smallest, largest, perplexity } = sizeStatistics(sizes);
     const { changeRatio, smallClusters } = summariseInterval([this.#epoch]);
@@ -198,6 +209,7 @@ export class OdcStrategy implements Strategy {
     await this.#memory.seal(version, pseudoLabels, signal);
     const sums = await this.#memory.classSums(signal);
     const { classes, dim } = this.#settings;
+    requireDifferentRows(spreadOfClassSums(sums, dim, countOf(pseudoLabels)), pseudoLabels);
     const clusters = new OdcClusters(this.#settings, {
       ...clustersFromSums(sums, pseudoLabels, classes, dim),
       step: version,
@@ -212,6 +224,7 @@ export class OdcStrategy implements Strategy {
       folder.event('clusters.filled', reason, { ...counts });
     }
     this.#follow(clusters);
+    this.#noteClusters(0, version);
     return { inertia, refilled: refilled + counts.splits };
   }
 
@@ -243,7 +256,20 @@ export class OdcStrategy implements Strategy {
     if (drift > 0) logger.warn('class-sums.repaired', { drift });
   }
 
+  /** @param step the next one */
+  #noteClusters(epoch: number, step: number): void {
+    const { pseudoLabels, centroidMemory } = this.#require();
+    const { classes, dim } = this.#settings;
+    const { sums } = centroidMemory.snapshot();
+    const spread = spreadOfClassSums(sums, dim, countOf(pseudoLabels));
+    this.#deps.noteClusters(figuresOf(spread, pseudoLabels, classes, this.#movement), {
+      epoch,
+      step,
+    });
+  }
+
   #logInterval(step: number, epoch: number): void {
+    this.#noteClusters(epoch, step + 1);
     const { copies, changeRatio, smallClusters } = summariseInterval([this.#interval]);
     const { empty, smallest, largest, entropyNats, perplexity } = sizeStatistics(
       this.#require().sizes,
@@ -274,4 +300,9 @@ export class OdcStrategy implements Strategy {
     if (this.#clusters === null) throw new Error('ODC has not clustered yet');
     return this.#clusters;
   }
+}
+
+/** Samples that have a class. */
+function countOf(pseudoLabels: Int32Array): number {
+  return pseudoLabels.reduce((count, label) => count + (label >= 0 ? 1 : 0), 0);
 }

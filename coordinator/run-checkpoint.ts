@@ -7,8 +7,9 @@ import { arrayOf } from '../src/checkpoint/bundle.ts';
 import type { Checkpoint, CheckpointContent } from '../src/checkpoint/checkpoint.ts';
 import type { NamedArrays } from '../src/checkpoint/safetensors.ts';
 import type { RunConfig } from '../src/config/schema.ts';
-import { checkpointCorrupt, configInvalid, messageOf, protocolViolation } from '../src/errors.ts';
+import { checkpointCorrupt, messageOf, protocolViolation } from '../src/errors.ts';
 import { validateLayout, type ParameterLayout } from '../src/ps/layout.ts';
+import { firstNonFinite } from '../src/ps/slice-push.ts';
 import { vectorOf, type NamedVectors } from '../src/rpc/named-vectors.ts';
 import type { Ledger } from './ledger.ts';
 import type { LeftOutImage } from './missing-images.ts';
@@ -141,6 +142,13 @@ export function fromCheckpoint(checkpoint: Checkpoint, runId: string): RunSnapsh
   const pseudoLabels = arrayOf(clustering, 'pseudo-labels', Int32Array);
   const memory = checkpoint.files['sample-memory'];
   const { counters, ...common } = state;
+  const vectors = new Map([
+    ['parameters', gather(file('parameters'), layout.variables, layout.parameterCount)],
+    ['statistics', gather(file('parameters'), layout.statistics, layout.statisticCount)],
+    ['momentum', arrayOf(file('momentum'), 'momentum', Float32Array)],
+    ...memoryVectors(memory),
+  ]);
+  for (const [what, values] of vectors) requireFinite(checkpoint.name, what, values);
   return {
     ...common,
     config: state.config as RunConfig,
@@ -148,16 +156,14 @@ export function fromCheckpoint(checkpoint: Checkpoint, runId: string): RunSnapsh
     record: state.record as unknown as RecordState,
     recordArrays: file('record'),
     strategy: { pseudoLabels, clustering, counters },
-    parameters: {
-      ...state.parameters,
-      vectors: new Map([
-        ['parameters', gather(file('parameters'), layout.variables, layout.parameterCount)],
-        ['statistics', gather(file('parameters'), layout.statistics, layout.statisticCount)],
-        ['momentum', arrayOf(file('momentum'), 'momentum', Float32Array)],
-        ...memoryVectors(memory),
-      ]),
-    },
+    parameters: { ...state.parameters, vectors },
   };
+}
+
+/** A step may have taken values beyond float32: the checkpoint of the step before is better. */
+function requireFinite(name: string, what: string, values: Float32Array): void {
+  const bad = firstNonFinite(values);
+  if (bad >= 0) throw checkpointCorrupt(name, `${what}[${bad}] is ${values[bad]}`);
 }
 
 function layoutOf(name: string, layout: unknown): ParameterLayout {
@@ -173,32 +179,6 @@ function memoryVectors(memory: NamedArrays | undefined): [string, Float32Array][
   return memory ? [['memory-rows', arrayOf(memory, 'memory-rows', Float32Array)]] : [];
 }
 
-/** Settings that a resumed run may change: they move no number of the result. */
-const FREE_SETTINGS: ReadonlySet<string> = new Set([
-  'epochs',
-  'cluster',
-  'evaluation',
-  'checkpoint',
-  'data.source',
-  'data.cacheBytes',
-  'data.loaderThreads',
-  'data.maxUnreadableFraction',
-  'data.maxDamagedFraction',
-  'data.waitMs',
-  'odc.logInterval',
-]);
-
-/** @throws TrainerError CONFIG_INVALID naming the first setting that a resumed run may not change */
-export function assertResumable(saved: RunConfig, current: RunConfig): void {
-  const difference = firstDifference(saved, current, '');
-  if (difference === null) return;
-  throw configInvalid(
-    difference.key,
-    `must stay ${JSON.stringify(difference.saved)} when the run is resumed`,
-    difference.current,
-  );
-}
-
 /** @throws TrainerError PROTOCOL_VIOLATION when the images are not those the run began with */
 export function assertSameData(savedDigest: string, digest: string): void {
   if (savedDigest === digest) return;
@@ -208,27 +188,6 @@ export function assertSameData(savedDigest: string, digest: string): void {
     digest.slice(0, 12),
     'resume with the images that the run began with',
   );
-}
-
-function firstDifference(
-  saved: unknown,
-  current: unknown,
-  key: string,
-): { key: string; saved: unknown; current: unknown } | null {
-  if (FREE_SETTINGS.has(key)) return null;
-  if (!isRecord(saved) || !isRecord(current)) {
-    return JSON.stringify(saved) === JSON.stringify(current) ? null : { key, saved, current };
-  }
-  for (const name of Object.keys({ ...saved, ...current })) {
-    const inner = key === '' ? name : `${key}.${name}`;
-    const found = firstDifference(saved[name], current[name], inner);
-    if (found !== null) return found;
-  }
-  return null;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** The flat vectors as named variables, so that other tools can read the file. */

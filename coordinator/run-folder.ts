@@ -17,7 +17,7 @@ import { configFileOf } from '../src/config/run-folder.ts';
 import type { RunConfig } from '../src/config/schema.ts';
 import type { RunImages } from './run-images.ts';
 import type { TakenFolder } from '../src/run/take-folder.ts';
-import { openJsonLines, type JsonLines } from '../src/telemetry/json-lines.ts';
+import { openJsonLines, someJsonLine, type JsonLines } from '../src/telemetry/json-lines.ts';
 import type { RunSummary } from '../src/report/summary.ts';
 import { LISTING_FILE, writeListing } from '../src/data/listing.ts';
 import type { ImageSource } from '../src/data/source.ts';
@@ -57,6 +57,21 @@ export class RunFolder {
   event(event: string, reason: string, fields: object = {}): void {
     const { term } = this.#taken.lock;
     this.#events.append({ ts: this.#timestamp(), event, reason, term, ...fields });
+  }
+
+  /**
+   * As {@link event}, unless events.jsonl has it already, with these fields: from before a restart.
+   * @returns whether it was new
+   */
+  eventOnce(event: string, reason: string, fields: Readonly<Record<string, unknown>>): boolean {
+    const has = (line: Readonly<Record<string, unknown>>): boolean =>
+      line['event'] === event &&
+      Object.entries(fields).every(
+        ([name, value]) => JSON.stringify(line[name]) === JSON.stringify(value),
+      );
+    if (someJsonLine(join(this.path, 'events.jsonl'), event, has)) return false;
+    this.event(event, reason, fields);
+    return true;
   }
 
   /** Tells of a process of the run, once for each of its starts. */

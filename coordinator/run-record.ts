@@ -4,8 +4,9 @@
  */
 import type { NamedArrays } from '../src/checkpoint/safetensors.ts';
 import { arrayOf } from '../src/checkpoint/bundle.ts';
+import type { SettingChange } from '../src/config/resumable-settings.ts';
 import type { UnreadableImage } from '../src/data/unreadable.ts';
-import type { OdcEpochFigures, RunEvaluation } from '../src/report/summary.ts';
+import type { CollapseSummary, OdcEpochFigures, RunEvaluation } from '../src/report/summary.ts';
 import type { ResultPayload } from './service.ts';
 import type { Phase } from './state.ts';
 import type { CommittedStep } from './train-epoch.ts';
@@ -80,6 +81,10 @@ export interface RecordState {
   readonly damaged: readonly UnreadableImage[];
   /** By id. */
   readonly processes: Readonly<Record<string, ProcessStarts>>;
+  /** Made when the run was resumed, in order; left out by earlier releases. */
+  readonly settingChanges?: readonly SettingChange[];
+  /** Left out by earlier releases. */
+  readonly collapse?: CollapseSummary;
 }
 
 export class RunRecord {
@@ -100,9 +105,11 @@ export class RunRecord {
   /** Since they were last taken, by phase. */
   readonly #device = new Map<TimedPhase, DeviceTimes>();
   readonly #images = { extracted: 0, trained: 0 };
+  readonly #settingChanges: SettingChange[] = [];
   #earlierWallSeconds = 0;
   #phase: { timed: TimedPhase | null; sinceMs: number };
   evaluation: RunEvaluation | null = null;
+  collapse: CollapseSummary = { seen: 0, recovered: 0, now: null };
 
   constructor(nowMs: () => number) {
     this.#nowMs = nowMs;
@@ -124,6 +131,11 @@ export class RunRecord {
 
   get damaged(): readonly UnreadableImage[] {
     return inOrder(this.#damaged);
+  }
+
+  /** Made when the run was resumed, in order. */
+  get settingChanges(): readonly SettingChange[] {
+    return this.#settingChanges;
   }
 
   get seconds(): Readonly<Record<TimedPhase, number>> {
@@ -191,6 +203,10 @@ export class RunRecord {
     return taken;
   }
 
+  noteSettingChange(change: SettingChange): void {
+    this.#settingChanges.push(change);
+  }
+
   noteExtracted(images: number): void {
     this.#images.extracted += images;
   }
@@ -231,6 +247,8 @@ export class RunRecord {
       unreadable: this.unreadable,
       damaged: this.damaged,
       processes: Object.fromEntries(this.#processes),
+      settingChanges: [...this.#settingChanges],
+      collapse: this.collapse,
     };
   }
 
@@ -253,6 +271,8 @@ export class RunRecord {
     for (const image of state.unreadable) this.#unreadable.set(image.id, image);
     for (const image of state.damaged) this.#damaged.set(image.id, image);
     for (const [id, process] of Object.entries(state.processes)) this.#processes.set(id, process);
+    this.#settingChanges.push(...(state.settingChanges ?? []));
+    this.collapse = state.collapse ?? this.collapse;
     const open = this.#epochs.at(-1);
     if (open?.meanLoss === null) this.#epochSeconds = open.seconds;
   }

@@ -49,6 +49,7 @@ export function summariseRun(input: SummaryInput): RunSummary {
       empty: sizes.filter((size) => size === 0).length,
       entropy: clusterEntropy(sizes).normalised,
     },
+    collapse: record.collapse,
     ...(config.algorithm === 'odc' ? { odc: summariseOdc(record) } : {}),
     evaluation: record.evaluation,
     ledger: {
@@ -60,6 +61,7 @@ export function summariseRun(input: SummaryInput): RunSummary {
     unreadable: record.unreadable.length,
     damaged: record.damaged.length,
     restarts: record.restarts,
+    settingChanges: record.settingChanges,
   };
 }
 

@@ -4,6 +4,7 @@
  */
 import type { NamedArrays } from '../src/checkpoint/safetensors.ts';
 import type { MemoryForm } from '../src/servers/sample-parts.ts';
+import { figuresOf } from '../src/clustering/collapse.ts';
 import { clusterEpoch, type ClusteringDeps } from './cluster-epoch.ts';
 import { planEpoch, type EpochPlan } from './epoch-plan.ts';
 import type { EpochEnd } from './run-record.ts';
@@ -76,6 +77,10 @@ export class DeepClusterStrategy implements Strategy {
     const previous = this.#pseudoLabels;
     const clustering = await clusterEpoch(epoch, version, this.#deps);
     const { pseudoLabels, inertia, refilled, centroids, whitening } = clustering;
+    if (clustering.spread !== null) {
+      const figures = figuresOf(clustering.spread, pseudoLabels, k);
+      this.#deps.noteClusters(figures, { epoch, step: version });
+    }
     this.#pseudoLabels = pseudoLabels;
     this.#clustering = {
       ...whitening,

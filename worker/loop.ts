@@ -280,7 +280,7 @@ export class WorkerLoop {
       throw nonFinite(
         `loss of step ${step}, slice ${slice.slice}`,
         lossSum,
-        'lower training.learningRate',
+        'the slice was refused',
       );
     }
     const memory = features === null ? null : await this.#odc?.mix(order, slice, features);
@@ -374,6 +374,6 @@ function weightsOf(weights: readonly number[]): { readonly weights?: Float32Arra
 /** @throws TrainerError NON_FINITE */
 function requireFinite(values: Float32Array, what: string): void {
   for (const value of values) {
-    if (!Number.isFinite(value)) throw nonFinite(what, value, 'lower training.learningRate');
+    if (!Number.isFinite(value)) throw nonFinite(what, value, 'they were refused');
   }
 }

@@ -130,19 +130,58 @@ export async function readLatestCheckpoint(
   throw checkpointCorrupt(root, `none of them is sound: ${reasons.join('; ')}`);
 }
 
+/**
+ * Sets the newest checkpoints aside, up to the first that is sound: they get a name that nobody goes on from, and stay to be
+ * looked at until others are set aside. Damaged ones are passed over.
+ * @param places staging as {@link WriteOptions} has it: where it is gone, nothing is set aside
+ * @returns names of the one that is the newest now, or null where none is left, and of those set aside
+ */
+export async function setAsideUnsound(
+  places: Places,
+  isUnsound: (checkpoint: Checkpoint) => boolean,
+): Promise<{ readonly newest: string | null; readonly setAside: readonly string[] }> {
+  const { root, staging } = places;
+  const unsound: string[] = [];
+  let newest: string | null = null;
+  for (const name of await listCheckpoints(root)) {
+    const checkpoint = await readFolder(root, name).catch(() => null);
+    if (checkpoint === null) continue;
+    if (!isUnsound(checkpoint)) {
+      newest = name;
+      break;
+    }
+    unsound.push(name);
+  }
+  if (unsound.length === 0) return { newest, setAside: [] };
+  const earlier = (await fs.readdir(root)).filter((name) => name.endsWith(UNSOUND));
+  for (const name of earlier) await takeAway(places, name);
+  // The name of the newest comes first: a process that is killed in between leaves a sound run.
+  if (newest === null) await takeAway(places, LATEST);
+  else await nameLatest(places, newest);
+  for (const name of unsound) {
+    const passing = join(staging, `${name}${PARTIAL}`);
+    await fs.rename(join(root, name), passing);
+    await fs.rename(passing, join(root, `${name}${UNSOUND}`));
+  }
+  await syncFolder(root);
+  return { newest, setAside: unsound };
+}
+
 const MANIFEST = 'manifest.json';
 const LATEST = 'LATEST';
 const EXTENSION = '.safetensors';
 const REPLACED = '.replaced';
 /** In the names of what is not in its place yet, or not any more. */
 const PARTIAL = '.partial';
+/** Set aside, because training from it came to numbers that are not finite. */
+const UNSOUND = '.unsound';
 /** A complete checkpoint; `.replaced` is the earlier one of a step that is being written again. */
 const COMPLETE = /^step-(?<step>\d{1,15})(?:\.replaced)?$/;
 const MAX_MANIFEST_BYTES = 256 * 1024 * 1024;
 const MAX_LATEST_BYTES = 100;
 
 /** Where checkpoints lie, and where they are made. */
-interface Places {
+export interface Places {
   readonly root: string;
   readonly staging: string;
 }

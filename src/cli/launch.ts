@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { SPARE_COLLECTIONS, SPARE_COLLECTIONS_OF_SMALL_HEAP } from '../config/allocator.ts';
+import { resumeCommand } from '../config/command-line.ts';
 import { loadRunConfig, type ConfigSources, type LoadedConfig } from '../config/load.ts';
 import { packageRoot } from '../config/package-root.ts';
 import {
@@ -234,7 +235,7 @@ function planLaunch(
     logs,
     remedy: () =>
       existsSync(configFileOf(out))
-        ? `continue with: deepcluster launch --resume --out ${out}`
+        ? `continue with: ${resumeCommand(out, request)}`
         : 'the run had not begun: start it again',
   };
 }

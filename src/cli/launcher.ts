@@ -298,5 +298,8 @@ function outcomeOf(
   const story = `the coordinator ended by ${describeExit(exit)}${why}`;
   // A signal is somebody's doing, not the run's: the same run can go on.
   const exitCode = exit.signal === null ? exit.code || EXIT.failed : EXIT.retry;
-  throw new ProcessFailure(`${story}; see ${logs}; ${remedy()}`, exitCode);
+  // A message that says how to go on knows better than the launcher.
+  const isAdvised = exit.message?.includes('deepcluster launch') === true;
+  const advice = isAdvised ? '' : `; ${remedy()}`;
+  throw new ProcessFailure(`${story}; see ${logs}${advice}`, exitCode);
 }

@@ -28,10 +28,11 @@ async function showStatus(options: StatusOptions, terminal: Terminal): Promise<v
     printJson(terminal, status);
     return;
   }
-  const { runId, phase, epoch, epochs, step, lastLoss, workers, paused, term } = status;
+  const { runId, phase, epoch, epochs, step, lastLoss, workers, paused, term, collapsed } = status;
   printLines(terminal, [
     `run ${runId}: ${phase}, epoch ${epoch + 1} of ${epochs}, ${step} steps, last loss ${lastLoss.toFixed(3)}, term ${term}`,
     ...(paused === '' ? [] : [`paused: ${paused}`]),
+    ...(collapsed === '' ? [] : [`collapsed: ${collapsed}`]),
     ...workers.map(({ workerId, ordersInFlight, shardsHeld, residentRows, standsBy }) =>
       standsBy
         ? `  ${workerId}: stands by until another worker leaves`

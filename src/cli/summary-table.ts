@@ -13,9 +13,11 @@ export function summaryLines(summary: RunSummary, report: string): string[] {
       `to previous epoch ${score(summary.nmi.toPrevious)}, to classes ${score(summary.nmi.toTruth)}`,
     ],
     ['clusters', clustersOf(summary)],
+    ...collapseOf(summary),
     ...odcOf(summary),
     ...evaluationOf(summary),
     ['ledger', ledgerOf(summary)],
+    ...changesOf(summary),
     ['report', report],
   ];
   return rows.map(([name, text]) => `${name.padEnd(10)} ${text}`);
@@ -41,6 +43,14 @@ function clustersOf({ clusters: { k, empty, entropy } }: RunSummary): string {
   return `${k}, ${empty} empty, entropy ${entropy.toFixed(3)}`;
 }
 
+function collapseOf({ collapse: { seen, recovered, now } }: RunSummary): [string, string][] {
+  if (seen === 0) return [];
+  const state = now === null ? 'sound at the end' : `${now.finding} since epoch ${now.epoch + 1}`;
+  return [
+    ['collapse', `${state}; seen ${count(seen, 'time')}, recovered ${count(recovered, 'time')}`],
+  ];
+}
+
 function odcOf({ odc }: RunSummary): [string, string][] {
   if (!odc) return [];
   const [first, last] = [odc.changeRatio[0] ?? NaN, odc.changeRatio.at(-1) ?? NaN];
@@ -59,6 +69,14 @@ function evaluationOf({ evaluation }: RunSummary): [string, string][] {
     ['kNN', `${versus(knnTop1, randomKnnTop1)} (${classes} classes, ${testImages} test images)`],
     ['linear', versus(linearTop1, randomLinearTop1)],
   ];
+}
+
+function changesOf({ settingChanges }: RunSummary): [string, string][] {
+  const changes = settingChanges.map(
+    ({ step, key, from, to }) =>
+      `${key} from ${JSON.stringify(from)} to ${JSON.stringify(to)} at step ${step}`,
+  );
+  return changes.length === 0 ? [] : [['changed', changes.join('; ')]];
 }
 
 function percent(fraction: number): string {

@@ -231,7 +231,7 @@ export class SampleMemory implements SampleRows {
     }
     const bad = firstNonFinite(rows);
     if (bad >= 0) {
-      const remedy = 'the step was refused; lower the learning rate, or look for damaged images';
+      const remedy = 'the push was refused';
       throw nonFinite(
         `memory row of sample ${ids[Math.floor(bad / this.#dim)]}`,
         rows[bad]!,

@@ -27,7 +27,7 @@ function requirePart(what: string, features: Float32Array, count: number, dim: n
     throw nonFinite(
       `${what}, row ${Math.floor(broken / dim)}`,
       features[broken]!,
-      'the network has diverged: lower training.learningRate',
+      'the network has diverged',
     );
   }
 }

@@ -42,7 +42,7 @@ export function requireFinite(
   { step, slice, gradient, statistics }: SlicePush,
   layout: ParameterLayout,
 ): void {
-  const remedy = 'the push was refused; lower the learning rate, or look for damaged images';
+  const remedy = 'the push was refused';
   const pairs = [
     ['gradient', gradient, layout.variables],
     ['statistics', statistics, layout.statistics],

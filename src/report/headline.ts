@@ -13,7 +13,8 @@ import {
 import type { RunEvaluation, RunSummary } from './summary.ts';
 
 export function headline(summary: RunSummary): Markup {
-  return markup`${evaluationCards(summary.evaluation)}
+  return markup`${collapseNote(summary.collapse)}
+${evaluationCards(summary.evaluation)}
 <dl class="tiles">
 ${tilesOf(summary).map(
   ({
@@ -23,6 +24,16 @@ ${tilesOf(summary).map(
   }) => markup`<div class="tile"><dt>${name}</dt><dd class="figure">${figure}</dd><dd class="note">${note}</dd></div>
 `,
 )}</dl>`;
+}
+
+function collapseNote({ seen, recovered, now }: RunSummary['collapse']): Markup | null {
+  if (seen === 0) return null;
+  const times = `seen ${formatNoun(seen, 'time')}, recovered ${formatNoun(recovered, 'time')}`;
+  const finding =
+    now === null
+      ? 'The clusters collapsed on the way, and were sound at the end'
+      : `The clusters have collapsed since epoch ${now.epoch + 1}: ${now.finding}`;
+  return markup`<p class="absent"><b>${finding}</b> (${times}).</p>`;
 }
 
 function evaluationCards(evaluation: RunEvaluation | null): Markup {

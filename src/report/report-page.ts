@@ -13,7 +13,7 @@ import { nmiChart } from './nmi-chart.ts';
 import { formatCount, formatMoment, formatNoun, formatPercent } from './number-format.ts';
 import { phaseTimeFigure } from './phase-time.ts';
 import type { ReportData } from './report-data.ts';
-import { settingsTable } from './settings-table.ts';
+import { changesTable, settingsTable } from './settings-table.ts';
 import { STYLE } from './style.ts';
 import type { RunSummary } from './summary.ts';
 
@@ -45,6 +45,7 @@ ${section('learning', 'Learning', learning(data))}
 ${section('epochs', 'Epochs', epochs(data))}
 ${data.montage.length === 0 ? null : section('clusters', 'The largest clusters', montage(data.montage))}
 ${data.settings.length === 0 ? null : section('settings', 'Settings other than the defaults', settingsTable(data.settings))}
+${data.summary.settingChanges.length === 0 ? null : section('changes', 'Settings changed when the run was resumed', changesTable(data.summary.settingChanges))}
 </main>
 <footer>Made by deepcluster-ps, ${formatMoment(data.generatedAt)}. The figures are in summary.json, the loss of every step in ${data.summary.lossByStep}.</footer>
 </body>

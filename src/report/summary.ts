@@ -31,6 +31,7 @@ export interface RunSummary {
     readonly toTruth: readonly number[] | null;
   };
   readonly clusters: { readonly k: number; readonly empty: number; readonly entropy: number };
+  readonly collapse: CollapseSummary;
   /** Only where the algorithm is ODC. */
   readonly odc?: OdcSummary;
   /** Null where there is no truth to evaluate against, or evaluation is off. */
@@ -42,6 +43,33 @@ export interface RunSummary {
   readonly damaged: number;
   /** Workers that joined again after the first time. */
   readonly restarts: number;
+  /** Settings that were changed when the run was resumed, in order. */
+  readonly settingChanges: readonly SettingChange[];
+}
+
+/** Whether, and how often, the clusters were found collapsed: all features nearly equal, or one cluster with nearly all images. */
+export interface CollapseSummary {
+  /** Times that they were found so: once an epoch, with ODC at each of its log intervals. */
+  readonly seen: number;
+  /** Times that they were found sound again after it. */
+  readonly recovered: number;
+  /** Null while they are sound. */
+  readonly now: {
+    /** Since when; the step is the one that came next. */
+    readonly epoch: number;
+    readonly step: number;
+    /** What was found last, for a person. */
+    readonly finding: string;
+  } | null;
+}
+
+export interface SettingChange {
+  /** The first step, counted from 0, that the new value holds for. */
+  readonly step: number;
+  /** Dotted: `training.learningRate`. */
+  readonly key: string;
+  readonly from: unknown;
+  readonly to: unknown;
 }
 
 /** What tells a healthy ODC epoch from a collapsing one; sizes are those at its end. */

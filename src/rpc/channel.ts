@@ -81,7 +81,7 @@ export function assertLoopback(address: string, hasCredentials: boolean, flag: s
   if (hasCredentials || isLoopback(address)) return;
   throw configInvalid(
     'listen',
-    'must be a loopback address without credentials (make them with: deepcluster certs make, and give --credentials DIR)',
+    'must be a loopback address without credentials (make them with: deepcluster certs make --out DIR --job NAME, and give --credentials DIR)',
     address,
     flag,
   );

@@ -79,7 +79,7 @@ export function judgeCall(
   const { claims } = verdict;
   if (verdict.kind === 'expired') {
     const since = new Date(claims.expiresMs).toISOString();
-    const remedy = 'make new ones with: deepcluster certs make --renew';
+    const remedy = 'make new ones with: deepcluster certs make --out DIR --renew';
     return unauthenticated(
       method,
       `the token of role ${claims.role} expired at ${since}; ${remedy}`,

@@ -171,7 +171,7 @@ function readCredentials(
     [`${role}.token`, tokenExpiresMs],
   ] as const) {
     if (ms > Date.now()) continue;
-    const rule = 'must not have expired (deepcluster certs make --renew)';
+    const rule = 'must not have expired (make new ones: deepcluster certs make --out DIR --renew)';
     throw credentialsInvalid(join(folder, name), rule, new Date(ms).toISOString());
   }
   return {

@@ -85,6 +85,33 @@ export function openJsonLines(path: string, isWriter: () => boolean = () => true
   };
 }
 
+/**
+ * Whether some line of a file satisfies `has`; only those are read as JSON that contain `text`.
+ * The file may have grown large: it is read block by block, and a last line that is torn is passed over.
+ */
+export function someJsonLine(
+  path: string,
+  text: string,
+  has: (line: Readonly<Record<string, unknown>>) => boolean,
+): boolean {
+  const file = openSync(path, 'r');
+  try {
+    const block = Buffer.alloc(BLOCK_BYTES);
+    let rest: Buffer = Buffer.alloc(0);
+    for (let read = readSync(file, block); read > 0; read = readSync(file, block)) {
+      const bytes = Buffer.concat([rest, block.subarray(0, read)]);
+      const end = bytes.lastIndexOf(NEWLINE) + 1;
+      rest = bytes.subarray(end);
+      const lines = bytes.toString('utf8', 0, end).split('\n');
+      const found = lines.filter((line) => line.includes(text));
+      if (found.some((line) => has(JSON.parse(line) as Record<string, unknown>))) return true;
+    }
+    return false;
+  } finally {
+    closeSync(file);
+  }
+}
+
 /** Lines that may wait for room on a full disk [bytes]: days of them. */
 const MOST_WAITING_BYTES = 64 * 1024 * 1024;
 

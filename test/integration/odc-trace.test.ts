@@ -126,6 +126,7 @@ async function runTrace(serverCount: number): Promise<void> {
       ...{ folder: run, logger, signal, images },
       noteUnreadable: () => undefined,
       imagesLeftOut: () => Promise.resolve(),
+      noteClusters: () => undefined,
       progress: () => undefined,
       enterPhase: () => undefined,
     });

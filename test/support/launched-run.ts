@@ -98,6 +98,12 @@ export function runCommand(
   return { process: child, ended };
 }
 
+/** The numeric settings that a message names as flags. */
+export function settingsIn(message: string): Record<string, number> {
+  const found = [...message.matchAll(/--set (\S+?)=([\d.e+-]+)/g)];
+  return Object.fromEntries(found.map(([, key, value]): [string, number] => [key!, Number(value)]));
+}
+
 /** The summary of a run that must have ended well. */
 export async function finished(launched: Launched): Promise<RunSummary> {
   const { code, stdout, stderr } = await launched.ended;

@@ -125,5 +125,7 @@ function madeSummary(
     unreadable: 5,
     damaged: 2,
     restarts: 1,
+    settingChanges: [],
+    collapse: { seen: 0, recovered: 0, now: null },
   };
 }

@@ -95,6 +95,11 @@ describe('the summary for a person', () => {
     unreadable: 0,
     damaged: 0,
     restarts: 1,
+    collapse: { seen: 0, recovered: 0, now: null },
+    settingChanges: [
+      { step: 40, key: 'training.learningRate', from: 0.05, to: 0.005 },
+      { step: 80, key: 'epochs', from: 3, to: 5 },
+    ],
   };
 
   test('says what was run, how well it did against its start, and where the report is', () => {
@@ -108,6 +113,7 @@ describe('the summary for a person', () => {
       'kNN        71.2 % top-1, as initialised 43.0 % (10 classes, 396 test images)',
       'linear     75.0 % top-1, as initialised 55.0 %',
       'ledger     2400 samples committed, 1 duplicate, 2 leases returned, 0 unreadable images, 1 restart',
+      'changed    training.learningRate from 0.05 to 0.005 at step 40; epochs from 3 to 5 at step 80',
       'report     runs/r1/report.html',
     ]);
   });

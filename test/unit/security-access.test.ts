@@ -114,7 +114,10 @@ describe('a call', () => {
   test('needs a token that has not expired, of the job and of the role in its certificate', () => {
     const expired = judge(PUSH, 'worker', authorizationOf(tokenOf('worker', 'pets', NOW)));
     assert.equal(expired?.kind, 'unauthenticated');
-    assert.match(expired.reason, /expired at 1970-01-01T00:00:01.000Z; .*certs make --renew/);
+    assert.match(
+      expired.reason,
+      /expired at 1970-01-01T00:00:01.000Z; .*certs make --out DIR --renew/,
+    );
     const ofCars = judge(PUSH, 'worker', authorizationOf(tokenOf('worker', 'cars')));
     assert.equal(ofCars?.kind, 'denied');
     const ofViewer = judge(PUSH, 'viewer', authorizationOf(tokenOf('worker')));

@@ -83,7 +83,9 @@ test('files that do not belong together are refused', () => {
 test('an expired token is refused at the start', () => {
   const expired = tokenBy(pets, { job: 'pets', role: 'worker', expiresMs: Date.now() - 1 });
   writeFileSync(join(folder, 'worker.token'), expired);
-  assertRefused(/worker\.token: must not have expired \(deepcluster certs make --renew\)/);
+  assertRefused(
+    /worker\.token: must not have expired \(make new ones: deepcluster certs make --out DIR --renew\)/,
+  );
 });
 
 test('a refusal shows neither key nor token', () => {

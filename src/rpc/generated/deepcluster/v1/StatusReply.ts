@@ -12,6 +12,7 @@ export interface StatusReply {
   'lastLoss'?: (number | string);
   'paused'?: (string);
   'term'?: (number);
+  'collapsed'?: (string);
 }
 
 export interface StatusReply__Output {
@@ -24,4 +25,5 @@ export interface StatusReply__Output {
   'lastLoss': (number);
   'paused': (string);
   'term': (number);
+  'collapsed': (string);
 }

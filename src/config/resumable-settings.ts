@@ -1,0 +1,87 @@
+/**
+ * Which settings may change when a run is resumed. Those that decide what the run has learnt so far, such as the images' views,
+ * the network or the clusters, must stay; rates and lengths may change, since they hold from a step on, and the run records it.
+ */
+import { configInvalid } from '../errors.ts';
+import type { RunConfig } from './schema.ts';
+
+/** A setting that was changed when the run was resumed. */
+export interface SettingChange {
+  /** The first step, counted over the whole run from 0, that the new value holds for. */
+  readonly step: number;
+  /** Dotted: `training.learningRate`. */
+  readonly key: string;
+  readonly from: unknown;
+  readonly to: unknown;
+}
+
+/** A setting, or a section with all that is in it. */
+const RESUMABLE: ReadonlySet<string> = new Set([
+  // They move numbers, from the resumed step on.
+  'epochs',
+  'training.learningRate',
+  'training.headLearningRate',
+  'training.schedule',
+  'training.weightDecay',
+  // They move no number of the result.
+  'cluster',
+  'evaluation',
+  'checkpoint',
+  'data.source',
+  'data.cacheBytes',
+  'data.loaderThreads',
+  'data.maxUnreadableFraction',
+  'data.maxDamagedFraction',
+  'data.waitMs',
+  'odc.logInterval',
+]);
+
+type Difference = Omit<SettingChange, 'step'> & { readonly isResumable: boolean };
+
+/**
+ * What a resumed run changes, in the schema's order. A setting that the run began without, since its release did not have it,
+ * is none.
+ * @throws TrainerError CONFIG_INVALID naming the first setting that a resumed run may not change
+ */
+export function changesOf(saved: RunConfig, current: RunConfig, step: number): SettingChange[] {
+  const differences = differencesOf(saved, current, '', false);
+  const refused = differences.find(({ isResumable }) => !isResumable);
+  if (refused !== undefined) {
+    const { key, from, to } = refused;
+    const rule = `must stay ${JSON.stringify(from)} when the run is resumed: leave it out, or begin another run with another --out`;
+    throw configInvalid(key, rule, to);
+  }
+  return differences
+    .filter(({ from }) => from !== undefined)
+    .map(({ key, from, to }) => ({ step, key, from, to }));
+}
+
+/**
+ * An epoch that has begun is trained to its end.
+ * @param begun epochs that the run has begun
+ * @throws TrainerError CONFIG_INVALID
+ */
+export function requireEpochs(epochs: number, begun: number): void {
+  if (epochs >= begun) return;
+  throw configInvalid('epochs', `must be at least ${begun}, which the run has begun`, epochs);
+}
+
+function differencesOf(
+  saved: unknown,
+  current: unknown,
+  key: string,
+  isFree: boolean,
+): Difference[] {
+  const isResumable = isFree || RESUMABLE.has(key);
+  if (!isRecord(saved) || !isRecord(current)) {
+    const isSame = JSON.stringify(saved) === JSON.stringify(current);
+    return isSame ? [] : [{ key, from: saved, to: current, isResumable }];
+  }
+  return Object.keys({ ...current, ...saved }).flatMap((name) =>
+    differencesOf(saved[name], current[name], key === '' ? name : `${key}.${name}`, isResumable),
+  );
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,514 @@
+/**
+ * Every remedy that a message names has been tried. The table has a row for each such message in the source: the situation is
+ * brought about, the remedy is taken out of the text that was printed, and it helps; or it names the test that does so, or why
+ * none can. A message that is new, and names a command, a flag or a setting, fails the last test until it has a row.
+ */
+import assert from 'node:assert/strict';
+import { chmodSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { assertRoomForClusters } from '../../coordinator/main.ts';
+import { refuseServers } from '../../coordinator/server-fleet.ts';
+import { packageRoot } from '../../src/config/package-root.ts';
+import { requireRunFolder, configFileOf } from '../../src/config/run-folder.ts';
+import { loadRunConfig } from '../../src/config/load.ts';
+import { runConfigSchema, type RunConfig } from '../../src/config/schema.ts';
+import { messageOf } from '../../src/errors.ts';
+import { startServer } from '../../src/rpc/channel.ts';
+import { TermFolder } from '../../src/run/term-folder.ts';
+import { openCredentials } from '../../src/security/credentials.ts';
+import { ranCli } from '../support/cli-run.ts';
+import { tokenBy } from '../support/credentials.ts';
+import {
+  makeNoiseImages,
+  plainCompute,
+  runPlain,
+  temporaryFolder,
+} from '../support/in-process-run.ts';
+
+const folder = temporaryFolder();
+const data = join(folder.path, 'images');
+const held = join(folder.path, 'held');
+const certs = join(folder.path, 'certs');
+
+before(async () => {
+  await makeNoiseImages(data, 24);
+  mkdirSync(held);
+  writeFileSync(configFileOf(held), '{}');
+});
+after(() => {
+  folder.remove();
+});
+
+function at(name: string): string {
+  return join(folder.path, name);
+}
+
+/** What a failing piece of work says. */
+async function failure(work: () => unknown): Promise<string> {
+  try {
+    await work();
+  } catch (error) {
+    return messageOf(error);
+  }
+  assert.fail('nothing failed');
+}
+
+/** What a command says that ends with `code`. */
+async function saysAndEnds(args: readonly string[], code: number): Promise<string> {
+  const ran = await ranCli(args);
+  assert.equal(ran.code, code, ran.stderr);
+  return ran.stderr;
+}
+
+/** The words of the first command in a message that `begin` begins, its place-holders filled in. */
+function commandIn(
+  message: string,
+  begin: string,
+  values: Readonly<Record<string, string>> = {},
+): string[] {
+  const from = message.indexOf(begin);
+  assert.ok(from >= 0, message);
+  const [command = ''] = message.slice(from).split(/[),;]/, 1);
+  return command
+    .split(' ')
+    .slice(1)
+    .map((word) => values[word] ?? word);
+}
+
+function odcConfig(settings: Partial<RunConfig['odc']>): RunConfig {
+  return runConfigSchema.parse({
+    algorithm: 'odc',
+    model: { neck: 'odc' },
+    clustering: { k: 10 },
+    odc: settings,
+  });
+}
+
+interface TriedRow {
+  /** Part of the message as the source has it. */
+  readonly source: string;
+  /** Other parts that stand on lines of their own. */
+  readonly also?: readonly string[];
+  /** Brings the situation about. */
+  readonly situation: () => Promise<string>;
+  /** Takes the remedy out of the message, applies it, and finds that it helps. */
+  readonly apply: (message: string) => Promise<void> | void;
+}
+
+interface OtherRow {
+  readonly source: string;
+  /** File and title of the test that tries it. */
+  readonly triedIn?: readonly [file: string, title: string];
+  /** Why it cannot be tried. */
+  readonly untried?: string;
+}
+
+const TRIED: readonly TriedRow[] = [
+  {
+    source: 'add --resume to go on with it, or name another folder with --out',
+    situation: () => failure(() => requireRunFolder(held, false)),
+    apply: (message) => {
+      assert.match(message, /add --resume .* another folder with --out/);
+      requireRunFolder(held, true);
+      requireRunFolder(at('another'), false);
+    },
+  },
+  {
+    source: 'holds no run to resume; leave --resume out to begin one',
+    situation: () => failure(() => requireRunFolder(at('none'), true)),
+    apply: (message) => {
+      assert.match(message, /leave --resume out/);
+      requireRunFolder(at('none'), false);
+    },
+  },
+  {
+    source: "option '--resume' needs '--out <dir>', the folder of the run",
+    situation: () => saysAndEnds(['launch', '--resume'], 2),
+    apply: async (message) => {
+      const flag = /'(--out) <dir>'/.exec(message)![1]!;
+      // The folder is looked at now.
+      const next = await saysAndEnds(['launch', '--resume', flag, at('none')], 42);
+      assert.match(next, /holds no run to resume/);
+    },
+  },
+  {
+    source: 'must name the images (give --data)',
+    situation: () => saysAndEnds(['launch', '--out', at('no-data')], 42),
+    apply: async (message) => {
+      const flag = /\(give (--data)\)/.exec(message)![1]!;
+      const next = await saysAndEnds(['data', 'index', flag, data], 0);
+      assert.equal(next, '');
+      const settings = [{ key: 'data.source', value: data, origin: flag }];
+      assert.equal(loadRunConfig({ env: {}, settings }).config.data.source, data);
+    },
+  },
+  {
+    source: 'must name a folder or a list of images (--data)',
+    situation: () =>
+      failure(() =>
+        runPlain({ data, out: at('nameless'), workers: 0, settings: { 'data.source': 'null' } }),
+      ),
+    apply: async (message) => {
+      assert.match(message, /^config data\.source/);
+      const run = { data, out: at('named'), workers: 1, settings: { epochs: 1 } };
+      assert.equal((await runPlain(run)).images, 24);
+    },
+  },
+  {
+    source: 'make them with: deepcluster certs make --out DIR --job NAME',
+    situation: () => failure(() => openCredentials(certs, 'viewer')),
+    apply: async (message) => {
+      const make = commandIn(message, 'deepcluster certs make', { DIR: certs, NAME: 'pets' });
+      await saysAndEnds(make, 0);
+      openCredentials(certs, 'viewer').close();
+    },
+  },
+  {
+    source: 'must be closed to other users (chmod 600)',
+    situation: () => {
+      chmodSync(join(certs, 'viewer.key'), 0o644);
+      return failure(() => openCredentials(certs, 'viewer'));
+    },
+    apply: (message) => {
+      const [, file, mode] = /credentials (\S+): .*\(chmod (\d+)\)/.exec(message)!;
+      chmodSync(file!, Number.parseInt(mode!, 8));
+      openCredentials(certs, 'viewer').close();
+    },
+  },
+  {
+    source: 'must not have expired (make new ones: deepcluster certs make --out DIR --renew)',
+    situation: () => {
+      const token = tokenBy(certs, { job: 'pets', role: 'viewer', expiresMs: Date.now() - 1 });
+      writeFileSync(join(certs, 'viewer.token'), token);
+      return failure(() => openCredentials(certs, 'viewer'));
+    },
+    apply: async (message) => {
+      await saysAndEnds(commandIn(message, 'deepcluster certs make', { DIR: certs }), 0);
+      openCredentials(certs, 'viewer').close();
+    },
+  },
+  {
+    source: 'add --renew to make new certificates and tokens from it',
+    situation: () => saysAndEnds(['certs', 'make', '--out', certs, '--job', 'pets'], 42),
+    apply: async (message) => {
+      const flag = /add (--renew)/.exec(message)![1]!;
+      await saysAndEnds(['certs', 'make', '--out', certs, '--job', 'pets', flag], 0);
+    },
+  },
+  {
+    source:
+      'must be a loopback address without credentials (make them with: deepcluster certs make --out DIR --job NAME, and give --credentials DIR)',
+    situation: () => failure(() => startServer('0.0.0.0:0', () => undefined)),
+    apply: async (message) => {
+      const beyond = at('beyond');
+      await saysAndEnds(
+        commandIn(message, 'deepcluster certs make', { DIR: beyond, NAME: 'pets' }),
+        0,
+      );
+      assert.match(message, /give --credentials DIR/);
+      const credentials = openCredentials(beyond, 'coordinator');
+      await (await startServer('0.0.0.0:0', () => undefined, { credentials })).stop(0);
+      credentials.close();
+    },
+  },
+  {
+    source: 'the port is in use; choose another port, or 0 for any free one',
+    situation: async () => {
+      const holder = createServer();
+      await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve));
+      const { port } = holder.address() as { port: number };
+      return failure(() => startServer(`127.0.0.1:${port}`, () => undefined)).finally(() => {
+        holder.close();
+      });
+    },
+    apply: async (message) => {
+      const port = /or (0) for any free one/.exec(message)![1]!;
+      await (await startServer(`127.0.0.1:${port}`, () => undefined)).stop(0);
+    },
+  },
+  {
+    source: 'a whole number was expected, got ${term}; remove it',
+    situation: () => {
+      mkdirSync(at('terms'));
+      writeFileSync(join(at('terms'), 'term'), 'nonsense');
+      return failure(() => new TermFolder(at('terms'), Date.now).newest());
+    },
+    apply: (message) => {
+      const name = /checkpoint (\w+): .*remove it/.exec(message)![1]!;
+      rmSync(join(at('terms'), name));
+      assert.equal(new TermFolder(at('terms'), Date.now).newest(), 0);
+    },
+  },
+  {
+    source: 'per cluster (clustering.k ${clustering.k})',
+    situation: () =>
+      failure(() => assertRoomForClusters(odcConfig({ smallClusterSize: 20 }), 24, NO_LOG)),
+    apply: (message) => {
+      const most = Number(/odc\.smallClusterSize: must be at most (\d+)/.exec(message)![1]);
+      assertRoomForClusters(odcConfig({ smallClusterSize: most }), 24, NO_LOG);
+    },
+  },
+  {
+    source: 'clusters may be merged and split all the time: lower one of them',
+    situation: () => warningOf(odcConfig({ smallClusterSize: 8 }), 100),
+    apply: async (message) => {
+      const [, one, other] = /(\S+) times (\S+) is .* lower one of them/.exec(message)!;
+      assert.deepEqual([one, other], ['clustering.k', 'odc.smallClusterSize']);
+      const fewer = { ...odcConfig({ smallClusterSize: 8 }) };
+      fewer.clustering = { ...fewer.clustering, k: 3 };
+      assert.equal(await warningOf(fewer, 100), '');
+      assert.equal(await warningOf(odcConfig({ smallClusterSize: 2 }), 100), '');
+    },
+  },
+  {
+    source: 'no step has been taken yet: check the images',
+    also: [
+      'deepcluster data verify --data ${shellWord(',
+      'deepcluster doctor --engine ${cluster.engine}',
+    ],
+    situation: () => {
+      const compute = plainCompute({ features: (n) => new Float32Array(n * 10).fill(NaN) });
+      const run = { data, out: at('sick'), workers: 1, compute: () => compute };
+      return failure(() => runPlain({ ...run, settings: { 'cluster.engine': 'wasm' } }));
+    },
+    apply: async (message) => {
+      await saysAndEnds(commandIn(message, 'deepcluster data verify'), 0);
+      await saysAndEnds(commandIn(message, 'deepcluster doctor'), 0);
+      // It would find a damaged one.
+      const damaged = join(data, 'dark', 'damaged.png');
+      writeFileSync(damaged, 'no image');
+      const ran = await ranCli(commandIn(message, 'deepcluster data verify'));
+      rmSync(damaged);
+      assert.match(ran.stdout + ran.stderr, /damaged\.png/);
+    },
+  },
+  {
+    source: 'give the run its number of servers with --servers (cluster.servers)',
+    situation: () => failure(() => refuseServers()),
+    apply: (message) => {
+      const key = /--servers \((\S+)\)/.exec(message)![1]!;
+      const settings = [{ key, value: '2', origin: '--servers' }];
+      assert.equal(loadRunConfig({ env: {}, settings }).config.cluster.servers, 2);
+    },
+  },
+];
+
+const SETUP =
+  'needs a network and minutes: test/unit/scripts-setup-tensorflow.test.ts runs its parts';
+const REMEDIES_E2E = 'test/e2e/remedies.test.ts';
+const CHANGED = 'test/integration/changed-settings.test.ts';
+const DIVERGED = 'a run that diverged goes on from before, by the command that its message names';
+
+const OTHERS: readonly OtherRow[] = [
+  {
+    source: 'must stay ${JSON.stringify(from)} when the run is resumed',
+    triedIn: [CHANGED, 'a change that is refused changes nothing: the run goes on as it was'],
+  },
+  { source: 'go on from ${newest} with lower learning rates', triedIn: [CHANGED, DIVERGED] },
+  {
+    source: 'no checkpoint from before is left: begin another run',
+    triedIn: [
+      CHANGED,
+      'where no checkpoint from before is left, a run that diverged is to be begun again',
+    ],
+  },
+  {
+    source: 'must not exceed the number of different features',
+    triedIn: [
+      'test/integration/collapse.test.ts',
+      'copies of one image are refused by both algorithms, and copies of fewer images than clusters with their number',
+    ],
+  },
+  {
+    source: 'if it does not recover, begin another run, in another --out, with',
+    triedIn: [
+      REMEDIES_E2E,
+      'a network that dies of its rates lives with those that the warning names',
+    ],
+  },
+  {
+    source: 'continue with: ',
+    triedIn: [REMEDIES_E2E, 'a run that was stopped goes on by the command that it ends with'],
+  },
+  {
+    source: 'add --wait to wait for its end',
+    triedIn: [
+      'test/e2e/run-folder.test.ts',
+      'with --wait the second goes on once the first has been ended as the message says',
+    ],
+  },
+  {
+    source: 'or take the folder from it with --take-over',
+    triedIn: [
+      'test/e2e/run-folder.test.ts',
+      'with --take-over the second goes on at once, and the first ends with 75',
+    ],
+  },
+  {
+    source: 'put them back, mount the share, or name where they lie now with --data; then resume',
+    triedIn: [
+      'test/integration/run-images.test.ts',
+      'missing images end a resume with 75, the count and the first; put back, they are waited for no longer',
+    ],
+  },
+  {
+    source: 'and resume with --data ${',
+    triedIn: [
+      'test/integration/run-images.test.ts',
+      'added images are refused with 42, and the remedy of the message goes on with those of before',
+    ],
+  },
+  {
+    source: 'put them back or mount the share, and start the worker again, with --data',
+    triedIn: [
+      'test/integration/run-images.test.ts',
+      'a worker that finds fewer images waits for them, or ends with 75 and the count; the run goes on',
+    ],
+  },
+  {
+    source: 'or resume with --set data.maxDamagedFraction=1',
+    triedIn: [
+      'test/integration/damaged-images.test.ts',
+      'too many damaged images stop the run after the extraction, and it goes on as its message says: ${algorithm}',
+    ],
+  },
+  {
+    source: 'take at most ${fits} (--set training.sliceSize=${fits})',
+    triedIn: [
+      'test/unit/nn-wasm-heap.test.ts',
+      'a slice that is too large is an error that names one that fits',
+    ],
+  },
+  {
+    source: 'take fewer or smaller images at a time (--set training.sliceSize)',
+    triedIn: [
+      'test/unit/nn-wasm-heap.test.ts',
+      'a slice that is too large is an error that names one that fits',
+    ],
+  },
+  {
+    source: 'expected a token in the metadata, got none; give --credentials',
+    triedIn: [
+      'test/e2e/security.test.ts',
+      'a run with credentials gives the numbers of one without',
+    ],
+  },
+  {
+    source: 'make new ones with: deepcluster certs make --out DIR --renew',
+    triedIn: [
+      'test/unit/security-certs.test.ts',
+      'is renewed with --renew: new leaves and tokens, the same authority and hosts',
+    ],
+  },
+  {
+    source: 'give every process the same images, with --data where they lie elsewhere',
+    triedIn: [
+      'test/integration/run-images.test.ts',
+      'a worker with other or more images is refused with 42',
+    ],
+  },
+  { source: "const REMEDY = 'npm run setup:tensorflow'", untried: SETUP },
+  {
+    source: 'set it up with `npm run setup:tensorflow`, or take engine wasm',
+    untried: `${SETUP}; engine wasm is what every run of test/e2e/faults.test.ts takes`,
+  },
+  { source: 'this TensorFlow has no CUDA (npm run setup:tensorflow', untried: SETUP },
+  { source: "its addon lacks this project's kernels (npm run setup:tensorflow)", untried: SETUP },
+  { source: 'CUDA for the GPU: npm run setup:tensorflow', untried: SETUP },
+  { source: "this project's kernels in the addon: npm run setup:tensorflow", untried: SETUP },
+  {
+    source: 'reinstall the packages with `npm ci`',
+    untried: 'it would take the packages away from the tests that run beside it',
+  },
+  {
+    source: 'put the whole folder there (--out)',
+    untried: 'a second file system needs root; test/unit/run-lock.test.ts has the refusal',
+  },
+  {
+    source: 'use them: deepcluster launch --credentials ${out} …',
+    triedIn: [
+      'test/e2e/security.test.ts',
+      'a run with credentials gives the numbers of one without',
+    ],
+  },
+];
+
+/** They name commands and flags, and advise nothing. */
+const NO_REMEDIES = [
+  'measure this machine: training, clustering; beside PyTorch and faiss with --peers',
+  'folder with certificates and tokens, as deepcluster certs makes it',
+  "exit.message?.includes('deepcluster launch')",
+];
+
+const NO_LOG = { warn: () => undefined } as unknown as Parameters<typeof assertRoomForClusters>[2];
+
+function warningOf(config: RunConfig, images: number): Promise<string> {
+  let told = '';
+  const logger = {
+    warn: (_event: string, { reason = '' }: { reason?: string }) => {
+      told = reason;
+    },
+  };
+  assertRoomForClusters(config, images, logger as unknown as typeof NO_LOG);
+  return Promise.resolve(told);
+}
+
+for (const { source, situation, apply } of TRIED) {
+  test(`helps: ${source}`, async () => {
+    await apply(await situation());
+  });
+}
+
+for (const { source, triedIn, untried } of OTHERS) {
+  const how = untried === undefined ? 'another test tries it' : untried;
+  test(`${how}: ${source}`, () => {
+    if (triedIn === undefined) return;
+    const [file, title] = triedIn;
+    const text = readFileSync(join(packageRoot(), file), 'utf8');
+    assert.ok(text.includes(title), `${file} has no test "${title}"`);
+  });
+}
+
+/** What a message names that a person is to type: a command of ours, npm's or the shell's, or a flag in a sentence. */
+const NAMES_REMEDY =
+  /deepcluster (launch|certs|data|doctor|worker|server|coordinator)\b|npm (run|ci)\b|\bchmod\b|--set \w|\((give )?--[a-z]|\b(add|give|with|leave|take|name|needs) '?--[a-z]|folder with --|in another --out|with --[a-z]/;
+
+test('every message of the source that names a remedy has its row', () => {
+  const tried = TRIED.flatMap(({ source, also = [] }) => [source, ...also]);
+  const rows = [...tried, ...OTHERS.map(({ source }) => source), ...NO_REMEDIES];
+  const missing: string[] = [];
+  const seen = new Set<string>();
+  for (const top of ['src', 'coordinator', 'worker', 'bench']) {
+    for (const name of readdirSync(join(packageRoot(), top), { recursive: true }) as string[]) {
+      if (!name.endsWith('.ts') || name.includes('generated')) continue;
+      const text = readFileSync(join(packageRoot(), top, name), 'utf8');
+      for (const row of rows) if (text.includes(row)) seen.add(row);
+      text.split('\n').forEach((line, i) => {
+        if (isMessage(line) && !rows.some((row) => line.includes(row))) {
+          missing.push(`${top}/${name}:${i + 1}: ${line.trim()}`);
+        }
+      });
+    }
+  }
+  assert.deepEqual(missing, []);
+  assert.deepEqual(
+    rows.filter((row) => !seen.has(row)),
+    [],
+    'rows of messages that are gone',
+  );
+});
+
+/** A line with a text in it that names a remedy; neither a comment, nor an option's own description. */
+function isMessage(line: string): boolean {
+  const trimmed = line.trim();
+  if (/^(\*|\/\*|\/\/)/.test(trimmed) || /\.(option|description|requiredOption)\(/.test(line)) {
+    return false;
+  }
+  const texts = trimmed.match(/'[^']*'|`[^`]*`|"[^"]*"/g) ?? [];
+  return (
+    texts.some((text) => NAMES_REMEDY.test(text)) ||
+    (/`[^`]*$/.test(trimmed) && NAMES_REMEDY.test(trimmed))
+  );
+}
