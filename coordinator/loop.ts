@@ -11,11 +11,10 @@ import {
   normalizedMutualInformation,
 } from '../src/clustering/agreement.ts';
 import { hitFailpoint } from '../src/config/failpoints.ts';
-import { changesOf, requireEpochs } from '../src/config/resumable-settings.ts';
 import type { RunConfig } from '../src/config/schema.ts';
 import type { ImageSource } from '../src/data/source.ts';
 import { imagesGone, messageOf, protocolViolation } from '../src/errors.ts';
-import { layoutHash, type ParameterLayout } from '../src/ps/layout.ts';
+import type { ParameterLayout } from '../src/ps/layout.ts';
 import type { ParameterServers } from '../src/servers/parameter-servers.ts';
 import type { MemoryServers } from '../src/servers/memory-servers.ts';
 import { isDiskFull } from '../src/telemetry/json-lines.ts';
@@ -32,8 +31,8 @@ import { noteChanges } from './note-changes.ts';
 import { OdcStrategy } from './odc-strategy.ts';
 import type { OrderContext } from './order-composer.ts';
 import {
-  assertSameData,
   fromCheckpoint,
+  requireResumable,
   toCheckpoint,
   type RunPosition,
 } from './run-checkpoint.ts';
@@ -128,18 +127,7 @@ export class RunLoop {
       return;
     }
     const saved = fromCheckpoint(checkpoint, this.#deps.runId);
-    const { epoch, stage } = saved.position;
-    const changes = changesOf(saved.config, config, saved.parameters.version);
-    requireEpochs(config.epochs, stage === 'train' ? epoch + 1 : epoch);
-    assertSameData(saved.dataDigest, this.#deps.source.digest);
-    if (layoutHash(saved.layout) !== layoutHash(layout)) {
-      throw protocolViolation(
-        'parameter layout',
-        layoutHash(saved.layout),
-        layoutHash(layout),
-        'resume with the release that began the run',
-      );
-    }
+    const changes = requireResumable(saved, this.#deps);
     const memory = this.#strategy.memoryShape(saved.strategy);
     const restored = { ...content, snapshot: saved.parameters, ...(memory ? { memory } : {}) };
     this.#version = await parameters.restore(restored, signal);

@@ -6,9 +6,10 @@ import { z } from 'zod';
 import { arrayOf } from '../src/checkpoint/bundle.ts';
 import type { Checkpoint, CheckpointContent } from '../src/checkpoint/checkpoint.ts';
 import type { NamedArrays } from '../src/checkpoint/safetensors.ts';
+import { changesOf, requireEpochs, type SettingChange } from '../src/config/resumable-settings.ts';
 import type { RunConfig } from '../src/config/schema.ts';
 import { checkpointCorrupt, messageOf, protocolViolation } from '../src/errors.ts';
-import { validateLayout, type ParameterLayout } from '../src/ps/layout.ts';
+import { layoutHash, validateLayout, type ParameterLayout } from '../src/ps/layout.ts';
 import { firstNonFinite } from '../src/ps/slice-push.ts';
 import { vectorOf, type NamedVectors } from '../src/rpc/named-vectors.ts';
 import type { Ledger } from './ledger.ts';
@@ -179,15 +180,27 @@ function memoryVectors(memory: NamedArrays | undefined): [string, Float32Array][
   return memory ? [['memory-rows', arrayOf(memory, 'memory-rows', Float32Array)]] : [];
 }
 
-/** @throws TrainerError PROTOCOL_VIOLATION when the images are not those the run began with */
-export function assertSameData(savedDigest: string, digest: string): void {
-  if (savedDigest === digest) return;
-  throw protocolViolation(
-    'data digest',
-    savedDigest.slice(0, 12),
-    digest.slice(0, 12),
-    'resume with the images that the run began with',
+/**
+ * @returns the settings that the resumed run changes
+ * @throws TrainerError CONFIG_INVALID for a change that may not be, PROTOCOL_VIOLATION for other images or another network
+ */
+export function requireResumable(
+  { config, position, parameters, dataDigest, layout }: RunSnapshot,
+  now: Pick<RunSnapshot, 'config' | 'layout'> & { readonly source: { readonly digest: string } },
+): SettingChange[] {
+  const changes = changesOf(config, now.config, parameters.version);
+  requireEpochs(
+    now.config.epochs,
+    position.stage === 'train' ? position.epoch + 1 : position.epoch,
   );
+  for (const [what, saved, got, remedy] of [
+    ['data digest', dataDigest, now.source.digest, 'the images that the run began with'],
+    ['parameter layout', layoutHash(layout), layoutHash(now.layout), 'the release that began it'],
+  ] as const) {
+    if (saved === got) continue;
+    throw protocolViolation(what, saved.slice(0, 12), got.slice(0, 12), `resume with ${remedy}`);
+  }
+  return changes;
 }
 
 /** The flat vectors as named variables, so that other tools can read the file. */

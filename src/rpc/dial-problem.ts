@@ -53,17 +53,17 @@ const REASONS: readonly Rule[] = [
   {
     pattern: /certificate has expired|certificate is not yet valid/,
     words: (_dial, [text]) =>
-      `its ${text}; renew it with: deepcluster certs make --renew, and check both clocks`,
+      `its ${text}; renew it with: deepcluster certs make --out DIR --renew, and check both clocks`,
   },
   {
     pattern: /self-signed certificate|unable to (verify|get)[^:]*certificate|alert unknown ca/,
     words: () =>
-      'its certificate is not of the same job; start both sides with credentials of one: deepcluster certs make',
+      'its certificate is not of the same job; start both sides with credentials of one: deepcluster certs make --out DIR --job NAME',
   },
   {
     pattern: /Hostname\/IP does not match.*/,
     words: (_dial, [text]) =>
-      `its certificate does not name that host (${text}); make it with: deepcluster certs make --hosts`,
+      `its certificate does not name that host (${text}); make it with: deepcluster certs make --out DIR --renew --hosts NAMES`,
   },
   {
     pattern: /wrong version number|packet length too long|http request/,

@@ -32,6 +32,8 @@ test('of all settings, those may change that hold from a step on, or that move n
     'epochs',
     'data.source',
     'data.maxUnreadableFraction',
+    'data.maxDamagedFraction',
+    'data.waitMs',
     'data.cacheBytes',
     'data.loaderThreads',
     'odc.logInterval',

@@ -1,0 +1,170 @@
+/**
+ * Messages whose remedy test/integration/remedies.test.ts does not try itself: another test does, or none can, and why; and
+ * texts that name a command or a flag and advise nothing.
+ */
+
+export interface OtherRow {
+  readonly source: string;
+  /** File and title of the test that tries it. */
+  readonly triedIn?: readonly [file: string, title: string];
+  /** Why it cannot be tried. */
+  readonly untried?: string;
+}
+
+const SETUP =
+  'needs a network and minutes: test/unit/scripts-setup-tensorflow.test.ts runs its parts';
+const REMEDIES_E2E = 'test/e2e/remedies.test.ts';
+const CHANGED = 'test/integration/changed-settings.test.ts';
+const DIVERGED = 'a run that diverged goes on from before, by the command that its message names';
+
+export const OTHERS: readonly OtherRow[] = [
+  ...[
+    'it does not speak TLS; start it with --credentials, or leave --credentials away here',
+    'check that it was started with --credentials, and the address',
+    'where it was started with --credentials, give them here too',
+  ].map((source): OtherRow => ({
+    source,
+    triedIn: [
+      'test/integration/dial-failures.test.ts',
+      'credentials on one side only, of another job, of another role',
+    ],
+  })),
+  {
+    source: 'must stay ${JSON.stringify(from)} when the run is resumed',
+    triedIn: [CHANGED, 'a change that is refused changes nothing: the run goes on as it was'],
+  },
+  { source: 'go on from ${newest} with lower learning rates', triedIn: [CHANGED, DIVERGED] },
+  {
+    source: 'no checkpoint from before is left: begin another run',
+    triedIn: [
+      CHANGED,
+      'where no checkpoint from before is left, a run that diverged is to be begun again',
+    ],
+  },
+  {
+    source: 'must not exceed the number of different features',
+    triedIn: [
+      'test/integration/collapse.test.ts',
+      'copies of one image are refused by both algorithms, and copies of fewer images than clusters with their number',
+    ],
+  },
+  {
+    source: 'if it does not recover, begin another run, in another --out, with',
+    triedIn: [
+      REMEDIES_E2E,
+      'a network that dies of its rates lives with those that the warning names',
+    ],
+  },
+  {
+    source: 'continue with: ',
+    triedIn: [REMEDIES_E2E, 'a run that was stopped goes on by the command that it ends with'],
+  },
+  {
+    source: 'add --wait to wait for its end',
+    triedIn: [
+      'test/e2e/run-folder.test.ts',
+      'with --wait the second goes on once the first has been ended as the message says',
+    ],
+  },
+  {
+    source: 'or take the folder from it with --take-over',
+    triedIn: [
+      'test/e2e/run-folder.test.ts',
+      'with --take-over the second goes on at once, and the first ends with 75',
+    ],
+  },
+  {
+    source: 'put them back, mount the share, or name where they lie now with --data; then resume',
+    triedIn: [
+      'test/integration/run-images.test.ts',
+      'missing images end a resume with 75, the count and the first; put back, they are waited for no longer',
+    ],
+  },
+  {
+    source: 'and resume with --data ${',
+    triedIn: [
+      'test/integration/run-images.test.ts',
+      'added images are refused with 42, and the remedy of the message goes on with those of before',
+    ],
+  },
+  {
+    source: 'put them back or mount the share, and start the worker again, with --data',
+    triedIn: [
+      'test/integration/run-images.test.ts',
+      'a worker that finds fewer images waits for them, or ends with 75 and the count; the run goes on',
+    ],
+  },
+  {
+    source: 'or resume with --set data.maxDamagedFraction=1',
+    triedIn: [
+      'test/integration/damaged-images.test.ts',
+      'too many damaged images stop the run after the extraction, and it goes on as its message says: ${algorithm}',
+    ],
+  },
+  {
+    source: 'take at most ${fits} (--set training.sliceSize=${fits})',
+    triedIn: [
+      'test/unit/nn-wasm-heap.test.ts',
+      'a slice that is too large is an error that names one that fits',
+    ],
+  },
+  {
+    source: 'take fewer or smaller images at a time (--set training.sliceSize)',
+    triedIn: [
+      'test/unit/nn-wasm-heap.test.ts',
+      'a slice that is too large is an error that names one that fits',
+    ],
+  },
+  {
+    source: 'expected a token in the metadata, got none; give --credentials',
+    triedIn: [
+      'test/e2e/security.test.ts',
+      'a run with credentials gives the numbers of one without',
+    ],
+  },
+  {
+    source: 'make new ones with: deepcluster certs make --out DIR --renew',
+    triedIn: [
+      'test/unit/security-certs.test.ts',
+      'is renewed with --renew: new leaves and tokens, the same authority and hosts',
+    ],
+  },
+  {
+    source: 'give every process the same images, with --data where they lie elsewhere',
+    triedIn: [
+      'test/integration/run-images.test.ts',
+      'a worker with other or more images is refused with 42',
+    ],
+  },
+  { source: "const REMEDY = 'npm run setup:tensorflow'", untried: SETUP },
+  {
+    source: 'set it up with `npm run setup:tensorflow`, or take engine wasm',
+    untried: `${SETUP}; engine wasm is what every run of test/e2e/faults.test.ts takes`,
+  },
+  { source: 'this TensorFlow has no CUDA (npm run setup:tensorflow', untried: SETUP },
+  { source: "its addon lacks this project's kernels (npm run setup:tensorflow)", untried: SETUP },
+  { source: 'CUDA for the GPU: npm run setup:tensorflow', untried: SETUP },
+  { source: "this project's kernels in the addon: npm run setup:tensorflow", untried: SETUP },
+  {
+    source: 'reinstall the packages with `npm ci`',
+    untried: 'it would take the packages away from the tests that run beside it',
+  },
+  {
+    source: 'put the whole folder there (--out)',
+    untried: 'a second file system needs root; test/unit/run-lock.test.ts has the refusal',
+  },
+  {
+    source: 'use them: deepcluster launch --credentials ${out} …',
+    triedIn: [
+      'test/e2e/security.test.ts',
+      'a run with credentials gives the numbers of one without',
+    ],
+  },
+];
+
+/** They name commands and flags, and advise nothing. */
+export const NO_REMEDIES = [
+  'measure this machine: training, clustering; beside PyTorch and faiss with --peers',
+  'folder with certificates and tokens, as deepcluster certs makes it',
+  "exit.message?.includes('deepcluster launch')",
+];
