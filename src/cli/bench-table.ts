@@ -1,6 +1,6 @@
 /** The report of a benchmark in lines for a person. */
 import type { BenchReport } from '../../bench/bench.ts';
-import type { ChaosReport } from '../../bench/chaos.ts';
+import type { ChaosReport, ChaosRun } from '../../bench/chaos.ts';
 
 type Row = BenchReport['rows'][number];
 
@@ -22,8 +22,21 @@ export function chaosLines({ runs }: ChaosReport['chaos']): string[] {
       run.lossDifference === 0 ? 'the same losses' : `losses differ by ${run.lossDifference}`;
     const parameters = run.parametersEqual ? 'the same parameters' : 'OTHER PARAMETERS';
     const draws = run.ledgerExact ? 'each draw once' : `LEDGER OFF: ${ledger.committed} draws`;
-    return `${algorithm}: ${kills} kills over ${steps} steps: ${losses}, ${parameters}, ${draws}`;
+    return `${algorithm}: ${kills} kills over ${steps} steps${fieldOf(run.field)}: ${losses}, ${parameters}, ${draws}`;
   });
+}
+
+/** What else befell the run. */
+function fieldOf({
+  vanishings,
+  imagesVanished,
+  seconds,
+  refused,
+  successors,
+}: ChaosRun['field']): string {
+  const away = `, images away ${vanishings} times (${imagesVanished})`;
+  const twice = `, started twice ${seconds} times (${refused} refused, ${successors} went on)`;
+  return `${vanishings === 0 ? '' : away}${seconds === 0 ? '' : twice}`;
 }
 
 const HEAD = ['row', 'median', '(min .. max)', 'unit', 'GFLOPS', 'of limit', 'peer', 'ratio'];
