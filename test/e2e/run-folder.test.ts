@@ -45,6 +45,15 @@ async function underWay(name: string): Promise<{ out: string; first: Launched }>
   return { out, first };
 }
 
+/** Its workers stand still, so that it does not end before its time. @returns what lets them go on */
+function holdWorkers(out: string): () => void {
+  const pids = ['worker-0', 'worker-1'].map((id) => pidOf(out, id));
+  for (const pid of pids) process.kill(pid, 'SIGSTOP');
+  return () => {
+    for (const pid of pids) process.kill(pid, 'SIGCONT');
+  };
+}
+
 /** The run came to the undisturbed one's losses, and events.jsonl tells of each of its steps by the process that had the folder. */
 function assertOneWriter(out: string): void {
   assert.deepEqual(lossesOf(out), lossesOf(undisturbed), 'bit for bit');
@@ -64,7 +73,9 @@ function assertOneWriter(out: string): void {
 
 test('a second launch on a run that goes on ends with 75 and says who has the folder; the run does not notice', async () => {
   const { out, first } = await underWay('second');
+  const letGo = holdWorkers(out);
   const { code, stderr } = await start({ out, resume: true }).ended;
+  letGo();
   assert.equal(code, 75, stderr);
   const coordinator = pidOf(out, 'coordinator');
   const held = new RegExp(
@@ -79,6 +90,7 @@ test('a second launch on a run that goes on ends with 75 and says who has the fo
 
 test('with --wait the second goes on once the first has been ended as the message says', async () => {
   const { out, first } = await underWay('waited-for');
+  const letGo = holdWorkers(out);
   const second = start({ out, resume: true, flags: ['--wait'] });
   const text = await new Promise<string>((resolve) => {
     let seen = '';
@@ -87,6 +99,7 @@ test('with --wait the second goes on once the first has been ended as the messag
       if (seen.includes('waiting:')) resolve(seen);
     });
   });
+  letGo();
   const [, pid] = /\(kill (\d+)\)/.exec(text) ?? [];
   process.kill(Number(pid), 'SIGTERM');
   assert.equal((await first.ended).code, 75);
@@ -98,7 +111,10 @@ test('with --wait the second goes on once the first has been ended as the messag
 
 test('with --take-over the second goes on at once, and the first ends with 75', async () => {
   const { out, first } = await underWay('taken-over');
+  const letGo = holdWorkers(out);
   const second = start({ out, resume: true, flags: ['--take-over'] });
+  await waitForEvent(out, ({ event, term }) => event === 'folder.claimed' && term === 2, second);
+  letGo();
   const { code, stderr } = await first.ended;
   assert.equal(code, 75, stderr);
   assert.match(
