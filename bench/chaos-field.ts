@@ -70,10 +70,10 @@ export class Field {
   async successor(): Promise<LaunchedRun | null> {
     const second = this.#second;
     if (second === null) return null;
+    this.#second = null;
     await this.end();
     if (second.hasEnded() && (await second.ended).code === 75) return null;
     this.#counts = { ...this.#counts, successors: this.#counts.successors + 1 };
-    this.#second = null;
     return second;
   }
 
@@ -81,6 +81,15 @@ export class Field {
   async end(): Promise<void> {
     this.#stop.abort();
     await Promise.all(this.#loops);
+  }
+
+  /** Once the run is over: nothing is left of the field. */
+  async close(): Promise<void> {
+    await this.end();
+    const second = this.#second;
+    this.#second = null;
+    second?.process.kill('SIGTERM');
+    await second?.ended;
   }
 
   async #vanish(rng: Rng): Promise<void> {

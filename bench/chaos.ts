@@ -27,6 +27,7 @@ import {
   type Role,
   type RunEvent,
 } from './chaos-plan.ts';
+import { FollowedRun } from './followed-run.ts';
 import { spreadOf, type Row } from './rows.ts';
 import {
   EventTail,
@@ -34,7 +35,6 @@ import {
   launchRun,
   lossesOf,
   summaryOf,
-  type LaunchedRun,
   type LiveProcess,
 } from './run-process.ts';
 
@@ -166,11 +166,14 @@ async function disturbOne(
   const launched = new FollowedRun(launchRun(disturbed), field);
   const shape = { algorithm, kills, seed, epochs, stepsPerEpoch: STEPS_PER_EPOCH };
   const events = new EventTail(disturbed.out);
-  const delivered = await deliver(shape, events, launched, (kill, i) => {
+  const tell = (kill: DeliveredKill, i: number): void => {
     if (i === 0) field.begin();
     onProgress(`${algorithm}: kill ${i + 1} of ${kills}, ${kill.id} ${whenOf(kill)}`);
-  }).finally(() => field.end());
-  const summary = await launched.summary();
+  };
+  const [delivered, summary] = await deliver(shape, events, launched, tell)
+    .finally(() => field.end())
+    .then(async (all) => [all, await launched.summary()] as const)
+    .finally(() => field.close());
   const all = new EventTail(disturbed.out).read();
   const times = recoveriesFrom(delivered, all);
   const run: ChaosRun = {
@@ -287,45 +290,6 @@ async function deliver(
     }
   }
   return delivered;
-}
-
-/** A run, whoever launched it: where a second launch finds the holder of its folder dead, it goes on with the run. */
-class FollowedRun {
-  readonly #field: Field;
-  #launched: LaunchedRun;
-
-  constructor(launched: LaunchedRun, field: Field) {
-    this.#launched = launched;
-    this.#field = field;
-  }
-
-  get pid(): number {
-    return this.#launched.process.pid!;
-  }
-
-  get ended(): LaunchedRun['ended'] {
-    return this.#launched.ended;
-  }
-
-  hasEnded(): boolean {
-    return this.#launched.hasEnded();
-  }
-
-  /** Of a launch that has ended: whether another one has its run. */
-  async goesOn(): Promise<boolean> {
-    if ((await this.ended).code !== 75) return false;
-    const successor = await this.#field.successor();
-    if (successor === null) return false;
-    this.#launched = successor;
-    return true;
-  }
-
-  /** @throws Error with the last words of a run that did not end well */
-  async summary(): Promise<RunSummary> {
-    await this.ended;
-    while (await this.goesOn()) await this.ended;
-    return summaryOf(this.#launched);
-  }
 }
 
 function chooseTarget(alive: readonly LiveProcess[], role: Role, choice: number): LiveProcess {
