@@ -1,6 +1,7 @@
 /**
- * What else befalls a run in the field, while its processes are killed: images go away and come back, as on a share that is
- * mounted anew, and somebody starts the run a second time. Drawn from a seed; everything is put back in the end.
+ * What else befalls a run in the field, while its processes are killed: images go away and come
+ * back, as on a share that is mounted anew, and somebody starts the run a second time. Drawn from a
+ * seed; everything is put back in the end.
  */
 import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -27,13 +28,19 @@ export interface FieldCounts {
   readonly successors: number;
 }
 
-/** Pauses between two vanishings, and their length; a few are longer than a look at the files takes [ms]. */
+/**
+ * Pauses between two vanishings, and their length; a few are longer than a look at the files takes
+ * [ms].
+ */
 const PRESENT_MS = [1_500, 6_000] as const;
 const AWAY_MS = [200, 3_000] as const;
 /** Share of vanishings that take all images. */
 const ALL = 0.3;
 const BETWEEN_SECONDS_MS = [8_000, 20_000] as const;
-/** A second launch that has not been refused by then has the run [ms]: it looks for ten seconds at a silent holder. */
+/**
+ * A second launch that has not been refused by then has the run [ms]: it looks for ten seconds at a
+ * silent holder.
+ */
 const REFUSED_WITHIN_MS = 30_000;
 
 export class Field {
@@ -66,7 +73,10 @@ export class Field {
     if (startsSecond) this.#loops.push(this.#startSeconds(seededRng('second', seed)));
   }
 
-  /** The second launch that goes on with the run now that the first has ended with 75; null where there is none. */
+  /**
+   * The second launch that goes on with the run now that the first has ended with 75; null where
+   * there is none.
+   */
   async successor(): Promise<LaunchedRun | null> {
     const second = this.#second;
     if (second === null) return null;

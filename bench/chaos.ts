@@ -194,7 +194,8 @@ async function disturbOne(
 }
 
 /**
- * A small network, the same bits on every machine; a checkpoint every third step, and restarts without end.
+ * A small network, the same bits on every machine; a checkpoint every third step, and restarts
+ * without end.
  * @param cachesImages false: each image is read each time, so that one that has gone is missed
  */
 export function smallRunConfig(

@@ -3,7 +3,10 @@ import type { RunSummary } from '../src/report/summary.ts';
 import type { Field } from './chaos-field.ts';
 import { summaryOf, type LaunchedRun } from './run-process.ts';
 
-/** A run, whoever launched it: where a second launch finds the holder of its folder dead, it goes on with the run. */
+/**
+ * A run, whoever launched it: where a second launch finds the holder of its folder dead, it goes on
+ * with the run.
+ */
 export class FollowedRun {
   readonly #field: Field;
   #launched: LaunchedRun;

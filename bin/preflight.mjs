@@ -1,6 +1,7 @@
 /**
- * What the program needs of its surroundings before its first module is loaded, in plain JavaScript without a dependency: each
- * of these would otherwise end in the stack of some tool. A check takes a few system calls.
+ * The program's needs of its surroundings before its first module is loaded, in plain JavaScript
+ * without a dependency: each of these would otherwise end in the stack of some tool. A check takes
+ * a few system calls.
  */
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,7 +10,10 @@ import { fileURLToPath } from 'node:url';
 /** Exit code for what no retry mends (src/errors.ts, which is not loaded yet). */
 const INVALID = 42;
 
-/** While modules are loaded, some 75 files are open at a time; at work, a process has fewer, and four for each other process. */
+/**
+ * While modules are loaded, some 75 files are open at a time; at work, a process has fewer, and
+ * four for each other process.
+ */
 export const LEAST_OPEN_FILES = 128;
 
 /** Node takes the hard limit, whatever the soft one is. */
@@ -27,7 +31,10 @@ export function startProblem(isCheckout) {
   return openFilesProblem() ?? (isCheckout ? temporaryFolderProblem() : null);
 }
 
-/** Files that this process may have open: the hard limit, to which Node raises its own; null where it cannot be told. */
+/**
+ * Files that this process may have open: the hard limit, to which Node raises its own; null where
+ * it cannot be told.
+ */
 export function openFilesLimit() {
   try {
     const found = /^Max open files +\d+ +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'));

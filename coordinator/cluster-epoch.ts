@@ -38,7 +38,10 @@ export interface ClusteringDeps {
   readonly noteUnreadable: (payload: ResultPayload) => void;
   /** Called when images have been left out. */
   readonly imagesLeftOut: () => Promise<void>;
-  /** Called with how far the clusters are from collapse, and since when. @param at its step is the next one */
+  /**
+   * Called with how far the clusters are from collapse, and since when.
+   * @param at its step is the next one
+   */
   readonly noteClusters: (figures: CollapseFigures, at: ClusteringMoment) => void;
   readonly progress: (progress: Progress) => void;
   readonly enterPhase: (phase: Phase) => void;
@@ -91,7 +94,10 @@ export async function clusterOnce(
   });
 }
 
-/** Clusters, and once more from the beginning when images are left out in the middle: every feature is of the same images. */
+/**
+ * Clusters, and once more from the beginning when images are left out in the middle: every feature
+ * is of the same images.
+ */
 async function withImages(
   parameterVersion: number,
   { images, imagesLeftOut }: ClusteringDeps,

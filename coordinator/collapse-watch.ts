@@ -1,6 +1,7 @@
 /**
- * Watches for collapse: refuses images that cannot be clustered at the start, and tells of clusters that collapse in training.
- * It changes no number of a run. Figures of sound runs that the bounds were held against are in docs/algorithms.md.
+ * Watches for collapse: refuses images that cannot be clustered at the start, and tells of clusters
+ * that collapse in training. It changes no number of a run. Figures of sound runs that the bounds
+ * were held against are in docs/algorithms.md.
  */
 import type { CollapseFigures } from '../src/clustering/collapse.ts';
 import { clusterSizes } from '../src/clustering/agreement.ts';
@@ -18,28 +19,45 @@ export interface ClusteringMoment {
   readonly step: number;
 }
 
-/** Spread of features that differ by rounding only: 1e-5 of their length, where float32 has 1e-7 and a deep network some more. */
+/**
+ * Spread of features that differ by rounding only: 1e-5 of their length, where float32 has 1e-7 and
+ * a deep network some more.
+ */
 const EQUAL_FEATURES = 1e-10;
-/** The same of unit rows: their lengths are 1 within 1e-7, which a spread made of their sum alone cannot tell from spread. */
+/**
+ * The same of unit rows: their lengths are 1 within 1e-7, which a spread made of their sum alone
+ * cannot tell from spread.
+ */
 const EQUAL_ROWS = 1e-6;
-/** Spread below which features have nearly collapsed. Networks as they are initialised have 0.03 and more, trained ones more. */
+/**
+ * Spread below which features have nearly collapsed. Networks as they are initialised have 0.03 and
+ * more, trained ones more.
+ */
 const NEARLY_EQUAL = 1e-4;
 /**
- * Mean squared distance below which a step leaves ODC's rows where they were, but for rounding (1e-14): fresh features are zero,
- * as behind a layer whose units are all dead. Sound networks move rows by 0.001 and more.
+ * Mean squared distance below which a step leaves ODC's rows where they were, but for rounding
+ * (1e-14): fresh features are zero, as behind a layer whose units are all dead. Sound networks move
+ * rows by 0.001 and more.
  */
 const STILL = 1e-10;
 /** Share of the images from which on a cluster has nearly all. */
 const NEARLY_ALL = 0.95;
-/** Normalised entropy below which images lie in one or two of many clusters; sound runs have 0.8 and more. */
+/**
+ * Normalised entropy below which images lie in one or two of many clusters; sound runs have 0.8 and
+ * more.
+ */
 const LOW_ENTROPY = 0.1;
 /**
- * Squared distance of a unit row from its centroid, on average, below which rows lie on their centroids: ten times the push
- * of 1 / 1024 that k-means gives a centroid it splits. Rows that differ have 0.01 and more.
+ * Squared distance of a unit row from its centroid, on average, below which rows lie on their
+ * centroids: ten times the push of 1 / 1024 that k-means gives a centroid it splits. Rows that
+ * differ have 0.01 and more.
  */
 const ON_CENTROID = 1e-5;
 
-/** @throws TrainerError DATA_UNREADABLE when the features [count] of all images are equal: there is nothing to cluster */
+/**
+ * @throws TrainerError DATA_UNREADABLE when the features [count] of all images are equal: there is
+ * nothing to cluster
+ */
 export function requireDifferentFeatures(spread: number, count: number, epoch: number): void {
   if (!(spread <= EQUAL_FEATURES)) return;
   throw allEqual(count, epoch);
@@ -63,7 +81,8 @@ function allEqual(count: number, epoch: number): TrainerError {
 }
 
 /**
- * Fewer different features than clusters leave some of these empty, and put every image on its centroid.
+ * Fewer different features than clusters leave some of these empty, and put every image on its
+ * centroid.
  * @param inertia of unit rows
  * @throws TrainerError CONFIG_INVALID
  */
@@ -116,7 +135,10 @@ export class CollapseWatch {
     this.#deps = deps;
   }
 
-  /** Takes the figures of a moment into the record; tells of a change, and on the terminal of the first collapse only. */
+  /**
+   * Takes the figures of a moment into the record; tells of a change, and on the terminal of the
+   * first collapse only.
+   */
   note(figures: CollapseFigures, { epoch, step }: ClusteringMoment): void {
     const { record, folder, logger } = this.#deps;
     folder.metrics({ metric: 'dc_clusters', epoch, step, ...figures });

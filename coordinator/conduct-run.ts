@@ -36,7 +36,9 @@ export interface ConductDeps {
   readonly onLeaving: ReadyServers['onLeaving'];
   readonly credentials: Credentials | null;
   readonly resume: boolean;
-  /** Called once the run goes on with its settings: those that a resumed run refuses are not kept. */
+  /**
+   * Called once the run goes on with its settings: those that a resumed run refuses are not kept.
+   */
   readonly settingsTaken: () => Promise<void>;
   readonly logger: Logger;
   readonly signal: AbortSignal;

@@ -101,7 +101,9 @@ export class Dispatcher {
     return this.#failure !== null;
   }
 
-  /** What is computed anew, after something of it was delivered, gets generations above this one. */
+  /**
+   * What is computed anew, after something of it was delivered, gets generations above this one.
+   */
   get highestGeneration(): number {
     return this.#highestGeneration;
   }

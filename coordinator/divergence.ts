@@ -1,7 +1,8 @@
 /**
- * What to do when a run has diverged: its numbers are not finite any more, or all features have become equal. Going on with the
- * same parameters gives the same again whatever the learning rate, so the checkpoint of that step, and those whose parameters
- * have grown out of all bounds before it, are set aside; the message names the command that goes on from the one before.
+ * What to do when a run has diverged: its numbers are not finite any more, or all features have
+ * become equal. Going on with the same parameters gives the same again whatever the learning rate,
+ * so the checkpoint of that step, and those whose parameters have grown out of all bounds before
+ * it, are set aside; the message names the command that goes on from the one before.
  */
 import { setAsideUnsound, type Checkpoint } from '../src/checkpoint/checkpoint.ts';
 import { resumeCommand, shellWord } from '../src/config/command-line.ts';
@@ -24,8 +25,9 @@ export interface DivergenceDeps {
 }
 
 /**
- * Parameters whose norm is this many times that of the initial ones are lost: with batch norm behind them, steps of any
- * sensible rate do not move them any more. Trained networks have 1 to 10 times the initial norm.
+ * Parameters whose norm is this many times that of the initial ones are lost: with batch norm
+ * behind them, steps of any sensible rate do not move them any more. Trained networks have 1 to 10
+ * times the initial norm.
  */
 const EXPLODED = 1_000;
 
@@ -52,7 +54,10 @@ export async function withRemedy(
   });
 }
 
-/** Features that are equal before the first step are those of the images, and named so where they are found. */
+/**
+ * Features that are equal before the first step are those of the images, and named so where they
+ * are found.
+ */
 function hasDiverged({ code, details }: TrainerError, version: number): boolean {
   return code === 'NON_FINITE' || (details['hasCollapsed'] === true && version > 0);
 }
@@ -95,7 +100,10 @@ async function lowerRates(version: number, deps: DivergenceDeps): Promise<string
   return `no checkpoint from before is left: begin another run, in another --out, with ${settings.join(' ')}`;
 }
 
-/** A tenth of the present rates, or the defaults where those are lower still; with the schedule's factors counted. */
+/**
+ * A tenth of the present rates, or the defaults where those are lower still; with the schedule's
+ * factors counted.
+ */
 export function loweredRates(training: TrainingConfig): Record<string, number> {
   const defaults = trainingConfigSchema.parse({});
   const factor = Math.max(1, ...training.schedule.map((step) => step.factor));

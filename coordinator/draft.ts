@@ -156,7 +156,8 @@ export class Draft {
     this.#touch(lease.workerId);
     if (event.waitsForImages === true) {
       this.#setAside(lease);
-      // Not noted as answered: who made features without some of the images is to forget them, however often it asks.
+      // Not noted as answered: who made features without some of the images is to forget them,
+      // however often it asks.
       this.#answer('fenced', lease, false);
       return `${lease.workerId} could not read all images of ${lease.task}`;
     }

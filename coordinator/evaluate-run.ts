@@ -57,7 +57,9 @@ export async function evaluateRun(deps: EvaluationDeps): Promise<void> {
   };
 }
 
-/** By network, both on the same images: when some are left out in the middle, both begin once more. */
+/**
+ * By network, both on the same images: when some are left out in the middle, both begin once more.
+ */
 async function scoresOf(deps: EvaluationDeps): Promise<ReadonlyMap<Network, NetworkScores>> {
   deps.images.stepBegins(deps.parameterVersion);
   for (;;) {

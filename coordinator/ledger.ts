@@ -1,7 +1,8 @@
 /**
- * The data ledger: which draws of the epoch's plan had an effect, written in the same decision that commits their step.
- * A draw is a position in the plan, [0, length); a sample that is drawn twice has two positions. Draws of images that were
- * left out have no effect: they are skipped, and counted as such.
+ * The data ledger: which draws of the epoch's plan had an effect, written in the same decision that
+ * commits their step. A draw is a position in the plan, [0, length); a sample that is drawn twice
+ * has two positions. Draws of images that were left out have no effect: they are skipped, and
+ * counted as such.
  */
 import { TrainerError, protocolViolation } from '../src/errors.ts';
 
@@ -9,7 +10,10 @@ export interface Ledger {
   readonly epoch: number;
   /** Draws in the epoch's plan. */
   readonly length: number;
-  /** Draws of this epoch that took effect so far. Steps commit in order: with the skipped ones they are [0, position). */
+  /**
+   * Draws of this epoch that took effect so far. Steps commit in order: with the skipped ones they
+   * are [0, position).
+   */
   readonly committed: number;
   /** Draws of this epoch, before the position, whose images were left out. */
   readonly skipped: number;
@@ -44,7 +48,8 @@ export function positionOf({ committed, skipped }: Ledger): number {
 
 /**
  * Commits the draws [begin, end), but for those whose images were left out.
- * @throws TrainerError PROTOCOL_VIOLATION for a gap, an overlap or an overrun, or more skipped draws than there are
+ * @throws TrainerError PROTOCOL_VIOLATION for a gap, an overlap or an overrun, or more skipped
+ *   draws than there are
  */
 export function commitDraws(ledger: Ledger, begin: number, end: number, skipped: number): Ledger {
   const position = positionOf(ledger);
@@ -67,7 +72,10 @@ export function commitDraws(ledger: Ledger, begin: number, end: number, skipped:
   };
 }
 
-/** @throws TrainerError PROTOCOL_VIOLATION unless every draw of the epoch has been committed or skipped */
+/**
+ * @throws TrainerError PROTOCOL_VIOLATION unless every draw of the epoch has been committed or
+ * skipped
+ */
 export function auditEpoch(ledger: Ledger): void {
   if (positionOf(ledger) === ledger.length) return;
   const { epoch, committed, skipped, length } = ledger;

@@ -297,8 +297,8 @@ export class RunLoop {
   }
 
   /**
-   * From now on images are left out: a resumed run must know it before any step without them counts. A clustering decides anew
-   * when it is begun again.
+   * From now on images are left out: a resumed run must know it before any step without them
+   * counts. A clustering decides anew when it is begun again.
    */
   readonly #imagesLeftOut = async (): Promise<void> => {
     const { record, images, signal } = this.#deps;

@@ -56,7 +56,9 @@ export interface CoordinatorOptions {
   /** The run's folder. */
   readonly out: string;
   readonly resume: boolean;
-  /** Wait for the end of another process that holds the folder, instead of failing; left out: no. */
+  /**
+   * Wait for the end of another process that holds the folder, instead of failing; left out: no.
+   */
   readonly isWaiting?: boolean;
   /** Take the folder from another process that holds it; left out: no. */
   readonly takesOver?: boolean;
@@ -71,7 +73,8 @@ const STOP_GRACE_MS = 2_000;
 
 /**
  * Runs to the end.
- * @throws TrainerError; UNAVAILABLE when it was stopped and can be resumed, FOLDER_HELD when another process has the folder
+ * @throws TrainerError; UNAVAILABLE when it was stopped and can be resumed, FOLDER_HELD when
+ *   another process has the folder
  */
 export async function runCoordinator(options: CoordinatorOptions): Promise<RunSummary> {
   const { signal, resume, credentials, out } = options;

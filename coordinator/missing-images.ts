@@ -1,9 +1,10 @@
 /**
- * Images that cannot be read, and who decides about them: the coordinator alone. Workers say which images of an order they
- * could not read, and do nothing else with it. An image that took part until now and cannot be read is an incident: tasks that
- * need it wait, the files are looked at about each second, and the tasks are given out again once all are back. When the time
- * is over, those still missing are left out by decision from the present step on, whoever computes it, or, if too many are
- * missing, the run ends with exit code 75 and its checkpoint.
+ * Images that cannot be read, and who decides about them: the coordinator alone. Workers say which
+ * images of an order they could not read, and do nothing else with it. An image that took part
+ * until now and cannot be read is an incident: tasks that need it wait, the files are looked at
+ * about each second, and the tasks are given out again once all are back. When the time is over,
+ * those still missing are left out by decision from the present step on, whoever computes it, or,
+ * if too many are missing, the run ends with exit code 75 and its checkpoint.
  */
 import type { DataConfig } from '../src/data/config.ts';
 import type { ImageSource } from '../src/data/source.ts';
@@ -39,7 +40,10 @@ export interface MissingImagesDeps {
   readonly tell: (event: string, reason: string, fields: object) => void;
 }
 
-/** Looks at the files within the time that they are waited for, and the bounds of the time between two of them [ms]. */
+/**
+ * Looks at the files within the time that they are waited for, and the bounds of the time between
+ * two of them [ms].
+ */
 const LOOKS = 60;
 const SHORTEST_LOOK_MS = 50;
 const LONGEST_LOOK_MS = 1_000;
@@ -64,7 +68,9 @@ interface WaitingTask {
   readonly wasRetried: boolean;
 }
 
-/** From the first report of a missing image until all tasks that needed it are done, or a decision. */
+/**
+ * From the first report of a missing image until all tasks that needed it are done, or a decision.
+ */
 interface Incident {
   readonly sinceMs: number;
   /** By id: those that somebody found missing. */
@@ -75,9 +81,14 @@ interface Incident {
 
 export class MissingImages implements ImageWatch {
   readonly #deps: MissingImagesDeps;
-  /** By id: images that take no part from some step on, or in the clustering under way, until the next clustering. */
+  /**
+   * By id: images that take no part from some step on, or in the clustering under way, until the
+   * next clustering.
+   */
   readonly #leftOut = new Map<number, LeftOutImage>();
-  /** [images] 1: it took part in the newest clustering, or was seen by the source before the first. */
+  /**
+   * [images] 1: it took part in the newest clustering, or was seen by the source before the first.
+   */
   readonly #expected: Uint8Array;
   /** Whether there has been a clustering. */
   #hasClustered = false;
@@ -108,7 +119,10 @@ export class MissingImages implements ImageWatch {
     return this.#waiting.size === 0 ? '' : `${size} images cannot be read any more`;
   }
 
-  /** Goes on from a checkpoint. @param labels [images], or empty, as {@link clustered} takes them */
+  /**
+   * Goes on from a checkpoint.
+   * @param labels [images], or empty, as {@link clustered} takes them
+   */
   restore(leftOut: readonly LeftOutImage[], labels: Int32Array): void {
     this.#leftOut.clear();
     for (const image of leftOut) this.#leftOut.set(image.id, image);

@@ -1,7 +1,8 @@
 /**
- * Settings that were changed when the run was resumed: in its record, which the checkpoints keep, in events.jsonl and on the
- * terminal. A coordinator that starts again finds them in the newest checkpoint; where that is the one from before the change,
- * it makes the change again, at the same step, and events.jsonl has it once.
+ * Settings that were changed when the run was resumed: in its record, which the checkpoints keep,
+ * in events.jsonl and on the terminal. A coordinator that starts again finds them in the newest
+ * checkpoint; where that is the one from before the change, it makes the change again, at the same
+ * step, and events.jsonl has it once.
  */
 import type { SettingChange } from '../src/config/resumable-settings.ts';
 import type { Notice } from '../src/telemetry/notice.ts';

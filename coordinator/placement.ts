@@ -50,7 +50,10 @@ export function pickWorker(
   return best;
 }
 
-/** Of the workers with their load, those that may read what some could not; all, where all could not. */
+/**
+ * Of the workers with their load, those that may read what some could not; all, where all could
+ * not.
+ */
 export function readersOf(
   load: ReadonlyMap<string, number>,
   unreadBy: readonly string[],

@@ -24,8 +24,9 @@ export interface RunPosition {
   /** Step within the epoch that comes next. */
   readonly index: number;
   /**
-   * Global number of the epoch's first step, less those steps of it that were skipped, so that `index` is beyond it what the
-   * number of the next step is; of the next step, before the clustering.
+   * Global number of the epoch's first step, less those steps of it that were skipped, so that
+   * `index` is beyond it what the number of the next step is; of the next step, before the
+   * clustering.
    */
   readonly firstStep: number;
 }
@@ -182,7 +183,8 @@ function memoryVectors(memory: NamedArrays | undefined): [string, Float32Array][
 
 /**
  * @returns the settings that the resumed run changes
- * @throws TrainerError CONFIG_INVALID for a change that may not be, PROTOCOL_VIOLATION for other images or another network
+ * @throws TrainerError CONFIG_INVALID for a change that may not be, PROTOCOL_VIOLATION for other
+ *   images or another network
  */
 export function requireResumable(
   { config, position, parameters, dataDigest, layout }: RunSnapshot,

@@ -1,7 +1,7 @@
 /**
- * The run's folder: config.json, events.jsonl, metrics.jsonl, loss-by-step.txt, unreadable.csv, damaged.csv, summary.json,
- * report.html.
- * Whatever is put into it carries a term of the run, and takes effect only while that term is the newest (src/run/run-lock.ts).
+ * The run's folder: config.json, events.jsonl, metrics.jsonl, loss-by-step.txt, unreadable.csv,
+ * damaged.csv, summary.json, report.html. Whatever is put into it carries a term of the run, and
+ * takes effect only while that term is the newest (src/run/run-lock.ts).
  */
 import {
   copyFileSync,
@@ -103,7 +103,10 @@ export class RunFolder {
     });
   }
 
-  /** Whether the folder is still this process's: another one that finds this one silent takes it over. */
+  /**
+   * Whether the folder is still this process's: another one that finds this one silent takes it
+   * over.
+   */
   isHeld(): boolean {
     return this.#taken.lock.isHeld();
   }
@@ -171,8 +174,8 @@ export class RunFolder {
   #openLines(name: string): JsonLines {
     const path = join(this.path, name);
     const { lock } = this.#taken;
-    // An earlier holder that wakes up has the file open, and no check of its own is quick enough: it gets to keep the file, and
-    // this one goes on with a copy.
+    // An earlier holder that wakes up has the file open, and no check of its own is quick enough:
+    // it gets to keep the file, and this one goes on with a copy.
     if (lock.takenFrom !== null && existsSync(path)) {
       const copy = join(this.staging, name);
       copyFileSync(path, copy);
@@ -186,7 +189,10 @@ export class RunFolder {
   }
 }
 
-/** @throws TrainerError CONFIG_INVALID where checkpoints, by a link perhaps, lie where nothing can be renamed to */
+/**
+ * @throws TrainerError CONFIG_INVALID where checkpoints, by a link perhaps, lie where nothing can
+ * be renamed to
+ */
 function requireOneDisk(checkpoints: string, staging: string): void {
   if (!existsSync(checkpoints) || statSync(checkpoints).dev === statSync(staging).dev) return;
   throw new TrainerError(
@@ -196,7 +202,10 @@ function requireOneDisk(checkpoints: string, staging: string): void {
   );
 }
 
-/** @returns the id of a folder's run, as config.json has it. @throws TrainerError CONFIG_INVALID where it has none */
+/**
+ * @returns the id of a folder's run, as config.json has it.
+ * @throws TrainerError CONFIG_INVALID where it has none
+ */
 export function readRunId(folder: string): string {
   const path = configFileOf(folder);
   let problem = 'has no runId';

@@ -1,7 +1,8 @@
 /**
- * The images of a run, opened by the coordinator. A run that goes on has the images it began with, wherever they lie now, or it
- * does not go on: `images` in config.json says where they lay, how many they were and their digest, and the listing beside it
- * (src/data/listing.ts) names what is different. Those that are missing are waited for.
+ * The images of a run, opened by the coordinator. A run that goes on has the images it began with,
+ * wherever they lie now, or it does not go on: `images` in config.json says where they lay, how
+ * many they were and their digest, and the listing beside it (src/data/listing.ts) names what is
+ * different. Those that are missing are waited for.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -56,7 +57,8 @@ export function runImagesOf({ location, count, digest }: ImageSource): RunImages
 
 /**
  * Opens the images of a run that begins, or of one that goes on.
- * @throws TrainerError UNAVAILABLE where images are missing for too long, DATA_UNREADABLE where they are others
+ * @throws TrainerError UNAVAILABLE where images are missing for too long, DATA_UNREADABLE where
+ *   they are others
  */
 export async function openRunImages(deps: RunImagesDeps): Promise<ImageSource> {
   const { config, out, resume } = deps;
@@ -84,7 +86,10 @@ interface SavedImages extends RunImages {
   readonly given: string | null;
 }
 
-/** Null where config.json has none: its run was begun by an earlier release, and its checkpoint alone knows the digest. */
+/**
+ * Null where config.json has none: its run was begun by an earlier release, and its checkpoint
+ * alone knows the digest.
+ */
 function readRunImages(out: string): SavedImages | null {
   try {
     const saved = savedSchema.parse(JSON.parse(readFileSync(configFileOf(out), 'utf8')));
@@ -95,8 +100,9 @@ function readRunImages(out: string): SavedImages | null {
 }
 
 /**
- * A path of the run's own configuration means what it meant where the run began; one that is given anew belongs to the working
- * directory, and only if it is not there, and is the same text, to where the run began.
+ * A path of the run's own configuration means what it meant where the run began; one that is given
+ * anew belongs to the working directory, and only if it is not there, and is the same text, to
+ * where the run began.
  */
 function placesOf(
   given: string,

@@ -1,4 +1,7 @@
-/** Tells of images that are left out, or damaged: the first few by name, then their number each time that it has doubled. */
+/**
+ * Tells of images that are left out, or damaged: the first few by name, then their number each time
+ * that it has doubled.
+ */
 import type { Logger } from '../src/telemetry/logger.ts';
 
 export interface SkippedImage {

@@ -45,13 +45,19 @@ export interface StateSettings {
 
 export interface Task {
   readonly work: Work;
-  /** `waiting`: its images cannot be read now, and it is given out again when that has been decided on. */
+  /**
+   * `waiting`: its images cannot be read now, and it is given out again when that has been decided
+   * on.
+   */
   readonly status: 'todo' | 'leased' | 'waiting' | 'done';
   /** Leases given for this task so far. */
   readonly generation: number;
   /** Leases whose result was taken: the same result again is a repeat, harmless. */
   readonly answered: readonly string[];
-  /** Workers that could not read its images: it is given to another first, since a share may be gone on one machine alone. */
+  /**
+   * Workers that could not read its images: it is given to another first, since a share may be gone
+   * on one machine alone.
+   */
   readonly unreadBy: readonly string[];
 }
 

@@ -145,8 +145,10 @@ interface DueStep {
 const MAX_ATTEMPTS = 5;
 
 /**
- * Has the slices computed, and commits them once all are on all servers. Slices that a server lost are computed again, under generations of their own; what was applied is applied once.
- * @returns results in slice order, and the version from now on; null where no draw of the step counts
+ * Has the slices computed, and commits them once all are on all servers. Slices that a server lost
+ * are computed again, under generations of their own; what was applied is applied once.
+ * @returns results in slice order, and the version from now on; null where no draw of the step
+ *   counts
  */
 async function takeStep(
   due: DueStep,
@@ -185,8 +187,9 @@ function countingSlices(
 }
 
 /**
- * Gives the slices out and waits for their results, which replace earlier ones. Where images are left out meanwhile, the whole
- * step is computed again: a draw counts in all slices or in none, and ODC's loss weights have their mean over those that count.
+ * Gives the slices out and waits for their results, which replace earlier ones. Where images are
+ * left out meanwhile, the whole step is computed again: a draw counts in all slices or in none, and
+ * ODC's loss weights have their mean over those that count.
  */
 async function computeSlices(
   due: DueStep & { readonly generationsGiven: number },
@@ -238,7 +241,10 @@ function runSlices(
   });
 }
 
-/** @throws TrainerError PROTOCOL_VIOLATION for a slice that was computed with other samples than were ordered */
+/**
+ * @throws TrainerError PROTOCOL_VIOLATION for a slice that was computed with other samples than
+ * were ordered
+ */
 function requireAll(step: number, slice: number, ordered: number, samples: number): void {
   if (samples === ordered) return;
   const remedy = 'run the same release on every process';

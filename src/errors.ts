@@ -142,7 +142,10 @@ export function dataUnreadable(
   );
 }
 
-/** The same where the images may come yet: their place, or the share that it is on, is not there or empty. */
+/**
+ * The same where the images may come yet: their place, or the share that it is on, is not there or
+ * empty.
+ */
 export function dataAbsent(
   where: string,
   problem: string,

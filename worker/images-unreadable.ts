@@ -1,4 +1,7 @@
-/** An order whose images cannot all be read: nothing is done with the others, and the coordinator decides. */
+/**
+ * An order whose images cannot all be read: nothing is done with the others, and the coordinator
+ * decides.
+ */
 import type { UnreadableImage } from '../src/data/unreadable.ts';
 import { TrainerError } from '../src/errors.ts';
 

@@ -101,7 +101,8 @@ export class WorkerLoop {
     this.#term = term;
     this.#loaded = '';
     this.#prefetch.forgetTerm();
-    // Its clustering begins with the features of all data shards, of the images that can be read then.
+    // Its clustering begins with the features of all data shards, of the images that can be read
+    // then.
     this.#clustering.letGo();
     this.#odc?.forget();
   }

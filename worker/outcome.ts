@@ -12,8 +12,9 @@ export interface Outcome {
 }
 
 /**
- * Whether an order ended in vain because it counts no more, which is part of every run: another worker's copy of the slice came
- * first, the lease went to another, or the term is over. The coordinator counts such orders, and says when they pile up.
+ * Whether an order ended in vain because it counts no more, which is part of every run: another
+ * worker's copy of the slice came first, the lease went to another, or the term is over. The
+ * coordinator counts such orders, and says when they pile up.
  */
 export function isOvertaken(code: string): boolean {
   return code === 'GENERATION_FENCED' || code === 'LEASE_LOST';

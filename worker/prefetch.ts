@@ -21,7 +21,10 @@ export interface PrefetchDeps {
   readonly signal: AbortSignal;
 }
 
-/** A slice of a step; the same slice leased again has the same views, unless some of its images were left out meanwhile. */
+/**
+ * A slice of a step; the same slice leased again has the same views, unless some of its images were
+ * left out meanwhile.
+ */
 export interface SliceName {
   readonly epoch: number;
   readonly step: number;

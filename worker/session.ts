@@ -134,7 +134,8 @@ export async function workThroughSessions(
         throw unavailable('no session with the coordinator for a minute', end.reason);
       }
       logger.debug('session.broken', { reason: end.reason });
-      // Orders of a session that is over belong to others now; a preparation that fails is thrown by the next session.
+      // Orders of a session that is over belong to others now; a preparation that fails is thrown
+      // by the next session.
       void (prepared as Promise<Prepared> | null)?.then(
         ({ loop }) => {
           loop.abandonOrders();
@@ -263,8 +264,9 @@ function parseConfig(json: string): RunConfig {
 }
 
 /**
- * The images as this worker finds them: at its own `--data`, else where the coordinator has them, else as its configuration
- * names them from here. Fewer than the run has may still come; whether others are the run's, the coordinator decides.
+ * The images as this worker finds them: at its own `--data`, else where the coordinator has them,
+ * else as its configuration names them from here. Fewer than the run has may still come; whether
+ * others are the run's, the coordinator decides.
  */
 function openRunImages(
   { dataPath, dataDigest, imageCount }: Welcome__Output,

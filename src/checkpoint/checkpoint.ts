@@ -1,9 +1,10 @@
 /**
- * Checkpoints of a run: folders `step-N` of safetensors files under one manifest, and `LATEST`, which names the newest.
- * A checkpoint is written in a staging folder, forced to disk and then renamed, so that a process killed at any moment
- * leaves a sound one. Every change of what readers see is a rename from or to the staging folder: who takes that away has
- * stopped the writer, even one that is paused in the middle and wakes up much later.
- * Reading trusts nothing: sizes and digests are checked, and a damaged one gives way to the one before.
+ * Checkpoints of a run: folders `step-N` of safetensors files under one manifest, and `LATEST`,
+ * which names the newest. A checkpoint is written in a staging folder, forced to disk and then
+ * renamed, so that a process killed at any moment leaves a sound one. Every change of what readers
+ * see is a rename from or to the staging folder: who takes that away has stopped the writer, even
+ * one that is paused in the middle and wakes up much later. Reading trusts nothing: sizes and
+ * digests are checked, and a damaged one gives way to the one before.
  */
 import fs from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -44,18 +45,22 @@ export interface CheckpointReceipt {
 export type OnRejected = (name: string, reason: string) => void;
 
 export interface WriteOptions {
-  /** Newest checkpoints kept, this one among them; of later steps, left by a run that was resumed before them, all are. */
+  /**
+   * Newest checkpoints kept, this one among them; of later steps, left by a run that was resumed
+   * before them, all are.
+   */
   readonly keep: number;
   /**
-   * The writer's own folder, on the file system of the checkpoints. Where it is gone, nothing is written. Left out: one is
-   * made beside the checkpoints, for a folder with a single writer for certain.
+   * The writer's own folder, on the file system of the checkpoints. Where it is gone, nothing is
+   * written. Left out: one is made beside the checkpoints, for a folder with a single writer for
+   * certain.
    */
   readonly staging?: string;
 }
 
 /**
- * Writes a checkpoint; once this returns, it survives the death of process and machine. A checkpoint of the same step is
- * replaced. The arrays must not change meanwhile.
+ * Writes a checkpoint; once this returns, it survives the death of process and machine. A
+ * checkpoint of the same step is replaced. The arrays must not change meanwhile.
  * @param root the folder of checkpoints; made if it is not there
  * @throws TrainerError PROTOCOL_VIOLATION, SHAPE_MISMATCH for what a checkpoint cannot hold; UNAVAILABLE when it could not
  *   be written. The checkpoints before are then as they were.
@@ -131,10 +136,11 @@ export async function readLatestCheckpoint(
 }
 
 /**
- * Sets the newest checkpoints aside, up to the first that is sound: they get a name that nobody goes on from, and stay to be
- * looked at until others are set aside. Damaged ones are passed over.
+ * Sets the newest checkpoints aside, up to the first that is sound: they get a name that nobody
+ * goes on from, and stay to be looked at until others are set aside. Damaged ones are passed over.
  * @param places staging as {@link WriteOptions} has it: where it is gone, nothing is set aside
- * @returns names of the one that is the newest now, or null where none is left, and of those set aside
+ * @returns names of the one that is the newest now, or null where none is left, and of those set
+ *   aside
  */
 export async function setAsideUnsound(
   places: Places,
@@ -213,8 +219,9 @@ async function writeFolder(
 }
 
 /**
- * Gives a complete folder its name. A folder cannot be renamed onto another, so an earlier one of the step steps aside, and a
- * copy of it lies under a name that readers know until then: at no moment is there none.
+ * Gives a complete folder its name. A folder cannot be renamed onto another, so an earlier one of
+ * the step steps aside, and a copy of it lies under a name that readers know until then: at no
+ * moment is there none.
  */
 async function putInPlace(places: Places, name: string, partial: string): Promise<void> {
   const { root, staging } = places;
@@ -229,7 +236,10 @@ async function putInPlace(places: Places, name: string, partial: string): Promis
   await syncFolder(root);
 }
 
-/** A second folder of the same files, which never change; copies of them where the file system cannot have a file twice. */
+/**
+ * A second folder of the same files, which never change; copies of them where the file system
+ * cannot have a file twice.
+ */
 async function linkFolder(folder: string, copy: string): Promise<void> {
   await fs.mkdir(copy);
   for (const file of await fs.readdir(folder)) {

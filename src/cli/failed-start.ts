@@ -1,4 +1,7 @@
-/** A launch that failed before its run had a checkpoint, by what no retry mends, leaves nothing that stands in the way of the next. */
+/**
+ * A launch that failed before its run had a checkpoint, by what no retry mends, leaves nothing that
+ * stands in the way of the next.
+ */
 import { existsSync, readdirSync, rmSync, rmdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { nanoid } from 'nanoid';
@@ -6,8 +9,8 @@ import { configFileOf, holdsRun } from '../config/run-folder.ts';
 import { takeRunFolder } from '../run/take-folder.ts';
 
 /**
- * Takes back that the folder holds a run. Where nothing had been written but logs, which say no more than the error, these go,
- * and the folders that this launch made.
+ * Takes back that the folder holds a run. Where nothing had been written but logs, which say no
+ * more than the error, these go, and the folders that this launch made.
  * @param made the first folder that was made for `out/logs`; undefined: none
  */
 export async function undoFailedStart(out: string, made: string | undefined): Promise<void> {

@@ -1,6 +1,7 @@
 /**
- * How long a process of the run should go on, and its line to the launcher. It stops on SIGTERM, on Ctrl-C and with its terminal
- * when a person started it, and when the launcher that started it is gone: nothing of a run outlives it.
+ * How long a process of the run should go on, and its line to the launcher. It stops on SIGTERM, on
+ * Ctrl-C and with its terminal when a person started it, and when the launcher that started it is
+ * gone: nothing of a run outlives it.
  */
 import { armFailpointsFrom } from '../config/failpoint-setting.ts';
 import { EXIT, TrainerError, exitCodeOf, messageOf, needsPerson, unavailable } from '../errors.ts';

@@ -1,4 +1,6 @@
-/** For a flag that is none, the setting that was most likely meant: settings are given with `--set`. */
+/**
+ * For a flag that is none, the setting that was most likely meant: settings are given with `--set`.
+ */
 import { CONFIG_KEYS } from '../config/keys.ts';
 import { nearestName } from '../config/nearest-name.ts';
 

@@ -1,6 +1,6 @@
 /**
- * Ctrl-C and its kin for a command that has processes to stop: the first asks for an orderly stop, the second kills. A terminal
- * that closes asks for an orderly stop, however often it says so.
+ * Ctrl-C and its kin for a command that has processes to stop: the first asks for an orderly stop,
+ * the second kills. A terminal that closes asks for an orderly stop, however often it says so.
  */
 import { stopsOnHangup } from './hangup.ts';
 

@@ -1,6 +1,7 @@
 /**
- * Which settings may change when a run is resumed. Those that decide what the run has learnt so far, such as the images' views,
- * the network or the clusters, must stay; rates and lengths may change, since they hold from a step on, and the run records it.
+ * Which settings may change when a run is resumed. Those that decide what the run has learnt so
+ * far, such as the images' views, the network or the clusters, must stay; rates and lengths may
+ * change, since they hold from a step on, and the run records it.
  */
 import { configInvalid } from '../errors.ts';
 import type { RunConfig } from './schema.ts';
@@ -39,8 +40,8 @@ const RESUMABLE: ReadonlySet<string> = new Set([
 type Difference = Omit<SettingChange, 'step'> & { readonly isResumable: boolean };
 
 /**
- * What a resumed run changes, in the schema's order. A setting that the run began without, since its release did not have it,
- * is none.
+ * What a resumed run changes, in the schema's order. A setting that the run began without, since
+ * its release did not have it, is none.
  * @throws TrainerError CONFIG_INVALID naming the first setting that a resumed run may not change
  */
 export function changesOf(saved: RunConfig, current: RunConfig, step: number): SettingChange[] {

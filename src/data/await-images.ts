@@ -1,6 +1,7 @@
 /**
- * Opens the images of a run that has begun, and waits for those that are missing: a share that is not mounted, or only half
- * of it, comes back by itself more often than not. Time and the opening itself are handed in.
+ * Opens the images of a run that has begun, and waits for those that are missing: a share that is
+ * not mounted, or only half of it, comes back by itself more often than not. Time and the opening
+ * itself are handed in.
  */
 import { stat } from 'node:fs/promises';
 import { TrainerError, unavailable } from '../errors.ts';
@@ -28,7 +29,8 @@ const LOOK_MS = 1_000;
 
 /**
  * The images, as soon as none is missing.
- * @throws the signal's reason; TrainerError UNAVAILABLE once the time is over; what `open` throws for another reason than absence
+ * @throws the signal's reason; TrainerError UNAVAILABLE once the time is over; what `open` throws
+ *   for another reason than absence
  */
 export async function awaitImages(awaited: AwaitedImages): Promise<ImageSource> {
   const { waitMs, nowMs, pause, signal, onMissing, remedy } = awaited;

@@ -14,7 +14,10 @@ const colourJitterSchema = z.strictObject({
 });
 
 export const dataConfigSchema = z.strictObject({
-  /** Folder (nested or flat) or list file (docs/data.md) of images; relative to the working directory. */
+  /**
+   * Folder (nested or flat) or list file (docs/data.md) of images; relative to the working
+   * directory.
+   */
   source: z.string().min(1).nullable().default(null),
   /** Side of both views [px]; the network sees [imageSize, imageSize, 3]. */
   imageSize: z.int().min(16).max(1024).default(224),
@@ -40,14 +43,16 @@ export const dataConfigSchema = z.strictObject({
   /** Fraction of images that may be unreadable before the run stops with an error. */
   maxUnreadableFraction: z.number().min(0).max(1).default(0.05),
   /**
-   * Fraction of images that may be damaged, so that only a part of each can be decoded, before the run stops with an error. They train
-   * with the rest black or grey. Of more than one in twenty, as of unreadable ones, the copy is bad rather than a file, and what is
-   * black in the same place becomes clusters of its own, which are drawn as often as all others.
+   * Fraction of images that may be damaged, so that only a part of each can be decoded, before the
+   * run stops with an error. They train with the rest black or grey. Of more than one in twenty, as
+   * of unreadable ones, the copy is bad rather than a file, and what is black in the same place
+   * becomes clusters of its own, which are drawn as often as all others.
    */
   maxDamagedFraction: z.number().min(0).max(1).default(0.05),
   /**
-   * Time that a run, or a worker that joins it, waits for images that are missing, as of a share that is not mounted yet, before it ends
-   * with exit code 75 [ms]; 0 ends at once. Raise it where a share may be away for longer.
+   * Time that a run, or a worker that joins it, waits for images that are missing, as of a share
+   * that is not mounted yet, before it ends with exit code 75 [ms]; 0 ends at once. Raise it where
+   * a share may be away for longer.
    */
   waitMs: z.int().min(0).max(86_400_000).default(60_000),
   /** Bytes of decoded images that each worker keeps in memory, over all its loader threads; 0 decodes every time. */

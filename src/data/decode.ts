@@ -1,10 +1,11 @@
 /**
- * From the bytes of an image file to 8-bit sRGB pixels, by sharp (libvips).
- * EXIF orientation is applied; CMYK, grey, palette and 16-bit images are converted; profiles of RGB images are ignored, as
- * the reference ignores them. Transparency is laid on mid-grey, so that neither dark nor light drawings vanish. Of an
- * animation the first frame counts. The first bytes tell the format, whatever the extension says.
- * A file that is cut off, or whose checksums are wrong, gives the pixels that are left and says so; bytes that were changed
- * where a format has no checksum (inside JPEG and WebP data) cannot be told from a picture.
+ * From the bytes of an image file to 8-bit sRGB pixels, by sharp (libvips). EXIF orientation is
+ * applied; CMYK, grey, palette and 16-bit images are converted; profiles of RGB images are ignored,
+ * as the reference ignores them. Transparency is laid on mid-grey, so that neither dark nor light
+ * drawings vanish. Of an animation the first frame counts. The first bytes tell the format,
+ * whatever the extension says. A file that is cut off, or whose checksums are wrong, gives the
+ * pixels that are left and says so; bytes that were changed where a format has no checksum (inside
+ * JPEG and WebP data) cannot be told from a picture.
  */
 import sharp from 'sharp';
 import { messageOf } from '../errors.ts';
@@ -20,7 +21,10 @@ export interface DecodeOptions {
 }
 
 export interface DecodedImage extends RawImage {
-  /** One line that says why these pixels are only a part of the image, the rest being black or grey; left out: it is whole. */
+  /**
+   * One line that says why these pixels are only a part of the image, the rest being black or grey;
+   * left out: it is whole.
+   */
   readonly damage?: string;
 }
 
@@ -50,7 +54,8 @@ export async function decodeImage(
   if (format === null) {
     throw new Error(`not an image of a known format (${READ_NAMES.join(', ')})`);
   }
-  // Nothing else reaches the decoder: libvips also knows formats that load further files or run programs.
+  // Nothing else reaches the decoder: libvips also knows formats that load further files or run
+  // programs.
   if (!format.isRead) {
     throw new Error(
       `a file of the kind ${format.name}, which is not read (only ${READ_NAMES.join(', ')})`,
@@ -73,7 +78,10 @@ export async function decodeImage(
   }
 }
 
-/** Of TIFFs, those of floating-point numbers and of many channels are measurements: as pixels, they would be black. */
+/**
+ * Of TIFFs, those of floating-point numbers and of many channels are measurements: as pixels, they
+ * would be black.
+ */
 async function requirePixels(bytes: Buffer): Promise<void> {
   const found = await sharp(bytes)
     .metadata()
@@ -88,10 +96,16 @@ async function requirePixels(bytes: Buffer): Promise<void> {
   }
 }
 
-/** Share of its pixels that a damaged image must show; of a JPEG without data the first block is noise. */
+/**
+ * Share of its pixels that a damaged image must show; of a JPEG without data the first block is
+ * noise.
+ */
 const LEAST_SHOWN = 0.01;
 
-/** Whether nearly all pixels have one corner's colour: of a damaged image, that next to nothing was decoded. */
+/**
+ * Whether nearly all pixels have one corner's colour: of a damaged image, that next to nothing was
+ * decoded.
+ */
 function isBlank({ data, width, height }: RawImage): boolean {
   const pixels = width * height;
   const corners = [0, width - 1, pixels - width, pixels - 1];

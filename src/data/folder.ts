@@ -1,6 +1,7 @@
 /**
- * The files of a folder that take part as images, by name where the name tells and else by their first bytes; and those that
- * look like images and are of a kind that nothing here reads, counted by kind.
+ * The files of a folder that take part as images, by name where the name tells and else by their
+ * first bytes; and those that look like images and are of a kind that nothing here reads, counted
+ * by kind.
  */
 import { constants } from 'node:fs';
 import { open, readdir, realpath, stat } from 'node:fs/promises';
@@ -12,7 +13,10 @@ import { bytesOf, fileAt, textFromBytes } from './path-bytes.ts';
 import type { PassedOver } from './passed-over.ts';
 
 export interface FolderListing {
-  /** Relative POSIX paths as path-bytes.ts has them, in order of code units, whatever the order of the disk. */
+  /**
+   * Relative POSIX paths as path-bytes.ts has them, in order of code units, whatever the order of
+   * the disk.
+   */
   readonly paths: string[];
   /** The most frequent kind first. */
   readonly passedOver: PassedOver[];
@@ -33,8 +37,9 @@ const CLUTTER: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Lists the images under a folder; symbolic links are followed, hidden files and folders are passed over. A broken link with
- * an image's name takes part: it is an image that cannot be read, and not one to forget in silence.
+ * Lists the images under a folder; symbolic links are followed, hidden files and folders are passed
+ * over. A broken link with an image's name takes part: it is an image that cannot be read, and not
+ * one to forget in silence.
  * @throws TrainerError DATA_UNREADABLE where a folder cannot be listed
  */
 export async function listImages(spec: string, root: string): Promise<FolderListing> {
@@ -62,7 +67,9 @@ interface Found {
   readonly passedOver: Map<string, PassedOver>;
 }
 
-/** @param ancestors real paths from the root down to here: meeting one again is a circle of links. */
+/**
+ * @param ancestors real paths from the root down to here: meeting one again is a circle of links.
+ */
 async function visit(
   root: string,
   prefix: string,

@@ -1,13 +1,17 @@
 /**
- * Kinds of files that people keep among their images: those that the decoder reads, and those that it does not and that are
- * named where they are passed over. The first bytes tell the kind; the extension tells whether they need to be looked at.
+ * Kinds of files that people keep among their images: those that the decoder reads, and those that
+ * it does not and that are named where they are passed over. The first bytes tell the kind; the
+ * extension tells whether they need to be looked at.
  */
 import { extname } from 'node:path';
 
 export interface Format {
   /** For people; one word for the kind, not for a variant of it. */
   readonly name: string;
-  /** Whether the decoder reads it. Nothing else reaches it: libvips also knows formats that load files or run programs. */
+  /**
+   * Whether the decoder reads it. Nothing else reaches it: libvips also knows formats that load
+   * files or run programs.
+   */
   readonly isRead: boolean;
   /** In lower case. */
   readonly extensions: readonly string[];
@@ -18,7 +22,9 @@ export interface Format {
 /** Bytes that suffice for every kind; a box of brands that is longer is cut there. */
 export const HEAD_BYTES = 128;
 
-/** The six, as sharp's own build of libvips has them; of HEIF it decodes what AV1 encoded, not HEVC. */
+/**
+ * The six, as sharp's own build of libvips has them; of HEIF it decodes what AV1 encoded, not HEVC.
+ */
 const READ: readonly Format[] = [
   read('JPEG', '.jpg .jpeg .jpe .jfif .jif .jfi .pjpeg .pjp', startsWith('ffd8ff')),
   read('PNG', '.png .apng', (head) => head.toString('latin1', 1, 4) === 'PNG'),
@@ -71,7 +77,10 @@ const BY_EXTENSION: ReadonlyMap<string, Format> = new Map(
   ALL.flatMap((format) => format.extensions.map((extension) => [extension, format] as const)),
 );
 
-/** Extensions of files beside images that are none; there may be one for each image. Backups of an image are none either. */
+/**
+ * Extensions of files beside images that are none; there may be one for each image. Backups of an
+ * image are none either.
+ */
 const OTHERS: ReadonlySet<string> = new Set(
   (
     '.txt .text .caption .json .jsonl .ndjson .csv .tsv .lst .xml .yaml .yml .toml .ini .cfg .md .rst .html .htm .css .js .pdf ' +
@@ -89,7 +98,9 @@ export type NameSays =
   | { readonly kind: 'passedOver'; readonly format: Format }
   | { readonly kind: 'other' };
 
-/** Whether a file takes part, as far as its name tells: a name that tells saves opening the file. */
+/**
+ * Whether a file takes part, as far as its name tells: a name that tells saves opening the file.
+ */
 export function judgeName(path: string): NameSays {
   const extension = extname(path).toLowerCase();
   if (OTHERS.has(extension) || path.endsWith('~')) return { kind: 'other' };
@@ -104,7 +115,9 @@ export function formatOf(head: Buffer): Format | null {
   return ALL.find(({ isFormatOf }) => isFormatOf?.(head) === true) ?? null;
 }
 
-/** Whether a path ends as an image's name does, of a kind that is read or not; a film is no image. */
+/**
+ * Whether a path ends as an image's name does, of a kind that is read or not; a film is no image.
+ */
 export function hasImageName(path: string): boolean {
   const format = BY_EXTENSION.get(extname(path).toLowerCase());
   return format !== undefined && format.name !== 'video';
@@ -142,7 +155,10 @@ function isCanonRaw(head: Buffer): boolean {
   return (isTiff(head) && head.toString('latin1', 8, 10) === 'CR') || hasBrand('crx ')(head);
 }
 
-/** Two letters are little to go by: the size of the header that follows must be one that there is, too. */
+/**
+ * Two letters are little to go by: the size of the header that follows must be one that there is,
+ * too.
+ */
 function isBmp(head: Buffer): boolean {
   if (head.length < 18 || head.toString('latin1', 0, 2) !== 'BM') return false;
   return [12, 40, 52, 56, 64, 108, 124].includes(head.readUInt32LE(14));

@@ -47,7 +47,9 @@ export class ImageCache {
     }
   }
 
-  /** Why the kept image is only a part of what it was; undefined for one that is whole, or not kept. */
+  /**
+   * Why the kept image is only a part of what it was; undefined for one that is whole, or not kept.
+   */
   damageOf(id: number): string | undefined {
     return this.#images.get(id)?.damage;
   }

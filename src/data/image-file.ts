@@ -8,7 +8,8 @@ const MAX_IMAGE_BYTES = 512 * 1024 * 1024;
 
 /**
  * @param listedBytes size of the file when its source was opened; -1 where that is not known
- * @throws Error of the file system, or one that says in a line why this is no image's file, or not the one it was
+ * @throws Error of the file system, or one that says in a line why this is no image's file, or not
+ *   the one it was
  */
 export async function readImageFile(
   path: string | Buffer,

@@ -1,7 +1,8 @@
 /**
- * List files of images: `.txt` and `.lst` with a path a line, `.csv` and `.tsv` with a column of paths, `.ndjson` and `.jsonl`
- * with an object a line. Paths are relative to the list's folder. A column or key `label` (or `class`) is truth for evaluation.
- * The same list always has the same entries: the disk is asked only where a text has two readings of one entry.
+ * List files of images: `.txt` and `.lst` with a path a line, `.csv` and `.tsv` with a column of
+ * paths, `.ndjson` and `.jsonl` with an object a line. Paths are relative to the list's folder. A
+ * column or key `label` (or `class`) is truth for evaluation. The same list always has the same
+ * entries: the disk is asked only where a text has two readings of one entry.
  */
 import { lstatSync } from 'node:fs';
 import { extname } from 'node:path';
@@ -38,7 +39,8 @@ export function isListFile(path: string): boolean {
 }
 
 /**
- * The text of a list file: UTF-8, with bytes that are none as path-bytes.ts has them, or UTF-16 with its mark.
+ * The text of a list file: UTF-8, with bytes that are none as path-bytes.ts has them, or UTF-16
+ * with its mark.
  * @throws TrainerError DATA_UNREADABLE
  */
 export function listText(spec: string, content: Buffer): string {

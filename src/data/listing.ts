@@ -1,7 +1,8 @@
 /**
- * The listing of a run's images, `images.ndjson` in its folder: one object a line in the order of ids, with path, size and, where
- * there is truth, label. It names what is different when a run is resumed, and is itself a list that `--data` takes: copied
- * into the folder of the images, it stands for those that the run began with, whatever else lies there by now.
+ * The listing of a run's images, `images.ndjson` in its folder: one object a line in the order of
+ * ids, with path, size and, where there is truth, label. It names what is different when a run is
+ * resumed, and is itself a list that `--data` takes: copied into the folder of the images, it
+ * stands for those that the run began with, whatever else lies there by now.
  */
 import { closeSync, createReadStream, openSync, writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
@@ -20,7 +21,10 @@ export interface SomeImages {
   readonly first: string;
 }
 
-/** How the images of today differ from those of a listing; an image of another order only is none of them. */
+/**
+ * How the images of today differ from those of a listing; an image of another order only is none of
+ * them.
+ */
 export interface ListingDifference {
   readonly missing: SomeImages;
   readonly added: SomeImages;
@@ -71,8 +75,8 @@ export function decodeListing(bytes: Uint8Array): ListedImage[] {
 }
 
 /**
- * The run's images where only a few of them are missing from those found: a run can do without as many as it may leave out, and
- * waits for them where it needs them.
+ * The run's images where only a few of them are missing from those found: a run can do without as
+ * many as it may leave out, and waits for them where it needs them.
  * @param listed those the run began with, read when they are needed
  * @param most images that may be missing
  * @returns null where more are missing, or others are there

@@ -1,8 +1,9 @@
 /**
- * The image loader of a worker: both views of images, made on threads of their own (loader-pool.ts) or on the caller's.
- * Views are the same to the bit either way (view-maker.ts). An image that cannot be read is reported and its row left out:
- * it never fails a call. One that is damaged is reported, and its row made of the part that could be decoded.
- * Shapes: n samples asked for, m <= n of them readable, S side of a view; pixels are [m, S, S, 3] uint8.
+ * The image loader of a worker: both views of images, made on threads of their own (loader-pool.ts)
+ * or on the caller's. Views are the same to the bit either way (view-maker.ts). An image that
+ * cannot be read is reported and its row left out: it never fails a call. One that is damaged is
+ * reported, and its row made of the part that could be decoded. Shapes: n samples asked for, m <= n
+ * of them readable, S side of a view; pixels are [m, S, S, 3] uint8.
  */
 import { shapeMismatch } from '../errors.ts';
 import type { DataConfig } from './config.ts';

@@ -1,4 +1,7 @@
-/** Files of a folder that look like images and take no part, told in one line with what can be done about them. */
+/**
+ * Files of a folder that look like images and take no part, told in one line with what can be done
+ * about them.
+ */
 import { extname } from 'node:path';
 import { shownPath } from './path-bytes.ts';
 
@@ -11,7 +14,8 @@ export interface PassedOver {
 }
 
 /**
- * `passed over 40 HEIC, 20 BMP: these kinds of files are not read; …`, or null where there are none.
+ * `passed over 40 HEIC, 20 BMP: these kinds of files are not read; …`, or null where there are
+ * none.
  */
 export function passedOverLine(passedOver: readonly PassedOver[]): string | null {
   if (passedOver.length === 0) return null;
@@ -31,7 +35,10 @@ const OF_IMAGEMAGICK: ReadonlySet<string> = new Set([
   'Radiance HDR',
 ]);
 
-/** Each command keeps the originals, and names the new files so that they do not meet those that are there. */
+/**
+ * Each command keeps the originals, and names the new files so that they do not meet those that are
+ * there.
+ */
 function remediesOf(passedOver: readonly PassedOver[]): string[] {
   const remedies: string[] = [];
   const images = passedOver.filter(({ kind }) => kind !== 'camera raw' && kind !== 'video');

@@ -1,7 +1,8 @@
 /**
- * Names of files that need not be UTF-8. Inside the program a path is a string in which each byte that is no UTF-8 is a lone
- * surrogate, U+DC00 plus the byte (U+DC80 to U+DCFF), as Python's `surrogateescape` has it. Bytes go to the file system, and
- * people, messages and pages get the escaped form; nothing else may leave the process.
+ * Names of files that need not be UTF-8. Inside the program a path is a string in which each byte
+ * that is no UTF-8 is a lone surrogate, U+DC00 plus the byte (U+DC80 to U+DCFF), as Python's
+ * `surrogateescape` has it. Bytes go to the file system, and people, messages and pages get the
+ * escaped form; nothing else may leave the process.
  */
 import { isUtf8 } from 'node:buffer';
 import { join } from 'node:path';
@@ -15,7 +16,10 @@ const UNSHOWABLE = /[\u{DC80}-\u{DCFF}\p{Cc}\u{2028}\u{2029}]/gu;
 
 const ESCAPE_BASE = 0xdc00;
 
-/** Planes 15 and 16: a text would have to be of 130,000 private characters to leave no block of them free. */
+/**
+ * Planes 15 and 16: a text would have to be of 130,000 private characters to leave no block of them
+ * free.
+ */
 const PRIVATE = /[\u{F0000}-\u{10FFFF}]/gu;
 const FIRST_PRIVATE = 0xf0000;
 
@@ -56,7 +60,10 @@ export function standsForBytes(text: string): boolean {
   return text.isWellFormed() || !STRAY_HALVES.test(text);
 }
 
-/** For people and for messages: `caf\xe9.jpg`. Control characters are escaped, too; all else is as it is. */
+/**
+ * For people and for messages: `caf\xe9.jpg`. Control characters are escaped, too; all else is as
+ * it is.
+ */
 export function shownPath(path: string): string {
   return path.replaceAll(UNSHOWABLE, (character) =>
     [...bytesOf(character)].map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join(''),
@@ -70,8 +77,8 @@ export function fileAt(root: string, path: string): string | Buffer {
 }
 
 /**
- * Text for a library that only knows UTF-8: each escaped byte is a private character that the text does not have, and
- * `restore` makes it a byte again in any part of it.
+ * Text for a library that only knows UTF-8: each escaped byte is a private character that the text
+ * does not have, and `restore` makes it a byte again in any part of it.
  */
 export function withStandIns(text: string): { text: string; restore: (part: string) => string } {
   if (text.isWellFormed()) return { text, restore: (part) => part };

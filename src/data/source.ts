@@ -31,13 +31,22 @@ export interface ImageSource {
   /** Absolute folder that paths are relative to. */
   readonly root: string;
   readonly count: number;
-  /** sha256 in hex of relative paths and byte sizes by id, of folders and lists alike: equal data, equal digest. */
+  /**
+   * sha256 in hex of relative paths and byte sizes by id, of folders and lists alike: equal data,
+   * equal digest.
+   */
   readonly digest: string;
-  /** Relative POSIX path of a sample, as path-bytes.ts has it: for messages and pages take its `shownPath`. */
+  /**
+   * Relative POSIX path of a sample, as path-bytes.ts has it: for messages and pages take its
+   * `shownPath`.
+   */
   path(id: number): string;
   /** Bytes of the sample's file when the source was opened; -1 where it was not there. */
   size(id: number): number;
-  /** The file's bytes; rejects with the file system's error, and where they are not as many as they were. */
+  /**
+   * The file's bytes; rejects with the file system's error, and where they are not as many as they
+   * were.
+   */
   read(id: number, signal?: AbortSignal): Promise<Buffer>;
   /**
    * The list's label column; else the first folder of each path where all images lie in sub-folders and there are two or
@@ -113,7 +122,8 @@ export interface ListedImage {
 }
 
 /**
- * The images of a run's listing, as they were when the run began, whether their files are there now or not.
+ * The images of a run's listing, as they were when the run began, whether their files are there now
+ * or not.
  * @param place where they lie now: its folder is what their paths are relative to
  */
 export function listedSource(
@@ -169,7 +179,10 @@ function sourceOf(found: FoundImages, sizes: Float64Array): ImageSource {
   };
 }
 
-/** @returns [N] bytes; -1 for a file that is not there, a broken link: an unreadable image, reported when it is read */
+/**
+ * @returns [N] bytes; -1 for a file that is not there, a broken link: an unreadable image, reported
+ * when it is read
+ */
 async function sizesOf(root: string, paths: readonly string[]): Promise<Float64Array> {
   const sizes = new Float64Array(paths.length);
   await forEachInLanes(paths.length, LANES, async (i) => {

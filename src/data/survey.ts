@@ -9,8 +9,8 @@ import { changeOf, reasonOf, type UnreadableImage } from './unreadable.ts';
 const LANES = 32;
 
 /**
- * Those of the samples whose file is gone, is no file any more, or has another size than the source found; in the order given.
- * A file that has its size and decodes no more is not found so.
+ * Those of the samples whose file is gone, is no file any more, or has another size than the source
+ * found; in the order given. A file that has its size and decodes no more is not found so.
  */
 export async function absentImages(
   source: Pick<ImageSource, 'root' | 'path' | 'size'>,

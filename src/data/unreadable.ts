@@ -1,6 +1,6 @@
 /**
- * Images that cannot be read, or only in part (damaged): never fatal one by one; the run counts them and stops past a fraction
- * it was given, one for each kind.
+ * Images that cannot be read, or only in part (damaged): never fatal one by one; the run counts
+ * them and stops past a fraction it was given, one for each kind.
  */
 import { messageOf } from '../errors.ts';
 
@@ -28,7 +28,10 @@ const REASONS: Readonly<Record<string, string>> = {
   ENFILE: 'too many open files',
 };
 
-/** Reasons that lie with the file system and not with the image: the same file may well be read later. */
+/**
+ * Reasons that lie with the file system and not with the image: the same file may well be read
+ * later.
+ */
 const ABSENT: ReadonlySet<string> = new Set(
   Object.entries(REASONS).flatMap(([code, reason]) =>
     code === 'EISDIR' || code === 'ELOOP' ? [] : [reason],
@@ -42,7 +45,10 @@ export function changeOf(bytes: number, before: number): string {
   return `${CHANGED}: ${bytes} bytes, ${before} before`;
 }
 
-/** Whether an image could not be read because the file that the source found was not there to be read. */
+/**
+ * Whether an image could not be read because the file that the source found was not there to be
+ * read.
+ */
 export function isAbsence(reason: string): boolean {
   return ABSENT.has(reason) || reason.startsWith(CHANGED);
 }

@@ -28,7 +28,9 @@ export interface ViewRequest {
 export interface MadeViews {
   /** Why an image could not be read, by sample id; its rows were left as they were. */
   readonly failures: ReadonlyMap<number, string>;
-  /** Why an image is only a part of what it was, by sample id, whether it was decoded now or before. */
+  /**
+   * Why an image is only a part of what it was, by sample id, whether it was decoded now or before.
+   */
   readonly damages: ReadonlyMap<number, string>;
   readonly images: number;
   /** Images read and decoded for it; the others were cached, or being decoded for another request. */

@@ -47,7 +47,10 @@ export interface RunSummary {
   readonly settingChanges: readonly SettingChange[];
 }
 
-/** Whether, and how often, the clusters were found collapsed: all features nearly equal, or one cluster with nearly all images. */
+/**
+ * Whether, and how often, the clusters were found collapsed: all features nearly equal, or one
+ * cluster with nearly all images.
+ */
 export interface CollapseSummary {
   /** Times that they were found so: once an epoch, with ODC at each of its log intervals. */
   readonly seen: number;
@@ -111,7 +114,10 @@ export interface RunEvaluation {
 }
 
 export interface LedgerCounts {
-  /** Samples whose gradient took effect: with the skipped ones exactly the samples of every epoch's plan. */
+  /**
+   * Samples whose gradient took effect: with the skipped ones exactly the samples of every epoch's
+   * plan.
+   */
   readonly committed: number;
   /** Samples of a plan whose images were left out, because they could not be read any more. */
   readonly skipped: number;

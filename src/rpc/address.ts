@@ -14,7 +14,8 @@ export function hostOf(address: string): string {
 
 /**
  * @param key the word for it in the message
- * @throws TrainerError CONFIG_INVALID for what is no HOST:PORT: gRPC would take a port of its own choice
+ * @throws TrainerError CONFIG_INVALID for what is no HOST:PORT: gRPC would take a port of its own
+ *   choice
  */
 export function assertAddress(key: string, address: string, flag: string): void {
   if (/^(\[[^\]]+\]|[^:]+):\d{1,5}$/.test(address)) return;

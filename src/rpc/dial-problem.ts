@@ -1,6 +1,7 @@
 /**
- * Why a peer could not be reached: gRPC's sentences, which name neither the address that was dialled nor what to do, and ours.
- * Each rule has a test that has gRPC fail in that way (test/integration/dial-failures.test.ts).
+ * Why a peer could not be reached: gRPC's sentences, which name neither the address that was
+ * dialled nor what to do, and ours. Each rule has a test that has gRPC fail in that way
+ * (test/integration/dial-failures.test.ts).
  */
 
 import { hostOf } from './address.ts';
@@ -144,7 +145,10 @@ function wordsForName({ address }: Dial, problem: NameProblem): string {
   return `no host has the name ${host} (${problem}); correct it, or give an IP address`;
 }
 
-/** gRPC counts what the time went by with: an address of the other side is there once it is connected. */
+/**
+ * gRPC counts what the time went by with: an address of the other side is there once it is
+ * connected.
+ */
 function wordsForDeadline(details: string, seconds: number, dial: Dial): string {
   const within = `within ${Number(seconds.toFixed(1))} s`;
   if (details.includes('remote_addr=')) return `${dial.address} did not answer ${within}`;

@@ -1,6 +1,7 @@
 /**
- * How a peer is dialled: address, plain text or TLS, and through which proxy, which is none unless somebody asks for one. A
- * call that fails for want of a connection says so in our words (dial-problem.ts).
+ * How a peer is dialled: address, plain text or TLS, and through which proxy, which is none unless
+ * somebody asks for one. A call that fails for want of a connection says so in our words
+ * (dial-problem.ts).
  */
 import { lookup } from 'node:dns/promises';
 import * as grpc from '@grpc/grpc-js';
@@ -8,7 +9,10 @@ import { configInvalid } from '../errors.ts';
 import { connectionProblem, type Dial, type NameProblem } from './dial-problem.ts';
 import { hostOf, isLoopback } from './address.ts';
 
-/** Of the environment; its one value has gRPC follow the proxy variables: for peers that only a proxy reaches. */
+/**
+ * Of the environment; its one value has gRPC follow the proxy variables: for peers that only a
+ * proxy reaches.
+ */
 export const PROXY_SWITCH = 'DEEPCLUSTER_GRPC_PROXY';
 
 /** As gRPC reads them, the first one that is set. */
@@ -17,8 +21,9 @@ const PROXY_VARIABLES = ['grpc_proxy', 'https_proxy', 'http_proxy'] as const;
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * The proxy variable that a connection follows, or null. The machine's own variables are meant for the internet: a run's
- * processes are beside each other, and a proxy knows nothing of them. Nothing on this machine is ever reached through one.
+ * The proxy variable that a connection follows, or null. The machine's own variables are meant for
+ * the internet: a run's processes are beside each other, and a proxy knows nothing of them. Nothing
+ * on this machine is ever reached through one.
  * @throws TrainerError CONFIG_INVALID for a switch that says something else
  */
 export function proxyVariableFor(address: string, env: Environment): string | null {

@@ -30,8 +30,9 @@ export function holderFrom(saved: unknown): Holder | null {
 }
 
 /**
- * Whether a process has certainly ended. Of one on another machine, or behind another namespace of process numbers (another
- * container), nothing is known here; nor on a system that does not tell, if the number is in use.
+ * Whether a process has certainly ended. Of one on another machine, or behind another namespace of
+ * process numbers (another container), nothing is known here; nor on a system that does not tell,
+ * if the number is in use.
  */
 export function hasEnded({ host, pid, life }: Holder): boolean {
   if (host !== hostname()) return false;
@@ -46,10 +47,12 @@ export function hasEnded({ host, pid, life }: Holder): boolean {
 function lifeOf(pid: number | 'self'): ProcessLife | null {
   try {
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-    // Of this process: another one's is not everybody's to read, and here numbers are looked up in our own.
+    // Of this process: another one's is not everybody's to read, and here numbers are looked up in
+    // our own.
     const namespace = readlinkSync('/proc/self/ns/pid');
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // The program's name, in brackets, may have brackets and spaces of its own; the 22nd field is the start.
+    // The program's name, in brackets, may have brackets and spaces of its own; the 22nd field is
+    // the start.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const [state, startTicks] = [fields[0], fields[19]];
     // A zombie writes nothing any more.
@@ -60,7 +63,10 @@ function lifeOf(pid: number | 'self'): ProcessLife | null {
   }
 }
 
-/** Whether a process has this number; one that is not ours to signal counts. A zombie counts as none. */
+/**
+ * Whether a process has this number; one that is not ours to signal counts. A zombie counts as
+ * none.
+ */
 function isInUse(pid: number): boolean {
   try {
     process.kill(pid, 0);

@@ -1,14 +1,17 @@
 /**
- * The lock of a run's folder: one coordinator writes to it at a time. A term of the run is a claim on its folder, in the order of
- * their numbers, and whoever has the newest one is the writer. Nobody has to give a claim back: a holder that is dead, or silent
- * for the time of a lease, loses it to the next. Source: leases with fencing tokens, as in Chubby (Burrows, OSDI 2006, section
+ * The lock of a run's folder: one coordinator writes to it at a time. A term of the run is a claim
+ * on its folder, in the order of their numbers, and whoever has the newest one is the writer.
+ * Nobody has to give a claim back: a holder that is dead, or silent for the time of a lease, loses
+ * it to the next. Source: leases with fencing tokens, as in Chubby (Burrows, OSDI 2006, section
  * 2.4); the token is checked by the disk itself, see below.
  *
- * A holder may be paused at any point and wake up after its folder has gone to another. So everything that it puts into the
- * folder passes through a staging folder of its term, by a rename, and whoever takes the folder over takes that staging folder
- * away first. A late rename then fails where it is carried out, whatever its writer believes.
+ * A holder may be paused at any point and wake up after its folder has gone to another. So
+ * everything that it puts into the folder passes through a staging folder of its term, by a rename,
+ * and whoever takes the folder over takes that staging folder away first. A late rename then fails
+ * where it is carried out, whatever its writer believes.
  *
- * This file decides; how claims lie on a disk is in term-folder.ts, and a simulated disk stands in test/simulation.
+ * This file decides; how claims lie on a disk is in term-folder.ts, and a simulated disk stands in
+ * test/simulation.
  */
 import { hitFailpoint } from '../config/failpoints.ts';
 import { TrainerError, folderHeld } from '../errors.ts';
@@ -19,7 +22,10 @@ export interface Holder {
   readonly incarnation: string;
   readonly host: string;
   readonly pid: number;
-  /** Number of the process that keeps it running, and would start it again; null: none, or none of this machine. */
+  /**
+   * Number of the process that keeps it running, and would start it again; null: none, or none of
+   * this machine.
+   */
   readonly launcher: number | null;
   /** Tells the process from every other one of that number; null where the system does not say. */
   readonly life: ProcessLife | null;
@@ -36,7 +42,10 @@ export interface ProcessLife {
   readonly startTicks: string;
 }
 
-/** The claims on a run's folder. All but `newest`, `holderOf` and what asks take effect at once, or not at all. */
+/**
+ * The claims on a run's folder. All but `newest`, `holderOf` and what asks take effect at once, or
+ * not at all.
+ */
 export interface TermStore {
   /** For messages: the run's folder. */
   readonly name: string;
@@ -95,13 +104,16 @@ export interface FreeFolder {
 const LOOKS_PER_BEAT = 4;
 
 /**
- * Waits until a claim can be made: there is no holder, it is done, it is dead, or it was silent for as long as a lease.
- * @throws TrainerError FOLDER_HELD at a holder's first sign of life, unless it is waited for; the signal's reason
+ * Waits until a claim can be made: there is no holder, it is done, it is dead, or it was silent for
+ * as long as a lease.
+ * @throws TrainerError FOLDER_HELD at a holder's first sign of life, unless it is waited for; the
+ *   signal's reason
  */
 export async function untilFree(store: TermStore, options: AcquireOptions): Promise<FreeFolder> {
   const { times, isWaiting, takesOver, pause, signal, onHeld } = options;
   const lookMs = times.beatMs / LOOKS_PER_BEAT;
-  // Looks are counted, not time: after a pause of this process (SIGSTOP, a laptop's sleep) nobody is silent for its length.
+  // Looks are counted, not time: after a pause of this process (SIGSTOP, a laptop's sleep) nobody
+  // is silent for its length.
   const looksOfLease = Math.ceil(times.leaseMs / lookMs);
   let isTold = false;
   let seen: { readonly term: number; readonly beat: string | null } | null = null;
@@ -134,7 +146,10 @@ export class RunLock {
   readonly #lost = new AbortController();
   /** The newest claim of this process. */
   #term: number;
-  /** Whether a term has begun under #term: the first one begins under the claim that took the folder. */
+  /**
+   * Whether a term has begun under #term: the first one begins under the claim that took the
+   * folder.
+   */
   #isBegun = false;
   #isReleased = false;
   /** Whose folder it was, if that process may wake up and write; else null. */

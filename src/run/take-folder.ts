@@ -1,4 +1,7 @@
-/** Takes a run's folder for a coordinator, and gives signs of life from then on; or looks whether a run could take it. */
+/**
+ * Takes a run's folder for a coordinator, and gives signs of life from then on; or looks whether a
+ * run could take it.
+ */
 import { setTimeout as delay } from 'node:timers/promises';
 import { makeRunFolder } from '../config/run-folder.ts';
 import { messageOf } from '../errors.ts';
@@ -19,8 +22,9 @@ export interface TakeOptions {
 }
 
 /**
- * A coordinator's main thread can stand still for seconds while it plans an epoch of millions of images. To lose the folder costs
- * the work since the last checkpoint, and only where another process asks for it.
+ * A coordinator's main thread can stand still for seconds while it plans an epoch of millions of
+ * images. To lose the folder costs the work since the last checkpoint, and only where another
+ * process asks for it.
  */
 export const LOCK_TIMES: LockTimes = { beatMs: 1_000, leaseMs: 10_000 };
 
@@ -36,7 +40,8 @@ export interface TakenFolder {
  * Takes the folder once it is free; makes it if it is not there.
  * @param incarnation of this process
  * @param onTrouble told when a sign of life could not be given, at most once in a row
- * @throws TrainerError FOLDER_HELD; CONFIG_INVALID where it cannot be written to; the signal's reason
+ * @throws TrainerError FOLDER_HELD; CONFIG_INVALID where it cannot be written to; the signal's
+ *   reason
  */
 export async function takeRunFolder(
   path: string,
@@ -54,7 +59,8 @@ export async function takeRunFolder(
       lock.beat();
       isTroubled = false;
     } catch (error) {
-      // A share that is away for a while: nothing can be written meanwhile, and who has the folder then will show.
+      // A share that is away for a while: nothing can be written meanwhile, and who has the folder
+      // then will show.
       if (!isTroubled) options.onTrouble?.(messageOf(error));
       isTroubled = true;
     }

@@ -1,12 +1,14 @@
 /**
- * The claims on a run's folder as they lie on disk, by operations that a network file system carries out as one, too:
+ * The claims on a run's folder as they lie on disk, by operations that a network file system
+ * carries out as one, too:
  *
  *     terms/13/owner.json   who claimed the term (run-lock.ts)
  *     terms/13/work/        its staging folder, through which the holder's files pass; `beat` is its sign of life
  *     terms/13/released     the holder was done
  *
- * A claim is a folder made whole under another name and renamed to its number, which fails where that number is taken. To fence
- * a term is to rename its staging folder. Numbers are never used twice.
+ * A claim is a folder made whole under another name and renamed to its number, which fails where
+ * that number is taken. To fence a term is to rename its staging folder. Numbers are never used
+ * twice.
  */
 import {
   closeSync,

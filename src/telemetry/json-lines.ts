@@ -1,8 +1,9 @@
 /**
- * An append-only file of JSON lines: `events.jsonl`, `metrics.jsonl`. Lines are kept in order and handed to the operating
- * system once a tick, so that a killed process loses at most the lines of that tick; a torn last line is cut off on open.
- * While the disk is full, lines wait in memory and are written when there is room again. Lines of a writer that has lost the
- * file to another are dropped.
+ * An append-only file of JSON lines: `events.jsonl`, `metrics.jsonl`. Lines are kept in order and
+ * handed to the operating system once a tick, so that a killed process loses at most the lines of
+ * that tick; a torn last line is cut off on open. While the disk is full, lines wait in memory and
+ * are written when there is room again. Lines of a writer that has lost the file to another are
+ * dropped.
  */
 import {
   closeSync,
@@ -86,8 +87,9 @@ export function openJsonLines(path: string, isWriter: () => boolean = () => true
 }
 
 /**
- * Whether some line of a file satisfies `has`; only those are read as JSON that contain `text`.
- * The file may have grown large: it is read block by block, and a last line that is torn is passed over.
+ * Whether some line of a file satisfies `has`; only those are read as JSON that contain `text`. The
+ * file may have grown large: it is read block by block, and a last line that is torn is passed
+ * over.
  */
 export function someJsonLine(
   path: string,

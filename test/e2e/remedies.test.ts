@@ -1,4 +1,7 @@
-/** Commands that a launched run prints when it ends, taken from its last line as a person copies them, and run. */
+/**
+ * Commands that a launched run prints when it ends, taken from its last line as a person copies
+ * them, and run.
+ */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';

@@ -1,4 +1,7 @@
-/** Two launches on one run's folder: one of them writes, the other says why it does not, or has taken the run over. */
+/**
+ * Two launches on one run's folder: one of them writes, the other says why it does not, or has
+ * taken the run over.
+ */
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { after, before, test } from 'node:test';
@@ -45,7 +48,10 @@ async function underWay(name: string): Promise<{ out: string; first: Launched }>
   return { out, first };
 }
 
-/** Its workers stand still, so that it does not end before its time. @returns what lets them go on */
+/**
+ * Its workers stand still, so that it does not end before its time.
+ * @returns what lets them go on
+ */
 function holdWorkers(out: string): () => void {
   const pids = ['worker-0', 'worker-1'].map((id) => pidOf(out, id));
   for (const pid of pids) process.kill(pid, 'SIGSTOP');
@@ -54,7 +60,10 @@ function holdWorkers(out: string): () => void {
   };
 }
 
-/** The run came to the undisturbed one's losses, and events.jsonl tells of each of its steps by the process that had the folder. */
+/**
+ * The run came to the undisturbed one's losses, and events.jsonl tells of each of its steps by the
+ * process that had the folder.
+ */
 function assertOneWriter(out: string): void {
   assert.deepEqual(lossesOf(out), lossesOf(undisturbed), 'bit for bit');
   const expected = lossesOf(undisturbed);

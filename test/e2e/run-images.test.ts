@@ -1,4 +1,6 @@
-/** A run that is resumed from another working directory, and one whose images are missing or more. */
+/**
+ * A run that is resumed from another working directory, and one whose images are missing or more.
+ */
 import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';

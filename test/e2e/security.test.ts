@@ -332,7 +332,10 @@ for (const servers of [0, 2])
     });
   });
 
-/** What a file says; nothing of one that the run, which goes on, has put in its place or removed by now. */
+/**
+ * What a file says; nothing of one that the run, which goes on, has put in its place or removed by
+ * now.
+ */
 function textThere(path: string): string[] {
   try {
     return [readFileSync(path, 'latin1')];

@@ -1,6 +1,7 @@
 /**
- * A run in the surroundings that people start it in: under nohup, with a reader that goes away, behind a proxy's variables, with a
- * temporary folder or a limit that does not serve, from a clone without packages.
+ * A run in the surroundings that people start it in: under nohup, with a reader that goes away,
+ * behind a proxy's variables, with a temporary folder or a limit that does not serve, from a clone
+ * without packages.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';

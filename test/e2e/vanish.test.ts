@@ -1,4 +1,7 @@
-/** Real processes whose images go away while they train: a share is unmounted, half of a folder is moved, and comes back. */
+/**
+ * Real processes whose images go away while they train: a share is unmounted, half of a folder is
+ * moved, and comes back.
+ */
 import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';

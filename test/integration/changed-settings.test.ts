@@ -1,4 +1,7 @@
-/** Settings that change when a run is resumed: they take effect, and the run says so; and runs that diverged and go on. */
+/**
+ * Settings that change when a run is resumed: they take effect, and the run says so; and runs that
+ * diverged and go on.
+ */
 import assert from 'node:assert/strict';
 import { cpSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -48,7 +51,10 @@ function run(name: string, settings: Settings, more: Partial<PlainRun> = {}): Pr
   return runPlain({ data, out: out(name), workers: 1, settings, ...more });
 }
 
-/** Stopped in the training of a step, which takes effect all the same; its checkpoint has that many steps, or one more. */
+/**
+ * Stopped in the training of a step, which takes effect all the same; its checkpoint has that many
+ * steps, or one more.
+ */
 async function stoppedAt(name: string, step: number, settings: Settings): Promise<number> {
   const stop = new AbortController();
   const onNotice = (notice: Notice): void => {
@@ -117,7 +123,8 @@ test('a change is kept: in config.json, in checkpoints, over another resume, in 
   assert.equal(savedConfig('kept').training.learningRate, 2 ** -7);
   const { state } = await checkpointOf(out('kept'));
   assert.equal((state['config'] as typeof state)['epochs'], 2);
-  // What the saved configuration says, as `launch --resume` without flags reads it, and one epoch more.
+  // What the saved configuration says, as `launch --resume` without flags reads it, and one epoch
+  // more.
   const summary = await resume('kept', { ...HALF_RATES, epochs: 3 });
   const expected = [
     { step: STEPS, key: 'epochs', from: 1, to: 2 },

@@ -1,4 +1,7 @@
-/** Collapse: images that cannot be clustered are refused by both algorithms, and a collapse in training is told of. */
+/**
+ * Collapse: images that cannot be clustered are refused by both algorithms, and a collapse in
+ * training is told of.
+ */
 import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -78,7 +81,10 @@ test('copies of one image are refused by both algorithms, and copies of fewer im
   }
 });
 
-/** Features of the pixels about a common vector, so that their spread is tiny, in those clusterings that `isCollapsed` says. */
+/**
+ * Features of the pixels about a common vector, so that their spread is tiny, in those clusterings
+ * that `isCollapsed` says.
+ */
 function squeezed(isCollapsed: (clustering: number) => boolean): () => Compute {
   let [clustering, seen] = [-1, 0];
   const compute = plainCompute();

@@ -1,4 +1,7 @@
-/** Images of which only a part can be decoded: they take part, are counted and listed, and too many stop the run. */
+/**
+ * Images of which only a part can be decoded: they take part, are counted and listed, and too many
+ * stop the run.
+ */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,7 @@
-/** Peers that cannot be reached, as they really fail, and what a person reads; and that no proxy is on the way to one. */
+/**
+ * Peers that cannot be reached, as they really fail, and what a person reads; and that no proxy is
+ * on the way to one.
+ */
 import assert from 'node:assert/strict';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer, type AddressInfo, type Server } from 'node:net';

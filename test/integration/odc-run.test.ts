@@ -180,7 +180,8 @@ function figuresOf(run: string): object[] {
 
 test('clusters that k-means leaves empty get a part of the largest ones, which is told', async () => {
   const run = out('few-kinds');
-  // Three kinds of images, and a few about the first, for six clusters: one round of k-means leaves three empty.
+  // Three kinds of images, and a few about the first, for six clusters: one round of k-means leaves
+  // three empty.
   const threeKinds = (count: number, seed: readonly (string | number)[] | null): Float32Array =>
     Float32Array.from({ length: count * FEATURES }, (_, i) => {
       const [row, column] = [Math.floor(i / FEATURES), i % FEATURES];

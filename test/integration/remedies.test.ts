@@ -1,7 +1,8 @@
 /**
- * Every remedy that a message names has been tried. The table has a row for each such message in the source: the situation is
- * brought about, the remedy is taken out of the text that was printed, and it helps; or it names the test that does so, or why
- * none can. A message that is new, and names a command, a flag or a setting, fails the last test until it has a row.
+ * Every remedy that a message names has been tried. The table has a row for each such message in
+ * the source: the situation is brought about, the remedy is taken out of the text that was printed,
+ * and it helps; or it names the test that does so, or why none can. A message that is new, and
+ * names a command, a flag or a setting, fails the last test until it has a row.
  */
 import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -370,7 +371,10 @@ for (const { source, triedIn, untried } of OTHERS) {
   });
 }
 
-/** What a message names that a person is to type: a command of ours, npm's or the shell's, or a flag in a sentence. */
+/**
+ * What a message names that a person is to type: a command of ours, npm's or the shell's, or a flag
+ * in a sentence.
+ */
 const NAMES_REMEDY =
   /deepcluster (launch|certs|data|doctor|worker|server|coordinator)\b|npm (run|ci)\b|\bchmod\b|--set \w|\((give )?--[a-z]|\b(add|give|with|leave|take|name|needs) '?--[a-z]|folder with --|in another --out|with --[a-z]/;
 
@@ -399,7 +403,9 @@ test('every message of the source that names a remedy has its row', () => {
   );
 });
 
-/** A line with a text in it that names a remedy; neither a comment, nor an option's own description. */
+/**
+ * A line with a text in it that names a remedy; neither a comment, nor an option's own description.
+ */
 function isMessage(line: string): boolean {
   const trimmed = line.trim();
   if (/^(\*|\/\*|\/\/)/.test(trimmed) || /\.(option|description|requiredOption)\(/.test(line)) {

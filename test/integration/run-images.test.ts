@@ -1,4 +1,7 @@
-/** The images of a run that goes on: found where they lie, waited for when missing, refused when they are others. */
+/**
+ * The images of a run that goes on: found where they lie, waited for when missing, refused when
+ * they are others.
+ */
 import assert from 'node:assert/strict';
 import {
   appendFileSync,

@@ -1,6 +1,7 @@
 /**
- * Images that go away while a run in one process trains, clusters or evaluates: they come back, stay away within the limit, or
- * beyond it. Files go between two phases, so that every number of workers meets the same files at the same step.
+ * Images that go away while a run in one process trains, clusters or evaluates: they come back,
+ * stay away within the limit, or beyond it. Files go between two phases, so that every number of
+ * workers meets the same files at the same step.
  */
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs';

@@ -1,6 +1,7 @@
 /**
- * The run's folder of a simulated run: claims on it, and checkpoints that are written file after file while the run goes on, under
- * a name that does not count before they are whole. What it holds outlives every process.
+ * The run's folder of a simulated run: claims on it, and checkpoints that are written file after
+ * file while the run goes on, under a name that does not count before they are whole. What it holds
+ * outlives every process.
  */
 import type {
   Checkpoint,
@@ -32,8 +33,8 @@ export class SimulatedDisk {
   }
 
   /**
-   * As src/checkpoint writes: a process that dies on the way leaves what was there before, and nothing comes into its place from
-   * a term whose staging folder is gone.
+   * As src/checkpoint writes: a process that dies on the way leaves what was there before, and
+   * nothing comes into its place from a term whose staging folder is gone.
    */
   async write(
     process: SimulatedProcess,

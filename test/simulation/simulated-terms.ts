@@ -1,6 +1,7 @@
 /**
- * The claims on a simulated run's folder, in memory: what term-folder.ts does by renames happens here in one event each. They
- * outlive every process. Whoever claims the folder of a living process that still gives signs of life breaks a rule.
+ * The claims on a simulated run's folder, in memory: what term-folder.ts does by renames happens
+ * here in one event each. They outlive every process. Whoever claims the folder of a living process
+ * that still gives signs of life breaks a rule.
  */
 import type { Holder, TermStore } from '../../src/run/run-lock.ts';
 import type { Simulation } from './simulation.ts';
@@ -35,7 +36,9 @@ export class SimulatedTerms {
     return this.#claims.get(term)?.isOpen === true;
   }
 
-  /** Something takes effect in the folder: it must be the work of who has it, in its newest term. */
+  /**
+   * Something takes effect in the folder: it must be the work of who has it, in its newest term.
+   */
   requireWriter(incarnation: string, term: number, what: string): void {
     const claim = this.#claims.get(this.newest);
     if (term === this.newest && claim?.holder.incarnation === incarnation) return;

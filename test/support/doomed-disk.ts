@@ -17,7 +17,10 @@ export interface DoomedDisk {
 export interface DoomOptions {
   /** What one write takes at most [bytes]; the rest is for the writer to write again. */
   readonly portionBytes?: number;
-  /** Called once, before the change that would be one too many; that one and all after it then happen, if they can. */
+  /**
+   * Called once, before the change that would be one too many; that one and all after it then
+   * happen, if they can.
+   */
   readonly instead?: () => void;
 }
 

@@ -181,7 +181,9 @@ export interface PlainRun {
   readonly onNotice?: (notice: Notice) => void;
   /** What worker number i computes with. */
   readonly compute?: (worker: number) => Compute;
-  /** The `--data` of worker number i; null, as when left out: where the coordinator has its images. */
+  /**
+   * The `--data` of worker number i; null, as when left out: where the coordinator has its images.
+   */
   readonly workerData?: (worker: number) => string | null;
   /** How worker number i ended; null: well. */
   readonly onWorkerEnd?: (worker: number, error: unknown) => void;

@@ -1,6 +1,6 @@
 /**
- * Messages whose remedy test/integration/remedies.test.ts does not try itself: another test does, or none can, and why; and
- * texts that name a command or a flag and advise nothing.
+ * Messages whose remedy test/integration/remedies.test.ts does not try itself: another test does,
+ * or none can, and why; and texts that name a command or a flag and advise nothing.
  */
 
 export interface OtherRow {

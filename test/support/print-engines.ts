@@ -1,6 +1,7 @@
 /**
- * Prints, for the end of a test run, a line for each engine and one for the host kernels: that the tests for it ran, on what, or
- * why they did not. Fails where one that REQUIRED_ENGINES names (by spaces) was not tested.
+ * Prints, for the end of a test run, a line for each engine and one for the host kernels: that the
+ * tests for it ran, on what, or why they did not. Fails where one that REQUIRED_ENGINES names (by
+ * spaces) was not tested.
  */
 import { hostKernels } from '../../src/nn/clustering/host-kernels.ts';
 import { testEngines } from './engines.ts';

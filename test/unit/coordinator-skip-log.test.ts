@@ -4,7 +4,10 @@ import { DAMAGED, SkipLog, type SkippedImage } from '../../coordinator/skip-log.
 import { shownLine } from '../../src/cli/child-log.ts';
 import { createLogger, type Logger } from '../../src/telemetry/logger.ts';
 
-/** What a terminal shows, and all lines of the log, after batches of so many images that cannot be read. */
+/**
+ * What a terminal shows, and all lines of the log, after batches of so many images that cannot be
+ * read.
+ */
 async function told(
   batches: readonly number[],
   make: (logger: Logger) => SkipLog = (logger) => new SkipLog(logger),

@@ -165,7 +165,8 @@ test('an image of which no row of pixels is there is unreadable rather than blac
   const image = lcgImage(240, 240, 6);
   for (const format of ['jpeg', 'png'] as const) {
     const file = await encoder(image).toFormat(format).toBuffer();
-    // Cut behind the header of the pixels: 12 bytes of JPEG's start of scan; of PNG's less than a row is left.
+    // Cut behind the header of the pixels: 12 bytes of JPEG's start of scan; of PNG's less than a
+    // row is left.
     const marker = format === 'png' ? Buffer.from('IDAT') : Buffer.from('ffda', 'hex');
     const torn = file.subarray(0, file.indexOf(marker) + (format === 'png' ? 20 : 14));
     const lenient = await sharp(torn, { failOn: 'none' }).raw().toBuffer();
@@ -235,7 +236,10 @@ test('an AVIF gives its pixels back, reduced like any other', async () => {
   await assert.rejects(decodeImage(file.subarray(0, 100)), /a damaged or truncated AVIF/);
 });
 
-/** A grey TIFF, uncompressed, of samples that are of one format of TIFF 6.0, page 80: 1 unsigned, 3 IEEE floating point. */
+/**
+ * A grey TIFF, uncompressed, of samples that are of one format of TIFF 6.0, page 80: 1 unsigned, 3
+ * IEEE floating point.
+ */
 function greyTiff(samples: Uint8Array | Float32Array, side: number, sampleFormat: number): Buffer {
   const tags = [
     [256, side], // width

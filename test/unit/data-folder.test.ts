@@ -1,4 +1,7 @@
-/** Which files of a folder take part: by content where the name does not tell; what is passed over is counted by kind. */
+/**
+ * Which files of a folder take part: by content where the name does not tell; what is passed over
+ * is counted by kind.
+ */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { symlink } from 'node:fs/promises';

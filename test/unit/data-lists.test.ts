@@ -1,4 +1,7 @@
-/** Lists as people have them: what is clear is read, all else is one message with line, what is there and what to write. */
+/**
+ * Lists as people have them: what is clear is read, all else is one message with line, what is
+ * there and what to write.
+ */
 import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -267,7 +270,8 @@ test('a list does not ask the disk about places outside its folder', async (t) =
   const outer = await temporaryFolder(t);
   await writeFiles(outer, { 'secret.jpg 1': 'x', 'in/a.jpg': 'x' });
   const root = join(outer, 'in');
-  // Were it looked up, it would be a name with a blank; so it is a path with a label, and refused as one.
+  // Were it looked up, it would be a name with a blank; so it is a path with a label, and refused
+  // as one.
   assert.throws(() => readImageList('a.txt', root, '../secret.jpg 1\n'), {
     message: /line 1 names "\.\.\/secret\.jpg"/,
   });

@@ -1,4 +1,7 @@
-/** Names that are not UTF-8: text and back, the form for people, and a folder of them read, listed and trained on. */
+/**
+ * Names that are not UTF-8: text and back, the form for people, and a folder of them read, listed
+ * and trained on.
+ */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
@@ -81,7 +84,9 @@ test('stand-ins are characters that the text does not have, and give it back', (
   assert.equal(withStandIns('\u{F00E9}').restore('\u{F00E9}'), '\u{F00E9}');
 });
 
-/** Four images under names and folders in Latin-1, beside one in UTF-8; their paths in order of ids. */
+/**
+ * Four images under names and folders in Latin-1, beside one in UTF-8; their paths in order of ids.
+ */
 async function latin1Folder(t: TestContext): Promise<{ root: string; names: Buffer[] }> {
   const root = await temporaryFolder(t);
   // Code units: a letter, then é, then U+DCE8 and U+DCE9.

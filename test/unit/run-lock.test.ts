@@ -261,7 +261,8 @@ test('what a holder that wakes up writes does not reach the folder, not even by 
   const before = opened(path, first);
   before.event('before', 'one');
   before.writeLosses([1]);
-  // A paused process has looked already whether it may write: the file itself must not be the one that is read.
+  // A paused process has looked already whether it may write: the file itself must not be the one
+  // that is read.
   context.mock.method(first, 'isHeld', () => true);
   context.mock.method(first, 'requireHeld', () => undefined);
   await new Promise(setImmediate);

@@ -1,4 +1,7 @@
-/** What a worker says of orders that come to nothing: an order that was overtaken is part of every run, and no warning. */
+/**
+ * What a worker says of orders that come to nothing: an order that was overtaken is part of every
+ * run, and no warning.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { runConfigSchema } from '../../src/config/schema.ts';
@@ -7,7 +10,10 @@ import type { Order__Output } from '../../src/rpc/generated/deepcluster/v1/Order
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { WorkerLoop, type WorkerDeps } from '../../worker/loop.ts';
 
-/** Level and event of each line that a worker writes of a k-means order whose centroids it cannot fetch. */
+/**
+ * Level and event of each line that a worker writes of a k-means order whose centroids it cannot
+ * fetch.
+ */
 async function linesOf(failure: Error, outcome: 'ACCEPTED' | 'FENCED'): Promise<string[]> {
   const lines: string[] = [];
   const ended = new AbortController();

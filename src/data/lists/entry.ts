@@ -1,4 +1,7 @@
-/** What all kinds of list files have in common: an entry, the names of its columns, how a fault in it is told. */
+/**
+ * What all kinds of list files have in common: an entry, the names of its columns, how a fault in
+ * it is told.
+ */
 import { dataUnreadable, type TrainerError } from '../../errors.ts';
 import { hasImageName } from '../formats.ts';
 import { shownPath } from '../path-bytes.ts';
@@ -19,7 +22,10 @@ export interface ListContext {
   readonly exists: (path: string) => boolean;
 }
 
-/** Columns and keys that hold the path, beside `path` itself, which goes before them; without spaces, `_` and `-`. */
+/**
+ * Columns and keys that hold the path, beside `path` itself, which goes before them; without
+ * spaces, `_` and `-`.
+ */
 const PATH_NAMES: ReadonlySet<string> = new Set([
   'file',
   'filename',
@@ -42,7 +48,8 @@ export interface Columns {
 }
 
 /**
- * Which names are those of the path and of the label, whatever their case; null where none is that of the path.
+ * Which names are those of the path and of the label, whatever their case; null where none is that
+ * of the path.
  * @throws TrainerError DATA_UNREADABLE where several may be
  */
 export function columnsOf(names: readonly string[], spec: string, line: number): Columns | null {
@@ -85,7 +92,10 @@ export function isRemark(content: string): boolean {
   return /^#+(\s|$)/u.test(content) || !content.split(/[\s,;]+/u).some(hasImageName);
 }
 
-/** The lines that hold something, without the blanks around it. A text without line feeds may end its lines by returns. */
+/**
+ * The lines that hold something, without the blanks around it. A text without line feeds may end
+ * its lines by returns.
+ */
 export function filledLines(text: string): { line: number; content: string }[] {
   return text
     .split(text.includes('\n') ? '\n' : '\r')

@@ -1,6 +1,7 @@
 /**
- * From the paths that a list writes to relative POSIX paths inside its folder: never out of it, since a list may come from
- * somebody else. `file:` URLs and backslashes of Windows are understood; what lies elsewhere is refused with its remedy.
+ * From the paths that a list writes to relative POSIX paths inside its folder: never out of it,
+ * since a list may come from somebody else. `file:` URLs and backslashes of Windows are understood;
+ * what lies elsewhere is refused with its remedy.
  */
 import { isAbsolute, relative, resolve, sep } from 'node:path';
 import { malformed, quoted, type ListContext, type ListEntry } from './entry.ts';
@@ -20,7 +21,8 @@ export function pathsInside(
 ): string[] {
   const local = entries.map((entry) => localPath(spec, entry, entries));
   const backslashed = local.filter((path) => path.includes('\\')).slice(0, LOOKED_UP);
-  // A backslash is part of a name on POSIX, and parts folders on Windows: names that are there are names.
+  // A backslash is part of a name on POSIX, and parts folders on Windows: names that are there are
+  // names.
   const areNames = backslashed.length === 0 || backslashed.some(exists);
   return entries.map((entry, i) => {
     const path = areNames ? local[i]! : local[i]!.replaceAll('\\', '/');

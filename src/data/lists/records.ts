@@ -1,4 +1,7 @@
-/** Lists with a JSON object a line: `.ndjson`, `.jsonl`; a line may also be the path alone, as a JSON string. */
+/**
+ * Lists with a JSON object a line: `.ndjson`, `.jsonl`; a line may also be the path alone, as a
+ * JSON string.
+ */
 import { messageOf } from '../../errors.ts';
 import {
   columnsOf,

@@ -1,6 +1,7 @@
 /**
- * Lists that are tables: `.csv`, `.tsv`, with commas, semicolons, tabs or bars between the fields, as the first line tells.
- * It is a header where it names a known column; else it must hold an image's name, and all lines are entries.
+ * Lists that are tables: `.csv`, `.tsv`, with commas, semicolons, tabs or bars between the fields,
+ * as the first line tells. It is a header where it names a known column; else it must hold an
+ * image's name, and all lines are entries.
  */
 import { parse } from 'csv-parse/sync';
 import { messageOf } from '../../errors.ts';
@@ -69,7 +70,10 @@ function withoutComments(text: string): string {
   return text.slice(0, end).replaceAll(/[^\r\n]/gu, '') + text.slice(end);
 }
 
-/** The first delimiter that shows a known column; else the first that parts an image's name from something; else a comma. */
+/**
+ * The first delimiter that shows a known column; else the first that parts an image's name from
+ * something; else a comma.
+ */
 function delimiterOf(firstLine: string): string {
   const parted = DELIMITERS.map((delimiter) => ({
     delimiter,
@@ -106,7 +110,10 @@ function parseRows(spec: string, text: string, delimiter: string): Row[] {
   }
 }
 
-/** Without a header the one field that is an image's name is the path, and of two fields the other is the label. */
+/**
+ * Without a header the one field that is an image's name is the path, and of two fields the other
+ * is the label.
+ */
 function columnsByContent(spec: string, { line, fields }: Row): Columns {
   const images = [...fields.keys()].filter((at) => hasImageName(fields[at]!));
   if (images.length === 1) {

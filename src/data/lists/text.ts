@@ -1,7 +1,8 @@
 /**
- * Lists with a path a line: `.txt`, `.lst`. A path may hold blanks, so a line is `path label` only where the path ends as an
- * image's name does and the line does not; the few first such lines are looked up as files, in case they are names after all.
- * Quotes around a path are taken off; `# …` is a comment.
+ * Lists with a path a line: `.txt`, `.lst`. A path may hold blanks, so a line is `path label` only
+ * where the path ends as an image's name does and the line does not; the few first such lines are
+ * looked up as files, in case they are names after all. Quotes around a path are taken off; `# …`
+ * is a comment.
  */
 import { hasImageName } from '../formats.ts';
 import {
@@ -14,7 +15,9 @@ import {
 } from './entry.ts';
 import { hasTableHeader, parseTable } from './table.ts';
 
-/** Lines that are looked up on the disk: enough to know what a list is like, too few to take time. */
+/**
+ * Lines that are looked up on the disk: enough to know what a list is like, too few to take time.
+ */
 const LOOKED_UP = 16;
 
 /** Characters of a line; no path has as many. */
@@ -45,7 +48,8 @@ export function parseText(text: string, context: ListContext): ListEntry[] {
 }
 
 /**
- * Whether a line is a comment. `#a.jpg` may be one, or a file's name: it is an entry only where there is such a file.
+ * Whether a line is a comment. `#a.jpg` may be one, or a file's name: it is an entry only where
+ * there is such a file.
  * @throws TrainerError DATA_UNREADABLE where it could be either
  */
 function isComment(content: string, line: number, { spec, exists }: ListContext): boolean {
@@ -88,7 +92,10 @@ function splitTabs(content: string): Part | null {
   return { path: fields[at]!, label: labelOf(label) };
 }
 
-/** `a b.jpg 7`, `a.jpg,7`: the longest beginning that is an image's name and ends before a blank, comma or semicolon. */
+/**
+ * `a b.jpg 7`, `a.jpg,7`: the longest beginning that is an image's name and ends before a blank,
+ * comma or semicolon.
+ */
 function splitName(content: string): Part | null {
   if (hasImageName(content)) return null;
   const ends = [...content.matchAll(/\.\w+(?=[\s,;])/gu)].map(
