@@ -81,9 +81,11 @@ export class Field {
     const second = this.#second;
     if (second === null) return null;
     this.#second = null;
-    await this.end();
     if (second.hasEnded() && (await second.ended).code === 75) return null;
     this.#counts = { ...this.#counts, successors: this.#counts.successors + 1 };
+    // The loop that started it has ended with it.
+    const rng = seededRng('second', this.#plan.seed, this.#counts.successors);
+    this.#loops.push(this.#startSeconds(rng));
     return second;
   }
 
