@@ -9,7 +9,7 @@ import type { RunConfig } from '../src/config/schema.ts';
 import { TrainerError, configInvalid } from '../src/errors.ts';
 import type { CollapseSummary } from '../src/report/summary.ts';
 import type { Logger } from '../src/telemetry/logger.ts';
-import { loweredRates } from './divergence.ts';
+import { loweredRates } from './lowered-rates.ts';
 import type { RunFolder } from './run-folder.ts';
 import type { RunRecord } from './run-record.ts';
 

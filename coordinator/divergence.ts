@@ -8,11 +8,11 @@ import { setAsideUnsound, type Checkpoint } from '../src/checkpoint/checkpoint.t
 import { resumeCommand, shellWord } from '../src/config/command-line.ts';
 import type { RunConfig } from '../src/config/schema.ts';
 import { TrainerError } from '../src/errors.ts';
-import { trainingConfigSchema, type TrainingConfig } from '../src/ps/config.ts';
 import { initialParameters } from '../src/ps/initial-values.ts';
 import type { ParameterLayout } from '../src/ps/layout.ts';
 import { vectorOf } from '../src/rpc/named-vectors.ts';
 import type { Credentials } from '../src/security/credentials.ts';
+import { loweredRates } from './lowered-rates.ts';
 import { fromCheckpoint } from './run-checkpoint.ts';
 import type { RunFolder } from './run-folder.ts';
 
@@ -30,9 +30,6 @@ export interface DivergenceDeps {
  * times the initial norm.
  */
 const EXPLODED = 1_000;
-
-/** Factor by which the learning rates are lowered. */
-const LOWERED = 10;
 
 /**
  * The error of a run that diverged, with what a person can do; any other error as it is.
@@ -98,21 +95,6 @@ async function lowerRates(version: number, deps: DivergenceDeps): Promise<string
   }
   const settings = Object.entries(rates).map(([key, value]) => `--set ${key}=${value}`);
   return `no checkpoint from before is left: begin another run, in another --out, with ${settings.join(' ')}`;
-}
-
-/**
- * A tenth of the present rates, or the defaults where those are lower still; with the schedule's
- * factors counted.
- */
-export function loweredRates(training: TrainingConfig): Record<string, number> {
-  const defaults = trainingConfigSchema.parse({});
-  const factor = Math.max(1, ...training.schedule.map((step) => step.factor));
-  const lowered = (rate: number, most: number): number =>
-    Number(Math.min(rate / LOWERED, most / factor).toPrecision(3));
-  return {
-    'training.learningRate': lowered(training.learningRate, defaults.learningRate),
-    'training.headLearningRate': lowered(training.headLearningRate, defaults.headLearningRate),
-  };
 }
 
 /** Summed in float64. */
