@@ -8,8 +8,8 @@ import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { KEEP_FREED_MEMORY } from '../src/config/allocator.ts';
-import { packageRoot } from '../src/config/package-root.ts';
+import { KEEP_FREED_MEMORY } from '../src/process/allocator.ts';
+import { packageRoot } from '../src/process/package-root.ts';
 import { messageOf, unavailable } from '../src/errors.ts';
 
 /** What a peer is to do; each script documents the keys that it knows. */

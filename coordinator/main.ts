@@ -5,10 +5,10 @@
 import { setMaxListeners } from 'node:events';
 import { nanoid } from 'nanoid';
 import type { ConfigOrigins } from '../src/config/load.ts';
-import { holdsRun, requireRunFolder } from '../src/config/run-folder.ts';
+import { holdsRun, requireRunFolder } from '../src/run/folder.ts';
 import type { RunConfig } from '../src/config/schema.ts';
-import { passedOverLine } from '../src/data/passed-over.ts';
-import type { ImageSource } from '../src/data/source.ts';
+import { passedOverLine } from '../src/data/source/passed-over.ts';
+import type { ImageSource } from '../src/data/source/source.ts';
 import {
   EXIT,
   configInvalid,
@@ -19,28 +19,28 @@ import {
 } from '../src/errors.ts';
 import type { RunSummary } from '../src/report/summary.ts';
 import { withAnySignal } from '../src/rpc/any-signal.ts';
-import { assertLoopback, startHealthServer, startServer } from '../src/rpc/channel.ts';
-import type { RunLock } from '../src/run/run-lock.ts';
-import { takeRunFolder, type TakenFolder } from '../src/run/take-folder.ts';
+import { assertLoopback, startHealthServer, startServer } from '../src/rpc/channel/channel.ts';
+import type { RunLock } from '../src/run/lock/run-lock.ts';
+import { takeRunFolder, type TakenFolder } from '../src/run/lock/take-folder.ts';
 import type { Credentials } from '../src/security/credentials.ts';
 import type { Logger } from '../src/telemetry/logger.ts';
 import type { Notice } from '../src/telemetry/notice.ts';
-import { conductRun } from './conduct-run.ts';
-import { createControl } from './control.ts';
-import { refusalLog } from './refusal-log.ts';
-import { onceThereIsRoom } from './disk-room.ts';
-import { RunFolder, readRunId } from './run-folder.ts';
-import { keepListing, openRunImages, runImagesOf } from './run-images.ts';
-import { RunRecord } from './run-record.ts';
+import { conductRun } from './run/conduct-run.ts';
+import { createControl } from './control/control.ts';
+import { refusalLog } from '../src/telemetry/refusal-log.ts';
+import { onceThereIsRoom } from './record/disk-room.ts';
+import { RunFolder, readRunId } from './record/run-folder.ts';
+import { keepListing, openRunImages, runImagesOf } from './images/run-images.ts';
+import { RunRecord } from './record/run-record.ts';
 import {
   OwnServer,
   RegisteredServers,
   ServerLost,
   type ReadyServers,
   type ServerFleet,
-} from './server-fleet.ts';
-import { ServerSessions } from './server-session-service.ts';
-import { CoordinatorService } from './service.ts';
+} from './fleet/server-fleet.ts';
+import { ServerSessions } from './fleet/server-session-service.ts';
+import { CoordinatorService } from './fleet/service.ts';
 
 export interface CoordinatorOptions {
   readonly config: RunConfig;

@@ -3,20 +3,20 @@
  * rows that k-means begins from. Source: Caron et al., ECCV 2018 (arXiv:1807.05520), sections 3.2 and 3.3.
  * Shapes: n images of a data shard, K clusters.
  */
-import { arrayOf } from '../src/checkpoint/bundle.ts';
-import type { NamedArrays } from '../src/checkpoint/safetensors.ts';
+import { arrayOf } from '../src/arrays/bundle.ts';
+import type { NamedArrays } from '../src/arrays/safetensors.ts';
 import {
   FLOAT64_KERNELS,
   type ClusteringKernels,
   type RowsToCluster,
 } from '../src/clustering/kernels.ts';
-import { normaliseRows } from '../src/clustering/odc-mixing.ts';
+import { normaliseRows } from '../src/clustering/odc/mixing.ts';
 import type { RunConfig } from '../src/config/schema.ts';
 import type { Order__Output } from '../src/rpc/generated/deepcluster/v1/Order.ts';
 import type { Logger } from '../src/telemetry/logger.ts';
 import type { Outcome } from './outcome.ts';
 import { NOTHING_HELD, hold, residentShard, type Residency, type ResidentShard } from './state.ts';
-import { whiteningFromArrays, whiteningToArrays } from './whitening-arrays.ts';
+import { whiteningFromArrays, whiteningToArrays } from '../src/run/whitening-arrays.ts';
 
 export interface ClusteringWorkDeps {
   readonly config: RunConfig;

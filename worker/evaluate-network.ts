@@ -1,7 +1,7 @@
 /** kNN and a linear probe on frozen features of held-out images: what a network is worth, in two figures. */
 import type { RunConfig } from '../src/config/schema.ts';
-import type { ImageLoader } from '../src/data/loader.ts';
-import type { ImageSource } from '../src/data/source.ts';
+import type { ImageLoader } from '../src/data/loader/loader.ts';
+import type { ImageSource } from '../src/data/source/source.ts';
 import { dataUnreadable } from '../src/errors.ts';
 import { knnTop1 } from '../src/evaluation/knn.ts';
 import { linearProbeTop1 } from '../src/evaluation/linear-probe.ts';

@@ -5,10 +5,10 @@
  * entry is this file itself.
  */
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
-import { startThread } from '../src/config/thread.ts';
+import { startThread } from '../src/process/thread.ts';
 import { messageOf } from '../src/errors.ts';
 import { callUnary, pause } from '../src/rpc/calls.ts';
-import { channelTo } from '../src/rpc/channel.ts';
+import { channelTo } from '../src/rpc/channel/channel.ts';
 import { wire } from '../src/rpc/definitions.ts';
 import type { HeartbeatReply__Output } from '../src/rpc/generated/deepcluster/v1/HeartbeatReply.ts';
 import type { HeartbeatRequest } from '../src/rpc/generated/deepcluster/v1/HeartbeatRequest.ts';

@@ -1,5 +1,5 @@
 /** Views of many images in batches of bounded size, the next ones made while the present one is used. */
-import type { ImageLoader, LoadedViews } from '../src/data/loader.ts';
+import type { ImageLoader, LoadedViews } from '../src/data/loader/loader.ts';
 import type { OrderTimes } from './order-times.ts';
 
 /** Images of a batch at the most. */

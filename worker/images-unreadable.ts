@@ -2,7 +2,7 @@
  * An order whose images cannot all be read: nothing is done with the others, and the coordinator
  * decides.
  */
-import type { UnreadableImage } from '../src/data/unreadable.ts';
+import type { UnreadableImage } from '../src/data/source/unreadable.ts';
 import { TrainerError } from '../src/errors.ts';
 
 /** Images that a failed order names: a result's header stays far below gRPC's 4 MiB. */

@@ -3,10 +3,10 @@
  * one at a time, as they came; what can be fetched or decoded beforehand is begun when an order arrives.
  */
 import type { ClusteringKernels } from '../src/clustering/kernels.ts';
-import { hitFailpoint } from '../src/config/failpoints.ts';
+import { hitFailpoint } from '../src/process/failpoints.ts';
 import type { RunConfig } from '../src/config/schema.ts';
-import type { ImageLoader, LoadedViews } from '../src/data/loader.ts';
-import type { ImageSource } from '../src/data/source.ts';
+import type { ImageLoader, LoadedViews } from '../src/data/loader/loader.ts';
+import type { ImageSource } from '../src/data/source/source.ts';
 import { TrainerError, messageOf, nonFinite } from '../src/errors.ts';
 import type { Model } from '../src/nn/model.ts';
 import type { ParameterLayout } from '../src/ps/layout.ts';
@@ -15,8 +15,8 @@ import type { Extract__Output } from '../src/rpc/generated/deepcluster/v1/Extrac
 import type { Order__Output } from '../src/rpc/generated/deepcluster/v1/Order.ts';
 import type { TrainSlice__Output } from '../src/rpc/generated/deepcluster/v1/TrainSlice.ts';
 import { vectorOf } from '../src/rpc/named-vectors.ts';
-import type { ParameterServers } from '../src/servers/parameter-servers.ts';
-import type { MemoryServers } from '../src/servers/memory-servers.ts';
+import type { ParameterServers } from '../src/server-clients/parameter-servers.ts';
+import type { MemoryServers } from '../src/server-clients/memory-servers.ts';
 import type { Logger } from '../src/telemetry/logger.ts';
 import { NO_TRACE, type Trace } from '../src/telemetry/trace.ts';
 import { ClusteringWork } from './clustering-work.ts';

@@ -3,16 +3,16 @@
  * out with the gradient. Sources: Zhan et al., CVPR 2020 (arXiv:2006.10645), section 3.2; spec of ODC, section 6.
  * Shapes: n samples of a slice, d columns, K classes.
  */
-import type { NamedArrays } from '../src/checkpoint/safetensors.ts';
-import { centroidsArtifact, deltaFromBundle } from '../src/clustering/odc-bundles.ts';
-import { applyCentroidDelta, type CentroidDelta } from '../src/clustering/odc-centroid-memory.ts';
-import { mixAndAssign } from '../src/clustering/odc-mixing.ts';
+import type { NamedArrays } from '../src/arrays/safetensors.ts';
+import { centroidsArtifact, deltaFromBundle } from '../src/clustering/odc/bundles.ts';
+import { applyCentroidDelta, type CentroidDelta } from '../src/clustering/odc/centroid-memory.ts';
+import { mixAndAssign } from '../src/clustering/odc/mixing.ts';
 import type { RunConfig } from '../src/config/schema.ts';
 import { TrainerError, protocolViolation } from '../src/errors.ts';
 import type { Order__Output } from '../src/rpc/generated/deepcluster/v1/Order.ts';
 import type { TrainSlice__Output } from '../src/rpc/generated/deepcluster/v1/TrainSlice.ts';
-import type { MemoryServers } from '../src/servers/memory-servers.ts';
-import type { MovedRows } from '../src/servers/sample-parts.ts';
+import type { MemoryServers } from '../src/server-clients/memory-servers.ts';
+import type { MovedRows } from '../src/server-clients/sample-parts.ts';
 import type { ResidentShard } from './state.ts';
 
 export interface OdcWorkDeps {

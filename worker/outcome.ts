@@ -1,5 +1,5 @@
 /** What an order came to, before it is sent, and whether that is trouble. */
-import type { NamedArrays } from '../src/checkpoint/safetensors.ts';
+import type { NamedArrays } from '../src/arrays/safetensors.ts';
 import type { ResultHeader } from '../src/rpc/generated/deepcluster/v1/ResultHeader.ts';
 
 /** The part of a result that the work itself fills, or why it could not be done. */

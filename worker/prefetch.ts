@@ -2,11 +2,11 @@
  * What a worker fetches or decodes before its turn comes: parameters, artifacts, random views. Each is begun once, shared by
  * the orders that need it, and let go soon after: what is wanted again is simply fetched again.
  */
-import type { NamedArrays } from '../src/checkpoint/safetensors.ts';
-import type { ImageLoader, LoadedViews } from '../src/data/loader.ts';
+import type { NamedArrays } from '../src/arrays/safetensors.ts';
+import type { ImageLoader, LoadedViews } from '../src/data/loader/loader.ts';
 import type { Samples__Output } from '../src/rpc/generated/deepcluster/v1/Samples.ts';
 import type { NamedVectors } from '../src/rpc/named-vectors.ts';
-import type { ParameterServers } from '../src/servers/parameter-servers.ts';
+import type { ParameterServers } from '../src/server-clients/parameter-servers.ts';
 import { traceNowUs, type Trace } from '../src/telemetry/trace.ts';
 import { CentreBatches, idRange } from './image-batches.ts';
 import type { CoordinatorClient } from './service.ts';

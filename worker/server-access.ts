@@ -1,11 +1,15 @@
 /** The parameter servers as a worker reaches them now: after each welcome at the addresses, and in the term, that it names. */
-import type { IdentifiedRows } from '../src/clustering/odc-bundles.ts';
+import type { IdentifiedRows } from '../src/clustering/odc/bundles.ts';
 import type { ParameterLayout } from '../src/ps/layout.ts';
 import type { NamedVectors } from '../src/rpc/named-vectors.ts';
 import type { Credentials } from '../src/security/credentials.ts';
-import { connectServers, type Servers } from '../src/servers/connect.ts';
-import type { MemoryServers } from '../src/servers/memory-servers.ts';
-import type { ParameterServers, PushReply, WholePush } from '../src/servers/parameter-servers.ts';
+import { connectServers, type Servers } from '../src/server-clients/connect.ts';
+import type { MemoryServers } from '../src/server-clients/memory-servers.ts';
+import type {
+  ParameterServers,
+  PushReply,
+  WholePush,
+} from '../src/server-clients/parameter-servers.ts';
 
 export class ServerAccess
   implements Pick<ParameterServers, 'pull' | 'push'>, Pick<MemoryServers, 'fill' | 'rows'>

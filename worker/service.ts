@@ -8,11 +8,11 @@ import {
   decodeSafetensors,
   encodeSafetensors,
   type NamedArrays,
-} from '../src/checkpoint/safetensors.ts';
+} from '../src/arrays/safetensors.ts';
 import { EXIT, TrainerError, messageOf, unavailable } from '../src/errors.ts';
 import { callDownload, callUpload, retryTransient } from '../src/rpc/calls.ts';
-import { hostOf } from '../src/rpc/address.ts';
-import { channelTo } from '../src/rpc/channel.ts';
+import { hostOf } from '../src/rpc/channel/address.ts';
+import { channelTo } from '../src/rpc/channel/channel.ts';
 import { ChunkAssembler, chunkBytes } from '../src/rpc/chunks.ts';
 import { PROTOCOL_VERSION, wire } from '../src/rpc/definitions.ts';
 import type { CoordinatorMessage__Output } from '../src/rpc/generated/deepcluster/v1/CoordinatorMessage.ts';

@@ -4,13 +4,13 @@
  */
 import { setMaxListeners } from 'node:events';
 import { nanoid } from 'nanoid';
-import { arrayOf } from '../src/checkpoint/bundle.ts';
+import { arrayOf } from '../src/arrays/bundle.ts';
 import { FLOAT64_KERNELS, type ClusteringKernels } from '../src/clustering/kernels.ts';
 import { runConfigSchema, type RunConfig } from '../src/config/schema.ts';
-import { createImageLoader } from '../src/data/loader.ts';
-import { awaitImages, firstThere } from '../src/data/await-images.ts';
-import { decodeListing, presentCount, withFewMissing } from '../src/data/listing.ts';
-import { openImageSource, type ImageSource, type ListedImage } from '../src/data/source.ts';
+import { createImageLoader } from '../src/data/loader/loader.ts';
+import { awaitImages, firstThere } from '../src/data/source/await-images.ts';
+import { decodeListing, presentCount, withFewMissing } from '../src/data/source/listing.ts';
+import { openImageSource, type ImageSource, type ListedImage } from '../src/data/source/source.ts';
 import { EXIT, TrainerError, unavailable } from '../src/errors.ts';
 import type { Model } from '../src/nn/model.ts';
 import { layoutHash, type ParameterLayout } from '../src/ps/layout.ts';

@@ -8,7 +8,7 @@
  */
 import fs from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { hitFailpoint } from '../config/failpoints.ts';
+import { hitFailpoint } from '../process/failpoints.ts';
 import { checkpointCorrupt, messageOf, unavailable } from '../errors.ts';
 import {
   readBounded,
@@ -19,8 +19,8 @@ import {
 } from './checkpoint-files.ts';
 import { decodeManifest, encodeManifest, requireManifestable } from './manifest.ts';
 import type { JsonObject, Manifest } from './manifest.ts';
-import { decodeSafetensors, safetensorsChunks } from './safetensors.ts';
-import type { NamedArrays } from './safetensors.ts';
+import { decodeSafetensors, safetensorsChunks } from '../arrays/safetensors.ts';
+import type { NamedArrays } from '../arrays/safetensors.ts';
 
 export interface CheckpointContent {
   /** Small and structured: counters, phases, digests. Bulk belongs in files. */

@@ -1,6 +1,6 @@
 /** The report of a benchmark in lines for a person. */
 import type { BenchReport } from '../../bench/bench.ts';
-import type { ChaosReport, ChaosRun } from '../../bench/chaos.ts';
+import type { ChaosReport, ChaosRun } from '../../bench/chaos/chaos.ts';
 
 type Row = BenchReport['rows'][number];
 

@@ -3,7 +3,7 @@
  * Ctrl-C and with its terminal when a person started it, and when the launcher that started it is
  * gone: nothing of a run outlives it.
  */
-import { armFailpointsFrom } from '../config/failpoint-setting.ts';
+import { armFailpointsFrom } from '../process/failpoint-setting.ts';
 import { EXIT, TrainerError, exitCodeOf, messageOf, needsPerson, unavailable } from '../errors.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Notice } from '../telemetry/notice.ts';

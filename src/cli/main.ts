@@ -5,21 +5,21 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
-import { packageRoot } from '../config/package-root.ts';
+import { packageRoot } from '../process/package-root.ts';
 import { EXIT, messageOf } from '../errors.ts';
-import { addBenchCommand } from './bench.ts';
-import { addCertsCommand } from './certs.ts';
-import { addCoordinatorCommand } from './coordinator.ts';
-import { addDataCommand } from './data.ts';
-import { addDemoCommand } from './demo.ts';
-import { addDoctorCommand } from './doctor.ts';
+import { addBenchCommand } from './commands/bench.ts';
+import { addCertsCommand } from './commands/certs.ts';
+import { addCoordinatorCommand } from './commands/coordinator.ts';
+import { addDataCommand } from './commands/data.ts';
+import { addDemoCommand } from './commands/demo.ts';
+import { addDoctorCommand } from './commands/doctor.ts';
 import { exitCodeOfFailure } from './failure.ts';
-import { addLaunchCommand } from './launch.ts';
+import { addLaunchCommand } from './commands/launch.ts';
 import { settingHint } from './option-hint.ts';
 import type { Terminal } from './terminal.ts';
-import { addServerCommand } from './server.ts';
-import { addStatusCommand } from './status.ts';
-import { addWorkerCommand } from './worker.ts';
+import { addServerCommand } from './commands/server.ts';
+import { addStatusCommand } from './commands/status.ts';
+import { addWorkerCommand } from './commands/worker.ts';
 
 /**
  * Runs one command to its end.

@@ -2,7 +2,7 @@
  * For a flag that is none, the setting that was most likely meant: settings are given with `--set`.
  */
 import { CONFIG_KEYS } from '../config/keys.ts';
-import { nearestName } from '../config/nearest-name.ts';
+import { nearestName } from '../messages/nearest-name.ts';
 
 /** Commands that take `--set`. */
 const WITH_SETTINGS: readonly (string | undefined)[] = ['launch', 'coordinator', 'demo'];

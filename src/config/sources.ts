@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { LineCounter, isMap, isScalar, parse, parseDocument } from 'yaml';
 import { TrainerError, configInvalid, messageOf } from '../errors.ts';
 import { CONFIG_KEYS, ENVIRONMENT_PREFIX, type ConfigKey } from './keys.ts';
-import { nearestName } from './nearest-name.ts';
-import { packageRoot } from './package-root.ts';
+import { nearestName } from '../messages/nearest-name.ts';
+import { packageRoot } from '../process/package-root.ts';
 
 /** One value and where it was written. */
 export interface Setting {

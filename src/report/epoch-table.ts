@@ -1,7 +1,7 @@
 /** The epochs in numbers, one a row. */
 import { markup, type Markup, type MarkupValue } from './markup.ts';
 import { formatCount, formatDuration, formatFigure, formatFixed } from './number-format.ts';
-import { phaseBar, phaseTotal } from './phase-time.ts';
+import { phaseBar, phaseTotal } from './charts/phase-time.ts';
 import type { ReportEpoch } from './report-data.ts';
 
 interface Column {

@@ -2,16 +2,16 @@
  * The report of a run: one HTML file that opens from disk, with no script and nothing loaded from elsewhere.
  * Data in, HTML out; what is gathered, and from where, is the caller's.
  */
-import { changeChart } from './change-chart.ts';
-import { clusterSizeChart } from './cluster-size-chart.ts';
+import { changeChart } from './charts/change-chart.ts';
+import { clusterSizeChart } from './charts/cluster-size-chart.ts';
 import { epochTable } from './epoch-table.ts';
 import { headline } from './headline.ts';
-import { lossChart } from './loss-chart.ts';
+import { lossChart } from './charts/loss-chart.ts';
 import { markup, type Markup } from './markup.ts';
 import { montage } from './montage.ts';
-import { nmiChart } from './nmi-chart.ts';
+import { nmiChart } from './charts/nmi-chart.ts';
 import { formatCount, formatMoment, formatNoun, formatPercent } from './number-format.ts';
-import { phaseTimeFigure } from './phase-time.ts';
+import { phaseTimeFigure } from './charts/phase-time.ts';
 import type { ReportData } from './report-data.ts';
 import { changesTable, settingsTable } from './settings-table.ts';
 import { STYLE } from './style.ts';

@@ -5,7 +5,7 @@
 import { setMaxListeners } from 'node:events';
 import type { Credentials } from '../security/credentials.ts';
 import { callDownload, callUnary, callUpload, retryTransient, type CallLimits } from './calls.ts';
-import { channelTo } from './channel.ts';
+import { channelTo } from './channel/channel.ts';
 import { chunkBytes, chunkVector } from './chunks.ts';
 import { wire } from './definitions.ts';
 import type { CommitReply__Output } from './generated/deepcluster/v1/CommitReply.ts';

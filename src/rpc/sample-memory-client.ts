@@ -5,7 +5,7 @@
 import { setMaxListeners } from 'node:events';
 import { unavailable } from '../errors.ts';
 import { callDownload, callUnary, callUpload, retryTransient, type CallLimits } from './calls.ts';
-import { channelTo } from './channel.ts';
+import { channelTo } from './channel/channel.ts';
 import { ChunkAssembler, chunkBytes } from './chunks.ts';
 import { wire } from './definitions.ts';
 import type { MemoryHeader } from './generated/deepcluster/v1/MemoryHeader.ts';

@@ -1,7 +1,7 @@
 /** Asks a coordinator where its run is. */
 import type { Credentials } from '../security/credentials.ts';
 import { callUnary } from './calls.ts';
-import { channelTo } from './channel.ts';
+import { channelTo } from './channel/channel.ts';
 import { wire } from './definitions.ts';
 import type { StatusReply__Output } from './generated/deepcluster/v1/StatusReply.ts';
 import type { StatusRequest } from './generated/deepcluster/v1/StatusRequest.ts';

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { makeImages } from '../../src/data/made-images.ts';
+import { makeImages } from '../../src/data/made/made-images.ts';
 import { temporaryFolder } from '../support/in-process-run.ts';
 import { launch, runCommand, type Launched } from '../support/launched-run.ts';
 

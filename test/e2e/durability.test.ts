@@ -19,7 +19,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { makeImages } from '../../src/data/made-images.ts';
+import { makeImages } from '../../src/data/made/made-images.ts';
 import { temporaryFolder } from '../support/in-process-run.ts';
 import {
   SMALL,

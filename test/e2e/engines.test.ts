@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { makeImages } from '../../src/data/made-images.ts';
+import { makeImages } from '../../src/data/made/made-images.ts';
 import type { RunSummary } from '../../src/report/summary.ts';
 import { testEngines } from '../support/engines.ts';
 import { temporaryFolder } from '../support/in-process-run.ts';

@@ -10,7 +10,7 @@ import net from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { makeImages } from '../../src/data/made-images.ts';
+import { makeImages } from '../../src/data/made/made-images.ts';
 import type { RunSummary } from '../../src/report/summary.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
 import { temporaryFolder } from '../support/in-process-run.ts';

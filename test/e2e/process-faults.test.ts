@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { makeImages } from '../../src/data/made-images.ts';
+import { makeImages } from '../../src/data/made/made-images.ts';
 import { temporaryFolder } from '../support/in-process-run.ts';
 import {
   eventsOf,

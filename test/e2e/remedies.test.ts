@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { makeImages } from '../../src/data/made-images.ts';
+import { makeImages } from '../../src/data/made/made-images.ts';
 import { temporaryFolder } from '../support/in-process-run.ts';
 import {
   eventsOf,

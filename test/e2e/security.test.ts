@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from 'node:tls';
 import { once } from 'node:events';
-import { makeImages } from '../../src/data/made-images.ts';
+import { makeImages } from '../../src/data/made/made-images.ts';
 import { ACCESS, authorizationOf } from '../../src/security/access.ts';
 import { ROLES } from '../../src/security/identity.ts';
 import {

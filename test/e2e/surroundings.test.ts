@@ -9,8 +9,8 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { packageRoot } from '../../src/config/package-root.ts';
-import { makeImages } from '../../src/data/made-images.ts';
+import { packageRoot } from '../../src/process/package-root.ts';
+import { makeImages } from '../../src/data/made/made-images.ts';
 import { temporaryFolder } from '../support/in-process-run.ts';
 import {
   eventsOf,

@@ -1,10 +1,10 @@
 /** A coordinator without a network, a disk or a clock of its own: its real control plane, and a worker that holds a lease. */
 import type { Server } from '@grpc/grpc-js';
-import { createControl, type ControlDeps } from '../../coordinator/control.ts';
-import { RunRecord } from '../../coordinator/run-record.ts';
-import { RegisteredServers } from '../../coordinator/server-fleet.ts';
-import { ServerSessions } from '../../coordinator/server-session-service.ts';
-import { CoordinatorService } from '../../coordinator/service.ts';
+import { createControl, type ControlDeps } from '../../coordinator/control/control.ts';
+import { RunRecord } from '../../coordinator/record/run-record.ts';
+import { RegisteredServers } from '../../coordinator/fleet/server-fleet.ts';
+import { ServerSessions } from '../../coordinator/fleet/server-session-service.ts';
+import { CoordinatorService } from '../../coordinator/fleet/service.ts';
 import { loadRunConfig } from '../../src/config/load.ts';
 import { protocolViolation } from '../../src/errors.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';

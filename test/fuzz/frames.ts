@@ -1,9 +1,9 @@
 /** What is fuzzed of the wire: every message, the chunks of bulk, and whole exchanges with the services. */
 import assert from 'node:assert/strict';
 import { isDeepStrictEqual } from 'node:util';
-import { addParametersService } from '../../coordinator/parameter-service.ts';
-import { whiteningFromArrays } from '../../worker/whitening-arrays.ts';
-import { decodeSafetensors, encodeSafetensors } from '../../src/checkpoint/safetensors.ts';
+import { addParametersService } from '../../server/parameter-service.ts';
+import { whiteningFromArrays } from '../../src/run/whitening-arrays.ts';
+import { decodeSafetensors, encodeSafetensors } from '../../src/arrays/safetensors.ts';
 import {
   changeFromBundle,
   changeToBundle,
@@ -12,7 +12,7 @@ import {
   relabellingFromBundle,
   rowsFromBundle,
   sliceFromBundle,
-} from '../../src/clustering/odc-bundles.ts';
+} from '../../src/clustering/odc/bundles.ts';
 import { messageOf } from '../../src/errors.ts';
 import type { Rng } from '../../src/math/rng.ts';
 import { parseLayout } from '../../src/ps/layout.ts';

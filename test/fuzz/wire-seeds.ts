@@ -2,12 +2,12 @@
  * Valid exchanges of every rpc, for the fuzzer to spoil: a network of twelve parameters, a sample memory of four rows, a worker
  * with a lease. Everything that says which layout is meant is in one place.
  */
-import { encodeSafetensors, type NamedArrays } from '../../src/checkpoint/safetensors.ts';
+import { encodeSafetensors, type NamedArrays } from '../../src/arrays/safetensors.ts';
 import {
   relabellingToBundle,
   rowsToBundle,
   sliceToBundle,
-} from '../../src/clustering/odc-bundles.ts';
+} from '../../src/clustering/odc/bundles.ts';
 import { layoutHash, type ParameterLayout } from '../../src/ps/layout.ts';
 import { planPart } from '../../src/ps/parameter-plan.ts';
 import { PROTOCOL_VERSION } from '../../src/rpc/definitions.ts';

@@ -7,7 +7,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
-import { packageRoot } from '../../src/config/package-root.ts';
+import { packageRoot } from '../../src/process/package-root.ts';
 import { describeModel } from '../../src/nn/architectures.ts';
 import { messageOf } from '../../src/errors.ts';
 import { modelConfigSchema } from '../../src/nn/config.ts';

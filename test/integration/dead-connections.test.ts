@@ -1,12 +1,12 @@
 /** Connections of which one side knows nothing any more: calls on them end, and clients made anew do not take them over. */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
-import { addParametersService } from '../../coordinator/parameter-service.ts';
+import { addParametersService } from '../../server/parameter-service.ts';
 import { TrainerError } from '../../src/errors.ts';
 import { trainingConfigSchema } from '../../src/ps/config.ts';
 import { planPart } from '../../src/ps/parameter-plan.ts';
 import { callUnary } from '../../src/rpc/calls.ts';
-import { channelTo, startServer, type BoundServer } from '../../src/rpc/channel.ts';
+import { channelTo, startServer, type BoundServer } from '../../src/rpc/channel/channel.ts';
 import { wire } from '../../src/rpc/definitions.ts';
 import { ParametersClient } from '../../src/rpc/parameters-client.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';

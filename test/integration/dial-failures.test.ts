@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { TrainerError } from '../../src/errors.ts';
 import { callUnary } from '../../src/rpc/calls.ts';
-import { channelTo, startHealthServer, startServer } from '../../src/rpc/channel.ts';
+import { channelTo, startHealthServer, startServer } from '../../src/rpc/channel/channel.ts';
 import { wire } from '../../src/rpc/definitions.ts';
 import { ParametersClient } from '../../src/rpc/parameters-client.ts';
 import { SampleMemoryClient } from '../../src/rpc/sample-memory-client.ts';

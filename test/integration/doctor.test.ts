@@ -4,8 +4,8 @@ import { spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { parseCpuFeatures } from '../../src/cli/doctor.ts';
-import { packageRoot } from '../../src/config/package-root.ts';
+import { parseCpuFeatures } from '../../src/cli/commands/doctor.ts';
+import { packageRoot } from '../../src/process/package-root.ts';
 import { hostKernels } from '../../src/nn/clustering/host-kernels.ts';
 import { testEngines } from '../support/engines.ts';
 

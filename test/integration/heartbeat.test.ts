@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type * as grpc from '@grpc/grpc-js';
-import { startServer, type BoundServer } from '../../src/rpc/channel.ts';
+import { startServer, type BoundServer } from '../../src/rpc/channel/channel.ts';
 import { wire } from '../../src/rpc/definitions.ts';
 import { startHeartbeat } from '../../worker/heartbeat-thread.ts';
 

@@ -1,18 +1,23 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { join } from 'node:path';
-import { odcSettingsOf } from '../../coordinator/odc-strategy.ts';
-import { planOdcEpoch, sliceDraws, stepCount, stepDraws } from '../../coordinator/epoch-plan.ts';
-import { arrayOf } from '../../src/checkpoint/bundle.ts';
+import { odcSettingsOf } from '../../coordinator/run/odc-strategy.ts';
+import {
+  planOdcEpoch,
+  sliceDraws,
+  stepCount,
+  stepDraws,
+} from '../../coordinator/run/epoch-plan.ts';
+import { arrayOf } from '../../src/arrays/bundle.ts';
 import { clusterSeed, initialCentroidIds } from '../../src/clustering/kmeans.ts';
-import { sampleWeights } from '../../src/clustering/odc-loss-weights.ts';
-import { normaliseRows } from '../../src/clustering/odc-mixing.ts';
-import { consecutiveSamples } from '../../src/clustering/odc-sample-memory.ts';
-import { beginOdc } from '../../src/clustering/odc-step.ts';
+import { sampleWeights } from '../../src/clustering/odc/loss-weights.ts';
+import { normaliseRows } from '../../src/clustering/odc/mixing.ts';
+import { consecutiveSamples } from '../../src/clustering/odc/sample-memory.ts';
+import { beginOdc } from '../../src/clustering/reference/odc-step.ts';
 import { runConfigSchema } from '../../src/config/schema.ts';
 import { dataConfigSchema } from '../../src/data/config.ts';
-import { createImageLoader } from '../../src/data/loader.ts';
-import { openImageSource } from '../../src/data/source.ts';
+import { createImageLoader } from '../../src/data/loader/loader.ts';
+import { openImageSource } from '../../src/data/source/source.ts';
 import { unavailable } from '../../src/errors.ts';
 import { kmeansBruteForce } from '../support/brute-force-clustering.ts';
 import {

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { join } from 'node:path';
-import { arrayOf } from '../../src/checkpoint/bundle.ts';
+import { arrayOf } from '../../src/arrays/bundle.ts';
 import { FLOAT64_KERNELS, type ClusteringKernels } from '../../src/clustering/kernels.ts';
 import { clusterSeed, initialCentroidIds } from '../../src/clustering/kmeans.ts';
 import { dataConfigSchema } from '../../src/data/config.ts';
-import { createImageLoader } from '../../src/data/loader.ts';
-import { openImageSource } from '../../src/data/source.ts';
+import { createImageLoader } from '../../src/data/loader/loader.ts';
+import { openImageSource } from '../../src/data/source/source.ts';
 import { unavailable } from '../../src/errors.ts';
 import { engineKernels } from '../../src/nn/clustering/engine-kernels.ts';
 import { startEngine, type EngineName } from '../../src/nn/engine.ts';

@@ -10,16 +10,16 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { assertRoomForClusters } from '../../coordinator/main.ts';
-import { refuseServers } from '../../coordinator/server-fleet.ts';
-import { packageRoot } from '../../src/config/package-root.ts';
-import { configFileOf, makeRunFolder, requireRunFolder } from '../../src/config/run-folder.ts';
+import { refuseServers } from '../../coordinator/fleet/server-fleet.ts';
+import { packageRoot } from '../../src/process/package-root.ts';
+import { configFileOf, makeRunFolder, requireRunFolder } from '../../src/run/folder.ts';
 import { loadRunConfig } from '../../src/config/load.ts';
 import { runConfigSchema, type RunConfig } from '../../src/config/schema.ts';
 import { messageOf } from '../../src/errors.ts';
-import { requireOpenFiles } from '../../src/cli/open-files.ts';
-import { startServer } from '../../src/rpc/channel.ts';
-import { connectionProblem } from '../../src/rpc/dial-problem.ts';
-import { TermFolder } from '../../src/run/term-folder.ts';
+import { requireOpenFiles } from '../../src/cli/launch/open-files.ts';
+import { startServer } from '../../src/rpc/channel/channel.ts';
+import { connectionProblem } from '../../src/rpc/channel/dial-problem.ts';
+import { TermFolder } from '../../src/run/lock/term-folder.ts';
 import { openCredentials } from '../../src/security/credentials.ts';
 import { ranCli } from '../support/cli-run.ts';
 import { NO_REMEDIES, OTHERS } from '../support/other-remedies.ts';
@@ -383,7 +383,7 @@ test('every message of the source that names a remedy has its row', () => {
   const rows = [...tried, ...OTHERS.map(({ source }) => source), ...NO_REMEDIES];
   const missing: string[] = [];
   const seen = new Set<string>();
-  for (const top of ['src', 'coordinator', 'worker', 'bench']) {
+  for (const top of ['src', 'coordinator', 'server', 'worker', 'bench']) {
     for (const name of readdirSync(join(packageRoot(), top), { recursive: true }) as string[]) {
       if (!name.endsWith('.ts') || name.includes('generated')) continue;
       const text = readFileSync(join(packageRoot(), top, name), 'utf8');

@@ -4,10 +4,10 @@ import http2 from 'node:http2';
 import { test } from 'node:test';
 import * as grpc from '@grpc/grpc-js';
 import { service as healthService } from 'grpc-health-check';
-import { addParametersService } from '../../coordinator/parameter-service.ts';
-import { startServer } from '../../src/rpc/channel.ts';
+import { addParametersService } from '../../server/parameter-service.ts';
+import { startServer } from '../../src/rpc/channel/channel.ts';
 import { wire } from '../../src/rpc/definitions.ts';
-import { RECEIVE_WINDOW_BYTES } from '../../src/rpc/window.ts';
+import { RECEIVE_WINDOW_BYTES } from '../../src/rpc/channel/window.ts';
 
 test('a server offers clients the wide window, per stream and per connection', async () => {
   const server = await startServer('127.0.0.1:0', () => undefined);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { runServer } from '../../coordinator/server-main.ts';
+import { runServer } from '../../server/main.ts';
 import { EXIT } from '../../src/errors.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { CoordinatorClient, type SessionEnd } from '../../worker/service.ts';

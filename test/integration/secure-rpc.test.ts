@@ -9,10 +9,10 @@ import { connect, type PeerCertificate } from 'node:tls';
 import * as grpc from '@grpc/grpc-js';
 import { service as healthService } from 'grpc-health-check';
 import { callUnary } from '../../src/rpc/calls.ts';
-import { channelTo, startHealthServer, startServer } from '../../src/rpc/channel.ts';
+import { channelTo, startHealthServer, startServer } from '../../src/rpc/channel/channel.ts';
 import { wire } from '../../src/rpc/definitions.ts';
 import { fetchStatus } from '../../src/rpc/status-client.ts';
-import { RECEIVE_WINDOW_BYTES } from '../../src/rpc/window.ts';
+import { RECEIVE_WINDOW_BYTES } from '../../src/rpc/channel/window.ts';
 import {
   credentialsOpener,
   makeTestCredentials,

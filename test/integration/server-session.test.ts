@@ -6,9 +6,9 @@ import { after, before, test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type * as grpc from '@grpc/grpc-js';
-import { ServerSessions } from '../../coordinator/server-session-service.ts';
-import { CoordinatorService } from '../../coordinator/service.ts';
-import { channelTo, startServer, type BoundServer } from '../../src/rpc/channel.ts';
+import { ServerSessions } from '../../coordinator/fleet/server-session-service.ts';
+import { CoordinatorService } from '../../coordinator/fleet/service.ts';
+import { channelTo, startServer, type BoundServer } from '../../src/rpc/channel/channel.ts';
 import { PROTOCOL_VERSION, wire } from '../../src/rpc/definitions.ts';
 
 const BEATS = 2000;

@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
 import type * as grpc from '@grpc/grpc-js';
-import { addParametersService } from '../../coordinator/parameter-service.ts';
-import { encodeSafetensors } from '../../src/checkpoint/safetensors.ts';
+import { addParametersService } from '../../server/parameter-service.ts';
+import { encodeSafetensors } from '../../src/arrays/safetensors.ts';
 import { trainingConfigSchema } from '../../src/ps/config.ts';
 import { planPart } from '../../src/ps/parameter-plan.ts';
 import { callDownload, callUnary, callUpload } from '../../src/rpc/calls.ts';
-import { channelTo, startServer, type BoundServer } from '../../src/rpc/channel.ts';
+import { channelTo, startServer, type BoundServer } from '../../src/rpc/channel/channel.ts';
 import { wire } from '../../src/rpc/definitions.ts';
 import type { RestoreMessage } from '../../src/rpc/generated/deepcluster/v1/RestoreMessage.ts';
 import { tinyLayout } from '../support/tiny-layout.ts';
@@ -160,8 +160,8 @@ function fetchRows(ids: number[]): Promise<void> {
 }
 
 test('a worker has one name in a session, and a name of few letters', async () => {
-  const { CoordinatorService } = await import('../../coordinator/service.ts');
-  const { ServerSessions } = await import('../../coordinator/server-session-service.ts');
+  const { CoordinatorService } = await import('../../coordinator/fleet/service.ts');
+  const { ServerSessions } = await import('../../coordinator/fleet/server-session-service.ts');
   const service = new CoordinatorService(new ServerSessions(null));
   service.begin({
     welcome: () => ({

@@ -13,10 +13,10 @@ export interface Mutant {
 }
 
 const STORE = 'src/ps/parameter-store.ts';
-const DRAFT = 'coordinator/draft.ts';
-const TRAIN = 'coordinator/train-epoch.ts';
+const DRAFT = 'coordinator/control/draft.ts';
+const TRAIN = 'coordinator/run/train-epoch.ts';
 
-const LOCK = 'src/run/run-lock.ts';
+const LOCK = 'src/run/lock/run-lock.ts';
 
 export const MUTANTS: readonly Mutant[] = [
   {
@@ -111,7 +111,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'a step is committed with one shard missing',
     patches: [
       {
-        file: 'src/servers/parameter-servers.ts',
+        file: 'src/server-clients/parameter-servers.ts',
         find: 'const reply = await server.commit(step, slices, learningRateFactor, either);',
         replace: `const isForgotten = index > 0 && step % 2 === 1;
       const reply = isForgotten
@@ -124,7 +124,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "the sampler's position is not in the checkpoint",
     patches: [
       {
-        file: 'coordinator/run-checkpoint.ts',
+        file: 'coordinator/record/run-checkpoint.ts',
         find: `      counters,
     },
     files: {`,
@@ -139,7 +139,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'an ODC row is mixed twice: rows take effect when they are pushed, and again at the commit',
     patches: [
       {
-        file: 'coordinator/parameter-shard.ts',
+        file: 'server/parameter-shard.ts',
         find: `this.#stage.put(push.generation, rows);`,
         replace: `{
       this.#stage.put(push.generation, rows);
@@ -156,7 +156,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'calls of an earlier term are taken',
     patches: [
       {
-        file: 'coordinator/parameter-host.ts',
+        file: 'server/parameter-host.ts',
         find: `    if (term < this.#held.term) throw fenced(term, this.#held.term);
     const { shard }`,
         replace: `    const { shard }`,
@@ -202,7 +202,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'features that are made again may lack an image',
     patches: [
       {
-        file: 'coordinator/missing-images.ts',
+        file: 'coordinator/images/missing-images.ts',
         find: 'if (taskKey(lease.work) !== lease.task) return lacking.length > 0;',
         replace: 'if (taskKey(lease.work) !== lease.task) return false;',
       },

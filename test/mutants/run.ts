@@ -12,6 +12,7 @@ import { MUTANTS, type Mutant } from './mutants.ts';
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const COPIED = [
   'coordinator',
+  'server',
   'worker',
   'src',
   'proto',

@@ -2,7 +2,7 @@
  * What goes wrong in a simulated run, drawn from its seed: weather on the network, processes that die, stop, come back as
  * zombies or are cut off, a full disk, a damaged checkpoint, and deaths at named failpoints.
  */
-import type { FailpointName } from '../../src/config/failpoints.ts';
+import type { FailpointName } from '../../src/process/failpoints.ts';
 import type { Simulation } from './simulation.ts';
 import type { SimulatedProcess } from './virtual-world.ts';
 

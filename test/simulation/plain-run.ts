@@ -12,16 +12,16 @@ import {
   stepDraws,
   type DrawRange,
   type EpochPlan,
-} from '../../coordinator/epoch-plan.ts';
-import { odcSettingsOf } from '../../coordinator/odc-strategy.ts';
+} from '../../coordinator/run/epoch-plan.ts';
+import { odcSettingsOf } from '../../coordinator/run/odc-strategy.ts';
 import { FLOAT64_KERNELS } from '../../src/clustering/kernels.ts';
 import { mergeShardSums, nextCentroids } from '../../src/clustering/kmeans-reducer.ts';
 import { clusterSeed, initialCentroidIds } from '../../src/clustering/kmeans.ts';
 import { mergeMoments } from '../../src/clustering/moments.ts';
-import { sampleWeights } from '../../src/clustering/odc-loss-weights.ts';
-import { mixAndAssign, normaliseRows } from '../../src/clustering/odc-mixing.ts';
-import { consecutiveSamples, type SliceRows } from '../../src/clustering/odc-sample-memory.ts';
-import { beginOdc, type OdcState } from '../../src/clustering/odc-step.ts';
+import { sampleWeights } from '../../src/clustering/odc/loss-weights.ts';
+import { mixAndAssign, normaliseRows } from '../../src/clustering/odc/mixing.ts';
+import { consecutiveSamples, type SliceRows } from '../../src/clustering/odc/sample-memory.ts';
+import { beginOdc, type OdcState } from '../../src/clustering/reference/odc-step.ts';
 import type { RunConfig } from '../../src/config/schema.ts';
 import { planShards } from '../../src/data/shard-plan.ts';
 import { initialHead, initialParameters, initialStatistics } from '../../src/ps/initial-values.ts';

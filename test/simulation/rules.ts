@@ -1,5 +1,5 @@
 /** The rules that hold of the coordinator's state after every event. */
-import type { CoordinatorState } from '../../coordinator/state.ts';
+import type { CoordinatorState } from '../../coordinator/control/state.ts';
 
 /** Tells of each rule that is broken. */
 export function requireRules(state: CoordinatorState, violate: (rule: string) => void): void {

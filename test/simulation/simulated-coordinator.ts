@@ -1,28 +1,28 @@
 /**
  * A coordinator process of a simulated run: the real service, dispatcher, state machine, server fleet, run loop and strategies,
- * term after term as coordinator/main.ts and coordinator/conduct-run.ts order them. Its disk is the simulation's.
+ * term after term as coordinator/main.ts and coordinator/run/conduct-run.ts order them. Its disk is the simulation's.
  */
 import { EventEmitter } from 'node:events';
 import type * as grpc from '@grpc/grpc-js';
-import { createControl, type Control } from '../../coordinator/control.ts';
-import { RunLoop } from '../../coordinator/loop.ts';
-import type { RunFolder } from '../../coordinator/run-folder.ts';
-import { RunRecord } from '../../coordinator/run-record.ts';
+import { createControl, type Control } from '../../coordinator/control/control.ts';
+import { RunLoop } from '../../coordinator/run/loop.ts';
+import type { RunFolder } from '../../coordinator/record/run-folder.ts';
+import { RunRecord } from '../../coordinator/record/run-record.ts';
 import {
   RegisteredServers,
   ServerLost,
   type ReadyServers,
-} from '../../coordinator/server-fleet.ts';
-import { ServerSessions } from '../../coordinator/server-session-service.ts';
-import { CoordinatorService } from '../../coordinator/service.ts';
-import type { CoordinatorState } from '../../coordinator/state.ts';
+} from '../../coordinator/fleet/server-fleet.ts';
+import { ServerSessions } from '../../coordinator/fleet/server-session-service.ts';
+import { CoordinatorService } from '../../coordinator/fleet/service.ts';
+import type { CoordinatorState } from '../../coordinator/control/state.ts';
 import { EXIT, TrainerError, exitCodeOf, messageOf, unavailable } from '../../src/errors.ts';
 import type { CoordinatorHandlers } from '../../src/rpc/generated/deepcluster/v1/Coordinator.ts';
 import type { ResultHeader } from '../../src/rpc/generated/deepcluster/v1/ResultHeader.ts';
 import type { ResultReply__Output } from '../../src/rpc/generated/deepcluster/v1/ResultReply.ts';
 import { chunkBytes } from '../../src/rpc/chunks.ts';
 import { fromServiceError } from '../../src/rpc/status.ts';
-import { RunLock } from '../../src/run/run-lock.ts';
+import { RunLock } from '../../src/run/lock/run-lock.ts';
 import type { Respond, Session } from './network.ts';
 import type { Simulation } from './simulation.ts';
 import { LOCK_TIMES } from './simulated-terms.ts';
@@ -129,7 +129,7 @@ export class SimulatedCoordinator {
     }
   }
 
-  /** As src/run/take-folder.ts: the claim, and a sign of life every now and then. */
+  /** As src/run/lock/take-folder.ts: the claim, and a sign of life every now and then. */
   async #takeFolder(): Promise<RunLock> {
     const simulation = this.#simulation;
     const { world, disk } = simulation;

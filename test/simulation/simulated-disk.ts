@@ -9,8 +9,8 @@ import type {
   CheckpointReceipt,
 } from '../../src/checkpoint/checkpoint.ts';
 import type { JsonObject } from '../../src/checkpoint/manifest.ts';
-import type { NamedArrays } from '../../src/checkpoint/safetensors.ts';
-import { hitFailpoint } from '../../src/config/failpoints.ts';
+import type { NamedArrays } from '../../src/arrays/safetensors.ts';
+import { hitFailpoint } from '../../src/process/failpoints.ts';
 import { unavailable } from '../../src/errors.ts';
 import type { Simulation } from './simulation.ts';
 import { SimulatedTerms } from './simulated-terms.ts';

@@ -2,27 +2,27 @@
  * A parameter server of a simulated run: the real ParameterHost behind the simulated network, and its session with the
  * coordinator. After each call that may change something its values are held against the oracle's, bit for bit.
  */
-import { ParameterHost, type CallIdentity } from '../../coordinator/parameter-host.ts';
-import type { ParameterShard } from '../../coordinator/parameter-shard.ts';
+import { ParameterHost, type CallIdentity } from '../../server/parameter-host.ts';
+import type { ParameterShard } from '../../server/parameter-shard.ts';
 import {
   decodeSafetensors,
   encodeSafetensors,
   type NamedArrays,
-} from '../../src/checkpoint/safetensors.ts';
-import { arrayOf } from '../../src/checkpoint/bundle.ts';
+} from '../../src/arrays/safetensors.ts';
+import { arrayOf } from '../../src/arrays/bundle.ts';
 import {
   changeToBundle,
   relabellingFromBundle,
   rowsFromBundle,
   rowsToBundle,
   sliceFromBundle,
-} from '../../src/clustering/odc-bundles.ts';
-import { hitFailpoint } from '../../src/config/failpoints.ts';
+} from '../../src/clustering/odc/bundles.ts';
+import { hitFailpoint } from '../../src/process/failpoints.ts';
 import { TrainerError } from '../../src/errors.ts';
 import { PROTOCOL_VERSION } from '../../src/rpc/definitions.ts';
 import type { RestoreContent, SlicePushMessage } from '../../src/rpc/parameters-client.ts';
-import type { MemoryServer } from '../../src/servers/memory-servers.ts';
-import type { ParameterServer } from '../../src/servers/parameter-servers.ts';
+import type { MemoryServer } from '../../src/server-clients/memory-servers.ts';
+import type { ParameterServer } from '../../src/server-clients/parameter-servers.ts';
 import { FEATURE_DIM, HEARTBEAT_MS, TINY_LAYOUT } from './tiny-network.ts';
 import type { Simulation } from './simulation.ts';
 import { SimulatedProcess } from './virtual-world.ts';
@@ -185,7 +185,7 @@ function callServer<Reply>(
   });
 }
 
-/** Translates as coordinator/parameter-service.ts does. */
+/** Translates as server/parameter-service.ts does. */
 export function parameterLink(link: Link): ParameterServer {
   const { simulation, identity } = link;
   const ask = <Reply>(
@@ -269,7 +269,7 @@ export function parameterLink(link: Link): ParameterServer {
   };
 }
 
-/** Translates as coordinator/memory-service.ts does. */
+/** Translates as server/memory-service.ts does. */
 export function memoryLink(link: Link): MemoryServer {
   const ask = <Reply>(
     what: string,

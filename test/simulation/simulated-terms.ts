@@ -3,7 +3,7 @@
  * here in one event each. They outlive every process. Whoever claims the folder of a living process
  * that still gives signs of life breaks a rule.
  */
-import type { Holder, TermStore } from '../../src/run/run-lock.ts';
+import type { Holder, TermStore } from '../../src/run/lock/run-lock.ts';
 import type { Simulation } from './simulation.ts';
 
 /** Of a simulated run's lock [ms]. */

@@ -6,15 +6,15 @@ import {
   decodeSafetensors,
   encodeSafetensors,
   type NamedArrays,
-} from '../../src/checkpoint/safetensors.ts';
+} from '../../src/arrays/safetensors.ts';
 import { FLOAT64_KERNELS } from '../../src/clustering/kernels.ts';
 import { layoutHash } from '../../src/ps/layout.ts';
 import { PROTOCOL_VERSION } from '../../src/rpc/definitions.ts';
 import type { CoordinatorMessage } from '../../src/rpc/generated/deepcluster/v1/CoordinatorMessage.ts';
 import type { Order__Output } from '../../src/rpc/generated/deepcluster/v1/Order.ts';
 import type { Welcome } from '../../src/rpc/generated/deepcluster/v1/Welcome.ts';
-import { MemoryServers } from '../../src/servers/memory-servers.ts';
-import { ParameterServers } from '../../src/servers/parameter-servers.ts';
+import { MemoryServers } from '../../src/server-clients/memory-servers.ts';
+import { ParameterServers } from '../../src/server-clients/parameter-servers.ts';
 import { WorkerLoop, type WorkerDeps } from '../../worker/loop.ts';
 import { memoryLink, parameterLink, type Link } from './simulated-server.ts';
 import { STILL } from './signals.ts';
@@ -40,7 +40,7 @@ export interface Servers {
   close(): void;
 }
 
-/** What src/servers/connect.ts does in a real run. */
+/** What src/server-clients/connect.ts does in a real run. */
 export function connectServers(
   simulation: Simulation,
   caller: SimulatedProcess,

@@ -4,7 +4,7 @@
  */
 import { setMaxListeners } from 'node:events';
 import type { CommittedSlice } from '../../src/ps/parameter-store.ts';
-import { armFailpoints, type FailpointName } from '../../src/config/failpoints.ts';
+import { armFailpoints, type FailpointName } from '../../src/process/failpoints.ts';
 import type { RunConfig } from '../../src/config/schema.ts';
 import type { CoordinatorMessage } from '../../src/rpc/generated/deepcluster/v1/CoordinatorMessage.ts';
 import type { ServerOrder } from '../../src/rpc/generated/deepcluster/v1/ServerOrder.ts';

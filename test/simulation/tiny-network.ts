@@ -4,8 +4,8 @@
  * every bit that follows. Shapes: P parameters, S statistics, D feature dimensions.
  */
 import { runConfigSchema, type RunConfig } from '../../src/config/schema.ts';
-import type { ImageLoader, LoadedViews, SampleIds } from '../../src/data/loader.ts';
-import type { ImageSource } from '../../src/data/source.ts';
+import type { ImageLoader, LoadedViews, SampleIds } from '../../src/data/loader/loader.ts';
+import type { ImageSource } from '../../src/data/source/source.ts';
 import type { Model, SliceGradient, SliceOptions } from '../../src/nn/model.ts';
 import type { ParameterLayout } from '../../src/ps/layout.ts';
 import { planParts, type ParameterPart } from '../../src/ps/parameter-plan.ts';

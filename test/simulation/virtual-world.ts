@@ -3,7 +3,7 @@
  * a stopped process (SIGSTOP) wait until it goes on, those of a dead one never happen. Everything is drawn from one seed, and
  * between two events all promises settle, so that a seed is a schedule, to the last bit.
  */
-import type { FailpointFacts, FailpointName } from '../../src/config/failpoints.ts';
+import type { FailpointFacts, FailpointName } from '../../src/process/failpoints.ts';
 import { seededRng, type Rng } from '../../src/math/rng.ts';
 
 export type ProcessState = 'alive' | 'stopped' | 'dead';

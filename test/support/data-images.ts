@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import sharp, { type Sharp } from 'sharp';
-import type { RawImage } from '../../src/data/resample.ts';
+import type { RawImage } from '../../src/data/pixels/resample.ts';
 
 /** Pixels from the top bytes of s <- 1664525 s + 1013904223 mod 2^32, row by row. */
 export function lcgImage(width: number, height: number, seed: number): RawImage {

@@ -1,5 +1,5 @@
-/** Brute force for src/data/resample.ts: the antialiased triangle filter in two dimensions at once, in float64. */
-import type { RawImage } from '../../src/data/resample.ts';
+/** Brute force for src/data/pixels/resample.ts: the antialiased triangle filter in two dimensions at once, in float64. */
+import type { RawImage } from '../../src/data/pixels/resample.ts';
 
 interface Part {
   readonly left: number;

@@ -1,11 +1,14 @@
 /** Parameter servers without a network: hosts, and links to them that behave as the gRPC clients do. */
-import { ParameterHost } from '../../coordinator/parameter-host.ts';
-import { decodeSafetensors } from '../../src/checkpoint/safetensors.ts';
-import { sliceFromBundle } from '../../src/clustering/odc-bundles.ts';
+import { ParameterHost } from '../../server/parameter-host.ts';
+import { decodeSafetensors } from '../../src/arrays/safetensors.ts';
+import { sliceFromBundle } from '../../src/clustering/odc/bundles.ts';
 import { trainingConfigSchema } from '../../src/ps/config.ts';
 import { parseLayout } from '../../src/ps/layout.ts';
 import type { ParameterPart } from '../../src/ps/parameter-plan.ts';
-import { ParameterServers, type ParameterServer } from '../../src/servers/parameter-servers.ts';
+import {
+  ParameterServers,
+  type ParameterServer,
+} from '../../src/server-clients/parameter-servers.ts';
 
 const OUTCOMES = {
   staged: 'STAGED',

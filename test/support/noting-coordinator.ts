@@ -1,7 +1,7 @@
 /** A coordinator that answers and does nothing: it notes which calls came through, and which were turned away. */
 import type * as grpc from '@grpc/grpc-js';
 import { callUnary } from '../../src/rpc/calls.ts';
-import { channelTo, startServer, type BoundServer } from '../../src/rpc/channel.ts';
+import { channelTo, startServer, type BoundServer } from '../../src/rpc/channel/channel.ts';
 import { wire } from '../../src/rpc/definitions.ts';
 import type { Refusal } from '../../src/security/access.ts';
 import type { Credentials } from '../../src/security/credentials.ts';

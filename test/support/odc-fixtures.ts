@@ -3,8 +3,8 @@
  * with nine decimals. Splits there are the exact optimum of 2-means, found by enumeration.
  */
 import { readFileSync } from 'node:fs';
-import type { Centroids } from '../../src/clustering/odc-assignment.ts';
-import type { OdcSettings } from '../../src/clustering/odc-clusters.ts';
+import type { Centroids } from '../../src/clustering/odc/assignment.ts';
+import type { OdcSettings } from '../../src/clustering/odc/clusters.ts';
 
 type Rows = readonly (readonly number[])[];
 type Numbers = readonly number[];

@@ -1,14 +1,18 @@
 /** Small ODC runs for tests: a state from given arrays, a step cut into slices, and made features that form groups. */
-import type { Centroids } from '../../src/clustering/odc-assignment.ts';
-import { sumRows } from '../../src/clustering/odc-class-sums.ts';
-import type { OdcCommit, OdcSettings } from '../../src/clustering/odc-clusters.ts';
-import { mixAndAssign, type MixedRows } from '../../src/clustering/odc-mixing.ts';
+import type { Centroids } from '../../src/clustering/odc/assignment.ts';
+import { sumRows } from '../../src/clustering/odc/class-sums.ts';
+import type { OdcCommit, OdcSettings } from '../../src/clustering/odc/clusters.ts';
+import { mixAndAssign, type MixedRows } from '../../src/clustering/odc/mixing.ts';
 import {
   consecutiveSamples,
   type SampleRange,
   type SliceRows,
-} from '../../src/clustering/odc-sample-memory.ts';
-import { restoreOdc, type OdcSnapshot, type OdcState } from '../../src/clustering/odc-step.ts';
+} from '../../src/clustering/odc/sample-memory.ts';
+import {
+  restoreOdc,
+  type OdcSnapshot,
+  type OdcState,
+} from '../../src/clustering/reference/odc-step.ts';
 import { seededRng } from '../../src/math/rng.ts';
 
 /** A state in the middle of a run: rows and pseudo-labels as they are, centroids as they were published. */

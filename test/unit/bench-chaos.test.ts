@@ -11,7 +11,7 @@ import {
   type Algorithm,
   type DeliveredKill,
   type RunEvent,
-} from '../../bench/chaos-plan.ts';
+} from '../../bench/chaos/chaos-plan.ts';
 
 const SHAPE = { kills: 50, seed: 7, epochs: epochsFor('deepcluster', 50), stepsPerEpoch: 6 };
 

@@ -4,8 +4,8 @@ import {
   decodeSafetensors,
   encodeSafetensors,
   safetensorsChunks,
-} from '../../src/checkpoint/safetensors.ts';
-import type { NamedArrays } from '../../src/checkpoint/safetensors.ts';
+} from '../../src/arrays/safetensors.ts';
+import type { NamedArrays } from '../../src/arrays/safetensors.ts';
 
 const CORRUPT = { code: 'CHECKPOINT_CORRUPT' };
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { shownLine } from '../../src/cli/child-log.ts';
-import { workerShare } from '../../src/cli/machine.ts';
-import { KEEP_FREED_MEMORY } from '../../src/config/allocator.ts';
+import { shownLine } from '../../src/cli/launch/child-log.ts';
+import { workerShare } from '../../src/cli/launch/machine.ts';
+import { KEEP_FREED_MEMORY } from '../../src/process/allocator.ts';
 import { summaryLines } from '../../src/cli/summary-table.ts';
 import type { RunSummary } from '../../src/report/summary.ts';
 

@@ -7,7 +7,7 @@ import {
   requireDifferentFeatures,
   requireDifferentRows,
   requireFilledClusters,
-} from '../../coordinator/collapse-watch.ts';
+} from '../../coordinator/run/collapse-watch.ts';
 import {
   figuresOf,
   movementOf,
@@ -16,8 +16,8 @@ import {
   type CollapseFigures,
 } from '../../src/clustering/collapse.ts';
 import { momentsOf } from '../../src/clustering/moments.ts';
-import { sumRows } from '../../src/clustering/odc-class-sums.ts';
-import { normaliseRows } from '../../src/clustering/odc-mixing.ts';
+import { sumRows } from '../../src/clustering/odc/class-sums.ts';
+import { normaliseRows } from '../../src/clustering/odc/mixing.ts';
 import { runConfigSchema } from '../../src/config/schema.ts';
 import { seededRng } from '../../src/math/rng.ts';
 import type { CollapseSummary } from '../../src/report/summary.ts';

@@ -1,22 +1,22 @@
 /** What ODC refuses, and the cases of small clusters that the reference leaves open. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { beginOdc } from '../../src/clustering/odc-step.ts';
+import { beginOdc } from '../../src/clustering/reference/odc-step.ts';
 import {
   SampleMemory,
   consecutiveSamples,
   samplesModulo,
   type SliceRows,
-} from '../../src/clustering/odc-sample-memory.ts';
-import { drawOdcEpoch } from '../../src/clustering/odc-sampler.ts';
-import { ClassMembers } from '../../src/clustering/odc-class-members.ts';
+} from '../../src/clustering/odc/sample-memory.ts';
+import { drawOdcEpoch } from '../../src/clustering/odc/sampler.ts';
+import { ClassMembers } from '../../src/clustering/odc/class-members.ts';
 import {
   answerLocally,
   planSmallClusters,
   type SmallClusterPlan,
   type SmallClusterRule,
-} from '../../src/clustering/odc-small-clusters.ts';
-import { splitInTwo } from '../../src/clustering/odc-split.ts';
+} from '../../src/clustering/odc/small-clusters.ts';
+import { splitInTwo } from '../../src/clustering/odc/split.ts';
 import { matrixOf, odcSettings } from '../support/odc-fixtures.ts';
 import { takeStep } from '../support/odc-run.ts';
 

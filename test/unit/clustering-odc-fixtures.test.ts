@@ -1,19 +1,19 @@
 /** ODC against the figures of an independent script: one test a key, through the same step that a run takes. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { assignRows, type OdcMetric } from '../../src/clustering/odc-assignment.ts';
-import { classWeights, sampleWeights } from '../../src/clustering/odc-loss-weights.ts';
-import { mixAndAssign } from '../../src/clustering/odc-mixing.ts';
-import { consecutiveSamples } from '../../src/clustering/odc-sample-memory.ts';
+import { assignRows, type OdcMetric } from '../../src/clustering/odc/assignment.ts';
+import { classWeights, sampleWeights } from '../../src/clustering/odc/loss-weights.ts';
+import { mixAndAssign } from '../../src/clustering/odc/mixing.ts';
+import { consecutiveSamples } from '../../src/clustering/odc/sample-memory.ts';
 import {
   classQuota,
   contiguousSlices,
   drawByQuota,
   isIntervalDue,
-} from '../../src/clustering/odc-sampler.ts';
-import { splitInTwo } from '../../src/clustering/odc-split.ts';
-import { sizeStatistics } from '../../src/clustering/odc-statistics.ts';
-import { beginOdc, type OdcState } from '../../src/clustering/odc-step.ts';
+} from '../../src/clustering/odc/sampler.ts';
+import { splitInTwo } from '../../src/clustering/odc/split.ts';
+import { sizeStatistics } from '../../src/clustering/odc/statistics.ts';
+import { beginOdc, type OdcState } from '../../src/clustering/reference/odc-step.ts';
 import { seededRng } from '../../src/math/rng.ts';
 import { softmaxLoss } from '../../src/nn/softmax-loss.ts';
 import {

@@ -2,22 +2,22 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { clusterSizes, normalizedMutualInformation } from '../../src/clustering/agreement.ts';
-import { applyCentroidDelta } from '../../src/clustering/odc-centroid-memory.ts';
-import type { OdcSettings } from '../../src/clustering/odc-clusters.ts';
+import { applyCentroidDelta } from '../../src/clustering/odc/centroid-memory.ts';
+import type { OdcSettings } from '../../src/clustering/odc/clusters.ts';
 import {
   consecutiveSamples,
   samplesModulo,
   type SampleRange,
-} from '../../src/clustering/odc-sample-memory.ts';
-import { drawOdcEpoch } from '../../src/clustering/odc-sampler.ts';
-import { answerRemotely } from '../../src/clustering/odc-small-clusters.ts';
-import { sizeStatistics, summariseInterval } from '../../src/clustering/odc-statistics.ts';
+} from '../../src/clustering/odc/sample-memory.ts';
+import { drawOdcEpoch } from '../../src/clustering/odc/sampler.ts';
+import { answerRemotely } from '../../src/clustering/odc/small-clusters.ts';
+import { sizeStatistics, summariseInterval } from '../../src/clustering/odc/statistics.ts';
 import {
   beginOdc,
   restoreOdc,
   type OdcSnapshot,
   type OdcState,
-} from '../../src/clustering/odc-step.ts';
+} from '../../src/clustering/reference/odc-step.ts';
 import { seededRng, shuffleInPlace } from '../../src/math/rng.ts';
 import { odcSettings } from '../support/odc-fixtures.ts';
 import { GroupedFeatures, allRows, slicesOf, stateOf, takeStep } from '../support/odc-run.ts';

@@ -6,16 +6,16 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { normalizedMutualInformation } from '../../src/clustering/agreement.ts';
 import { kmeans } from '../../src/clustering/kmeans.ts';
-import { sampleWeights } from '../../src/clustering/odc-loss-weights.ts';
-import { mixAndAssign, normaliseRows } from '../../src/clustering/odc-mixing.ts';
-import { consecutiveSamples } from '../../src/clustering/odc-sample-memory.ts';
-import { drawOdcEpoch } from '../../src/clustering/odc-sampler.ts';
+import { sampleWeights } from '../../src/clustering/odc/loss-weights.ts';
+import { mixAndAssign, normaliseRows } from '../../src/clustering/odc/mixing.ts';
+import { consecutiveSamples } from '../../src/clustering/odc/sample-memory.ts';
+import { drawOdcEpoch } from '../../src/clustering/odc/sampler.ts';
 import {
   sizeStatistics,
   summariseInterval,
   type StepStatistics,
-} from '../../src/clustering/odc-statistics.ts';
-import { beginOdc } from '../../src/clustering/odc-step.ts';
+} from '../../src/clustering/odc/statistics.ts';
+import { beginOdc } from '../../src/clustering/reference/odc-step.ts';
 import { seededRng, type Rng } from '../../src/math/rng.ts';
 import { softmaxLoss } from '../../src/nn/softmax-loss.ts';
 import { odcSettings } from '../support/odc-fixtures.ts';

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { armFailpointsFrom } from '../../src/config/failpoint-setting.ts';
+import { armFailpointsFrom } from '../../src/process/failpoint-setting.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'failpoints-'));
 after(() => {
@@ -13,8 +13,8 @@ after(() => {
 
 /** A process that arms itself from its environment and comes to three places. */
 const PROCESS = `
-  const { armFailpointsFrom } = await import('./src/config/failpoint-setting.ts');
-  const { hitFailpoint } = await import('./src/config/failpoints.ts');
+  const { armFailpointsFrom } = await import('./src/process/failpoint-setting.ts');
+  const { hitFailpoint } = await import('./src/process/failpoints.ts');
   armFailpointsFrom(process.env);
   hitFailpoint('server.staged', { step: 3, part: 1 });
   hitFailpoint('server.afterApply', { step: 3, part: 0 });

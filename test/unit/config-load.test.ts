@@ -5,14 +5,14 @@ import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { CONFIG_KEYS } from '../../src/config/keys.ts';
 import { loadRunConfig, type ConfigSources, type LoadedConfig } from '../../src/config/load.ts';
-import { nearestName } from '../../src/config/nearest-name.ts';
-import { packageRoot } from '../../src/config/package-root.ts';
+import { nearestName } from '../../src/messages/nearest-name.ts';
+import { packageRoot } from '../../src/process/package-root.ts';
 import {
   configFileOf,
   defaultRunFolder,
   requireRunFolder,
   withSavedConfig,
-} from '../../src/config/run-folder.ts';
+} from '../../src/run/folder.ts';
 import { presetNames } from '../../src/config/sources.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'config-'));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { resumeCommand, shellWord } from '../../src/config/command-line.ts';
+import { resumeCommand, shellWord } from '../../src/messages/command-line.ts';
 import { CONFIG_KEYS } from '../../src/config/keys.ts';
 import { changesOf, requireEpochs } from '../../src/config/resumable-settings.ts';
 import { runConfigSchema, type RunConfig } from '../../src/config/schema.ts';

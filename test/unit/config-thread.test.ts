@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { CONFIG_KEYS } from '../../src/config/keys.ts';
-import { startThread } from '../../src/config/thread.ts';
+import { startThread } from '../../src/process/thread.ts';
 
 test('a thread of a TypeScript file runs, and finds messages sent before it had loaded', async () => {
   const thread = startThread(new URL('../support/thread-double.ts', import.meta.url), {

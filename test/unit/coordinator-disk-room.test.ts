@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
-import { onceThereIsRoom } from '../../coordinator/disk-room.ts';
+import { onceThereIsRoom } from '../../coordinator/record/disk-room.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 
 const full = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });

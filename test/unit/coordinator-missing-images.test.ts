@@ -5,9 +5,9 @@ import {
   ImagesLeftOut,
   MissingImages,
   type MissingImagesDeps,
-} from '../../coordinator/missing-images.ts';
-import type { Event, Lease } from '../../coordinator/state.ts';
-import type { UnreadableImage } from '../../src/data/unreadable.ts';
+} from '../../coordinator/images/missing-images.ts';
+import type { Event, Lease } from '../../coordinator/control/state.ts';
+import type { UnreadableImage } from '../../src/data/source/unreadable.ts';
 import { exitCodeOf, needsPerson } from '../../src/errors.ts';
 import type { ResultHeader__Output } from '../../src/rpc/generated/deepcluster/v1/ResultHeader.ts';
 

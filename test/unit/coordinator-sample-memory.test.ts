@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { MemoryKeeper } from '../../coordinator/memory-keeper.ts';
-import { ParameterShard } from '../../coordinator/parameter-shard.ts';
-import { consecutiveSamples, type SliceRows } from '../../src/clustering/odc-sample-memory.ts';
+import { MemoryKeeper } from '../../server/memory-keeper.ts';
+import { ParameterShard } from '../../server/parameter-shard.ts';
+import { consecutiveSamples, type SliceRows } from '../../src/clustering/odc/sample-memory.ts';
 import { trainingConfigSchema } from '../../src/ps/config.ts';
 import { planPart } from '../../src/ps/parameter-plan.ts';
 import { ParameterStore, initialState } from '../../src/ps/parameter-store.ts';

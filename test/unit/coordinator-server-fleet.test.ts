@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { RegisteredServers, type ServerIdentity } from '../../coordinator/server-fleet.ts';
+import { RegisteredServers, type ServerIdentity } from '../../coordinator/fleet/server-fleet.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 
 const TIMEOUT_MS = 100;

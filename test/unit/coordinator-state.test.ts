@@ -7,7 +7,7 @@ import {
   type CoordinatorState,
   type Event,
   type Lease,
-} from '../../coordinator/state.ts';
+} from '../../coordinator/control/state.ts';
 
 const SETTINGS = {
   minWorkers: 1,

@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
-import { augmentView, type AugmentationOptions } from '../../src/data/augmentation.ts';
-import { applyColourJitter, drawColourJitter, makeGrey } from '../../src/data/colour.ts';
+import { augmentView, type AugmentationOptions } from '../../src/data/pixels/augmentation.ts';
+import { applyColourJitter, drawColourJitter, makeGrey } from '../../src/data/pixels/colour.ts';
 import { dataConfigSchema } from '../../src/data/config.ts';
-import { drawRotation, rotateView } from '../../src/data/rotation.ts';
-import { randomView } from '../../src/data/views.ts';
+import { drawRotation, rotateView } from '../../src/data/pixels/rotation.ts';
+import { randomView } from '../../src/data/pixels/views.ts';
 import { seededRng, type Rng } from '../../src/math/rng.ts';
 import { lcgImage } from '../support/data-images.ts';
 

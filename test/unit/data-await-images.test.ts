@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { awaitImages, firstThere, type AwaitedImages } from '../../src/data/await-images.ts';
+import { awaitImages, firstThere, type AwaitedImages } from '../../src/data/source/await-images.ts';
 import { dataUnreadable, unavailable } from '../../src/errors.ts';
-import { openImageSource, type ImageSource } from '../../src/data/source.ts';
+import { openImageSource, type ImageSource } from '../../src/data/source/source.ts';
 import { temporaryFolder, writeFiles } from '../support/data-images.ts';
 
 const SOURCE = { count: 3 } as ImageSource;

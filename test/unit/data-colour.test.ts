@@ -13,8 +13,8 @@ import {
   makeGrey,
   randomGrey,
   type ColourJitter,
-} from '../../src/data/colour.ts';
-import { drawRotation, rotateView } from '../../src/data/rotation.ts';
+} from '../../src/data/pixels/colour.ts';
+import { drawRotation, rotateView } from '../../src/data/pixels/rotation.ts';
 import { seededRng } from '../../src/math/rng.ts';
 
 interface Case {

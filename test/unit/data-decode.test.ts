@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { crc32 } from 'node:zlib';
 import sharp, { type Color, type Sharp } from 'sharp';
-import { decodeImage } from '../../src/data/decode.ts';
+import { decodeImage } from '../../src/data/pixels/decode.ts';
 import { encoder, imageOf, lcgImage, noiseJpeg, pixelAt } from '../support/data-images.ts';
 
 /** Left half red, right half blue. */

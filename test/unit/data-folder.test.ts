@@ -7,10 +7,10 @@ import { execFileSync } from 'node:child_process';
 import { symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { before, test, type TestContext } from 'node:test';
-import { decodeImage } from '../../src/data/decode.ts';
-import { formatOf, judgeName } from '../../src/data/formats.ts';
-import { passedOverLine, type PassedOver } from '../../src/data/passed-over.ts';
-import { openImageSource, type ImageSource } from '../../src/data/source.ts';
+import { decodeImage } from '../../src/data/pixels/decode.ts';
+import { formatOf, judgeName } from '../../src/data/pixels/formats.ts';
+import { passedOverLine, type PassedOver } from '../../src/data/source/passed-over.ts';
+import { openImageSource, type ImageSource } from '../../src/data/source/source.ts';
 import { ranCli } from '../support/cli-run.ts';
 import { encoder, lcgImage, temporaryFolder, writeFiles } from '../support/data-images.ts';
 

@@ -11,8 +11,12 @@ import {
   presentCount,
   readListing,
   writeListing,
-} from '../../src/data/listing.ts';
-import { openImageSource, type ImageSource, type ListedImage } from '../../src/data/source.ts';
+} from '../../src/data/source/listing.ts';
+import {
+  openImageSource,
+  type ImageSource,
+  type ListedImage,
+} from '../../src/data/source/source.ts';
 import { temporaryFolder, writeFiles } from '../support/data-images.ts';
 
 type Images = Readonly<Record<string, number>>;

@@ -5,16 +5,20 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { Worker } from 'node:worker_threads';
-import { augmentView } from '../../src/data/augmentation.ts';
+import { augmentView } from '../../src/data/pixels/augmentation.ts';
 import { dataConfigSchema, type DataConfig } from '../../src/data/config.ts';
-import { decodeImage } from '../../src/data/decode.ts';
-import { ImageCache } from '../../src/data/image-cache.ts';
-import { readImageFile } from '../../src/data/image-file.ts';
+import { decodeImage } from '../../src/data/pixels/decode.ts';
+import { ImageCache } from '../../src/data/loader/image-cache.ts';
+import { readImageFile } from '../../src/data/source/image-file.ts';
 import { SharedLanes } from '../../src/data/lanes.ts';
-import { createImageLoader, type ImageLoader, type LoadedViews } from '../../src/data/loader.ts';
-import type { ImageSource } from '../../src/data/source.ts';
+import {
+  createImageLoader,
+  type ImageLoader,
+  type LoadedViews,
+} from '../../src/data/loader/loader.ts';
+import type { ImageSource } from '../../src/data/source/source.ts';
 import { planShards } from '../../src/data/shard-plan.ts';
-import { centreView, randomView } from '../../src/data/views.ts';
+import { centreView, randomView } from '../../src/data/pixels/views.ts';
 import { seededRng } from '../../src/math/rng.ts';
 import { lcgImage, noiseJpeg, temporaryFolder, writeFiles } from '../support/data-images.ts';
 

@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { decodeImage } from '../../src/data/decode.ts';
-import { drawMadeImage, makeImages } from '../../src/data/made-images.ts';
-import { PATTERN_CLASSES } from '../../src/data/made-patterns.ts';
-import { openImageSource } from '../../src/data/source.ts';
-import { verifySource } from '../../src/data/verify.ts';
+import { decodeImage } from '../../src/data/pixels/decode.ts';
+import { drawMadeImage, makeImages } from '../../src/data/made/made-images.ts';
+import { PATTERN_CLASSES } from '../../src/data/made/made-patterns.ts';
+import { openImageSource } from '../../src/data/source/source.ts';
+import { verifySource } from '../../src/data/source/verify.ts';
 import { seededRng } from '../../src/math/rng.ts';
 import { noiseJpeg, temporaryFolder, writeFiles } from '../support/data-images.ts';
 

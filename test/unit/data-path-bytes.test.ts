@@ -8,16 +8,16 @@ import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { dataConfigSchema } from '../../src/data/config.ts';
-import { createImageLoader } from '../../src/data/loader.ts';
+import { createImageLoader } from '../../src/data/loader/loader.ts';
 import {
   bytesOf,
   shownPath,
   standsForBytes,
   textFromBytes,
   withStandIns,
-} from '../../src/data/path-bytes.ts';
-import { openImageSource } from '../../src/data/source.ts';
-import { verifySource } from '../../src/data/verify.ts';
+} from '../../src/data/source/path-bytes.ts';
+import { openImageSource } from '../../src/data/source/source.ts';
+import { verifySource } from '../../src/data/source/verify.ts';
 import { seededRng } from '../../src/math/rng.ts';
 import { ranCli } from '../support/cli-run.ts';
 import { noiseJpeg, temporaryFolder } from '../support/data-images.ts';

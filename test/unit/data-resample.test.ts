@@ -1,7 +1,7 @@
 /** Resizing against brute force, against Pillow's numbers, and against the laws of a linear filter. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { resample, type RawImage } from '../../src/data/resample.ts';
+import { resample, type RawImage } from '../../src/data/pixels/resample.ts';
 import { imageOf, lcgImage } from '../support/data-images.ts';
 import { naiveResize } from '../support/data-resize-oracle.ts';
 

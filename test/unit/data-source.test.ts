@@ -5,7 +5,7 @@ import { symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { TrainerError } from '../../src/errors.ts';
-import { openImageSource, type ImageSource } from '../../src/data/source.ts';
+import { openImageSource, type ImageSource } from '../../src/data/source/source.ts';
 import { temporaryFolder, writeFiles } from '../support/data-images.ts';
 
 function pathsOf(source: ImageSource): string[] {

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { mkdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { openImageSource } from '../../src/data/source.ts';
-import { absentImages } from '../../src/data/survey.ts';
+import { openImageSource } from '../../src/data/source/source.ts';
+import { absentImages } from '../../src/data/source/survey.ts';
 import { noiseJpeg, temporaryFolder, writeFiles } from '../support/data-images.ts';
 
 test('a look finds files that are gone, have another size, or are files no more; no others', async (t) => {

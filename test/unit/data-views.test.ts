@@ -8,7 +8,7 @@ import {
   drawCrop,
   randomView,
   resizedSize,
-} from '../../src/data/views.ts';
+} from '../../src/data/pixels/views.ts';
 import { seededRng, type Rng } from '../../src/math/rng.ts';
 import { lcgImage } from '../support/data-images.ts';
 

@@ -5,11 +5,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { parse, parseAllDocuments } from 'yaml';
-import { SPARE_COLLECTIONS } from '../../src/config/allocator.ts';
+import { SPARE_COLLECTIONS } from '../../src/process/allocator.ts';
 import { loadRunConfig } from '../../src/config/load.ts';
-import { packageRoot } from '../../src/config/package-root.ts';
+import { packageRoot } from '../../src/process/package-root.ts';
 import { EXIT } from '../../src/errors.ts';
-import { isLoopback } from '../../src/rpc/address.ts';
+import { isLoopback } from '../../src/rpc/channel/address.ts';
 
 const BASE = join(packageRoot(), 'k8s', 'base');
 

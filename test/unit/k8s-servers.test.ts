@@ -5,8 +5,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'yaml';
-import { SPARE_COLLECTIONS_OF_SMALL_HEAP } from '../../src/config/allocator.ts';
-import { packageRoot } from '../../src/config/package-root.ts';
+import { SPARE_COLLECTIONS_OF_SMALL_HEAP } from '../../src/process/allocator.ts';
+import { packageRoot } from '../../src/process/package-root.ts';
 
 const K8S = join(packageRoot(), 'k8s');
 

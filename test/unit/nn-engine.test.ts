@@ -7,7 +7,7 @@ import { delimiter, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import * as tf from '@tensorflow/tfjs';
-import { packageRoot } from '../../src/config/package-root.ts';
+import { packageRoot } from '../../src/process/package-root.ts';
 import { startEngine } from '../../src/nn/engine.ts';
 import { setRuntimeEnvironment } from '../../src/nn/tensorflow/addon.ts';
 import { testEngines, testOnEngines } from '../support/engines.ts';

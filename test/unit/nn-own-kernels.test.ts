@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { after, beforeEach, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import * as tf from '@tensorflow/tfjs';
-import { packageRoot } from '../../src/config/package-root.ts';
+import { packageRoot } from '../../src/process/package-root.ts';
 import { seededRng, type Rng } from '../../src/math/rng.ts';
 import { describeModel } from '../../src/nn/architectures.ts';
 import { modelConfigSchema } from '../../src/nn/config.ts';

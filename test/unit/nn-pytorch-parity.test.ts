@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { decodeSafetensors } from '../../src/checkpoint/safetensors.ts';
+import { decodeSafetensors } from '../../src/arrays/safetensors.ts';
 import { createModel } from '../../src/nn/model.ts';
 import { fromPytorch, toPytorch, type PytorchArrays } from '../../src/nn/pytorch-names.ts';
 import { testEngines, testOnEngines, withEngine } from '../support/engines.ts';

@@ -1,8 +1,8 @@
 /** The parts of the report page: escaping, thinned curves, ticks, numbers. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { roundAxis, roundStep, shareOf, tightAxis } from '../../src/report/axis.ts';
-import { meanBetween, movingMean, thinOut } from '../../src/report/curve.ts';
+import { roundAxis, roundStep, shareOf, tightAxis } from '../../src/report/charts/axis.ts';
+import { meanBetween, movingMean, thinOut } from '../../src/report/charts/curve.ts';
 import { markup } from '../../src/report/markup.ts';
 import {
   formatCompact,

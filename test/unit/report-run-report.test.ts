@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import sharp from 'sharp';
-import { RunRecord } from '../../coordinator/run-record.ts';
-import { renderRunReport } from '../../coordinator/run-report.ts';
+import { RunRecord } from '../../coordinator/record/run-record.ts';
+import { renderRunReport } from '../../coordinator/record/run-report.ts';
 import { runConfigSchema } from '../../src/config/schema.ts';
-import { decodeImage } from '../../src/data/decode.ts';
-import { openImageSource } from '../../src/data/source.ts';
-import { thumbnailJpeg } from '../../src/data/thumbnail.ts';
+import { decodeImage } from '../../src/data/pixels/decode.ts';
+import { openImageSource } from '../../src/data/source/source.ts';
+import { thumbnailJpeg } from '../../src/data/pixels/thumbnail.ts';
 import { encoder, imageOf, pixelAt, temporaryFolder, writeFiles } from '../support/data-images.ts';
 import { madeReport } from '../support/report-run.ts';
 

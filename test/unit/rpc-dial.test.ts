@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { connectionProblem, type Dial } from '../../src/rpc/dial-problem.ts';
-import { PROXY_SWITCH, proxyOptions, proxyVariableFor } from '../../src/rpc/dial.ts';
+import { connectionProblem, type Dial } from '../../src/rpc/channel/dial-problem.ts';
+import { PROXY_SWITCH, proxyOptions, proxyVariableFor } from '../../src/rpc/channel/dial.ts';
 
 const PLAIN: Dial = { address: 'peer:7070', isSecure: false, proxy: null };
 const SECURE: Dial = { ...PLAIN, isSecure: true };

@@ -12,11 +12,11 @@ import {
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { RunFolder } from '../../coordinator/run-folder.ts';
-import { hasEnded, holderFrom, ownHolder } from '../../src/run/process-life.ts';
-import { RunLock, type AcquireOptions, type Holder } from '../../src/run/run-lock.ts';
-import type { TakenFolder } from '../../src/run/take-folder.ts';
-import { TermFolder } from '../../src/run/term-folder.ts';
+import { RunFolder } from '../../coordinator/record/run-folder.ts';
+import { hasEnded, holderFrom, ownHolder } from '../../src/run/lock/process-life.ts';
+import { RunLock, type AcquireOptions, type Holder } from '../../src/run/lock/run-lock.ts';
+import type { TakenFolder } from '../../src/run/lock/take-folder.ts';
+import { TermFolder } from '../../src/run/lock/term-folder.ts';
 
 const TIMES = { beatMs: 1_000, leaseMs: 10_000 };
 const SINCE = '2026-01-31T23:59:59.000Z';

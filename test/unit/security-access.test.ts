@@ -4,7 +4,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { packageRoot } from '../../src/config/package-root.ts';
+import { packageRoot } from '../../src/process/package-root.ts';
 import { wire } from '../../src/rpc/definitions.ts';
 import { ACCESS, authorizationOf, judgeCall } from '../../src/security/access.ts';
 import { ROLES, identityOfNames, identityUri, type Role } from '../../src/security/identity.ts';

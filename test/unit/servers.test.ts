@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { ParameterHost } from '../../coordinator/parameter-host.ts';
+import { ParameterHost } from '../../server/parameter-host.ts';
 import { seededRng, type Rng } from '../../src/math/rng.ts';
 import { trainingConfigSchema } from '../../src/ps/config.ts';
 import { initialHead, initialParameters, initialStatistics } from '../../src/ps/initial-values.ts';
 import { bodyCount, validateLayout, type ParameterLayout } from '../../src/ps/layout.ts';
 import { joinParts, planParts } from '../../src/ps/parameter-plan.ts';
 import type { NamedVectors } from '../../src/rpc/named-vectors.ts';
-import type { ParameterServers, WholePush } from '../../src/servers/parameter-servers.ts';
-import { joinRows, memoryForms, samplesOfPart } from '../../src/servers/sample-parts.ts';
+import type { ParameterServers, WholePush } from '../../src/server-clients/parameter-servers.ts';
+import { joinRows, memoryForms, samplesOfPart } from '../../src/server-clients/sample-parts.ts';
 import { localServers } from '../support/local-servers.ts';
 import { tinyLayout } from '../support/tiny-layout.ts';
 
@@ -200,7 +200,8 @@ describe('several parameter servers', () => {
     const { servers } = localServers(parts, 1, [host]);
     await servers.restore(contentOf(tinyLayout), signal);
     const seen: boolean[] = [];
-    const { ParameterServers: Servers } = await import('../../src/servers/parameter-servers.ts');
+    const { ParameterServers: Servers } =
+      await import('../../src/server-clients/parameter-servers.ts');
     const watched = new Servers(
       parts,
       [

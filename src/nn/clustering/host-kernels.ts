@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { packageRoot } from '../../config/package-root.ts';
+import { packageRoot } from '../../process/package-root.ts';
 import { messageOf } from '../../errors.ts';
 
 /** Rows as the module takes them: centre [D], codes [n, D padded to QUAD], coded [n, CODED_NUMBERS], lengths [n]. */

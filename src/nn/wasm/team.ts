@@ -5,7 +5,7 @@
  */
 import { once } from 'node:events';
 import type { Worker } from 'node:worker_threads';
-import { startThread } from '../../config/thread.ts';
+import { startThread } from '../../process/thread.ts';
 import { jobOf, numberOf, type JobName, type ParametersOf } from './jobs.ts';
 import type { Kernels } from './kernels.ts';
 

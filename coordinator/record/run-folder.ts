@@ -1,0 +1,229 @@
+/**
+ * The run's folder: config.json, events.jsonl, metrics.jsonl, loss-by-step.txt, unreadable.csv,
+ * damaged.csv, summary.json, report.html. Whatever is put into it carries a term of the run, and
+ * takes effect only while that term is the newest (src/run/lock/run-lock.ts).
+ */
+import {
+  copyFileSync,
+  existsSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { TrainerError, messageOf } from '../../src/errors.ts';
+import { configFileOf } from '../../src/run/folder.ts';
+import type { RunConfig } from '../../src/config/schema.ts';
+import type { RunImages } from '../images/run-images.ts';
+import type { TakenFolder } from '../../src/run/lock/take-folder.ts';
+import { openJsonLines, someJsonLine, type JsonLines } from '../../src/telemetry/json-lines.ts';
+import type { RunSummary } from '../../src/report/summary.ts';
+import { LISTING_FILE, writeListing } from '../../src/data/source/listing.ts';
+import type { ImageSource } from '../../src/data/source/source.ts';
+import type { UnreadableImage } from '../../src/data/source/unreadable.ts';
+
+export const LOSS_FILE = 'loss-by-step.txt';
+
+export interface StartedProcess {
+  readonly role: 'coordinator' | 'server' | 'worker';
+  readonly id: string;
+  readonly pid: number;
+  /** New for every start. */
+  readonly incarnation: string;
+}
+
+export class RunFolder {
+  readonly path: string;
+  readonly checkpoints: string;
+  readonly #taken: TakenFolder;
+  readonly #events: JsonLines;
+  readonly #metrics: JsonLines;
+  readonly #nowMs: () => number;
+  /** By id: incarnation of the newest process whose start events.jsonl has. */
+  readonly #started = new Map<string, string>();
+
+  /** @param taken the folder is this process's until it releases it */
+  constructor(path: string, taken: TakenFolder, nowMs: () => number) {
+    this.path = path;
+    this.checkpoints = join(path, 'checkpoints');
+    this.#taken = taken;
+    this.#nowMs = nowMs;
+    requireOneDisk(this.checkpoints, this.staging);
+    this.#events = this.#openLines('events.jsonl');
+    this.#metrics = this.#openLines('metrics.jsonl');
+  }
+
+  event(event: string, reason: string, fields: object = {}): void {
+    const { term } = this.#taken.lock;
+    this.#events.append({ ts: this.#timestamp(), event, reason, term, ...fields });
+  }
+
+  /**
+   * As {@link event}, unless events.jsonl has it already, with these fields: from before a restart.
+   * @returns whether it was new
+   */
+  eventOnce(event: string, reason: string, fields: Readonly<Record<string, unknown>>): boolean {
+    const has = (line: Readonly<Record<string, unknown>>): boolean =>
+      line['event'] === event &&
+      Object.entries(fields).every(
+        ([name, value]) => JSON.stringify(line[name]) === JSON.stringify(value),
+      );
+    if (someJsonLine(join(this.path, 'events.jsonl'), event, has)) return false;
+    this.event(event, reason, fields);
+    return true;
+  }
+
+  /** Tells of a process of the run, once for each of its starts. */
+  processStarted({ role, id, pid, incarnation }: StartedProcess, reason: string): void {
+    if (this.#started.get(id) === incarnation) return;
+    this.#started.set(id, incarnation);
+    this.event('process.started', reason, { role, id, pid });
+  }
+
+  metrics(fields: object): void {
+    const { term } = this.#taken.lock;
+    this.#metrics.append({ ts: this.#timestamp(), term, ...fields });
+  }
+
+  writeConfig(
+    runId: string,
+    config: RunConfig,
+    origins: Readonly<Record<string, string>>,
+    images: RunImages,
+  ): void {
+    const content = JSON.stringify({ runId, config, origins, images }, null, 2);
+    this.#replace('config.json', `${content}\n`);
+  }
+
+  /** The images by id, which name what is different when the run is resumed. */
+  writeListing(source: ImageSource): void {
+    this.#put(LISTING_FILE, (partial) => {
+      writeListing(partial, source);
+    });
+  }
+
+  /**
+   * Whether the folder is still this process's: another one that finds this one silent takes it
+   * over.
+   */
+  isHeld(): boolean {
+    return this.#taken.lock.isHeld();
+  }
+
+  /** Through which whatever is put into the folder passes; gone once another process has it. */
+  get staging(): string {
+    return this.#taken.staging();
+  }
+
+  /**
+   * The next term of the run, greater than all before it, on disk before it is used.
+   * @throws TrainerError FOLDER_HELD where another process has the folder
+   */
+  beginTerm(): number {
+    return this.#taken.lock.beginTerm();
+  }
+
+  writeUnreadable(images: readonly UnreadableImage[]): void {
+    this.#replace('unreadable.csv', csvOf(images));
+  }
+
+  /** Of which only a part can be decoded. */
+  writeDamaged(images: readonly UnreadableImage[]): void {
+    this.#replace('damaged.csv', csvOf(images));
+  }
+
+  writeLosses(losses: readonly number[]): void {
+    this.#replace(LOSS_FILE, losses.map((loss) => `${JSON.stringify(loss)}\n`).join(''));
+  }
+
+  writeSummary(summary: RunSummary): void {
+    this.#replace('summary.json', `${JSON.stringify(summary, null, 2)}\n`);
+  }
+
+  writeReport(html: string): void {
+    this.#replace('report.html', html);
+  }
+
+  close(): void {
+    this.#events.close();
+    this.#metrics.close();
+  }
+
+  #replace(name: string, content: string): void {
+    this.#put(name, (partial) => {
+      writeFileSync(partial, content);
+    });
+  }
+
+  /** @throws TrainerError FOLDER_HELD where another process has the folder */
+  #put(name: string, write: (partial: string) => void): void {
+    const { lock } = this.#taken;
+    lock.requireHeld();
+    const partial = join(this.staging, name);
+    try {
+      write(partial);
+      renameSync(partial, join(this.path, name));
+    } catch (error) {
+      // The staging folder has gone in the meantime.
+      lock.requireHeld();
+      throw error;
+    }
+  }
+
+  #openLines(name: string): JsonLines {
+    const path = join(this.path, name);
+    const { lock } = this.#taken;
+    // An earlier holder that wakes up has the file open, and no check of its own is quick enough:
+    // it gets to keep the file, and this one goes on with a copy.
+    if (lock.takenFrom !== null && existsSync(path)) {
+      const copy = join(this.staging, name);
+      copyFileSync(path, copy);
+      renameSync(copy, path);
+    }
+    return openJsonLines(path, () => lock.isHeld());
+  }
+
+  #timestamp(): string {
+    return new Date(this.#nowMs()).toISOString();
+  }
+}
+
+/**
+ * @throws TrainerError CONFIG_INVALID where checkpoints, by a link perhaps, lie where nothing can
+ * be renamed to
+ */
+function requireOneDisk(checkpoints: string, staging: string): void {
+  if (!existsSync(checkpoints) || statSync(checkpoints).dev === statSync(staging).dev) return;
+  throw new TrainerError(
+    'CONFIG_INVALID',
+    `run folder: ${checkpoints} lies on another file system than the rest of it; put the whole folder there (--out)`,
+    { checkpoints },
+  );
+}
+
+/**
+ * @returns the id of a folder's run, as config.json has it.
+ * @throws TrainerError CONFIG_INVALID where it has none
+ */
+export function readRunId(folder: string): string {
+  const path = configFileOf(folder);
+  let problem = 'has no runId';
+  try {
+    const saved = JSON.parse(readFileSync(path, 'utf8')) as { runId?: unknown } | null;
+    if (typeof saved?.runId === 'string' && saved.runId !== '') return saved.runId;
+  } catch (error) {
+    problem = `cannot be read (${messageOf(error)})`;
+  }
+  throw new TrainerError('CONFIG_INVALID', `config file ${path}: ${problem}`, { path });
+}
+
+function csvOf(images: readonly UnreadableImage[]): string {
+  const rows = images.map(({ id, path, reason }) => `${id},${quote(path)},${quote(reason)}`);
+  return ['id,path,reason', ...rows, ''].join('\n');
+}
+
+/** A field of a CSV line (RFC 4180). */
+function quote(text: string): string {
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}

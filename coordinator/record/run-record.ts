@@ -1,0 +1,293 @@
+/**
+ * The record of a run: what events.jsonl, metrics.jsonl, unreadable.csv and the summary are made of, and what of it must
+ * survive a restart. It decides nothing.
+ */
+import type { NamedArrays } from '../../src/arrays/safetensors.ts';
+import { arrayOf } from '../../src/arrays/bundle.ts';
+import type { SettingChange } from '../../src/config/resumable-settings.ts';
+import type { UnreadableImage } from '../../src/data/source/unreadable.ts';
+import type { CollapseSummary, OdcEpochFigures, RunEvaluation } from '../../src/report/summary.ts';
+import type { ResultPayload } from '../fleet/service.ts';
+import type { Phase } from '../control/state.ts';
+import type { CommittedStep } from '../run/train-epoch.ts';
+
+/** Phases as the summary counts their time. */
+export type TimedPhase = 'extract' | 'pca' | 'kmeans' | 'train';
+
+const TIMED: Partial<Record<Phase, TimedPhase>> = {
+  extract: 'extract',
+  moments: 'pca',
+  pca: 'pca',
+  project: 'pca',
+  sampleRows: 'kmeans',
+  kmeans: 'kmeans',
+  assign: 'kmeans',
+  memory: 'kmeans',
+  train: 'train',
+};
+
+/** What only the end of an epoch knows where classes change in every step: it takes the place of what its beginning said. */
+export interface EpochEnd {
+  readonly nmiToPrevious: number;
+  readonly nmiToTruth: number | null;
+  readonly emptyClusters: number;
+  readonly entropy: number;
+  readonly odc: OdcEpochFigures;
+}
+
+export interface EpochRecord {
+  readonly epoch: number;
+  /** Global number of its first step. */
+  readonly firstStep: number;
+  /** Mean over the epoch's samples; null until it has trained. */
+  meanLoss: number | null;
+  nmiToPrevious: number | null;
+  nmiToTruth: number | null;
+  emptyClusters: number;
+  /** Of the cluster sizes, as a share of ln k. */
+  entropy: number;
+  /** Of the epoch's clustering; null for an epoch without one. */
+  readonly inertia: number | null;
+  readonly refilled: number;
+  /** Null until it has trained, and where the algorithm is another. */
+  odc: OdcEpochFigures | null;
+  seconds: Record<TimedPhase, number>;
+}
+
+/** What the workers' devices did in a phase, summed over the workers [s]. */
+export interface DeviceTimes {
+  readonly phase: TimedPhase;
+  readonly computeSeconds: number;
+  /** Waiting because views were late. */
+  readonly viewWaitSeconds: number;
+}
+
+/** The processes that came under one id, one after the other. */
+export interface ProcessStarts {
+  /** Incarnation of the last of them. */
+  readonly newest: string;
+  readonly starts: number;
+}
+
+/** The part that a checkpoint keeps as JSON; losses are kept as an array beside it. */
+export interface RecordState {
+  readonly epochs: readonly EpochRecord[];
+  readonly seconds: Record<TimedPhase, number>;
+  /** Wall time of the run so far [s]. */
+  readonly wallSeconds: number;
+  readonly images: { readonly extracted: number; readonly trained: number };
+  readonly unreadable: readonly UnreadableImage[];
+  /** Of which only a part can be decoded. */
+  readonly damaged: readonly UnreadableImage[];
+  /** By id. */
+  readonly processes: Readonly<Record<string, ProcessStarts>>;
+  /** Made when the run was resumed, in order; left out by earlier releases. */
+  readonly settingChanges?: readonly SettingChange[];
+  /** Left out by earlier releases. */
+  readonly collapse?: CollapseSummary;
+}
+
+export class RunRecord {
+  readonly #nowMs: () => number;
+  readonly #startedMs: number;
+  /** By step over the whole run: mean loss of its samples. */
+  readonly #losses: number[] = [];
+  readonly #samples: number[] = [];
+  readonly #epochs: EpochRecord[] = [];
+  /** By image id. */
+  readonly #unreadable = new Map<number, UnreadableImage>();
+  readonly #damaged = new Map<number, UnreadableImage>();
+  /** By id: a worker's, a server's, the coordinator's. */
+  readonly #processes = new Map<string, ProcessStarts>();
+  readonly #seconds: Record<TimedPhase, number> = { extract: 0, pca: 0, kmeans: 0, train: 0 };
+  /** Of the epoch under way. */
+  #epochSeconds: Record<TimedPhase, number> = { extract: 0, pca: 0, kmeans: 0, train: 0 };
+  /** Since they were last taken, by phase. */
+  readonly #device = new Map<TimedPhase, DeviceTimes>();
+  readonly #images = { extracted: 0, trained: 0 };
+  readonly #settingChanges: SettingChange[] = [];
+  #earlierWallSeconds = 0;
+  #phase: { timed: TimedPhase | null; sinceMs: number };
+  evaluation: RunEvaluation | null = null;
+  collapse: CollapseSummary = { seen: 0, recovered: 0, now: null };
+
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs;
+    this.#startedMs = nowMs();
+    this.#phase = { timed: null, sinceMs: this.#startedMs };
+  }
+
+  get losses(): readonly number[] {
+    return this.#losses;
+  }
+
+  get epochs(): readonly EpochRecord[] {
+    return this.#epochs;
+  }
+
+  get unreadable(): readonly UnreadableImage[] {
+    return inOrder(this.#unreadable);
+  }
+
+  get damaged(): readonly UnreadableImage[] {
+    return inOrder(this.#damaged);
+  }
+
+  /** Made when the run was resumed, in order. */
+  get settingChanges(): readonly SettingChange[] {
+    return this.#settingChanges;
+  }
+
+  get seconds(): Readonly<Record<TimedPhase, number>> {
+    return this.#seconds;
+  }
+
+  get images(): { readonly extracted: number; readonly trained: number } {
+    return this.#images;
+  }
+
+  get wallSeconds(): number {
+    return this.#earlierWallSeconds + (this.#nowMs() - this.#startedMs) / 1000;
+  }
+
+  /** Processes that took the place of another. */
+  get restarts(): number {
+    return [...this.#processes.values()].reduce((total, { starts }) => total + starts - 1, 0);
+  }
+
+  /** Ends the time of the phase before and begins this one's. */
+  enterPhase(phase: Phase): void {
+    const nowMs = this.#nowMs();
+    const { timed, sinceMs } = this.#phase;
+    if (timed !== null) {
+      this.#seconds[timed] += (nowMs - sinceMs) / 1000;
+      this.#epochSeconds[timed] += (nowMs - sinceMs) / 1000;
+    }
+    this.#phase = { timed: TIMED[phase] ?? null, sinceMs: nowMs };
+  }
+
+  /** @param incarnation new for every process start. @returns whether it is another process than the last of this name */
+  noteProcess(id: string, incarnation: string): boolean {
+    const { newest, starts } = this.#processes.get(id) ?? { newest: '', starts: 0 };
+    if (newest === incarnation) return false;
+    this.#processes.set(id, { newest: incarnation, starts: starts + 1 });
+    return true;
+  }
+
+  /** @returns the images that had not been known as unreadable */
+  noteUnreadable(images: readonly UnreadableImage[]): UnreadableImage[] {
+    return noteNew(this.#unreadable, images);
+  }
+
+  /** @returns the images that had not been known as damaged */
+  noteDamaged(images: readonly UnreadableImage[]): UnreadableImage[] {
+    return noteNew(this.#damaged, images);
+  }
+
+  /** Adds what a result says of its device to the phase under way. */
+  noteDevice({ header }: ResultPayload): void {
+    const phase = this.#phase.timed;
+    if (phase === null) return;
+    const before = this.#device.get(phase) ?? { computeSeconds: 0, viewWaitSeconds: 0 };
+    this.#device.set(phase, {
+      phase,
+      computeSeconds: before.computeSeconds + header.computeSeconds,
+      viewWaitSeconds: before.viewWaitSeconds + header.viewWaitSeconds,
+    });
+  }
+
+  /** The phases that used a device since this was last asked; a restart forgets those of its epoch. */
+  takeDevice(): DeviceTimes[] {
+    const taken = [...this.#device.values()].filter(({ computeSeconds }) => computeSeconds > 0);
+    this.#device.clear();
+    return taken;
+  }
+
+  noteSettingChange(change: SettingChange): void {
+    this.#settingChanges.push(change);
+  }
+
+  noteExtracted(images: number): void {
+    this.#images.extracted += images;
+  }
+
+  openEpoch(epoch: Omit<EpochRecord, 'meanLoss' | 'odc' | 'seconds'>): void {
+    this.#epochs.push({ ...epoch, meanLoss: null, odc: null, seconds: this.#epochSeconds });
+  }
+
+  noteStep({ loss, samples }: CommittedStep): void {
+    this.#losses.push(loss);
+    this.#samples.push(samples);
+    this.#images.trained += samples;
+  }
+
+  /** Mean loss over the samples of the epoch that has just trained, and what its end knows besides. */
+  closeEpoch(end: EpochEnd | null): EpochRecord {
+    const epoch = this.#epochs.at(-1)!;
+    Object.assign(epoch, end);
+    let lossSum = 0;
+    let samples = 0;
+    for (let step = epoch.firstStep; step < this.#losses.length; step += 1) {
+      lossSum += this.#losses[step]! * this.#samples[step]!;
+      samples += this.#samples[step]!;
+    }
+    epoch.meanLoss = lossSum / samples;
+    this.enterPhase('gathering');
+    epoch.seconds = this.#epochSeconds;
+    this.#epochSeconds = { extract: 0, pca: 0, kmeans: 0, train: 0 };
+    return epoch;
+  }
+
+  state(): RecordState {
+    return {
+      epochs: this.#epochs.map((epoch) => ({ ...epoch, seconds: { ...epoch.seconds } })),
+      seconds: { ...this.#seconds },
+      wallSeconds: this.wallSeconds,
+      images: { ...this.#images },
+      unreadable: this.unreadable,
+      damaged: this.damaged,
+      processes: Object.fromEntries(this.#processes),
+      settingChanges: [...this.#settingChanges],
+      collapse: this.collapse,
+    };
+  }
+
+  arrays(): NamedArrays {
+    return {
+      'loss-by-step': { data: Float64Array.from(this.#losses), shape: [this.#losses.length] },
+      'samples-by-step': { data: Uint32Array.from(this.#samples), shape: [this.#samples.length] },
+    };
+  }
+
+  /** Goes on from a checkpoint; only on a record that has no step yet. */
+  restore(state: RecordState, arrays: NamedArrays): void {
+    for (const loss of arrayOf(arrays, 'loss-by-step', Float64Array)) this.#losses.push(loss);
+    for (const samples of arrayOf(arrays, 'samples-by-step', Uint32Array))
+      this.#samples.push(samples);
+    for (const epoch of state.epochs) this.#epochs.push({ ...epoch });
+    Object.assign(this.#seconds, state.seconds);
+    Object.assign(this.#images, state.images);
+    this.#earlierWallSeconds = state.wallSeconds;
+    for (const image of state.unreadable) this.#unreadable.set(image.id, image);
+    for (const image of state.damaged) this.#damaged.set(image.id, image);
+    for (const [id, process] of Object.entries(state.processes)) this.#processes.set(id, process);
+    this.#settingChanges.push(...(state.settingChanges ?? []));
+    this.collapse = state.collapse ?? this.collapse;
+    const open = this.#epochs.at(-1);
+    if (open?.meanLoss === null) this.#epochSeconds = open.seconds;
+  }
+}
+
+function inOrder(images: ReadonlyMap<number, UnreadableImage>): UnreadableImage[] {
+  return [...images.values()].sort((a, b) => a.id - b.id);
+}
+
+/** @returns those that had not been known */
+function noteNew(
+  known: Map<number, UnreadableImage>,
+  images: readonly UnreadableImage[],
+): UnreadableImage[] {
+  const fresh = images.filter(({ id }) => !known.has(id));
+  for (const image of fresh) known.set(image.id, { ...image });
+  return fresh;
+}

@@ -1,0 +1,134 @@
+/**
+ * The report page of a run: gathers what it shows from the record, the last clustering and the images.
+ * What the page looks like is in src/report.
+ */
+import { clusterSizes } from '../../src/clustering/agreement.ts';
+import type { ConfigOrigins } from '../../src/config/load.ts';
+import { runConfigSchema, type RunConfig } from '../../src/config/schema.ts';
+import { forEachInLanes } from '../../src/data/lanes.ts';
+import { shownPath } from '../../src/data/source/path-bytes.ts';
+import type { ImageSource } from '../../src/data/source/source.ts';
+import { thumbnailJpeg } from '../../src/data/pixels/thumbnail.ts';
+import type { ClusterSample, ReportSetting, SampleImage } from '../../src/report/report-data.ts';
+import { renderReport } from '../../src/report/report-page.ts';
+import type { RunSummary } from '../../src/report/summary.ts';
+import type { RunRecord } from './run-record.ts';
+
+export interface RunReportInput {
+  readonly config: RunConfig;
+  readonly origins: ConfigOrigins;
+  readonly source: ImageSource;
+  readonly record: RunRecord;
+  readonly summary: RunSummary;
+  /** [images] of the last clustering, -1 where an image could not be read. */
+  readonly pseudoLabels: Int32Array;
+  readonly signal?: AbortSignal;
+}
+
+const MONTAGE_CLUSTERS = 12;
+const IMAGES_PER_CLUSTER = 12;
+/** Shown at half of it, so that they are sharp on dense screens [px]. */
+const THUMBNAIL_SIDE = 112;
+/** Images read at a time. */
+const LANES = 4;
+
+/** The page. Images that cannot be read are left out of it; nothing else fails. */
+export async function renderRunReport(input: RunReportInput): Promise<string> {
+  const { config, origins, record, summary, pseudoLabels } = input;
+  const sizes = clusterSizes(pseudoLabels, config.clustering.k);
+  return renderReport({
+    summary,
+    generatedAt: new Date().toISOString(),
+    lossByStep: record.losses,
+    epochs: record.epochs,
+    clusterSizes: sizes,
+    montage: await sampleClusters(largestClusters(sizes, MONTAGE_CLUSTERS), input),
+    settings: changedSettings(config, origins),
+  });
+}
+
+/** The largest first, of equal ones the lower index; empty clusters never. */
+function largestClusters(sizes: Int32Array, count: number): number[] {
+  return [...sizes.keys()]
+    .filter((cluster) => sizes[cluster]! > 0)
+    .sort((a, b) => sizes[b]! - sizes[a]! || a - b)
+    .slice(0, count);
+}
+
+async function sampleClusters(
+  clusters: readonly number[],
+  { pseudoLabels, source, signal }: RunReportInput,
+): Promise<ClusterSample[]> {
+  const members = new Map<number, number[]>(clusters.map((cluster) => [cluster, []]));
+  pseudoLabels.forEach((cluster, id) => members.get(cluster)?.push(id));
+  const samples: ClusterSample[] = [];
+  for (const [cluster, ids] of members) {
+    const majorityClass = majorityOf(ids, source);
+    samples.push({
+      cluster,
+      size: ids.length,
+      images: await readThumbnails(spread(ids, IMAGES_PER_CLUSTER), source, signal),
+      ...(majorityClass === null ? {} : { majorityClass }),
+    });
+  }
+  return samples;
+}
+
+/** At most `count` of the ids, evenly over the source: a folder is sorted by path, so no class is favoured. */
+function spread(ids: readonly number[], count: number): number[] {
+  if (ids.length <= count) return [...ids];
+  return Array.from(
+    { length: count },
+    (_, i) => ids[Math.floor(((i + 0.5) * ids.length) / count)]!,
+  );
+}
+
+/** In the order of the ids, the unreadable ones left out. */
+async function readThumbnails(
+  ids: readonly number[],
+  source: ImageSource,
+  signal?: AbortSignal,
+): Promise<SampleImage[]> {
+  const images: (SampleImage | null)[] = ids.map(() => null);
+  const read = async (i: number): Promise<void> => {
+    const id = ids[i]!;
+    const jpeg = await source
+      .read(id, signal)
+      .then((bytes) => thumbnailJpeg(bytes, THUMBNAIL_SIDE))
+      .catch(() => null); // the run's record of unreadable images tells of it
+    if (jpeg === null) return;
+    const dataUri = `data:image/jpeg;base64,${jpeg.toString('base64')}`;
+    images[i] = { dataUri, path: shownPath(source.path(id)) };
+  };
+  await forEachInLanes(ids.length, LANES, read, signal);
+  return images.filter((image) => image !== null);
+}
+
+/** The most frequent class of some images and its share; of equally frequent ones the first. Null without truth. */
+function majorityOf(
+  ids: readonly number[],
+  { truth }: ImageSource,
+): { name: string; share: number } | null {
+  if (truth === null || ids.length === 0) return null;
+  const counts = new Uint32Array(truth.names.length);
+  for (const id of ids) counts[truth.labels[id]!]! += 1;
+  const most = counts.reduce((best, count, i) => (count > counts[best]! ? i : best), 0);
+  return { name: truth.names[most]!, share: counts[most]! / ids.length };
+}
+
+/** Settings that some source set to another value than the default, in the order of the schema. */
+function changedSettings(config: RunConfig, origins: ConfigOrigins): ReportSetting[] {
+  const defaults = runConfigSchema.parse({});
+  const sections = Object.keys(defaults);
+  const sectionOf = (key: string): number => sections.indexOf(key.split('.', 1)[0]!);
+  return Object.entries(origins)
+    .map(([key, origin]) => ({ key, value: valueAt(config, key), origin }))
+    .filter(({ key, value }) => JSON.stringify(value) !== JSON.stringify(valueAt(defaults, key)))
+    .sort((a, b) => sectionOf(a.key) - sectionOf(b.key));
+}
+
+function valueAt(config: RunConfig, key: string): unknown {
+  return key
+    .split('.')
+    .reduce<unknown>((part, name) => (part as Record<string, unknown>)[name], config);
+}

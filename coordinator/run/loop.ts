@@ -1,0 +1,430 @@
+/**
+ * The run, epoch by epoch: cluster, new head, train, checkpoint; then the evaluation and the summary. It owns the order and
+ * the position; what each part does stands in the part's own file, and what the algorithm decides in its strategy.
+ * Source: Caron et al. 2018, section 3; spec of DeepCluster, section 1.
+ */
+import type { Checkpoint } from '../../src/checkpoint/checkpoint.ts';
+import { writeCheckpoint } from '../../src/checkpoint/checkpoint.ts';
+import {
+  clusterEntropy,
+  clusterSizes,
+  normalizedMutualInformation,
+} from '../../src/clustering/agreement.ts';
+import { hitFailpoint } from '../../src/process/failpoints.ts';
+import type { RunConfig } from '../../src/config/schema.ts';
+import type { ImageSource } from '../../src/data/source/source.ts';
+import { imagesGone, messageOf, protocolViolation } from '../../src/errors.ts';
+import type { ParameterLayout } from '../../src/ps/layout.ts';
+import type { ParameterServers } from '../../src/server-clients/parameter-servers.ts';
+import type { MemoryServers } from '../../src/server-clients/memory-servers.ts';
+import { isDiskFull } from '../../src/telemetry/json-lines.ts';
+import type { Logger } from '../../src/telemetry/logger.ts';
+import type { Notice } from '../../src/telemetry/notice.ts';
+import type { Artifacts } from '../control/artifacts.ts';
+import type { ClusteringDeps } from './cluster-epoch.ts';
+import type { Dispatcher } from '../control/dispatcher.ts';
+import { stepCount } from './epoch-plan.ts';
+import { evaluateRun } from './evaluate-run.ts';
+import type { MissingImages } from '../images/missing-images.ts';
+import { CollapseWatch } from './collapse-watch.ts';
+import { noteChanges } from './note-changes.ts';
+import { OdcStrategy } from './odc-strategy.ts';
+import type { OrderContext } from '../control/order-composer.ts';
+import {
+  fromCheckpoint,
+  requireResumable,
+  toCheckpoint,
+  type RunPosition,
+} from '../record/run-checkpoint.ts';
+import type { RunFolder } from '../record/run-folder.ts';
+import type { RunRecord } from '../record/run-record.ts';
+import type { ResultPayload } from '../fleet/service.ts';
+import { DAMAGED, SkipLog } from '../images/skip-log.ts';
+import type { Phase } from '../control/state.ts';
+import { DeepClusterStrategy, type EpochStart, type Strategy } from './strategy.ts';
+import { trainEpoch, type CommittedStep } from './train-epoch.ts';
+
+export interface LoopDeps {
+  readonly runId: string;
+  readonly config: RunConfig;
+  readonly source: ImageSource;
+  readonly layout: ParameterLayout;
+  readonly featureDim: number;
+  /** Name of the layer that is evaluated. */
+  readonly representationName: string;
+  readonly dispatcher: Dispatcher;
+  readonly context: OrderContext;
+  readonly artifacts: Artifacts;
+  readonly images: MissingImages;
+  readonly parameters: ParameterServers;
+  readonly memory: MemoryServers;
+  readonly record: RunRecord;
+  readonly folder: RunFolder;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+  readonly notify: (notice: Notice) => void;
+  /** Left out: to the run's folder. */
+  readonly saveCheckpoint?: typeof writeCheckpoint;
+}
+
+export class RunLoop {
+  readonly #deps: LoopDeps;
+  readonly #skips: SkipLog;
+  readonly #damages: SkipLog;
+  readonly #strategy: Strategy;
+  #position: RunPosition = { epoch: 0, stage: 'cluster', index: 0, firstStep: 0 };
+  /** Parameter version now; also the count of committed steps. */
+  #version = 0;
+  /** From the beginning of an epoch's clustering to its end. */
+  #isClustering = false;
+  /** Where the newest checkpoint was taken, so that none is taken twice. */
+  #checkpointed = '';
+  /** To be called after the next checkpoint. */
+  #leaving: (() => void)[] = [];
+  /** The checkpoint being written; the next one waits for it. */
+  #writing: Promise<void> = Promise.resolve();
+
+  constructor(deps: LoopDeps) {
+    this.#deps = deps;
+    this.#skips = new SkipLog(deps.logger);
+    this.#damages = new SkipLog(deps.logger, DAMAGED);
+    const collapse = new CollapseWatch(deps);
+    const clustering: ClusteringDeps = {
+      ...deps,
+      imageCount: deps.source.count,
+      noteUnreadable: (payload) => {
+        deps.record.noteExtracted(payload.header.samples);
+        this.#noteUnreadable(payload);
+      },
+      imagesLeftOut: this.#imagesLeftOut,
+      noteClusters: (figures, at) => {
+        collapse.note(figures, at);
+      },
+      progress: this.#progress,
+      enterPhase: this.#enterPhase,
+    };
+    this.#strategy =
+      deps.config.algorithm === 'odc'
+        ? new OdcStrategy({ ...deps, ...clustering })
+        : new DeepClusterStrategy(clustering);
+  }
+
+  /** [images] as they are now; empty before the first clustering. */
+  get pseudoLabels(): Int32Array {
+    return this.#strategy.pseudoLabels;
+  }
+
+  /** Fills the parameter server: from a checkpoint, or with initial values. */
+  async begin(checkpoint: Checkpoint | null): Promise<void> {
+    const { config, layout, parameters, signal } = this.#deps;
+    const content = {
+      layoutJson: JSON.stringify(layout),
+      trainingJson: JSON.stringify(config.training),
+      seed: config.seed,
+    };
+    if (checkpoint === null) {
+      this.#version = await parameters.restore({ ...content, snapshot: null }, signal);
+      return;
+    }
+    const saved = fromCheckpoint(checkpoint, this.#deps.runId);
+    const changes = requireResumable(saved, this.#deps);
+    const memory = this.#strategy.memoryShape(saved.strategy);
+    const restored = { ...content, snapshot: saved.parameters, ...(memory ? { memory } : {}) };
+    this.#version = await parameters.restore(restored, signal);
+    await this.#strategy.restore(saved.strategy, this.#version);
+    this.#position = saved.position;
+    this.#deps.record.restore(saved.record, saved.recordArrays);
+    this.#deps.images.restore(saved.leftOut, saved.strategy.pseudoLabels);
+    noteChanges(changes, this.#deps);
+    this.#deps.dispatcher.dispatch({ type: 'ledgerRestored', ledger: saved.ledger });
+    this.#checkpointed = this.#checkpointKey();
+    this.#deps.folder.event('run.resumed', `from ${checkpoint.name}`, {
+      step: this.#version,
+      ...this.#position,
+    });
+  }
+
+  /** Of the parameters as they are; also the count of committed steps. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** Everything from the position on. */
+  async run(): Promise<void> {
+    const { config } = this.#deps;
+    hitFailpoint('coordinator.begun', { step: this.#version });
+    while (this.#position.epoch < config.epochs) {
+      if (this.#position.stage === 'cluster') await this.#cluster();
+      await this.#train();
+    }
+    await evaluateRun({
+      ...this.#deps,
+      parameterVersion: this.#version,
+      enterPhase: this.#enterPhase,
+      imagesLeftOut: this.#imagesLeftOut,
+    });
+    await this.#writing;
+  }
+
+  /** Takes a checkpoint if the run has moved since the last one, and waits until it is on disk. */
+  async checkpointNow(): Promise<void> {
+    // A clustering under way is begun again from the checkpoint before it: half of it must not be kept.
+    if (this.#isClustering) return;
+    const { firstStep, stage } = this.#position;
+    if (stage === 'train') this.#position = { ...this.#position, index: this.#version - firstStep };
+    await this.#checkpoint(AbortSignal.timeout(60_000));
+    await this.#writing;
+  }
+
+  /**
+   * Takes a checkpoint after the step under way and then calls back: a server is about to leave. Between epochs nothing is
+   * lost with it but a clustering, which has its checkpoint.
+   */
+  checkpointThen(release: () => void): void {
+    if (this.#position.stage === 'train') this.#leaving.push(release);
+    else release();
+  }
+
+  /** Waits until no checkpoint is being written. */
+  settled(): Promise<void> {
+    return this.#writing;
+  }
+
+  async #cluster(): Promise<void> {
+    const { dispatcher, parameters, signal } = this.#deps;
+    const { epoch } = this.#position;
+    this.#isClustering = true;
+    const start = await this.#strategy.beginEpoch(epoch, this.#version);
+    this.#noteStart(epoch, start);
+    hitFailpoint('coordinator.clustered', { epoch });
+    if (start.isClustered) this.#version = await parameters.resetHead(epoch, signal);
+    hitFailpoint('coordinator.headReset', { epoch });
+    const plan = this.#strategy.plan(epoch);
+    dispatcher.dispatch({ type: 'epochOpened', epoch, draws: plan.ids.length });
+    this.#position = { epoch, stage: 'train', index: 0, firstStep: this.#version };
+    this.#isClustering = false;
+    await this.#checkpoint(signal);
+  }
+
+  async #train(): Promise<void> {
+    const { config, source, context, record, folder, notify } = this.#deps;
+    const { epoch, index, firstStep } = this.#position;
+    const plan = this.#strategy.plan(epoch);
+    context.firstStep = firstStep;
+    const steps = stepCount(plan, config.training);
+    await trainEpoch(plan, index, this.#version, {
+      ...this.#deps,
+      imagesLeftOut: this.#imagesLeftOut,
+      enterPhase: this.#enterPhase,
+      progress: this.#progress,
+      stepSkipped: () => {
+        const { firstStep, index: skipped, ...position } = this.#position;
+        this.#position = { ...position, firstStep: firstStep - 1, index: skipped + 1 };
+      },
+      stepApplied: (step) => this.#strategy.stepApplied(step, epoch),
+      stepDone: (step) => this.#stepDone(step, steps),
+    });
+    if (record.epochs.at(-1)?.firstStep === this.#version) {
+      const problem = `no image that epoch ${epoch} draws can be read any more`;
+      throw imagesGone(source.spec, problem, 'resume the run once they are back');
+    }
+    const ended = this.#strategy.endEpoch();
+    const closed = record.closeEpoch(ended?.end ?? null);
+    folder.metrics({ ...closed });
+    for (const { phase, computeSeconds, viewWaitSeconds } of record.takeDevice()) {
+      const seconds = { dc_compute_seconds: computeSeconds, dc_view_wait_seconds: viewWaitSeconds };
+      folder.metrics({ metric: 'dc_compute_seconds', epoch, phase, ...seconds });
+    }
+    const truth =
+      closed.nmiToTruth === null ? '' : `, NMI to truth ${closed.nmiToTruth.toFixed(3)}`;
+    const previous =
+      closed.nmiToPrevious === null ? '' : `, NMI to previous ${closed.nmiToPrevious.toFixed(3)}`;
+    notify({
+      type: 'remark',
+      text: `epoch ${epoch + 1}/${config.epochs}: loss ${(closed.meanLoss ?? NaN).toFixed(3)}${previous}${truth}, ${closed.emptyClusters} empty clusters${ended === null ? '' : `, ${ended.remark}`}`,
+    });
+    this.#position = { epoch: epoch + 1, stage: 'cluster', index: 0, firstStep: this.#version };
+    await this.#checkpoint(this.#deps.signal);
+    await this.#letGo();
+  }
+
+  /** Lets the servers go that wait for a checkpoint, once it is on disk. */
+  async #letGo(): Promise<void> {
+    const released = this.#leaving;
+    if (released.length === 0) return;
+    this.#leaving = [];
+    await this.#writing;
+    for (const release of released) release();
+  }
+
+  async #stepDone(step: CommittedStep, stepsOfEpoch: number): Promise<void> {
+    const { config, record, folder, signal } = this.#deps;
+    this.#version = step.version;
+    record.noteStep(step);
+    folder.event('step.committed', `step ${step.step} took effect`, {
+      step: step.step,
+      epoch: step.epoch,
+      loss: step.loss,
+      samples: step.samples,
+    });
+    folder.metrics({ step: step.step, epoch: step.epoch, loss: step.loss });
+    const index = step.version - this.#position.firstStep;
+    this.#position = { ...this.#position, index };
+    const { everySteps } = config.checkpoint;
+    const isDue = everySteps > 0 && step.version % everySteps === 0;
+    if ((isDue || this.#leaving.length > 0) && index < stepsOfEpoch) {
+      await this.#checkpoint(signal);
+      await this.#letGo();
+    }
+  }
+
+  #noteStart(epoch: number, { previousLabels, inertia, refilled }: EpochStart): void {
+    const { config, source, record } = this.#deps;
+    const { pseudoLabels } = this.#strategy;
+    const sizes = clusterSizes(pseudoLabels, config.clustering.k);
+    const agreement = (labels: Int32Array | undefined): number | null =>
+      labels === undefined ? null : normalizedMutualInformation(labels, pseudoLabels);
+    record.openEpoch({
+      epoch,
+      firstStep: this.#version,
+      nmiToPrevious: agreement(previousLabels ?? undefined),
+      nmiToTruth: agreement(source.truth?.labels),
+      emptyClusters: sizes.filter((size) => size === 0).length,
+      entropy: clusterEntropy(sizes).normalised,
+      inertia,
+      refilled,
+    });
+  }
+
+  /**
+   * From now on images are left out: a resumed run must know it before any step without them
+   * counts. A clustering decides anew when it is begun again.
+   */
+  readonly #imagesLeftOut = async (): Promise<void> => {
+    const { record, images, signal } = this.#deps;
+    const now = [...images.leftOut.values()];
+    const unreadable = now.map(({ step, reason, ...image }) => ({
+      ...image,
+      reason: `${reason}, left out from step ${step} on`,
+    }));
+    if (record.noteUnreadable(unreadable).length > 0) this.#writeUnreadable();
+    if (!this.#isClustering) await this.#checkpoint(signal);
+  };
+
+  readonly #noteUnreadable = (payload: ResultPayload): void => {
+    const { record, folder } = this.#deps;
+    const unreadable = record.noteUnreadable(payload.header.unreadable);
+    if (unreadable.length > 0) this.#writeUnreadable();
+    this.#skips.note(unreadable);
+    const damaged = record.noteDamaged(payload.header.damaged);
+    if (damaged.length > 0) {
+      this.#unlessFull('damaged.csv', () => {
+        folder.writeDamaged(record.damaged);
+      });
+    }
+    this.#damages.note(damaged);
+  };
+
+  #writeUnreadable(): void {
+    const { record, folder } = this.#deps;
+    this.#unlessFull('unreadable.csv', () => {
+      folder.writeUnreadable(record.unreadable);
+    });
+  }
+
+  /** A list that a full disk does not take is written again with the next image, and at the end. */
+  #unlessFull(name: string, write: () => void): void {
+    try {
+      write();
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+      const reason = `${name} is not written: ${messageOf(error)}`;
+      this.#deps.logger.error('disk.full', { reason });
+    }
+  }
+
+  readonly #enterPhase = (phase: Phase): void => {
+    const { record, folder } = this.#deps;
+    const { epoch } = this.#position;
+    record.enterPhase(phase);
+    if (phase !== 'kmeans' || this.#lastPhase !== 'kmeans') {
+      folder.event('phase.entered', `epoch ${epoch}: ${phase}`, { epoch, phase });
+    }
+    this.#lastPhase = phase;
+  };
+
+  /** So that k-means' iterations are one phase in events.jsonl. */
+  #lastPhase: Phase = 'gathering';
+
+  readonly #progress = (progress: Omit<Extract<Notice, { type: 'progress' }>, 'type'>): void => {
+    this.#deps.notify({ type: 'progress', ...progress });
+  };
+
+  #checkpointKey(): string {
+    const { epoch, stage, index } = this.#position;
+    return `${epoch}/${stage}/${index}/${this.#deps.images.leftOut.size}`;
+  }
+
+  /** The parameters are copied before this returns; writing goes on while the run does. */
+  async #checkpoint(signal: AbortSignal): Promise<void> {
+    const {
+      config,
+      dispatcher,
+      folder,
+      record,
+      runId,
+      layout,
+      source,
+      parameters,
+      images,
+      logger,
+    } = this.#deps;
+    const { saveCheckpoint = writeCheckpoint } = this.#deps;
+    const key = this.#checkpointKey();
+    if (key === this.#checkpointed) return;
+    await this.#writing;
+    const strategy = await this.#strategy.snapshot();
+    const snapshot = await parameters.snapshot(this.#deps.featureDim, signal);
+    if (snapshot.version !== this.#version) {
+      throw protocolViolation(
+        'snapshot',
+        `version ${this.#version}`,
+        snapshot.version,
+        'this is a defect',
+      );
+    }
+    const { state, files } = toCheckpoint({
+      runId,
+      config,
+      dataDigest: source.digest,
+      layout,
+      position: this.#position,
+      ledger: dispatcher.state.ledger,
+      // The others are known by their pseudo-label, -1.
+      leftOut: [...images.leftOut.values()].filter(({ id }) => strategy.pseudoLabels[id]! >= 0),
+      record: record.state(),
+      recordArrays: record.arrays(),
+      parameters: snapshot,
+      strategy,
+    });
+    this.#checkpointed = key;
+    hitFailpoint('coordinator.snapshotTaken', { step: this.#version });
+    // Before and after a clustering the step is the same: the later checkpoint replaces the earlier one.
+    const step = this.#version;
+    const { keep } = config.checkpoint;
+    const { checkpoints, staging } = folder;
+    this.#writing = saveCheckpoint(checkpoints, step, { state, files }, { keep, staging }).then(
+      ({ name, bytes }) => {
+        folder.event('checkpoint.written', name, { step, bytes });
+      },
+      (error: unknown) => {
+        // Written by the process that has the run now; this one ends.
+        if (!folder.isHeld()) return;
+        // A full disk must not cost the run; the checkpoints before this one are as they were.
+        this.#checkpointed = '';
+        folder.event('checkpoint.failed', messageOf(error), { step });
+        logger.error('checkpoint.failed', { step, reason: messageOf(error) });
+      },
+    );
+  }
+}

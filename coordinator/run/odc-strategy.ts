@@ -1,0 +1,312 @@
+/**
+ * Online Deep Clustering as a run's algorithm: one clustering before the first step; then every step changes the sample memory
+ * on the parameter server, and here the classes follow, before the next step's orders.
+ * Sources: Zhan et al., CVPR 2020 (arXiv:2006.10645), algorithm 1; spec of ODC, sections 5 to 8 and 11.
+ * Shapes: N images, K classes, d columns.
+ */
+import { z } from 'zod';
+import { arrayOf } from '../../src/arrays/bundle.ts';
+import type { NamedArrays } from '../../src/arrays/safetensors.ts';
+import { clusterEntropy, normalizedMutualInformation } from '../../src/clustering/agreement.ts';
+import { figuresOf, movementOf, spreadOfClassSums } from '../../src/clustering/collapse.ts';
+import { CENTROIDS_ARTIFACT, deltaToBundle } from '../../src/clustering/odc/bundles.ts';
+import {
+  OdcClusters,
+  clustersFromSums,
+  type OdcSettings,
+} from '../../src/clustering/odc/clusters.ts';
+import { consecutiveSamples } from '../../src/clustering/odc/sample-memory.ts';
+import { sampleWeights } from '../../src/clustering/odc/loss-weights.ts';
+import { NO_SMALL_CLUSTERS, answerRemotely } from '../../src/clustering/odc/small-clusters.ts';
+import {
+  sizeStatistics,
+  summariseInterval,
+  type StepStatistics,
+} from '../../src/clustering/odc/statistics.ts';
+import type { RunConfig } from '../../src/config/schema.ts';
+import type { ImageSource } from '../../src/data/source/source.ts';
+import { checkpointCorrupt } from '../../src/errors.ts';
+import type { MemoryServers } from '../../src/server-clients/memory-servers.ts';
+import type { MemoryForm } from '../../src/server-clients/sample-parts.ts';
+import type { Logger } from '../../src/telemetry/logger.ts';
+import { clusterOnce, type ClusteringDeps } from './cluster-epoch.ts';
+import { requireDifferentRows } from './collapse-watch.ts';
+import { planOdcEpoch, type EpochPlan } from './epoch-plan.ts';
+import type { RunFolder } from '../record/run-folder.ts';
+import type { EpochEnd } from '../record/run-record.ts';
+import type { EpochStart, Strategy, StrategyState } from './strategy.ts';
+
+export interface OdcStrategyDeps extends ClusteringDeps {
+  readonly source: ImageSource;
+  readonly memory: MemoryServers;
+  /** d */
+  readonly featureDim: number;
+  readonly folder: RunFolder;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** Offset of the sizes in the loss weights: the reference's. */
+const WEIGHT_OFFSET = 1e-5;
+
+const NO_STEPS: StepStatistics = { copies: 0, relabelled: 0, smallClusters: NO_SMALL_CLUSTERS };
+
+const countersSchema = z.object({
+  step: z.int().min(0),
+  centroidVersion: z.int().min(0),
+  /** What has happened since the last line of figures, and since the epoch's beginning. */
+  interval: z.custom<StepStatistics>(),
+  epoch: z.custom<StepStatistics>(),
+});
+
+/** The settings of the pure parts. */
+export function odcSettingsOf({ odc, clustering }: RunConfig, dim: number): OdcSettings {
+  return {
+    classes: clustering.k,
+    dim,
+    momentum: odc.momentum,
+    metric: odc.metric,
+    centroidInterval: odc.publishInterval,
+    smallClusterInterval: odc.smallClusterInterval,
+    minSize: odc.smallClusterSize,
+    maxSplits: odc.maxSplits,
+    lossWeights: odc.reweight ? { power: odc.lossWeightPower, offset: WEIGHT_OFFSET } : null,
+  };
+}
+
+export class OdcStrategy implements Strategy {
+  readonly #deps: OdcStrategyDeps;
+  readonly #settings: OdcSettings;
+  readonly #memory: MemoryServers;
+  /** Null before the initial clustering. At the memory's step whenever no commit is under way. */
+  #clusters: OdcClusters | null = null;
+  /** [N] as the epoch began; empty before the first. */
+  #labelsBefore: Int32Array = new Int32Array(0);
+  /** Since the last line of figures, and since the epoch's beginning. */
+  #interval = NO_STEPS;
+  #epoch = NO_STEPS;
+  /** Of the newest step; null before the first since this process began. */
+  #movement: number | null = null;
+
+  constructor(deps: OdcStrategyDeps) {
+    this.#deps = deps;
+    this.#settings = odcSettingsOf(deps.config, deps.featureDim);
+    this.#memory = deps.memory;
+    deps.artifacts.offer(CENTROIDS_ARTIFACT, (rest) => this.#centroidsFor(rest));
+  }
+
+  get pseudoLabels(): Int32Array {
+    return this.#clusters?.pseudoLabels ?? new Int32Array(0);
+  }
+
+  memoryShape({ pseudoLabels }: StrategyState): MemoryForm | null {
+    return pseudoLabels.length === 0 ? null : this.#shape();
+  }
+
+  async restore(saved: StrategyState, version: number): Promise<void> {
+    const { pseudoLabels, clustering } = saved;
+    if (pseudoLabels.length === 0) return;
+    const counters = countersSchema.safeParse(saved.counters);
+    if (!counters.success) throw checkpointCorrupt('ODC state', counters.error.message);
+    const { step, centroidVersion, interval, epoch } = counters.data;
+    await this.#memory.seal(version, pseudoLabels, this.#deps.signal);
+    this.#follow(
+      new OdcClusters(this.#settings, {
+        step,
+        pseudoLabels,
+        centroids: {
+          version: centroidVersion,
+          sums: arrayOf(clustering, 'class-sums', Float64Array),
+          published: arrayOf(clustering, 'centroids', Float32Array),
+        },
+      }),
+    );
+    this.#labelsBefore = arrayOf(clustering, 'labels-before', Int32Array);
+    this.#interval = interval;
+    this.#epoch = epoch;
+  }
+
+  async beginEpoch(epoch: number, version: number): Promise<EpochStart> {
+    const previousLabels = this.#clusters === null ? null : this.#labelsBefore;
+    const clustered = this.#clusters === null ? await this.#clusterOnce(version) : null;
+    this.#labelsBefore = this.pseudoLabels.slice();
+    this.#epoch = NO_STEPS;
+    Object.assign(this.#deps.context, { epoch, parameterVersion: version });
+    return {
+      previousLabels,
+      isClustered: clustered !== null,
+      inertia: clustered?.inertia ?? null,
+      refilled: clustered?.refilled ?? 0,
+    };
+  }
+
+  plan(epoch: number): EpochPlan {
+    const { seed, odc } = this.#deps.config;
+    return planOdcEpoch(this.pseudoLabels, epoch, seed, odc.samplingWithReplacement);
+  }
+
+  async stepApplied(step: number, epoch: number): Promise<void> {
+    const clusters = this.#require();
+    const change = await this.#memory.change(step);
+    const outcome = await answerRemotely(clusters.commit(step, change), (ids) =>
+      this.#memory.rows(step + 1, ids),
+    );
+    if (outcome.kind === 'duplicate') return;
+    this.#movement = movementOf(change.oldRows, change.newRows, this.#settings.dim);
+    if (outcome.movedIds.length > 0) {
+      await this.#memory.relabel(step, outcome.movedIds, outcome.movedLabels);
+    }
+    this.#interval = summariseInterval([this.#interval, outcome]);
+    this.#epoch = summariseInterval([this.#epoch, outcome]);
+    if (this.#isIntervalEnd(step + 1)) this.#logInterval(step, epoch);
+  }
+
+  #isIntervalEnd(stepsDone: number): boolean {
+    return stepsDone % this.#deps.config.odc.logInterval === 0;
+  }
+
+  endEpoch(): { end: EpochEnd; remark: string } {
+    const labels = this.pseudoLabels;
+    const { step } = this.#require();
+    if (!this.#isIntervalEnd(step)) this.#noteClusters(this.#deps.context.epoch, step);
+    const { sizes } = this.#require();
+    const { empty, smallest, largest, perplexity } = sizeStatistics(sizes);
+    const { changeRatio, smallClusters } = summariseInterval([this.#epoch]);
+    const { merges, splits } = smallClusters;
+    return {
+      end: {
+        nmiToPrevious: normalizedMutualInformation(this.#labelsBefore, labels),
+        nmiToTruth: this.#nmiToTruth(),
+        emptyClusters: empty,
+        entropy: clusterEntropy(sizes).normalised,
+        odc: { changeRatio, smallest, largest, perplexity, merges, splits },
+      },
+      remark: `change ratio ${changeRatio.toFixed(3)}, sizes ${smallest} to ${largest}, ${merges} merged, ${splits} split`,
+    };
+  }
+
+  async snapshot(): Promise<StrategyState> {
+    if (this.#clusters === null) {
+      return { pseudoLabels: this.pseudoLabels, clustering: {}, counters: null };
+    }
+    await this.#repairDrift(this.#clusters);
+    const { step, pseudoLabels, centroids } = this.#clusters.snapshot();
+    const { classes, dim } = this.#settings;
+    const clustering: NamedArrays = {
+      centroids: { data: centroids.published.slice(), shape: [classes, dim] },
+      'class-sums': { data: centroids.sums.slice(), shape: [classes, dim] },
+      'labels-before': { data: this.#labelsBefore, shape: [this.#labelsBefore.length] },
+    };
+    const counters = { step, centroidVersion: centroids.version };
+    return {
+      pseudoLabels: pseudoLabels.slice(),
+      clustering,
+      counters: { ...counters, interval: this.#interval, epoch: this.#epoch },
+    };
+  }
+
+  /** The initial clustering: k-means' classes, the memory filled and sealed, and empty classes repaired by the named rule. */
+  async #clusterOnce(version: number): Promise<{ inertia: number; refilled: number }> {
+    const { signal, folder, logger } = this.#deps;
+    await this.#memory.begin(this.#shape(), signal);
+    const { pseudoLabels, inertia, refilled } = await clusterOnce(version, this.#deps);
+    await this.#memory.seal(version, pseudoLabels, signal);
+    const sums = await this.#memory.classSums(signal);
+    const { classes, dim } = this.#settings;
+    requireDifferentRows(spreadOfClassSums(sums, dim, countOf(pseudoLabels)), pseudoLabels);
+    const clusters = new OdcClusters(this.#settings, {
+      ...clustersFromSums(sums, pseudoLabels, classes, dim),
+      step: version,
+    });
+    const { counts, plan } = await answerRemotely(clusters.fillEmptyClasses(), (ids) =>
+      this.#memory.rows(version, ids),
+    );
+    if (plan !== null) {
+      await this.#memory.relabel(version - 1, plan.ids, plan.to);
+      const reason = `${counts.splits} clusters that k-means left empty got a part of the largest ones`;
+      logger.warn('clusters.filled', { splits: counts.splits, unfilled: counts.unfilled });
+      folder.event('clusters.filled', reason, { ...counts });
+    }
+    this.#follow(clusters);
+    this.#noteClusters(0, version);
+    return { inertia, refilled: refilled + counts.splits };
+  }
+
+  /** From now on orders refer to these classes. */
+  #follow(clusters: OdcClusters): void {
+    const { lossNormaliser } = this.#deps.config.odc;
+    this.#clusters = clusters;
+    this.#deps.context.odc = {
+      get centroidVersion() {
+        return clusters.centroidMemory.version;
+      },
+      lossWeights: (slices) => sampleWeights(slices, clusters.weights, lossNormaliser),
+    };
+  }
+
+  /** What a worker lacks that asks with `held/wanted`; null when those it wants are not the published ones any more. */
+  #centroidsFor(rest: string): NamedArrays | null {
+    const [held, wanted] = rest.split('/').map(Number);
+    const memory = this.#clusters?.centroidMemory;
+    if (memory === undefined || held === undefined || wanted !== memory.version) return null;
+    return deltaToBundle(memory.since(held));
+  }
+
+  /** Sums of exactly rounded rows do not drift (odc-class-sums.ts); should they ever, it is told, and mended. */
+  async #repairDrift({ centroidMemory }: OdcClusters): Promise<void> {
+    const { folder, logger, signal } = this.#deps;
+    const drift = centroidMemory.repair(await this.#memory.classSums(signal));
+    folder.metrics({ metric: 'dc_odc_class_sum_drift', drift });
+    if (drift > 0) logger.warn('class-sums.repaired', { drift });
+  }
+
+  /** @param step the next one */
+  #noteClusters(epoch: number, step: number): void {
+    const { pseudoLabels, centroidMemory } = this.#require();
+    const { classes, dim } = this.#settings;
+    const { sums } = centroidMemory.snapshot();
+    const spread = spreadOfClassSums(sums, dim, countOf(pseudoLabels));
+    this.#deps.noteClusters(figuresOf(spread, pseudoLabels, classes, this.#movement), {
+      epoch,
+      step,
+    });
+  }
+
+  #logInterval(step: number, epoch: number): void {
+    this.#noteClusters(epoch, step + 1);
+    const { copies, changeRatio, smallClusters } = summariseInterval([this.#interval]);
+    const { empty, smallest, largest, entropyNats, perplexity } = sizeStatistics(
+      this.#require().sizes,
+    );
+    this.#deps.folder.metrics({
+      metric: 'dc_odc',
+      step,
+      epoch,
+      ...{ copies, changeRatio, empty, smallest, largest, entropyNats, perplexity },
+      nmiToTruth: this.#nmiToTruth(),
+      centroidVersion: this.#require().centroidMemory.version,
+      ...smallClusters,
+    });
+    this.#interval = NO_STEPS;
+  }
+
+  #nmiToTruth(): number | null {
+    const { truth } = this.#deps.source;
+    return truth === null ? null : normalizedMutualInformation(this.pseudoLabels, truth.labels);
+  }
+
+  #shape(): MemoryForm {
+    const { classes, dim } = this.#settings;
+    return { ...consecutiveSamples(0, this.#deps.imageCount), dim, classes };
+  }
+
+  #require(): OdcClusters {
+    if (this.#clusters === null) throw new Error('ODC has not clustered yet');
+    return this.#clusters;
+  }
+}
+
+/** Samples that have a class. */
+function countOf(pseudoLabels: Int32Array): number {
+  return pseudoLabels.reduce((count, label) => count + (label >= 0 ? 1 : 0), 0);
+}

@@ -1,0 +1,149 @@
+/**
+ * A parameter server as a process of its own: it serves its part of the parameters, and keeps a session with the coordinator,
+ * which learns by its end that the server is gone. It loads no tensor library, and keeps nothing that a checkpoint has not.
+ */
+import { nanoid } from 'nanoid';
+import { EXIT, TrainerError, unavailable } from '../src/errors.ts';
+import { pause } from '../src/rpc/calls.ts';
+import { channelTo, startHealthServer, startServer } from '../src/rpc/channel/channel.ts';
+import { PROTOCOL_VERSION, wire } from '../src/rpc/definitions.ts';
+import type { ServerHello } from '../src/rpc/generated/deepcluster/v1/ServerHello.ts';
+import type { ServerOrder__Output } from '../src/rpc/generated/deepcluster/v1/ServerOrder.ts';
+import { detailsOf, isWrongRole } from '../src/rpc/status.ts';
+import type { Credentials } from '../src/security/credentials.ts';
+import type { Logger } from '../src/telemetry/logger.ts';
+import type { Notice } from '../src/telemetry/notice.ts';
+import { addParametersService } from './parameter-service.ts';
+import { refusalLog } from '../src/telemetry/refusal-log.ts';
+
+export interface ServerOptions {
+  /** `host:port` of the coordinator. */
+  readonly coordinator: string;
+  /** Which part of the parameters, counted from 0. */
+  readonly part: number;
+  /** `host:port`; port 0 takes any free one. */
+  readonly listen: string;
+  /** `host` or `host:port` under which it is reached; what is left out, and null, is as it listens. */
+  readonly advertise: string | null;
+  /** Null: connections are plain, and the address must be loopback. */
+  readonly credentials: Credentials | null;
+  /** `host:port` for plain-text health probes; null: none. */
+  readonly health: string | null;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+  readonly notify: (notice: Notice) => void;
+}
+
+/** Time to find the coordinator, or find it again, before the server gives up [ms]. */
+const CONNECT_MS = 60_000;
+const RECONNECT_PAUSE_MS = 250;
+const BEAT_MS = 1_000;
+/** For the run to take its checkpoint, once this server was asked to end [ms]. */
+const LEAVE_MS = 20_000;
+const STOP_GRACE_MS = 1_000;
+
+type SessionEnd =
+  | {
+      readonly kind: 'told';
+      readonly isRefusal: boolean;
+      readonly reason: string;
+      exitCode: number;
+    }
+  | { readonly kind: 'broken'; readonly reason: string; readonly wasOpen: boolean };
+
+/** Serves until the coordinator says stop. @throws TrainerError when refused, or when the coordinator stays away */
+export async function runServer(options: ServerOptions): Promise<void> {
+  const { coordinator, part, listen, advertise, credentials, logger, signal, notify } = options;
+  const server = await startServer(listen, addParametersService, {
+    credentials,
+    onRefused: refusalLog(logger),
+  });
+  const health = options.health === null ? null : await startHealthServer(options.health);
+  if (health !== null) logger.info('health.listening', { address: health.address });
+  const address = advertisedAddress(server.address, advertise);
+  logger.info('server.listening', { address, part });
+  notify({ type: 'listening', address: server.address });
+  const hello = {
+    protocolVersion: PROTOCOL_VERSION,
+    part,
+    incarnation: nanoid(10),
+    pid: process.pid,
+    address,
+  };
+  const client = new wire.Coordinator(...channelTo(coordinator, 'coordinator', credentials));
+  let cutOffMs = performance.now();
+  try {
+    for (;;) {
+      const end = await keepSession(client, hello, signal);
+      if (signal.aborted) return;
+      if (end.kind === 'told') {
+        if (end.exitCode === EXIT.done) return;
+        throw new TrainerError(end.isRefusal ? 'CONFIG_INVALID' : 'UNAVAILABLE', end.reason);
+      }
+      if (end.wasOpen) cutOffMs = performance.now();
+      if (performance.now() - cutOffMs > CONNECT_MS) {
+        throw unavailable('no session with the coordinator for a minute', end.reason);
+      }
+      logger.debug('session.broken', { reason: end.reason });
+      await pause(RECONNECT_PAUSE_MS, signal);
+    }
+  } finally {
+    client.close();
+    await server.stop(STOP_GRACE_MS);
+    await health?.stop(STOP_GRACE_MS);
+  }
+}
+
+function advertisedAddress(listening: string, advertise: string | null): string {
+  if (advertise === null) return listening;
+  const port = listening.slice(listening.lastIndexOf(':') + 1);
+  // A bare IPv6 address has colons, too.
+  const hasPort = /^(\[[^\]]+\]|[^:]+):\d{1,5}$/.test(advertise);
+  return hasPort ? advertise : `${advertise}:${port}`;
+}
+
+/** Opens a session, sends signs of life, and stays in it until it ends; asked to end, it tells the coordinator first. */
+function keepSession(
+  client: InstanceType<typeof wire.Coordinator>,
+  hello: ServerHello,
+  signal: AbortSignal,
+): Promise<SessionEnd> {
+  return new Promise((resolve) => {
+    const call = client.serverSession();
+    let wasOpen = false;
+    const beats = setInterval(() => {
+      call.write({ beat: {} });
+    }, BEAT_MS);
+    let lastResort: NodeJS.Timeout | undefined;
+    const leave = (): void => {
+      call.write({ leaving: {} });
+      lastResort = setTimeout(() => {
+        call.end();
+      }, LEAVE_MS);
+    };
+    const finish = (end: SessionEnd): void => {
+      clearInterval(beats);
+      clearTimeout(lastResort);
+      signal.removeEventListener('abort', leave);
+      resolve(end);
+    };
+    signal.addEventListener('abort', leave, { once: true });
+    call.on('metadata', () => {
+      wasOpen = true;
+    });
+    call.on('data', (message: ServerOrder__Output) => {
+      const { refused, stop } = message;
+      const told = refused ?? stop;
+      if (told) finish({ kind: 'told', isRefusal: Boolean(refused), ...told });
+    });
+    call.on('error', (error: Error) => {
+      const reason = detailsOf(error);
+      if (!isWrongRole(error)) finish({ kind: 'broken', reason, wasOpen });
+      else finish({ kind: 'told', isRefusal: true, reason, exitCode: EXIT.invalid });
+    });
+    call.on('end', () => {
+      finish({ kind: 'broken', reason: 'the coordinator closed the session', wasOpen });
+    });
+    call.write({ hello });
+  });
+}

@@ -1,0 +1,113 @@
+/**
+ * One parameter server's share of a run, and who may change it: the calls of one term, about one part of the plan. A term is
+ * one coordinator's reign, from its restore to its end; a call of an earlier term is a zombie's, and is refused.
+ * Pure but for its state: transport is in parameter-service.ts.
+ */
+import { hitFailpoint } from '../src/process/failpoints.ts';
+import { vectorOf, type NamedVectors } from '../src/rpc/named-vectors.ts';
+import { TrainerError, protocolViolation } from '../src/errors.ts';
+import type { TrainingConfig } from '../src/ps/config.ts';
+import { planPart } from '../src/ps/parameter-plan.ts';
+import type { ParameterLayout } from '../src/ps/layout.ts';
+import { ParameterStore, initialState, type StoreState } from '../src/ps/parameter-store.ts';
+import { MemoryKeeper, type MemoryForm } from './memory-keeper.ts';
+import { ParameterShard } from './parameter-shard.ts';
+
+/** What a server is to begin from. */
+export interface HostContent {
+  readonly term: number;
+  /** Of the whole network. */
+  readonly layout: ParameterLayout;
+  readonly parts: number;
+  readonly part: number;
+  readonly training: TrainingConfig;
+  readonly seed: number;
+  /** The part's own; null: its initial values. */
+  readonly snapshot: NamedVectors | null;
+  /** ODC: of the snapshot's memory rows. */
+  readonly memory: MemoryForm | null;
+}
+
+/** What every call names. */
+export interface CallIdentity {
+  readonly planHash: string;
+  readonly term: number;
+}
+
+export class ParameterHost {
+  /** Null until the first restore. */
+  #held: {
+    readonly term: number;
+    readonly version: number;
+    readonly shard: ParameterShard;
+  } | null = null;
+
+  /**
+   * Begins a term. The restore of the term that is under way changes nothing: it is a repeat, or came late.
+   * @returns the version that the term begins at
+   * @throws TrainerError GENERATION_FENCED for a term that is over; what ParameterStore and MemoryKeeper refuse
+   */
+  restore(content: HostContent): number {
+    const { term, layout, training, seed, snapshot, memory } = content;
+    if (this.#held !== null) {
+      if (term < this.#held.term) throw fenced(term, this.#held.term);
+      if (term === this.#held.term) return this.#held.version;
+    }
+    const part = planPart(layout, content.parts, content.part);
+    const state = snapshot === null ? initialState(part.layout, seed) : storeState(snapshot);
+    const store = new ParameterStore(part.layout, training, seed, state);
+    const keeper = memory === null ? null : new MemoryKeeper(memory, rowsOf(snapshot));
+    const { version } = store;
+    this.#held = { term, version, shard: new ParameterShard(part, store, keeper) };
+    hitFailpoint('server.restored', { term, step: version, part: part.index });
+    return version;
+  }
+
+  /**
+   * What the server holds, for a call that may have it.
+   * @throws TrainerError UNAVAILABLE before the call's term has begun here, GENERATION_FENCED once it is over,
+   * PROTOCOL_VIOLATION for another part or layout
+   */
+  require({ planHash, term }: CallIdentity): ParameterShard {
+    if (this.#held === null || term > this.#held.term) {
+      throw new TrainerError(
+        'UNAVAILABLE',
+        `parameter server: the coordinator has not filled it yet for term ${term}`,
+      );
+    }
+    if (term < this.#held.term) throw fenced(term, this.#held.term);
+    const { shard } = this.#held;
+    if (shard.part.hash !== planHash) {
+      throw protocolViolation(
+        'plan of the parameters',
+        shard.part.hash,
+        planHash,
+        'run the same release and the same configuration on every process',
+      );
+    }
+    return shard;
+  }
+}
+
+function fenced(term: number, current: number): TrainerError {
+  return new TrainerError(
+    'GENERATION_FENCED',
+    `parameter server: a call of term ${term}, which is over; ${current} is current`,
+  );
+}
+
+/** Memory rows of a snapshot, which come with the form of the memory; null without a snapshot. */
+function rowsOf(snapshot: NamedVectors | null): Float32Array | null {
+  return snapshot === null ? null : vectorOf(snapshot, 'memory-rows');
+}
+
+function storeState(named: NamedVectors): StoreState {
+  return {
+    version: named.version,
+    step: named.version,
+    headEpoch: named.headEpoch,
+    parameters: vectorOf(named, 'parameters'),
+    statistics: vectorOf(named, 'statistics'),
+    momentum: vectorOf(named, 'momentum'),
+  };
+}

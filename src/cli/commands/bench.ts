@@ -1,0 +1,181 @@
+/** `deepcluster bench`: what this machine reaches, beside what other libraries reach on it. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import type { SuiteName } from '../../../bench/bench.ts';
+import { benchTable, chaosLines } from '../bench-table.ts';
+import { ProcessFailure } from '../failure.ts';
+import { KEEP_FREED_MEMORY } from '../../process/allocator.ts';
+import { packageRoot } from '../../process/package-root.ts';
+import { listGpus } from '../../nn/gpus.ts';
+import { engineOption, positiveInteger, wholeNumber } from '../options.ts';
+import { printJson, printLines, type Terminal } from '../terminal.ts';
+
+interface BenchCommandOptions {
+  readonly engine: 'auto' | 'tensorflow' | 'wasm';
+  readonly threads?: number;
+  readonly runs?: number;
+  readonly peers?: boolean;
+  readonly python: string;
+  readonly only?: RegExp;
+  readonly quick?: boolean;
+  readonly json?: boolean;
+}
+
+export function addBenchCommand(program: Command, terminal: Terminal): void {
+  const bench = program
+    .command('bench')
+    .description(
+      'measure this machine: training, clustering; beside PyTorch and faiss with --peers',
+    );
+  addSuite(bench, terminal, 'train', 'training steps and feature passes of each network');
+  addSuite(bench, terminal, 'kmeans', 'k-means and PCA of features, in one process');
+  bench
+    .command('odc-memory')
+    .description("what a step of ODC costs besides the network, at ImageNet's size; takes 2 GB")
+    .option('--steps <n>', 'counted steps', positiveInteger, 40)
+    .option('--peers', 'run the peer after ours, where Python has NumPy and PyTorch')
+    .option('--python <path>', 'Python interpreter of the peer', 'python3')
+    .option('--json', 'print one JSON object')
+    .action((options: OdcMemoryCommandOptions) => runOdcMemory(options, terminal));
+  bench
+    .command('chaos')
+    .description('a local run whose processes are killed at random, beside the undisturbed one')
+    .option('--kills <n>', 'kills in each run', positiveInteger, 50)
+    .option('--seed <n>', 'seed of the runs and of the kills', wholeNumber, 31)
+    .addOption(
+      new Option('--algorithm <name>', 'only this one; both by default').choices(ALGORITHMS),
+    )
+    .option('--workers <n>', 'workers', positiveInteger, 3)
+    .option('--servers <n>', 'parameter servers; 0: inside the coordinator', wholeNumber, 2)
+    .option('--vanish', 'images go away and come back meanwhile')
+    .option('--second', 'the run is started a second time every now and then')
+    .option('--out <dir>', 'folder that keeps the runs; by default they are removed')
+    .option('--json', 'print one JSON object')
+    .action((options: ChaosCommandOptions) => runChaos(options, terminal));
+}
+
+const ALGORITHMS = ['deepcluster', 'odc'] as const;
+
+interface ChaosCommandOptions {
+  readonly kills: number;
+  readonly seed: number;
+  readonly algorithm?: (typeof ALGORITHMS)[number];
+  readonly workers: number;
+  readonly servers: number;
+  readonly vanish?: boolean;
+  readonly second?: boolean;
+  readonly out?: string;
+  readonly json?: boolean;
+}
+
+async function runChaos(options: ChaosCommandOptions, terminal: Terminal): Promise<void> {
+  const { algorithm, out = null, json, ...shape } = options;
+  const { benchChaos } = await import('../../../bench/chaos/chaos.ts');
+  const report = await benchChaos({
+    ...shape,
+    algorithms: algorithm === undefined ? ALGORITHMS : [algorithm],
+    out,
+    gpus: listGpus(terminal.env).map(({ name }) => name),
+    onProgress: (text) => terminal.stderr.write(`${text}\n`),
+  });
+  if (json === true) printJson(terminal, report);
+  else printLines(terminal, [...benchTable(report), ...chaosLines(report.chaos)]);
+}
+
+interface OdcMemoryCommandOptions extends Pick<BenchCommandOptions, 'peers' | 'python' | 'json'> {
+  readonly steps: number;
+}
+
+async function runOdcMemory(options: OdcMemoryCommandOptions, terminal: Terminal): Promise<void> {
+  const { benchOdcMemory } = await import('../../../bench/odc-memory.ts');
+  const report = await benchOdcMemory({
+    steps: options.steps,
+    python: options.peers === true ? options.python : null,
+    gpus: listGpus(terminal.env).map(({ name }) => name),
+    onProgress: (text) => terminal.stderr.write(`${text}\n`),
+  });
+  if (options.json === true) printJson(terminal, report);
+  else printLines(terminal, benchTable(report));
+}
+
+function addSuite(bench: Command, terminal: Terminal, suite: SuiteName, description: string): void {
+  bench
+    .command(suite)
+    .description(description)
+    .addOption(engineOption('tensor engine').default('auto'))
+    .option('--threads <n>', 'compute threads of both sides; all cores by default', positiveInteger)
+    .option('--runs <n>', 'counted runs of each row; 5 by default', positiveInteger)
+    .option('--peers', 'run the peer by turns with ours, where Python has what it needs')
+    .option('--python <path>', 'Python interpreter of the peers', 'python3')
+    .option('--only <regex>', 'rows whose name matches', regularExpression)
+    .option('--quick', 'small sizes and one run: whether it works, not how fast it is')
+    .option('--json', 'print one JSON object')
+    .action((options: BenchCommandOptions) => runSuite(suite, options, terminal));
+}
+
+async function runSuite(
+  suite: SuiteName,
+  options: BenchCommandOptions,
+  terminal: Terminal,
+): Promise<void> {
+  const missing = Object.keys(KEEP_FREED_MEMORY).some((name) => terminal.env[name] === undefined);
+  // The allocator reads its settings when a process starts; wasm has a heap of its own.
+  if (missing && options.engine !== 'wasm') return runWithAllocator(suite, options, terminal);
+  const { runBench } = await import('../../../bench/bench.ts');
+  const { engine, threads, only, peers, python, quick: isQuick = false } = options;
+  const report = await runBench({
+    suite,
+    engine,
+    ...(threads === undefined ? {} : { threads }),
+    runs: options.runs ?? (isQuick ? 1 : 5),
+    isQuick,
+    ...(only === undefined ? {} : { only }),
+    python: peers === true ? python : null,
+    env: terminal.env,
+    gpus: listGpus(terminal.env).map(({ name }) => name),
+    onProgress: (text) => terminal.stderr.write(`${text}\n`),
+  });
+  if (options.json === true) printJson(terminal, report);
+  else printLines(terminal, benchTable(report));
+}
+
+/** The same command in a process of its own, which has the settings that workers are given. */
+async function runWithAllocator(
+  suite: SuiteName,
+  options: BenchCommandOptions,
+  { env, stdout, stderr }: Terminal,
+): Promise<void> {
+  const { engine, threads, runs, peers, python, only, quick, json } = options;
+  const child = spawn(
+    process.execPath,
+    [
+      ...[join(packageRoot(), 'bin', 'deepcluster.mjs'), 'bench', suite],
+      ...['--engine', engine, '--python', python],
+      ...(threads === undefined ? [] : ['--threads', String(threads)]),
+      ...(runs === undefined ? [] : ['--runs', String(runs)]),
+      ...(only === undefined ? [] : ['--only', only.source]),
+      ...Object.entries({ peers, quick, json }).flatMap(([flag, isOn]) =>
+        isOn === true ? [`--${flag}`] : [],
+      ),
+    ],
+    { env: { ...KEEP_FREED_MEMORY, ...env }, stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  child.stdout.on('data', (chunk: Buffer) => stdout.write(chunk));
+  child.stderr.on('data', (chunk: Buffer) => stderr.write(chunk));
+  const [exitCode, signal] = (await once(child, 'close')) as [number | null, string | null];
+  if (exitCode === 0) return;
+  throw new ProcessFailure(
+    `bench ended with ${exitCode === null ? `signal ${signal}` : `exit code ${exitCode}`}`,
+    exitCode ?? 1,
+  );
+}
+
+function regularExpression(text: string): RegExp {
+  try {
+    return new RegExp(text);
+  } catch {
+    throw new InvalidArgumentError('Must be a regular expression.');
+  }
+}

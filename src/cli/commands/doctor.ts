@@ -1,0 +1,133 @@
+/** `deepcluster doctor`: what this machine would train with, how fast that is, and what is missing for more. */
+import { readFileSync } from 'node:fs';
+import { availableParallelism, cpus, totalmem } from 'node:os';
+import type { Command } from 'commander';
+import type { Engine, EngineName } from '../../nn/engine.ts';
+import { listGpus, visibleGpus, type Gpu } from '../../nn/gpus.ts';
+import { engineOption } from '../options.ts';
+import { printJson, printLines, type Terminal } from '../terminal.ts';
+
+interface DoctorOptions {
+  readonly engine: 'auto' | EngineName;
+  readonly json?: boolean;
+}
+
+export function addDoctorCommand(program: Command, terminal: Terminal): void {
+  program
+    .command('doctor')
+    .description('say which tensor engine this machine runs, why, how fast, and what is missing')
+    .addOption(engineOption('engine to examine').default('auto'))
+    .option('--json', 'print one JSON object')
+    .action((options: DoctorOptions) => examineMachine(options, terminal));
+}
+
+interface Diagnosis {
+  readonly engine: Omit<Engine, 'threads'>;
+  readonly threads: number;
+  readonly cpu: {
+    readonly model: string;
+    readonly cores: number;
+    /** Of the instructions that engines make use of, those that it has; null where the system does not say. */
+    readonly features: readonly string[] | null;
+  };
+  readonly memoryBytes: number;
+  readonly node: string;
+  readonly gpus: readonly Gpu[];
+  /** What clustering's kernels for this processor are, or why there are none. */
+  readonly hostKernels: string;
+  /** Median of a large matrix product, and of a convolution of AlexNet. */
+  readonly gemmGflops: number;
+  readonly convGflops: number;
+  /** What would make it faster, each in one line. */
+  readonly missing: readonly string[];
+}
+
+async function examineMachine(options: DoctorOptions, terminal: Terminal): Promise<void> {
+  const { startEngine } = await import('../../nn/engine.ts');
+  const { measureConvolution, measureGemm } = await import('../../nn/engine-probe.ts');
+  const { hostKernels } = await import('../../nn/clustering/host-kernels.ts');
+  const { threads, ...engine } = await startEngine(options.engine, {});
+  const gpus = listGpus(terminal.env);
+  const diagnosis: Diagnosis = {
+    engine,
+    threads,
+    cpu: {
+      model: cpus()[0]?.model ?? 'unknown',
+      cores: availableParallelism(),
+      features: readCpuFeatures(),
+    },
+    memoryBytes: totalmem(),
+    node: process.version,
+    gpus,
+    hostKernels: hostKernels().story,
+    gemmGflops: rounded(measureGemm()),
+    convGflops: rounded(measureConvolution()),
+    missing: missingFrom(engine, options.engine, visibleGpus(terminal.env, gpus).length),
+  };
+  if (options.json) printJson(terminal, diagnosis);
+  else printLines(terminal, diagnosisLines(diagnosis));
+}
+
+function diagnosisLines({ engine, cpu, gpus, ...rest }: Diagnosis): string[] {
+  const { missing } = rest;
+  return [
+    `engine     ${engine.name} ${engine.version} on ${engine.device}, threads: ${rest.threads}`,
+    `reason     ${engine.reason}`,
+    `kernels    ${engine.hasOwnKernels ? "this project's own, and the engine's" : "the engine's"}`,
+    `speed      ${rest.gemmGflops} GFLOPS in a matrix product, ${rest.convGflops} in a convolution`,
+    `clustering host kernels: ${rest.hostKernels}`,
+    `cpu        ${cpu.model}, ${cpu.cores} cores, ${featuresText(cpu.features)}`,
+    `memory     ${(rest.memoryBytes / 2 ** 30).toFixed(1)} GiB`,
+    `gpus       ${gpus.length === 0 ? 'none' : gpus.map(gpuText).join('; ')}`,
+    `node       ${rest.node}`,
+    `missing    ${missing.length === 0 ? 'nothing' : missing.join('; ')}`,
+  ];
+}
+
+function gpuText({ index, name, memoryMib }: Gpu): string {
+  const memory = memoryMib === null ? 'memory unknown' : `${(memoryMib / 1024).toFixed(0)} GiB`;
+  return `${index}: ${name}, ${memory}`;
+}
+
+function featuresText(features: readonly string[] | null): string {
+  if (features === null) return 'features unknown';
+  return features.length === 0 ? 'no vector features' : features.join(' ');
+}
+
+/** What the reason says of an engine that did not start, a GPU that nothing uses, and kernels that are not there. */
+function missingFrom(
+  engine: Pick<Engine, 'name' | 'device' | 'reason' | 'hasOwnKernels'>,
+  asked: DoctorOptions['engine'],
+  visible: number,
+): string[] {
+  const missing: string[] = [];
+  if (engine.name === 'wasm' && asked === 'auto') missing.push(engine.reason);
+  if (engine.name === 'tensorflow' && engine.device === 'CPU' && visible > 0) {
+    missing.push('CUDA for the GPU: npm run setup:tensorflow -- --variant cuda');
+  }
+  if (!engine.hasOwnKernels) {
+    missing.push("this project's kernels in the addon: npm run setup:tensorflow");
+  }
+  return missing;
+}
+
+/** Linux's names of what the engines' kernels choose by. */
+const CPU_FEATURES = ['avx2', 'fma', 'avx512f', 'avx512_vnni', 'avx512_bf16', 'amx_bf16'];
+
+function readCpuFeatures(): string[] | null {
+  try {
+    return parseCpuFeatures(readFileSync('/proc/cpuinfo', 'utf8'));
+  } catch {
+    return null;
+  }
+}
+
+/** Those of CPU_FEATURES that the first processor has, or null where the text lists none. */
+export function parseCpuFeatures(cpuInfo: string): string[] | null {
+  const flags = /^flags\s*: (.*)$/m.exec(cpuInfo)?.[1]?.split(' ');
+  return flags === undefined ? null : CPU_FEATURES.filter((feature) => flags.includes(feature));
+}
+
+function rounded(gigaflops: number): number {
+  return Number(gigaflops.toPrecision(3));
+}

@@ -1,0 +1,73 @@
+/**
+ * A loader thread: makes the views of its share of each call, straight into memory that it shares with the caller.
+ * The thread's entry is this file itself; loader-pool.ts is its other end.
+ */
+import { isMainThread, parentPort, workerData, type MessagePort } from 'node:worker_threads';
+import { messageOf } from '../../errors.ts';
+import { readImageFile } from '../source/image-file.ts';
+import { fileAt } from '../source/path-bytes.ts';
+import {
+  ViewMaker,
+  type MadeViews,
+  type ViewMakerOptions,
+  type ViewRequest,
+} from './view-maker.ts';
+
+export interface LoaderThreadSettings extends ViewMakerOptions {
+  /** What this file was started as: other threads may import it, too. */
+  readonly role: 'image loader';
+  /** Absolute folder that paths are relative to. */
+  readonly root: string;
+}
+
+export type LoaderMessage =
+  | {
+      readonly kind: 'make';
+      readonly call: number;
+      readonly request: ViewRequest;
+      /** [n] relative POSIX path of each sample, as path-bytes.ts has it. */
+      readonly paths: readonly string[];
+      /** [n] bytes of each file when the source was opened; -1 where that is not known. */
+      readonly sizes: readonly number[];
+      /** The whole call's pixel block. */
+      readonly pixels: SharedArrayBuffer;
+    }
+  | { readonly kind: 'abort'; readonly call: number };
+
+export type LoaderReply =
+  | { readonly kind: 'made'; readonly call: number; readonly made: MadeViews }
+  | { readonly kind: 'failed'; readonly call: number; readonly reason: string };
+
+/** Answers the pool's messages until the pool ends the thread. */
+function serve(port: MessagePort, settings: LoaderThreadSettings): void {
+  const maker = new ViewMaker(settings);
+  /** Of the calls under way. */
+  const aborts = new Map<number, AbortController>();
+
+  const make = async (message: LoaderMessage & { kind: 'make' }): Promise<void> => {
+    const { call, request, paths, sizes, pixels } = message;
+    const abort = new AbortController();
+    aborts.set(call, abort);
+    const read = (index: number): Promise<Buffer> =>
+      readImageFile(fileAt(settings.root, paths[index]!), sizes[index]!);
+    try {
+      const made = await maker.make(request, read, new Uint8Array(pixels), abort.signal);
+      port.postMessage({ kind: 'made', call, made } satisfies LoaderReply);
+    } catch (error) {
+      const reason = messageOf(error);
+      port.postMessage({ kind: 'failed', call, reason } satisfies LoaderReply);
+    } finally {
+      aborts.delete(call);
+    }
+  };
+
+  port.on('message', (message: LoaderMessage) => {
+    if (message.kind === 'make') void make(message);
+    else aborts.get(message.call)?.abort();
+  });
+}
+
+if (!isMainThread && parentPort !== null) {
+  const settings = workerData as Partial<LoaderThreadSettings> | null;
+  if (settings?.role === 'image loader') serve(parentPort, settings as LoaderThreadSettings);
+}

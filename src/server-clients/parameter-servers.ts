@@ -1,0 +1,264 @@
+/**
+ * All parameter servers of a run as one: whole vectors go in and come out, each server is sent its part. A step takes effect on
+ * all of them or, as far as the run is concerned, on none: every server is asked first whether it has all slices, and the step
+ * counts when every server has applied it. A server that dies in between ends the term; all then go back to a checkpoint.
+ * Shapes: P parameters, S batch-norm statistics of the whole network; n samples of a slice, d columns.
+ */
+import { encodeSafetensors } from '../arrays/safetensors.ts';
+import { sliceToBundle } from '../clustering/odc/bundles.ts';
+import { hitFailpoint } from '../process/failpoints.ts';
+import { TrainerError, protocolViolation } from '../errors.ts';
+import { joinParts, type ParameterPart } from '../ps/parameter-plan.ts';
+import { withAnySignal } from '../rpc/any-signal.ts';
+import { vectorOf, type NamedVectors } from '../rpc/named-vectors.ts';
+import type {
+  CommitSlice,
+  ParametersClient,
+  RestoreContent,
+  SlicePushMessage,
+} from '../rpc/parameters-client.ts';
+import {
+  gatherRows,
+  joinRows,
+  memoryForms,
+  placesOfPart,
+  samplesOfPart,
+  type MemoryForm,
+  type MovedRows,
+} from './sample-parts.ts';
+
+/** What is asked of one server. */
+export type ParameterServer = Pick<
+  ParametersClient,
+  'pull' | 'push' | 'prepare' | 'commit' | 'resetHead' | 'snapshot' | 'restore' | 'close'
+>;
+
+/** The gradient of one slice, whole. */
+export interface WholePush extends Omit<SlicePushMessage, 'memory'> {
+  /** ODC: mixed rows and new pseudo-labels, which take effect with the gradient. */
+  readonly memory?: MovedRows;
+}
+
+/** What the servers begin from, whole. */
+export interface WholeContent extends Omit<RestoreContent, 'parts' | 'part' | 'memory'> {
+  /** ODC: of the snapshot's vector `memory-rows`. */
+  readonly memory?: MemoryForm;
+}
+
+export interface PushReply {
+  /** `duplicate` where every server had it before. */
+  readonly outcome: 'staged' | 'duplicate' | 'fenced' | 'stale';
+  /** A server's version. */
+  readonly version: number;
+}
+
+export type CommitReply =
+  | { readonly kind: 'committed'; readonly version: number }
+  /** Slices that some server does not have; nothing was applied anywhere. */
+  | { readonly kind: 'missing'; readonly slices: readonly number[] };
+
+export class ParameterServers {
+  readonly #parts: readonly ParameterPart[];
+  readonly #servers: readonly ParameterServer[];
+  readonly #lost: AbortSignal;
+
+  /**
+   * @param parts of the plan, in their order; `servers` one for each
+   * @param lost ends every call, also those that a stop does not cut short: a server is gone, and its term is over
+   */
+  constructor(
+    parts: readonly ParameterPart[],
+    servers: readonly ParameterServer[],
+    lost: AbortSignal = new AbortController().signal,
+  ) {
+    this.#parts = parts;
+    this.#servers = servers;
+    this.#lost = lost;
+  }
+
+  /** The values of exactly this version. @throws TrainerError GENERATION_FENCED when another is current */
+  async pull(version: number, signal: AbortSignal): Promise<NamedVectors> {
+    const pulled = await this.#all(signal, (server, _part, either) => server.pull(version, either));
+    return joined(pulled, ['parameters', 'statistics']);
+  }
+
+  /** Staged once it is staged everywhere; what one server refuses may be staged on others, where no commit will name it. */
+  async push(push: WholePush, signal: AbortSignal): Promise<PushReply> {
+    const { step, slice } = push;
+    const replies = await this.#all(signal, async (server, part, either) => {
+      const reply = await server.push(shareOfPush(push, part), either);
+      hitFailpoint('worker.partPushed', { step, slice, part: part.index });
+      return reply;
+    });
+    const refused = replies.find(({ outcome }) => outcome === 'STALE' || outcome === 'FENCED');
+    const version = (refused ?? replies[0])?.version ?? 0;
+    if (refused !== undefined) {
+      return { outcome: refused.outcome === 'STALE' ? 'stale' : 'fenced', version };
+    }
+    const isRepeat = replies.every(({ outcome }) => outcome === 'DUPLICATE');
+    return { outcome: isRepeat ? 'duplicate' : 'staged', version };
+  }
+
+  /** Applies exactly these slices as one step, on every server. */
+  async commit(
+    step: number,
+    slices: readonly CommitSlice[],
+    learningRateFactor: number,
+    signal: AbortSignal,
+  ): Promise<CommitReply> {
+    const absent = await this.#missing(step, slices, signal);
+    if (absent.length > 0) return { kind: 'missing', slices: absent };
+    hitFailpoint('coordinator.prepared', { step });
+    const replies = await this.#all(signal, async (server, { index }, either) => {
+      const reply = await server.commit(step, slices, learningRateFactor, either);
+      hitFailpoint('coordinator.partCommitted', { step, part: index });
+      return reply;
+    });
+    const torn = replies.find(({ outcome }) => outcome === 'MISSING');
+    if (torn !== undefined) {
+      if (replies.length === 1) return { kind: 'missing', slices: torn.missing };
+      throw protocolViolation(
+        `commit of step ${step}`,
+        'the slices that were prepared',
+        `none of ${torn.missing.join(', ')}`,
+        'this is a defect',
+      );
+    }
+    return { kind: 'committed', version: agreed('version after a commit', replies) };
+  }
+
+  /** Slices that some server lacks. One server alone answers that with its commit. */
+  async #missing(
+    step: number,
+    slices: readonly CommitSlice[],
+    signal: AbortSignal,
+  ): Promise<number[]> {
+    if (this.#servers.length === 1) return [];
+    const missing = await this.#all(signal, (server, _part, either) =>
+      server.prepare(step, slices, either),
+    );
+    return [...new Set(missing.flat())].toSorted((a, b) => a - b);
+  }
+
+  /** Answers with the version from now on. */
+  async resetHead(epoch: number, signal: AbortSignal): Promise<number> {
+    const versions = await this.#all(signal, (server, _part, either) =>
+      server.resetHead(epoch, either),
+    );
+    return agreed(
+      'version after a new head',
+      versions.map((version) => ({ version })),
+    );
+  }
+
+  /** Everything, for a checkpoint; the run commits nothing meanwhile. @param dim d of the sample memory, if there is one */
+  async snapshot(dim: number, signal: AbortSignal): Promise<NamedVectors> {
+    const parts = await this.#all(signal, (server, _part, either) => server.snapshot(either));
+    const whole = joined(parts, ['parameters', 'statistics', 'momentum']);
+    if (parts[0]?.vectors.has('memory-rows') !== true) return whole;
+    const rows = joinRows(
+      parts.map((part) => vectorOf(part, 'memory-rows')),
+      dim,
+    );
+    return { ...whole, vectors: new Map([...whole.vectors, ['memory-rows', rows]]) };
+  }
+
+  /** Begins a term. Answers with the version the servers begin at. */
+  async restore(content: WholeContent, signal: AbortSignal): Promise<number> {
+    const { memory, snapshot, ...same } = content;
+    const forms = memory === undefined ? [] : memoryForms(memory, this.#parts.length);
+    const versions = await this.#all(signal, (server, part, either) => {
+      const form = forms[part.index];
+      const share = snapshot === null ? null : shareOfSnapshot(snapshot, part, memory ?? null);
+      const where = { parts: part.parts, part: part.index };
+      const its = { ...same, ...where, snapshot: share, ...(form ? { memory: form } : {}) };
+      return server.restore(its, either);
+    });
+    return agreed(
+      'version after a restore',
+      versions.map((version) => ({ version })),
+    );
+  }
+
+  close(): void {
+    for (const server of this.#servers) server.close();
+  }
+
+  #all<Reply>(
+    signal: AbortSignal,
+    ask: (server: ParameterServer, part: ParameterPart, either: AbortSignal) => Promise<Reply>,
+  ): Promise<Reply[]> {
+    return withAnySignal([signal, this.#lost], (either) =>
+      Promise.all(this.#servers.map((server, i) => ask(server, this.#parts[i]!, either))),
+    );
+  }
+}
+
+function shareOfPush(push: WholePush, part: ParameterPart): SlicePushMessage {
+  const { gradient, statistics, memory, ...identity } = push;
+  const rows = memory === undefined ? null : samplesOfPart(memory, part.index, part.parts);
+  return {
+    ...identity,
+    gradient: gradient.subarray(part.parameters.begin, part.parameters.end),
+    statistics: statistics.subarray(part.statistics.begin, part.statistics.end),
+    ...(rows === null ? {} : { memory: encodeSafetensors(sliceToBundle(rows)) }),
+  };
+}
+
+function shareOfSnapshot(
+  whole: NamedVectors,
+  { index, parts, parameters, statistics }: ParameterPart,
+  memory: MemoryForm | null,
+): NamedVectors {
+  const momentum = vectorOf(whole, 'momentum');
+  const body = momentum.length;
+  const vectors = new Map([
+    ['parameters', vectorOf(whole, 'parameters').subarray(parameters.begin, parameters.end)],
+    ['statistics', vectorOf(whole, 'statistics').subarray(statistics.begin, statistics.end)],
+    [
+      'momentum',
+      momentum.subarray(Math.min(parameters.begin, body), Math.min(parameters.end, body)),
+    ],
+  ]);
+  if (memory !== null) {
+    const ids = Int32Array.from({ length: memory.count }, (_, id) => id);
+    const places = placesOfPart(ids, index, parts);
+    const rows = gatherRows(vectorOf(whole, 'memory-rows'), places, memory.count);
+    vectors.set('memory-rows', rows);
+  }
+  return { version: whole.version, headEpoch: whole.headEpoch, vectors };
+}
+
+function joined(parts: readonly NamedVectors[], names: readonly string[]): NamedVectors {
+  const version = agreed('version of the parameters', parts);
+  const headEpoch = agreedHead(parts);
+  const vectors = names.map((name): [string, Float32Array] => [
+    name,
+    joinParts(parts.map((part) => vectorOf(part, name))),
+  ]);
+  return { version, headEpoch, vectors: new Map(vectors) };
+}
+
+/** The head that all servers have. @throws TrainerError GENERATION_FENCED when a new one came while they were asked */
+function agreedHead(parts: readonly NamedVectors[]): number {
+  const epochs = new Set(parts.map(({ headEpoch }) => headEpoch));
+  const [epoch = -1] = epochs;
+  if (epochs.size <= 1) return epoch;
+  throw new TrainerError(
+    'GENERATION_FENCED',
+    `parameters with the heads of epochs ${[...epochs].join(' and ')}: a new one came meanwhile`,
+  );
+}
+
+/** The version that all servers name. @throws TrainerError PROTOCOL_VIOLATION when they differ */
+function agreed(what: string, replies: readonly { readonly version: number }[]): number {
+  const versions = new Set(replies.map(({ version }) => version));
+  const [version] = versions;
+  if (versions.size === 1 && version !== undefined) return version;
+  throw protocolViolation(
+    what,
+    'the same on every server',
+    [...versions].join(', '),
+    'this is a defect',
+  );
+}
