@@ -30,7 +30,8 @@ import { createControl } from './control/control.ts';
 import { refusalLog } from '../src/telemetry/refusal-log.ts';
 import { onceThereIsRoom } from './record/disk-room.ts';
 import { RunFolder, readRunId } from './record/run-folder.ts';
-import { keepListing, openRunImages, runImagesOf } from './images/run-images.ts';
+import { runImagesOf } from '../src/run/run-images.ts';
+import { keepListing, openRunImages } from './images/run-images.ts';
 import { RunRecord } from './record/run-record.ts';
 import {
   OwnServer,

@@ -1,4 +1,4 @@
-/** Format, lint, types, generated files and unit tests, as many at a time as there are cores; one line a part. */
+/** Format, lint, imports, types, generated files and unit tests, as many at a time as there are cores; one line a part. */
 import { availableParallelism } from 'node:os';
 import { packageProgram, runCommand } from './run-command.mjs';
 
@@ -8,6 +8,14 @@ const PARTS = [
   ['lint', [...packageProgram('eslint/bin/eslint.js'), '.']],
   ['types', [...packageProgram('typescript/bin/tsc'), '--noEmit', '-p', '.']],
   ['format', [...packageProgram('prettier/bin/prettier.cjs'), '--check', '.']],
+  [
+    'imports',
+    [
+      ...packageProgram('dependency-cruiser/bin/dependency-cruise.mjs'),
+      '--config=.dependency-cruiser.mjs',
+      ...['src', 'coordinator', 'server', 'worker', 'bench', 'test'],
+    ],
+  ],
   ['proto types', [process.execPath, 'scripts/proto.mjs', '--check']],
 ];
 

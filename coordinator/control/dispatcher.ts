@@ -7,7 +7,6 @@ import type { Order } from '../../src/rpc/generated/deepcluster/v1/Order.ts';
 import type { ResultPayload } from '../fleet/service.ts';
 import {
   initialState,
-  transition,
   type Action,
   type CoordinatorState,
   type Event,
@@ -16,6 +15,7 @@ import {
   type StateSettings,
   type Verdict,
 } from './state.ts';
+import { transition } from './transition.ts';
 import type { Work } from './work.ts';
 
 export interface DispatcherDeps {

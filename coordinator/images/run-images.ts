@@ -27,23 +27,14 @@ import {
 import { configInvalid, dataUnreadable, type TrainerError } from '../../src/errors.ts';
 import { pause } from '../../src/rpc/calls.ts';
 import type { Logger } from '../../src/telemetry/logger.ts';
+import { runImagesSchema, type RunImages } from '../../src/run/run-images.ts';
 import type { RunFolder } from '../record/run-folder.ts';
-
-const runImagesSchema = z.object({
-  /** Absolute folder or list; the configuration has it as it was given. */
-  path: z.string().min(1),
-  count: z.int().min(1),
-  digest: z.string().min(1),
-});
 
 /** The part of config.json that is read here. */
 const savedSchema = z.looseObject({
   images: runImagesSchema,
   config: z.looseObject({ data: z.looseObject({ source: z.string().nullable() }) }),
 });
-
-/** What config.json keeps of the images. */
-export type RunImages = z.infer<typeof runImagesSchema>;
 
 export interface RunImagesDeps {
   readonly config: RunConfig;
@@ -53,10 +44,6 @@ export interface RunImagesDeps {
   readonly resume: boolean;
   readonly logger: Logger;
   readonly signal: AbortSignal;
-}
-
-export function runImagesOf({ location, count, digest }: ImageSource): RunImages {
-  return { path: location, count, digest };
 }
 
 /**

@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { TrainerError, messageOf } from '../../src/errors.ts';
 import { configFileOf } from '../../src/run/folder.ts';
 import type { RunConfig } from '../../src/config/schema.ts';
-import type { RunImages } from '../images/run-images.ts';
+import type { RunImages } from '../../src/run/run-images.ts';
 import type { TakenFolder } from '../../src/run/lock/take-folder.ts';
 import { openJsonLines, someJsonLine, type JsonLines } from '../../src/telemetry/json-lines.ts';
 import type { RunSummary } from '../../src/report/summary.ts';

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
   initialState,
-  transition,
   type Action,
   type CoordinatorState,
   type Event,
   type Lease,
 } from '../../coordinator/control/state.ts';
+import { transition } from '../../coordinator/control/transition.ts';
 
 const SETTINGS = {
   minWorkers: 1,

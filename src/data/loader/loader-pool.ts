@@ -7,7 +7,7 @@
 import type { Worker } from 'node:worker_threads';
 import { startThread } from '../../process/thread.ts';
 import { messageOf, unavailable } from '../../errors.ts';
-import type { ImageLoaderOptions, ViewBackend, ViewBlock } from './loader.ts';
+import type { ImageLoaderOptions, ViewBackend, ViewBlock } from './view-backend.ts';
 import type { LoaderMessage, LoaderReply, LoaderThreadSettings } from './loader-thread.ts';
 import { viewBytes, type MadeViews, type ViewRequest } from './view-maker.ts';
 

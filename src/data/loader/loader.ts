@@ -6,12 +6,12 @@
  * of them readable, S side of a view; pixels are [m, S, S, 3] uint8.
  */
 import { shapeMismatch } from '../../errors.ts';
-import type { DataConfig } from '../config.ts';
 import { LoaderPool } from './loader-pool.ts';
 import { shownPath } from '../source/path-bytes.ts';
 import type { ImageSource } from '../source/source.ts';
 import type { UnreadableImage } from '../source/unreadable.ts';
-import { viewBytes, ViewMaker, type MadeViews, type ViewRequest } from './view-maker.ts';
+import type { ImageLoaderOptions, ViewBackend, ViewBlock } from './view-backend.ts';
+import { viewBytes, ViewMaker, type ViewRequest } from './view-maker.ts';
 
 export type SampleIds = Int32Array | readonly number[];
 
@@ -44,30 +44,6 @@ export interface ImageLoader {
     signal?: AbortSignal,
   ): Promise<LoadedViews>;
   /** Ends the loader's threads; calls that wait are rejected, and so are later ones. */
-  close(): void;
-}
-
-export interface ImageLoaderOptions {
-  readonly source: ImageSource;
-  readonly config: DataConfig;
-  /** Of the run. */
-  readonly seed: number;
-  /** Threads that views are made on, started by the first call; 0 or left out: the caller's own. */
-  readonly threads?: number;
-  /** Images read and decoded at a time, over all calls and threads; libuv decodes on 4 threads unless told otherwise. */
-  readonly concurrency?: number;
-  /** Told what each thread did for each call. */
-  readonly onMade?: (thread: number, made: MadeViews) => void;
-}
-
-/** A block of n views, and what was wrong with images, by sample id. */
-export interface ViewBlock extends Pick<MadeViews, 'failures' | 'damages'> {
-  readonly pixels: Uint8Array;
-}
-
-/** Makes the views of a request: what differs between one thread and several. */
-export interface ViewBackend {
-  make(request: ViewRequest, signal?: AbortSignal): Promise<ViewBlock>;
   close(): void;
 }
 

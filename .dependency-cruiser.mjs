@@ -1,0 +1,147 @@
+/**
+ * The rooms of the house: which folder may import which, where a package has its home, and no circles anywhere,
+ * types included. Checked by `npm run check`; a rule's comment is what the check prints.
+ */
+
+/** Folders of src that each folder of src may import, besides its own files and errors.ts. */
+const MAY_IMPORT = {
+  math: [],
+  messages: [],
+  process: [],
+  clustering: ['math'],
+  ps: ['math'],
+  arrays: [],
+  data: ['math', 'process'],
+  nn: ['math', 'clustering', 'process', 'ps', 'engine'],
+  engine: ['math', 'clustering', 'process', 'ps', 'nn'],
+  checkpoint: ['arrays', 'process'],
+  security: [],
+  telemetry: ['security'],
+  rpc: ['arrays', 'ps', 'security', 'process'],
+  'server-clients': ['arrays', 'rpc', 'ps', 'clustering', 'process', 'security'],
+  evaluation: ['math', 'clustering'],
+  report: ['math'],
+  // Composes the schemas that stand beside their owners.
+  config: ['messages', 'process', '[a-z-]+/config', 'clustering/odc/config'],
+  // What a saved run is: opened by the coordinator, the worker and the commands alike.
+  run: ['.'],
+  cli: ['.'],
+};
+
+/** Packages with a home: nothing else imports them. zod is at home wherever a schema is. */
+const PACKAGE_HOMES = {
+  '@tensorflow/': '^(src/(nn|engine)|bench)/',
+  '(@grpc/|grpc-health-check/|protobufjs/)':
+    '^(src/rpc/|coordinator/fleet/[a-z-]+\\.ts$|server/[a-z]+-service\\.ts$|worker/service\\.ts$)',
+  'sharp/': '^src/data/',
+  'csv-parse/': '^src/data/source/',
+  'yaml/': '^src/config/',
+  '(winston|cli-progress)/': '^src/telemetry/',
+  'commander/': '^src/cli/',
+  '(@peculiar/|reflect-metadata/)': '^src/security/',
+};
+
+/** Pure: no clock, network, disk or environment; the first two hash the plans by which peers know each other. */
+const PURE = '^src/(math|clustering|ps)/';
+const HASHED = '^src/ps/(layout|parameter-plan)\\.ts$';
+
+const forbid = (name, comment, from, to) => ({ name, comment, severity: 'error', from, to });
+
+const folderRules = Object.entries(MAY_IMPORT).map(([folder, granted]) => {
+  const names = granted.map((name) => (name === '.' ? '' : name.includes('/') ? name : `${name}/`));
+  return forbid(
+    `src-${folder}`,
+    `src/${folder} may import only errors.ts and, of src: ${granted.join(', ') || 'nothing'}`,
+    { path: `^src/${folder}/` },
+    { path: '^src/', pathNot: `^src/(errors\\.ts$|${[`${folder}/`, ...names].join('|')})` },
+  );
+});
+
+const packageRules = Object.entries(PACKAGE_HOMES).map(([name, home]) =>
+  forbid(
+    `home-of-${/[a-z]+/.exec(name)[0]}`,
+    `the package has its home elsewhere: ${home}`,
+    { path: '^(src|coordinator|server|worker|bench)/', pathNot: home },
+    { path: `node_modules/${name}` },
+  ),
+);
+
+export default {
+  forbidden: [
+    forbid(
+      'no-circles',
+      'files that import each other in a circle hold one idea, or a type that belongs in a file of its own',
+      { pathNot: '^(src/rpc/generated|test/simulation)/' },
+      { circular: true },
+    ),
+    forbid(
+      'errors-import-nothing',
+      'src/errors.ts imports nothing',
+      { path: '^src/errors\\.ts$' },
+      {},
+    ),
+    forbid('tests-are-leaves', 'nothing imports test', { pathNot: '^test/' }, { path: '^test/' }),
+    forbid(
+      'src-is-the-library',
+      'src imports src; a command imports the mains and the benchmark too',
+      { path: '^src/', pathNot: '^src/cli/commands/' },
+      { path: '^(coordinator|server|worker|bench)/', pathNot: '^bench/(bench|chaos/chaos)\\.ts$' },
+    ),
+    forbid(
+      'commands-start-mains',
+      'of a process a command knows its main.ts only',
+      { path: '^src/cli/commands/' },
+      { path: '^(coordinator|server|worker)/', pathNot: '/main\\.ts$' },
+    ),
+    forbid(
+      'coordinator-apart',
+      'the coordinator imports src, and the server that it may hold inside',
+      { path: '^coordinator/' },
+      { path: '^(worker|bench)/' },
+    ),
+    forbid(
+      'server-apart',
+      'the server imports src',
+      { path: '^server/' },
+      { path: '^(coordinator|worker|bench)/' },
+    ),
+    forbid(
+      'worker-apart',
+      'the worker imports src',
+      { path: '^worker/' },
+      { path: '^(coordinator|server|bench)/' },
+    ),
+    forbid(
+      'no-tensors-in-control',
+      'coordinator and server run without a tensor library, by whatever way it would be reached',
+      { path: '^(coordinator|server)/' },
+      { path: 'node_modules/@tensorflow/', reachable: true },
+    ),
+    forbid(
+      'pure',
+      'pure folders: clock, disk, network and environment are arguments',
+      { path: PURE, pathNot: HASHED },
+      { dependencyTypes: ['core'] },
+    ),
+    forbid(
+      'hashes-only',
+      'these files hash, and are pure but for that',
+      { path: HASHED },
+      { dependencyTypes: ['core'], pathNot: '^(node:)?crypto$' },
+    ),
+    forbid('resolvable', 'what is imported must be there', {}, { couldNotResolve: true }),
+    ...folderRules,
+    ...packageRules,
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    // Imports of types alone count: a circle of types is one all the same.
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: {
+      extensions: ['.ts', '.mjs', '.js', '.json'],
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default'],
+    },
+  },
+};
