@@ -2,7 +2,7 @@
  * One transition of the coordinator's state under way: copies of what may change, and the actions so far.
  * The rules of membership, leases and features are its methods; state.ts says which event calls which.
  */
-import { commitDraws, openEpoch, positionOf, type Ledger } from './ledger.ts';
+import { commitDraws, openEpoch, positionOf, type Ledger } from '../../src/run/ledger.ts';
 import { nextWork, pickWorker, readersOf } from './placement.ts';
 import type {
   Action,

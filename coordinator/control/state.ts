@@ -3,7 +3,7 @@
  * features, the phase and its tasks, the ledger; and the events that change it. transition.ts
  * decides what they change.
  */
-import { EMPTY_LEDGER, type Ledger } from './ledger.ts';
+import { EMPTY_LEDGER, type Ledger } from '../../src/run/ledger.ts';
 import type { Stage, Work } from './work.ts';
 
 export type Phase =

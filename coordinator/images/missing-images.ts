@@ -14,13 +14,8 @@ import { imagesGone } from '../../src/errors.ts';
 import type { ResultHeader__Output } from '../../src/rpc/generated/deepcluster/v1/ResultHeader.ts';
 import type { Dispatcher, ImageWatch } from '../control/dispatcher.ts';
 import type { Lease } from '../control/state.ts';
+import type { LeftOutImage } from '../../src/run/checkpoint-content.ts';
 import { taskKey } from '../control/work.ts';
-
-/** An image that takes no part. */
-export interface LeftOutImage extends UnreadableImage {
-  /** The first step that it takes no part in. */
-  readonly step: number;
-}
 
 export interface MissingImagesDeps {
   readonly source: Pick<ImageSource, 'count' | 'spec' | 'root' | 'path' | 'size'>;

@@ -13,10 +13,10 @@ import type { Control } from '../control/control.ts';
 import { onceThereIsRoom } from '../record/disk-room.ts';
 import { withRemedy } from './divergence.ts';
 import { RunLoop } from './loop.ts';
-import { fromCheckpoint } from '../record/run-checkpoint.ts';
+import { fromCheckpoint } from '../../src/run/checkpoint-content.ts';
 import type { RunFolder } from '../record/run-folder.ts';
 import type { RunRecord } from '../record/run-record.ts';
-import { renderRunReport } from '../record/run-report.ts';
+import { renderRunReport } from '../../src/run/run-report.ts';
 import type { ReadyServers } from '../fleet/server-fleet.ts';
 import { summariseRun } from '../record/run-summary.ts';
 

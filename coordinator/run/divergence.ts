@@ -13,7 +13,7 @@ import type { ParameterLayout } from '../../src/ps/layout.ts';
 import { vectorOf } from '../../src/rpc/named-vectors.ts';
 import type { Credentials } from '../../src/security/credentials.ts';
 import { loweredRates } from './lowered-rates.ts';
-import { fromCheckpoint } from '../record/run-checkpoint.ts';
+import { fromCheckpoint } from '../../src/run/checkpoint-content.ts';
 import type { RunFolder } from '../record/run-folder.ts';
 
 export interface DivergenceDeps {

@@ -32,10 +32,10 @@ import { OdcStrategy } from './odc-strategy.ts';
 import type { OrderContext } from '../control/order-composer.ts';
 import {
   fromCheckpoint,
-  requireResumable,
   toCheckpoint,
   type RunPosition,
-} from '../record/run-checkpoint.ts';
+} from '../../src/run/checkpoint-content.ts';
+import { requireResumable } from '../record/resumable.ts';
 import type { RunFolder } from '../record/run-folder.ts';
 import type { RunRecord } from '../record/run-record.ts';
 import type { ResultPayload } from '../fleet/service.ts';

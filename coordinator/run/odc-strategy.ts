@@ -33,8 +33,9 @@ import { clusterOnce, type ClusteringDeps } from './cluster-epoch.ts';
 import { requireDifferentRows } from './collapse-watch.ts';
 import { planOdcEpoch, type EpochPlan } from './epoch-plan.ts';
 import type { RunFolder } from '../record/run-folder.ts';
-import type { EpochEnd } from '../record/run-record.ts';
-import type { EpochStart, Strategy, StrategyState } from './strategy.ts';
+import type { StrategyState } from '../../src/run/checkpoint-content.ts';
+import type { EpochEnd } from '../../src/run/record-state.ts';
+import type { EpochStart, Strategy } from './strategy.ts';
 
 export interface OdcStrategyDeps extends ClusteringDeps {
   readonly source: ImageSource;

@@ -6,8 +6,9 @@ import type { NamedArrays } from '../../src/arrays/safetensors.ts';
 import type { MemoryForm } from '../../src/server-clients/sample-parts.ts';
 import { figuresOf } from '../../src/clustering/collapse.ts';
 import { clusterEpoch, type ClusteringDeps } from './cluster-epoch.ts';
+import type { StrategyState } from '../../src/run/checkpoint-content.ts';
 import { planEpoch, type EpochPlan } from './epoch-plan.ts';
-import type { EpochEnd } from '../record/run-record.ts';
+import type { EpochEnd } from '../../src/run/record-state.ts';
 
 /** How an epoch begins. */
 export interface EpochStart {
@@ -18,16 +19,6 @@ export interface EpochStart {
   readonly inertia: number | null;
   /** Empty clusters that were refilled. */
   readonly refilled: number;
-}
-
-/** What a strategy adds to a checkpoint. */
-export interface StrategyState {
-  /** [images]; empty before the first clustering. */
-  readonly pseudoLabels: Int32Array;
-  /** Centroids, and what else belongs to them. */
-  readonly clustering: NamedArrays;
-  /** Counters, as JSON. */
-  readonly counters: unknown;
 }
 
 export interface Strategy {

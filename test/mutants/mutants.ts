@@ -124,7 +124,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "the sampler's position is not in the checkpoint",
     patches: [
       {
-        file: 'coordinator/record/run-checkpoint.ts',
+        file: 'src/run/checkpoint-content.ts',
         find: `      counters,
     },
     files: {`,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import sharp from 'sharp';
 import { RunRecord } from '../../coordinator/record/run-record.ts';
-import { renderRunReport } from '../../coordinator/record/run-report.ts';
+import { renderRunReport } from '../../src/run/run-report.ts';
 import { runConfigSchema } from '../../src/config/schema.ts';
 import { decodeImage } from '../../src/data/pixels/decode.ts';
 import { openImageSource } from '../../src/data/source/source.ts';

@@ -3,23 +3,17 @@
  * plan position, ledger, record. Everything that decides the future is in it; the rest follows from the configuration.
  */
 import { z } from 'zod';
-import { arrayOf } from '../../src/arrays/bundle.ts';
-import type { Checkpoint, CheckpointContent } from '../../src/checkpoint/checkpoint.ts';
-import type { NamedArrays } from '../../src/arrays/safetensors.ts';
-import {
-  changesOf,
-  requireEpochs,
-  type SettingChange,
-} from '../../src/config/resumable-settings.ts';
-import type { RunConfig } from '../../src/config/schema.ts';
-import { checkpointCorrupt, messageOf, protocolViolation } from '../../src/errors.ts';
-import { layoutHash, validateLayout, type ParameterLayout } from '../../src/ps/layout.ts';
-import { firstNonFinite } from '../../src/ps/slice-push.ts';
-import { vectorOf, type NamedVectors } from '../../src/rpc/named-vectors.ts';
-import type { Ledger } from '../control/ledger.ts';
-import type { LeftOutImage } from '../images/missing-images.ts';
-import type { RecordState } from './run-record.ts';
-import type { StrategyState } from '../run/strategy.ts';
+import { arrayOf } from '../arrays/bundle.ts';
+import type { Checkpoint, CheckpointContent } from '../checkpoint/checkpoint.ts';
+import type { NamedArrays } from '../arrays/safetensors.ts';
+import type { RunConfig } from '../config/schema.ts';
+import { checkpointCorrupt, messageOf } from '../errors.ts';
+import { validateLayout, type ParameterLayout } from '../ps/layout.ts';
+import { firstNonFinite } from '../ps/slice-push.ts';
+import { vectorOf, type NamedVectors } from '../rpc/named-vectors.ts';
+import type { Ledger } from './ledger.ts';
+import type { UnreadableImage } from '../data/source/unreadable.ts';
+import type { RecordState } from './record-state.ts';
 
 /** Where the run stands: before the clustering of `epoch`, or in its training at step `index`. */
 export interface RunPosition {
@@ -33,6 +27,22 @@ export interface RunPosition {
    * clustering.
    */
   readonly firstStep: number;
+}
+
+/** An image that takes no part. */
+export interface LeftOutImage extends UnreadableImage {
+  /** The first step that it takes no part in. */
+  readonly step: number;
+}
+
+/** What a strategy adds to a checkpoint. */
+export interface StrategyState {
+  /** [images]; empty before the first clustering. */
+  readonly pseudoLabels: Int32Array;
+  /** Centroids, and what else belongs to them. */
+  readonly clustering: NamedArrays;
+  /** Counters, as JSON. */
+  readonly counters: unknown;
 }
 
 export interface RunSnapshot {
@@ -183,30 +193,6 @@ function layoutOf(name: string, layout: unknown): ParameterLayout {
 
 function memoryVectors(memory: NamedArrays | undefined): [string, Float32Array][] {
   return memory ? [['memory-rows', arrayOf(memory, 'memory-rows', Float32Array)]] : [];
-}
-
-/**
- * @returns the settings that the resumed run changes
- * @throws TrainerError CONFIG_INVALID for a change that may not be, PROTOCOL_VIOLATION for other
- *   images or another network
- */
-export function requireResumable(
-  { config, position, parameters, dataDigest, layout }: RunSnapshot,
-  now: Pick<RunSnapshot, 'config' | 'layout'> & { readonly source: { readonly digest: string } },
-): SettingChange[] {
-  const changes = changesOf(config, now.config, parameters.version);
-  requireEpochs(
-    now.config.epochs,
-    position.stage === 'train' ? position.epoch + 1 : position.epoch,
-  );
-  for (const [what, saved, got, remedy] of [
-    ['data digest', dataDigest, now.source.digest, 'the images that the run began with'],
-    ['parameter layout', layoutHash(layout), layoutHash(now.layout), 'the release that began it'],
-  ] as const) {
-    if (saved === got) continue;
-    throw protocolViolation(what, saved.slice(0, 12), got.slice(0, 12), `resume with ${remedy}`);
-  }
-  return changes;
 }
 
 /** The flat vectors as named variables, so that other tools can read the file. */

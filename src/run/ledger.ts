@@ -4,7 +4,7 @@
  * has two positions. Draws of images that were left out have no effect: they are skipped, and
  * counted as such.
  */
-import { TrainerError, protocolViolation } from '../../src/errors.ts';
+import { TrainerError, protocolViolation } from '../errors.ts';
 
 export interface Ledger {
   readonly epoch: number;

@@ -2,23 +2,23 @@
  * The report page of a run: gathers what it shows from the record, the last clustering and the images.
  * What the page looks like is in src/report.
  */
-import { clusterSizes } from '../../src/clustering/agreement.ts';
-import type { ConfigOrigins } from '../../src/config/load.ts';
-import { runConfigSchema, type RunConfig } from '../../src/config/schema.ts';
-import { forEachInLanes } from '../../src/data/lanes.ts';
-import { shownPath } from '../../src/data/source/path-bytes.ts';
-import type { ImageSource } from '../../src/data/source/source.ts';
-import { thumbnailJpeg } from '../../src/data/pixels/thumbnail.ts';
-import type { ClusterSample, ReportSetting, SampleImage } from '../../src/report/report-data.ts';
-import { renderReport } from '../../src/report/report-page.ts';
-import type { RunSummary } from '../../src/report/summary.ts';
-import type { RunRecord } from './run-record.ts';
+import { clusterSizes } from '../clustering/agreement.ts';
+import type { ConfigOrigins } from '../config/load.ts';
+import { runConfigSchema, type RunConfig } from '../config/schema.ts';
+import { forEachInLanes } from '../data/lanes.ts';
+import { shownPath } from '../data/source/path-bytes.ts';
+import type { ImageSource } from '../data/source/source.ts';
+import { thumbnailJpeg } from '../data/pixels/thumbnail.ts';
+import type { ClusterSample, ReportSetting, SampleImage } from '../report/report-data.ts';
+import { renderReport } from '../report/report-page.ts';
+import type { RunSummary } from '../report/summary.ts';
+import type { EpochRecord } from './record-state.ts';
 
 export interface RunReportInput {
   readonly config: RunConfig;
   readonly origins: ConfigOrigins;
   readonly source: ImageSource;
-  readonly record: RunRecord;
+  readonly record: { readonly losses: readonly number[]; readonly epochs: readonly EpochRecord[] };
   readonly summary: RunSummary;
   /** [images] of the last clustering, -1 where an image could not be read. */
   readonly pseudoLabels: Int32Array;
