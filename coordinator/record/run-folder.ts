@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { TrainerError, messageOf } from '../../src/errors.ts';
-import { configFileOf } from '../../src/run/folder.ts';
+import { CHECKPOINTS, configFileOf } from '../../src/run/folder.ts';
 import type { RunConfig } from '../../src/config/schema.ts';
 import type { RunImages } from '../../src/run/run-images.ts';
 import type { TakenFolder } from '../../src/run/lock/take-folder.ts';
@@ -46,7 +46,7 @@ export class RunFolder {
   /** @param taken the folder is this process's until it releases it */
   constructor(path: string, taken: TakenFolder, nowMs: () => number) {
     this.path = path;
-    this.checkpoints = join(path, 'checkpoints');
+    this.checkpoints = join(path, CHECKPOINTS);
     this.#taken = taken;
     this.#nowMs = nowMs;
     requireOneDisk(this.checkpoints, this.staging);

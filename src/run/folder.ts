@@ -4,6 +4,9 @@ import { join } from 'node:path';
 import { TrainerError, messageOf } from '../errors.ts';
 import type { ConfigSources } from '../config/load.ts';
 
+/** Checkpoints, within a run's folder. */
+export const CHECKPOINTS = 'checkpoints';
+
 /** The run's id, effective configuration and images: where this file is, there is a run. */
 export function configFileOf(folder: string): string {
   return join(folder, 'config.json');

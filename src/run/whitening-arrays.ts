@@ -12,6 +12,11 @@ export function whiteningToArrays(whitening: Whitening): NamedArrays {
   };
 }
 
+/** Whether a clustering's arrays have one: without PCA there is none. */
+export function holdsWhitening(arrays: NamedArrays): boolean {
+  return 'whitening-components' in arrays;
+}
+
 /** @throws TrainerError PROTOCOL_VIOLATION for a bundle that is not one */
 export function whiteningFromArrays(arrays: NamedArrays): Whitening {
   const mean = arrayOf(arrays, 'whitening-mean', Float64Array);

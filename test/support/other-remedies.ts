@@ -33,6 +33,13 @@ export const OTHERS: readonly OtherRow[] = [
     source: 'must stay ${JSON.stringify(from)} when the run is resumed',
     triedIn: [CHANGED, 'a change that is refused changes nothing: the run goes on as it was'],
   },
+  {
+    source: 'holds no run; name the folder that its launch was given with --out',
+    triedIn: [
+      'test/integration/open-run.test.ts',
+      'an opened run has the parameters, clusters and whitening of its newest checkpoint',
+    ],
+  },
   { source: 'go on from ${newest} with lower learning rates', triedIn: [CHANGED, DIVERGED] },
   {
     source: 'no checkpoint from before is left: begin another run',

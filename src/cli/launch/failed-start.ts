@@ -5,7 +5,7 @@
 import { existsSync, readdirSync, rmSync, rmdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { nanoid } from 'nanoid';
-import { configFileOf, holdsRun } from '../../run/folder.ts';
+import { CHECKPOINTS, configFileOf, holdsRun } from '../../run/folder.ts';
 import { takeRunFolder } from '../../run/lock/take-folder.ts';
 
 /**
@@ -29,7 +29,7 @@ async function forgetRun(out: string): Promise<void> {
   const taken = await takeRunFolder(out, nanoid(10), options).catch(() => null);
   if (taken === null) return;
   try {
-    if (!existsSync(join(out, 'checkpoints'))) rmSync(configFileOf(out), { force: true });
+    if (!existsSync(join(out, CHECKPOINTS))) rmSync(configFileOf(out), { force: true });
   } finally {
     taken.release();
   }
