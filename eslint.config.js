@@ -11,14 +11,8 @@ const MAY_IMPORT = {
   clustering: ['math'],
   ps: ['math'],
   data: ['math', 'config/thread'],
-  nn: [
-    'math',
-    'clustering',
-    'config/thread',
-    'config/package-root',
-    'ps/layout',
-    'ps/initial-values',
-  ],
+  nn: ['engine', 'ps/layout'],
+  engine: ['math', 'clustering', 'config/thread', 'config/package-root', 'ps/layout'],
   checkpoint: ['config/failpoints'],
   rpc: ['ps/layout', 'security'],
   security: [],
@@ -52,7 +46,7 @@ const packagesBut = (...homes) =>
 
 /**
  * Imports of a folder of src: its own files, errors.ts, and what MAY_IMPORT grants.
- * `depth` is how far below src the importing file lies: 1, or 2 in a sub-folder.
+ * `depth` is how far below src the importing file lies: 1, 2 in a sub-folder, 3 in one of that.
  */
 function importsOf(folder, depth) {
   const granted = MAY_IMPORT[folder].map((name) =>
@@ -74,6 +68,7 @@ const restrictImports = (files, patterns) => ({
 
 const HOMES = {
   data: ['images', 'lists'],
+  engine: ['tensor'],
   nn: ['tensor'],
   rpc: ['grpc'],
   security: ['certificates'],
@@ -138,6 +133,7 @@ export default tseslint.config(
   ...Object.keys(MAY_IMPORT).map((folder) =>
     restrictImports([`src/${folder}/*/**/*.ts`], importsOf(folder, 2)),
   ),
+  restrictImports(['src/engine/*/*/**/*.ts'], importsOf('engine', 3)),
   restrictImports(
     ['src/config/**/*.ts'],
     [
@@ -167,7 +163,7 @@ export default tseslint.config(
         message: `${folder} imports src only, never ${other}`,
       },
       ...(folder === 'coordinator'
-        ? [{ regex: '/nn/', message: 'the coordinator runs without a tensor library' }]
+        ? [{ regex: '/(nn|engine)/', message: 'the coordinator runs without a tensor library' }]
         : []),
     ];
     return [
