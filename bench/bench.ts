@@ -3,8 +3,8 @@
  */
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { configInvalid } from '../src/errors.ts';
-import { measureGemm } from '../src/nn/engine-probe.ts';
-import { startEngine, type EngineName } from '../src/nn/engine.ts';
+import { measureGemm } from '../src/engine/probe.ts';
+import { startEngine, type EngineName } from '../src/engine/start.ts';
 import { clusteringCases } from './kmeans.ts';
 import { measureCases, type Case } from './measure.ts';
 import { startPeer } from './peer.ts';

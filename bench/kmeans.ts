@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { initialCentroidIds } from '../src/clustering/kmeans.ts';
-import { kmeansOnEngine, pcaOnEngine } from '../src/nn/clustering/run-on-engine.ts';
+import { kmeansOnEngine, pcaOnEngine } from '../src/engine/clustering/reference/run-on-engine.ts';
 import type { Case, Prepared } from './measure.ts';
 import { featureLikeRows, unitRows } from './made-features.ts';
 import type { PeerWork } from './peer.ts';

@@ -7,7 +7,7 @@
 import { parseArgs } from 'node:util';
 import { modelConfigSchema } from '../src/nn/config.ts';
 import { describeModel } from '../src/nn/architectures.ts';
-import { startEngine, type EngineName } from '../src/nn/engine.ts';
+import { startEngine, type EngineName } from '../src/engine/start.ts';
 import { createModel } from '../src/nn/model.ts';
 import { initialParameters, initialStatistics } from '../src/ps/initial-values.ts';
 

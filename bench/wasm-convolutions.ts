@@ -6,8 +6,8 @@
  */
 import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
-import { startEngine } from '../src/nn/engine.ts';
-import { convFilterGradient, convInputGradient, convolve } from '../src/nn/operations.ts';
+import { startEngine } from '../src/engine/start.ts';
+import { convFilterGradient, convInputGradient, convolve } from '../src/engine/tfjs/operations.ts';
 
 interface Shape {
   readonly name: string;

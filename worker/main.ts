@@ -1,7 +1,7 @@
 /** The worker process, wired: the tensor engine and the network, under the sessions with the coordinator. */
 import { describeModel } from '../src/nn/architectures.ts';
-import { engineKernels } from '../src/nn/clustering/engine-kernels.ts';
-import { startEngine } from '../src/nn/engine.ts';
+import { engineKernels } from '../src/engine/clustering/kernels.ts';
+import { startEngine } from '../src/engine/start.ts';
 import { createModel } from '../src/nn/model.ts';
 import type { Notice } from '../src/telemetry/notice.ts';
 import { workThroughSessions, type WorkerOptions } from './session.ts';

@@ -18,8 +18,8 @@ import { FOLDER, NODE_HEADERS } from './places.mjs';
 import { COMPILER } from './preflight.mjs';
 import { lastLine } from './wheel.mjs';
 
-const SOURCES = join(root, 'src', 'nn', 'clustering', 'native');
-/** Where src/nn/clustering/host-kernels.ts looks. */
+const SOURCES = join(root, 'src', 'engine', 'clustering', 'host', 'native');
+/** Where src/engine/clustering/host/host-kernels.ts looks. */
 const MODULE = join(FOLDER, 'host-kernels.node');
 /** While it is not proved. */
 const PARTIAL = join(FOLDER, 'host-kernels.partial.node');

@@ -26,7 +26,7 @@ export const PACKAGE = join(root, 'node_modules', '@tensorflow', 'tfjs-node-gpu'
 /** 8 is the newest version of Node-API that the package knows, and every Node since 16 has it. */
 export const PLACED_ADDON = join(PACKAGE, 'lib', 'napi-v8', 'tfjs_binding.node');
 /** Sources of this project's own kernels. */
-export const KERNELS = join(root, 'src', 'nn', 'tensorflow', 'native');
+export const KERNELS = join(root, 'src', 'engine', 'tensorflow', 'native');
 export const NODE_HEADERS = join(root, 'node_modules', 'node-api-headers', 'include');
 
 /** Version of the package whose sources an addon is made of, or null where it is not installed. */

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import * as tf from '@tensorflow/tfjs';
-import { startEngine } from '../../src/nn/engine.ts';
+import { startEngine } from '../../src/engine/start.ts';
 
 /** Correlates [1 2 3; 4 5 6; 7 8 9] with [1 2; 3 4], and asks for the gradients of the sum. */
 function checkConvolution(): void {

@@ -1,6 +1,6 @@
 /**
  * The numeric work of one clustering, as a worker asks for it. Here in float64 JavaScript: the oracle of the engines'
- * kernels (src/nn/clustering), and what a process without an engine computes with.
+ * kernels (src/engine/clustering), and what a process without an engine computes with.
  * Shapes: n rows, D dimensions, K centroids; matrices are flat and row-major.
  */
 import { assignShard, sumShard, type Assignment, type ShardSums } from './kmeans-reducer.ts';

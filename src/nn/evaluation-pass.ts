@@ -4,7 +4,12 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import type { BatchNormLayer, ConvLayer, Layer, ResidualLayer } from './layers.ts';
-import { BATCH_NORM_EPSILON, convolve, globalAveragePool, maxPool } from './operations.ts';
+import {
+  BATCH_NORM_EPSILON,
+  convolve,
+  globalAveragePool,
+  maxPool,
+} from '../engine/tfjs/operations.ts';
 import { variableOf, type Variables } from './training-pass.ts';
 
 /** One operation of the pass; its result is new, `x` is left alone. */

@@ -5,12 +5,12 @@
 import * as tf from '@tensorflow/tfjs';
 import { shapeMismatch } from '../errors.ts';
 import type { ModelSpec } from './architectures.ts';
-import { dropoutMask } from './dropout.ts';
+import { dropoutMask } from '../engine/tfjs/dropout-mask.ts';
 import { evaluationPass, type EvaluationPass } from './evaluation-pass.ts';
-import { networkInput, softmaxCrossEntropy } from './operations.ts';
-import { createStepResults, upload } from './transfer.ts';
+import { networkInput, softmaxCrossEntropy } from '../engine/tfjs/operations.ts';
+import { createStepResults, upload } from '../engine/tfjs/transfer.ts';
 import { trainingPass } from './training-pass.ts';
-import { withinHeap } from './wasm/heap.ts';
+import { withinHeap } from '../engine/wasm/heap.ts';
 
 export interface SliceGradient {
   /** Sum of the slice's losses. */

@@ -4,7 +4,6 @@
  * the device. Shapes: B images, C channels.
  */
 import * as tf from '@tensorflow/tfjs';
-import type { BatchNormLayer, Layer, ResidualLayer } from './layers.ts';
 import {
   addInto,
   batchNorm,
@@ -18,22 +17,14 @@ import {
   maxPool,
   maxPoolGradient,
   reluGradient,
-} from './operations.ts';
+} from '../engine/tfjs/operations.ts';
+import type { BatchStatistics } from '../engine/tfjs/transfer.ts';
+import type { BatchNormLayer, Layer, ResidualLayer } from './layers.ts';
 
 export type Variables = ReadonlyMap<string, tf.Tensor>;
 
 /** Receives the gradient of a named variable, and owns it from then on. */
 export type GradientSink = (name: string, gradient: tf.Tensor) => void;
-
-/** What a batch-norm layer measured. */
-export interface BatchStatistics {
-  /** Of the layer. */
-  readonly name: string;
-  /** [C], of what a reference network's layer sees: with the bias of the convolution before it */
-  readonly mean: tf.Tensor1D;
-  /** [C], unbiased; of a single element there is none: its biased one, zero */
-  readonly variance: tf.Tensor1D;
-}
 
 export interface TrainingPass {
   readonly output: tf.Tensor;

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { parseCpuFeatures } from '../../src/cli/commands/doctor.ts';
 import { packageRoot } from '../../src/process/package-root.ts';
-import { hostKernels } from '../../src/nn/clustering/host-kernels.ts';
+import { hostKernels } from '../../src/engine/clustering/host/host-kernels.ts';
 import { testEngines } from '../support/engines.ts';
 
 for (const { name, skip, engine } of await testEngines()) {

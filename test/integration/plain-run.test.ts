@@ -8,8 +8,8 @@ import { dataConfigSchema } from '../../src/data/config.ts';
 import { createImageLoader } from '../../src/data/loader/loader.ts';
 import { openImageSource } from '../../src/data/source/source.ts';
 import { unavailable } from '../../src/errors.ts';
-import { engineKernels } from '../../src/nn/clustering/engine-kernels.ts';
-import { startEngine, type EngineName } from '../../src/nn/engine.ts';
+import { engineKernels } from '../../src/engine/clustering/kernels.ts';
+import { startEngine, type EngineName } from '../../src/engine/start.ts';
 import type { Compute } from '../../worker/session.ts';
 import { kmeansBruteForce, whitenBruteForce } from '../support/brute-force-clustering.ts';
 import {

@@ -5,7 +5,7 @@
  */
 import { test, type TestContext } from 'node:test';
 import { messageOf, TrainerError } from '../../src/errors.ts';
-import { startEngine, type Engine, type EngineName } from '../../src/nn/engine.ts';
+import { startEngine, type Engine, type EngineName } from '../../src/engine/start.ts';
 
 export interface TestEngine {
   readonly name: EngineName;

@@ -4,11 +4,11 @@ import { readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 import { describeModel, type ModelSpec } from '../../src/nn/architectures.ts';
 import { modelConfigSchema } from '../../src/nn/config.ts';
-import { networkInput } from '../../src/nn/front-end.ts';
+import { networkInput } from '../../src/engine/plain/front-end.ts';
 import { createModel, type SliceGradient } from '../../src/nn/model.ts';
 import { pytorchArray, type PytorchArray } from '../../src/nn/pytorch-names.ts';
 import { trainingPass } from '../../src/nn/training-pass.ts';
-import { upload } from '../../src/nn/transfer.ts';
+import { upload } from '../../src/engine/tfjs/transfer.ts';
 import type { StatisticSpec } from '../../src/ps/layout.ts';
 import { assertClose } from './nn-arrays.ts';
 import {

@@ -3,7 +3,7 @@
  * tests for it ran, on what, or why they did not. Fails where one that REQUIRED_ENGINES names (by
  * spaces) was not tested.
  */
-import { hostKernels } from '../../src/nn/clustering/host-kernels.ts';
+import { hostKernels } from '../../src/engine/clustering/host/host-kernels.ts';
 import { testEngines } from './engines.ts';
 
 for (const { name, skip, engine } of await testEngines()) {

@@ -76,7 +76,7 @@ fs.writeFileSync(__dirname + '/../lib/napi-v8/tfjs_binding.node', process.argv[2
 `;
 
 /** Folder of the sources of the project's own kernels. */
-export const KERNELS = 'src/nn/tensorflow/native';
+export const KERNELS = 'src/engine/tensorflow/native';
 
 export interface SetupRun {
   readonly code: number | null;

@@ -15,7 +15,7 @@ import { splitInTwo } from '../../src/clustering/odc/split.ts';
 import { sizeStatistics } from '../../src/clustering/odc/statistics.ts';
 import { beginOdc, type OdcState } from '../../src/clustering/reference/odc-step.ts';
 import { seededRng } from '../../src/math/rng.ts';
-import { softmaxLoss } from '../../src/nn/softmax-loss.ts';
+import { softmaxLoss } from '../../src/engine/plain/softmax-loss.ts';
 import {
   centroidsOf,
   matrixOf,

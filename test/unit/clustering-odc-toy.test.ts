@@ -17,7 +17,7 @@ import {
 } from '../../src/clustering/odc/statistics.ts';
 import { beginOdc } from '../../src/clustering/reference/odc-step.ts';
 import { seededRng, type Rng } from '../../src/math/rng.ts';
-import { softmaxLoss } from '../../src/nn/softmax-loss.ts';
+import { softmaxLoss } from '../../src/engine/plain/softmax-loss.ts';
 import { odcSettings } from '../support/odc-fixtures.ts';
 import { BatchNorm, Dense, Gate, type ToyLayer } from '../support/toy-network.ts';
 

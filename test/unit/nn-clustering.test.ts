@@ -4,19 +4,18 @@ import * as tf from '@tensorflow/tfjs';
 import { initialCentroidIds, kmeans } from '../../src/clustering/kmeans.ts';
 import { FLOAT64_KERNELS, type ClusteringKernels } from '../../src/clustering/kernels.ts';
 import { symmetricEigen } from '../../src/math/symmetric-eigen.ts';
+import { engineKernels, searchOnEngine, searchOnGpu } from '../../src/engine/clustering/kernels.ts';
 import {
-  engineKernels,
-  searchOnEngine,
-  searchOnGpu,
-} from '../../src/nn/clustering/engine-kernels.ts';
-import { kmeansOnEngine, pcaOnEngine } from '../../src/nn/clustering/run-on-engine.ts';
+  kmeansOnEngine,
+  pcaOnEngine,
+} from '../../src/engine/clustering/reference/run-on-engine.ts';
 import {
   splitFactor,
   splitProduct,
   type Multiply,
-} from '../../src/nn/clustering/float32-product.ts';
-import { topEigen } from '../../src/nn/clustering/top-eigen.ts';
-import { startEngine, type EngineName } from '../../src/nn/engine.ts';
+} from '../../src/engine/clustering/float32-product.ts';
+import { topEigen } from '../../src/engine/clustering/pca/top-eigen.ts';
+import { startEngine, type EngineName } from '../../src/engine/start.ts';
 import { lcg, lcgArray } from '../support/lcg.ts';
 import { testEngines } from '../support/engines.ts';
 

@@ -8,8 +8,8 @@ import { describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import * as tf from '@tensorflow/tfjs';
 import { packageRoot } from '../../src/process/package-root.ts';
-import { startEngine } from '../../src/nn/engine.ts';
-import { setRuntimeEnvironment } from '../../src/nn/tensorflow/addon.ts';
+import { startEngine } from '../../src/engine/start.ts';
+import { setRuntimeEnvironment } from '../../src/engine/tensorflow/addon.ts';
 import { testEngines, testOnEngines } from '../support/engines.ts';
 
 const [tensorflow] = await testEngines();
@@ -93,7 +93,7 @@ describe('what the runtime reads from the environment', () => {
 });
 
 test('without the native addon, auto takes wasm and tensorflow is an error with a remedy', () => {
-  const [hooks, engine] = ['test/support/without-addon.mjs', 'src/nn/engine.ts'].map(
+  const [hooks, engine] = ['test/support/without-addon.mjs', 'src/engine/start.ts'].map(
     (file) => pathToFileURL(join(packageRoot(), file)).href,
   );
   const program = `

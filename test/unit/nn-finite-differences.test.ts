@@ -20,7 +20,7 @@ import {
   maxPoolGradient,
   reluGradient,
   softmaxCrossEntropy,
-} from '../../src/nn/operations.ts';
+} from '../../src/engine/tfjs/operations.ts';
 import { trainingPass } from '../../src/nn/training-pass.ts';
 import { testOnEngines } from '../support/engines.ts';
 

@@ -1,7 +1,7 @@
 /** Normalisation and the Sobel maps, against figures worked out by the definition. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { networkInput, sobelMaps } from '../../src/nn/front-end.ts';
+import { networkInput, sobelMaps } from '../../src/engine/plain/front-end.ts';
 import { assertClose } from '../support/nn-arrays.ts';
 
 /** The two maps of a 5 x 5 image, as rows. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { gpuTitle, parseGpuList, visibleGpus } from '../../src/nn/gpus.ts';
+import { gpuTitle, parseGpuList, visibleGpus } from '../../src/engine/gpus.ts';
 
 const LISTING = '0, NVIDIA H200, [N/A]\n1, NVIDIA H200, 143771\n';
 const FOUND = parseGpuList(LISTING);

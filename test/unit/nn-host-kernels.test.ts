@@ -10,16 +10,16 @@ import {
   engineKernels,
   searchOnEngine,
   searchOnHost,
-} from '../../src/nn/clustering/engine-kernels.ts';
+} from '../../src/engine/clustering/kernels.ts';
 import {
   hostKernels,
   loadHostKernels,
   type HostModule,
-} from '../../src/nn/clustering/host-kernels.ts';
-import { HostSearch } from '../../src/nn/clustering/host-search.ts';
-import { NearestCentroids } from '../../src/nn/clustering/nearest.ts';
-import { kmeansOnEngine } from '../../src/nn/clustering/run-on-engine.ts';
-import { startEngine } from '../../src/nn/engine.ts';
+} from '../../src/engine/clustering/host/host-kernels.ts';
+import { HostSearch } from '../../src/engine/clustering/host/host-search.ts';
+import { NearestCentroids } from '../../src/engine/clustering/search/nearest.ts';
+import { kmeansOnEngine } from '../../src/engine/clustering/reference/run-on-engine.ts';
+import { startEngine } from '../../src/engine/start.ts';
 import { lcg } from '../support/lcg.ts';
 
 // What the kernels are compared with where float64 is not what computes, and what takes what they do not.

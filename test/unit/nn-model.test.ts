@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { describeModel } from '../../src/nn/architectures.ts';
-import { startEngine } from '../../src/nn/engine.ts';
+import { startEngine } from '../../src/engine/start.ts';
 import { createModel } from '../../src/nn/model.ts';
 import { initialParameters, initialStatistics } from '../../src/ps/initial-values.ts';
 import { modelConfig } from '../support/model-config.ts';

@@ -12,10 +12,10 @@ import { packageRoot } from '../../src/process/package-root.ts';
 import { seededRng, type Rng } from '../../src/math/rng.ts';
 import { describeModel } from '../../src/nn/architectures.ts';
 import { modelConfigSchema } from '../../src/nn/config.ts';
-import { startEngine } from '../../src/nn/engine.ts';
-import { dropoutMask } from '../../src/nn/dropout.ts';
-import * as frontEnd from '../../src/nn/front-end.ts';
-import { hostArray } from '../../src/nn/host-array.ts';
+import { startEngine } from '../../src/engine/start.ts';
+import { dropoutMask } from '../../src/engine/tfjs/dropout-mask.ts';
+import * as frontEnd from '../../src/engine/plain/front-end.ts';
+import { hostArray } from '../../src/engine/tensorflow/host-array.ts';
 import { createModel } from '../../src/nn/model.ts';
 import {
   BATCH_NORM_EPSILON,
@@ -26,10 +26,10 @@ import {
   maxPool,
   maxPoolGradient,
   networkInput,
-} from '../../src/nn/operations.ts';
-import { hasOwnKernels } from '../../src/nn/tensorflow/own-kernels.ts';
-import { chooseKernels } from '../../src/nn/tensorflow/register.ts';
-import { runtimeOf } from '../../src/nn/tensorflow/runtime.ts';
+} from '../../src/engine/tfjs/operations.ts';
+import { hasOwnKernels } from '../../src/engine/tensorflow/own-kernels.ts';
+import { chooseKernels } from '../../src/engine/tensorflow/register.ts';
+import { runtimeOf } from '../../src/engine/tensorflow/runtime.ts';
 import { initialParameters, initialStatistics } from '../../src/ps/initial-values.ts';
 import { testEngines } from '../support/engines.ts';
 import { assertClose, byteImages } from '../support/nn-arrays.ts';
@@ -323,8 +323,8 @@ function chunkNorms(values: Float32Array): number[] {
 }
 
 test('batch norm is the same bits on any number of threads', { skip }, () => {
-  const [engineFile, operationsFile] = ['engine', 'operations'].map(
-    (name) => pathToFileURL(join(packageRoot(), `src/nn/${name}.ts`)).href,
+  const [engineFile, operationsFile] = ['start', 'tfjs/operations'].map(
+    (name) => pathToFileURL(join(packageRoot(), `src/engine/${name}.ts`)).href,
   );
   const program = `
     import { createHash } from 'node:crypto';

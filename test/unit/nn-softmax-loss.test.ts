@@ -1,7 +1,7 @@
 /** The loss and its gradient against figures of the reference, and laws of the softmax. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { softmaxLoss } from '../../src/nn/softmax-loss.ts';
+import { softmaxLoss } from '../../src/engine/plain/softmax-loss.ts';
 import { assertClose } from '../support/nn-arrays.ts';
 
 const LOGITS = Float32Array.of(1, 2, 3, 0, 0, 0, 3, -1, 0.5);

@@ -1,9 +1,15 @@
 /** The kernels written in WebAssembly, by themselves over a memory of their own, against the definition. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { advance, assembleModule, local, repeat, v128 } from '../../src/nn/wasm/assembler.ts';
-import { compileKernels, instantiateKernels } from '../../src/nn/wasm/kernels.ts';
-import { PANEL, TILE_ROWS } from '../../src/nn/wasm/matrix-kernels.ts';
+import {
+  advance,
+  assembleModule,
+  local,
+  repeat,
+  v128,
+} from '../../src/engine/assembly/assembler.ts';
+import { compileKernels, instantiateKernels } from '../../src/engine/wasm/kernels/kernels.ts';
+import { PANEL, TILE_ROWS } from '../../src/engine/wasm/kernels/matrix-kernels.ts';
 import { assertClose, centredValues } from '../support/nn-arrays.ts';
 
 /** Sums of some hundred products of float32. */

@@ -5,9 +5,9 @@ import * as tf from '@tensorflow/tfjs';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import { TrainerError } from '../../src/errors.ts';
 import { describeModel } from '../../src/nn/architectures.ts';
-import { startEngine } from '../../src/nn/engine.ts';
+import { startEngine } from '../../src/engine/start.ts';
 import { createModel } from '../../src/nn/model.ts';
-import { fittingImages, limitHeap, watchHeap } from '../../src/nn/wasm/heap.ts';
+import { fittingImages, limitHeap, watchHeap } from '../../src/engine/wasm/heap.ts';
 import { initialParameters, initialStatistics } from '../../src/ps/initial-values.ts';
 import { modelConfig } from '../support/model-config.ts';
 

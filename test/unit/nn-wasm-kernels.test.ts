@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
-import { startEngine } from '../../src/nn/engine.ts';
-import { batchNorm, batchNormGradient } from '../../src/nn/operations.ts';
+import { startEngine } from '../../src/engine/start.ts';
+import { batchNorm, batchNormGradient } from '../../src/engine/tfjs/operations.ts';
 import { assertClose, centredValues } from '../support/nn-arrays.ts';
 
 type Shape4 = [number, number, number, number];

@@ -5,7 +5,7 @@ import { after, test } from 'node:test';
 import { promisify } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 import { describeModel } from '../../src/nn/architectures.ts';
-import { startEngine } from '../../src/nn/engine.ts';
+import { startEngine } from '../../src/engine/start.ts';
 import { createModel } from '../../src/nn/model.ts';
 import {
   batchNorm,
@@ -15,11 +15,11 @@ import {
   convolve,
   maxPool,
   maxPoolGradient,
-} from '../../src/nn/operations.ts';
-import { MAX_PAGES, assembleModule } from '../../src/nn/wasm/assembler.ts';
-import { compileKernels, instantiateKernels } from '../../src/nn/wasm/kernels.ts';
-import { withSharedMemory } from '../../src/nn/wasm/shared-module.ts';
-import { startTeam } from '../../src/nn/wasm/team.ts';
+} from '../../src/engine/tfjs/operations.ts';
+import { MAX_PAGES, assembleModule } from '../../src/engine/assembly/assembler.ts';
+import { compileKernels, instantiateKernels } from '../../src/engine/wasm/kernels/kernels.ts';
+import { withSharedMemory } from '../../src/engine/wasm/threads/shared-module.ts';
+import { startTeam } from '../../src/engine/wasm/threads/team.ts';
 import { initialParameters, initialStatistics } from '../../src/ps/initial-values.ts';
 import { modelConfig } from '../support/model-config.ts';
 import { centredValues } from '../support/nn-arrays.ts';
@@ -159,7 +159,7 @@ test('a failure on any thread is an error of the job, and the team goes on', asy
 test('threads sleep without work, and do not keep the process', async () => {
   const program = `
     import * as tf from '@tensorflow/tfjs';
-    import { startEngine } from ${JSON.stringify(new URL('../../src/nn/engine.ts', import.meta.url).href)};
+    import { startEngine } from ${JSON.stringify(new URL('../../src/engine/start.ts', import.meta.url).href)};
     const { threads } = await startEngine('wasm', { threads: 3 });
     const [sum] = tf.matMul(tf.ones([64, 64]), tf.ones([64, 64])).dataSync();
     const before = process.cpuUsage();

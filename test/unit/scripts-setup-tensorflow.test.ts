@@ -266,7 +266,7 @@ describe('--use takes a TensorFlow that is there:', () => {
 
 describe('the host kernels of clustering', () => {
   test('are compiled first, and stand in the way of nothing', () => {
-    setup.write('src/nn/clustering/native/kernels.cc', '');
+    setup.write('src/engine/clustering/host/native/kernels.cc', '');
     const run = setup.run();
     assert.equal(run.code, 0, run.stderr.join('\n'));
     assert.match(

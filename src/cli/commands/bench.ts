@@ -8,7 +8,7 @@ import { benchTable, chaosLines } from '../bench-table.ts';
 import { ProcessFailure } from '../failure.ts';
 import { KEEP_FREED_MEMORY } from '../../process/allocator.ts';
 import { packageRoot } from '../../process/package-root.ts';
-import { listGpus } from '../../nn/gpus.ts';
+import { listGpus } from '../../engine/gpus.ts';
 import { engineOption, positiveInteger, wholeNumber } from '../options.ts';
 import { printJson, printLines, type Terminal } from '../terminal.ts';
 

@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import type { Command } from 'commander';
-import type { Engine, EngineName } from '../../nn/engine.ts';
-import { listGpus, visibleGpus, type Gpu } from '../../nn/gpus.ts';
+import type { Engine, EngineName } from '../../engine/start.ts';
+import { listGpus, visibleGpus, type Gpu } from '../../engine/gpus.ts';
 import { engineOption } from '../options.ts';
 import { printJson, printLines, type Terminal } from '../terminal.ts';
 
@@ -43,9 +43,9 @@ interface Diagnosis {
 }
 
 async function examineMachine(options: DoctorOptions, terminal: Terminal): Promise<void> {
-  const { startEngine } = await import('../../nn/engine.ts');
-  const { measureConvolution, measureGemm } = await import('../../nn/engine-probe.ts');
-  const { hostKernels } = await import('../../nn/clustering/host-kernels.ts');
+  const { startEngine } = await import('../../engine/start.ts');
+  const { measureConvolution, measureGemm } = await import('../../engine/probe.ts');
+  const { hostKernels } = await import('../../engine/clustering/host/host-kernels.ts');
   const { threads, ...engine } = await startEngine(options.engine, {});
   const gpus = listGpus(terminal.env);
   const diagnosis: Diagnosis = {

@@ -1,0 +1,71 @@
+/**
+ * k-means and PCA of features in one process, on the running engine and with the kernels that a worker uses: for
+ * measurements and for collections that fit one machine. Start the engine first (startEngine of ../engine.ts).
+ * Shapes: n rows, D dimensions, K centroids; matrices are flat and row-major.
+ */
+import type { ClusteringKernels, OnProgress } from '../../../clustering/kernels.ts';
+import { nextCentroids } from '../../../clustering/kmeans-reducer.ts';
+import type { KmeansResult } from '../../../clustering/kmeans.ts';
+import type { Whitening } from '../../../clustering/whitening.ts';
+import { engineKernels } from '../kernels.ts';
+
+/**
+ * Lloyd's algorithm from given rows.
+ * @param features [n, D] float32; read only
+ * @param initialIds [K] rows that are the first centroids
+ * @param finalAssignment whether labels and inertia of the last centroids are wanted; labels are empty if not
+ * @returns objectives of each step, centroids, labels
+ */
+export function kmeansOnEngine(
+  features: Float32Array,
+  n: number,
+  dim: number,
+  k: number,
+  iterations: number,
+  initialIds: Int32Array,
+  finalAssignment = true,
+  kernels: ClusteringKernels = engineKernels(),
+): KmeansResult {
+  let centroids = new Float32Array(k * dim);
+  initialIds.forEach((row, c) => {
+    centroids.set(features.subarray(row * dim, (row + 1) * dim), c * dim);
+  });
+  const rows = kernels.rowsToCluster(features, n, dim);
+  const objectives: number[] = [];
+  const refilled: number[] = [];
+  try {
+    for (let iteration = 0; iteration < iterations; iteration += 1) {
+      const total = rows.sum(centroids, k, 0);
+      const next = nextCentroids(total, centroids);
+      objectives.push(total.inertia);
+      refilled.push(next.refilled.length);
+      centroids = Float32Array.from(next.centroids);
+    }
+    const { labels, inertia } = finalAssignment
+      ? rows.assign(centroids, k)
+      : { labels: new Int32Array(0), inertia: objectives.at(-1) ?? 0 };
+    return { labels, centroids, objectives, inertia, refilled };
+  } finally {
+    rows.release();
+  }
+}
+
+export interface PcaOptions {
+  /** Eigenvalues at or below this fraction of the largest count as zero. */
+  readonly epsilon?: number;
+  readonly onProgress?: OnProgress;
+}
+
+/** @param features [n, D] float32; read only */
+export function pcaOnEngine(
+  features: Float32Array,
+  n: number,
+  dim: number,
+  outDim: number,
+  { epsilon = 0, onProgress = () => undefined }: PcaOptions = {},
+): { whitening: Whitening; rows: Float32Array } {
+  const kernels = engineKernels();
+  const moments = kernels.moments(features, n, dim, onProgress);
+  const whitening = kernels.solve(moments, { outDim, epsilon, onProgress });
+  return { whitening, rows: kernels.project(whitening, features, n, onProgress) };
+}

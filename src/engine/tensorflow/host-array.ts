@@ -1,0 +1,65 @@
+/**
+ * An array of the program into which the engine writes by itself: what a step gives is then copied once, from the device's
+ * memory to its place, on all threads of the engine. For engines that have COPY_OUT_KERNEL.
+ */
+import * as tf from '@tensorflow/tfjs';
+import { COPY_OUT_KERNEL } from '../tfjs/operations.ts';
+
+export interface HostArray {
+  /** What was in it before it was allocated, until something is written. */
+  readonly values: Float32Array;
+  /** Copies a tensor's numbers to `offset`; the tensor remains the caller's. */
+  readonly write: (part: tf.Tensor, offset: number) => void;
+  /** Ends the engine's use of the memory; the values remain. */
+  readonly release: () => void;
+}
+
+/** The engine takes memory over only where its address is a multiple of a power of two up to this; else it copies [floats]. */
+const MOST_ALIGNMENT = 16;
+/** Addresses of large arrays are multiples of 16 bytes [floats]. */
+const LEAST_ALIGNMENT = 4;
+
+/** The engine's part of it ends with the tidy scope, too. */
+export function hostArray(length: number): HostArray {
+  // Not filled with zeros: that alone would take a tenth of the time of a small step.
+  const { buffer } = Buffer.allocUnsafeSlow(4 * (length + MOST_ALIGNMENT));
+  const whole = new Float32Array(buffer);
+  const words = new Int32Array(buffer);
+  for (let begin = 0; begin < MOST_ALIGNMENT; begin += LEAST_ALIGNMENT) {
+    if (!isSharedFrom(words, begin)) continue;
+    const values = whole.subarray(begin, begin + length);
+    // To the engine its numbers are integers, which it leaves where they are, also where it computes on a GPU.
+    const destination = tf.tensor1d(words.subarray(begin, begin + length), 'int32');
+    return {
+      values,
+      write: (part, offset) => {
+        copyOut(destination, part, offset);
+      },
+      release: () => {
+        destination.dispose();
+      },
+    };
+  }
+  // No address that the engine shares: numbers come by way of a copy.
+  return {
+    values: whole.subarray(0, length),
+    write: (part, offset) => {
+      whole.set(part.dataSync<'float32'>(), offset);
+    },
+    release: () => undefined,
+  };
+}
+
+/** Whether a number that the engine writes there arrives. */
+function isSharedFrom(words: Int32Array, begin: number): boolean {
+  const place = words.subarray(begin, begin + 1);
+  place[0] = 0;
+  tf.tidy(() => {
+    copyOut(tf.tensor1d(place, 'int32'), tf.tensor1d([1]), 0);
+  });
+  return place[0] !== 0;
+}
+
+function copyOut(destination: tf.Tensor, part: tf.Tensor, offset: number): void {
+  tf.engine().runKernel(COPY_OUT_KERNEL, { destination, part }, { offset });
+}
