@@ -13,6 +13,7 @@ import {
 } from '../../src/config/resumable-settings.ts';
 import type { RunConfig } from '../../src/config/schema.ts';
 import { checkpointCorrupt, messageOf, protocolViolation } from '../../src/errors.ts';
+import { firstIssue } from '../../src/messages/schema-issue.ts';
 import { layoutHash, validateLayout, type ParameterLayout } from '../../src/ps/layout.ts';
 import { firstNonFinite } from '../../src/ps/slice-push.ts';
 import { vectorOf, type NamedVectors } from '../../src/rpc/named-vectors.ts';
@@ -124,11 +125,7 @@ function memoryOf(rows: Float32Array, images: number): NamedArrays {
 export function fromCheckpoint(checkpoint: Checkpoint, runId: string): RunSnapshot {
   const parsed = stateSchema.safeParse(checkpoint.state);
   if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    throw checkpointCorrupt(
-      checkpoint.name,
-      `its state at ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'unknown form'}`,
-    );
+    throw checkpointCorrupt(checkpoint.name, `its state ${firstIssue(parsed.error)}`);
   }
   const state = parsed.data;
   if (state.runId !== runId) {
