@@ -16,7 +16,7 @@ const MAY_IMPORT = {
   engine: ['math', 'clustering', 'process', 'ps', 'nn'],
   checkpoint: ['arrays', 'process'],
   security: [],
-  telemetry: ['security'],
+  telemetry: ['process', 'security'],
   rpc: ['arrays', 'ps', 'security', 'process'],
   'server-clients': ['arrays', 'rpc', 'ps', 'clustering', 'process', 'security'],
   evaluation: ['math', 'clustering'],

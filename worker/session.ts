@@ -14,9 +14,9 @@ import { openImageSource, type ImageSource, type ListedImage } from '../src/data
 import { EXIT, TrainerError, unavailable } from '../src/errors.ts';
 import { firstIssue } from '../src/messages/schema-issue.ts';
 import type { Model } from '../src/nn/model.ts';
+import { pause } from '../src/process/pause.ts';
 import { layoutHash, type ParameterLayout } from '../src/ps/layout.ts';
 import { withAnySignal } from '../src/rpc/any-signal.ts';
-import { pause } from '../src/rpc/calls.ts';
 import type { Ready } from '../src/rpc/generated/deepcluster/v1/Ready.ts';
 import type { Welcome__Output } from '../src/rpc/generated/deepcluster/v1/Welcome.ts';
 import type { Credentials } from '../src/security/credentials.ts';
