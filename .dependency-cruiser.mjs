@@ -18,7 +18,7 @@ const MAY_IMPORT = {
   security: [],
   telemetry: ['process', 'security'],
   rpc: ['arrays', 'ps', 'security', 'process'],
-  'server-clients': ['arrays', 'rpc', 'ps', 'clustering', 'process', 'security'],
+  'server-clients': ['math', 'arrays', 'rpc', 'ps', 'clustering', 'process', 'security'],
   evaluation: ['math', 'clustering'],
   report: ['math'],
   // Composes the schemas that stand beside their owners.
