@@ -4,7 +4,7 @@
  */
 import { nanoid } from 'nanoid';
 import { EXIT, TrainerError, unavailable } from '../src/errors.ts';
-import { pause } from '../src/rpc/calls.ts';
+import { pause } from '../src/process/pause.ts';
 import { channelTo, startHealthServer, startServer } from '../src/rpc/channel/channel.ts';
 import { PROTOCOL_VERSION, wire } from '../src/rpc/definitions.ts';
 import type { ServerHello } from '../src/rpc/generated/deepcluster/v1/ServerHello.ts';

@@ -11,6 +11,7 @@ import {
 } from '../src/clustering/odc/sample-memory.ts';
 import { sumRows } from '../src/clustering/odc/class-sums.ts';
 import type { IdentifiedRows } from '../src/clustering/odc/bundles.ts';
+import { scatterRows } from '../src/math/matrix.ts';
 import { requireAtMost } from '../src/rpc/bounds.ts';
 import { TrainerError, nonFinite, protocolViolation, shapeMismatch } from '../src/errors.ts';
 
@@ -88,10 +89,8 @@ export class MemoryKeeper {
       throw nonFinite(`memory row of sample ${ids[Math.floor(bad / dim)]}`, rows[bad]!, remedy);
     }
     const places = ids.map((id) => this.#placeOf(id));
-    places.forEach((place, i) => {
-      this.#rows.set(rows.subarray(i * dim, (i + 1) * dim), place * dim);
-      this.#isFilled[place] = 1;
-    });
+    scatterRows(rows, places, dim, this.#rows);
+    for (const place of places) this.#isFilled[place] = 1;
     this.#generations.set(shard, generation);
     return 'applied';
   }

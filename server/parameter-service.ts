@@ -3,6 +3,7 @@
  * One part per process or thread; there is none until the coordinator restores it.
  */
 import type * as grpc from '@grpc/grpc-js';
+import { firstIssue } from '../src/messages/schema-issue.ts';
 import { hitFailpoint } from '../src/process/failpoints.ts';
 import { TrainerError, messageOf, protocolViolation } from '../src/errors.ts';
 import { trainingConfigSchema, type TrainingConfig } from '../src/ps/config.ts';
@@ -273,8 +274,7 @@ function parseTraining(json: string): TrainingConfig {
   try {
     const parsed = trainingConfigSchema.safeParse(JSON.parse(json));
     if (parsed.success) return parsed.data;
-    const issue = parsed.error.issues[0];
-    const got = `another at ${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`;
+    const got = `another ${firstIssue(parsed.error)}`;
     throw protocolViolation('training settings', 'their documented form', got, remedy);
   } catch (error) {
     if (error instanceof TrainerError) throw error;

@@ -5,9 +5,10 @@
  * entry is this file itself.
  */
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
+import { pause } from '../src/process/pause.ts';
 import { startThread } from '../src/process/thread.ts';
 import { messageOf } from '../src/errors.ts';
-import { callUnary, pause } from '../src/rpc/calls.ts';
+import { callUnary } from '../src/rpc/calls.ts';
 import { channelTo } from '../src/rpc/channel/channel.ts';
 import { wire } from '../src/rpc/definitions.ts';
 import type { HeartbeatReply__Output } from '../src/rpc/generated/deepcluster/v1/HeartbeatReply.ts';

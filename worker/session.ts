@@ -12,10 +12,11 @@ import { awaitImages, firstThere } from '../src/data/source/await-images.ts';
 import { decodeListing, presentCount, withFewMissing } from '../src/data/source/listing.ts';
 import { openImageSource, type ImageSource, type ListedImage } from '../src/data/source/source.ts';
 import { EXIT, TrainerError, unavailable } from '../src/errors.ts';
+import { firstIssue } from '../src/messages/schema-issue.ts';
 import type { Model } from '../src/nn/model.ts';
+import { pause } from '../src/process/pause.ts';
 import { layoutHash, type ParameterLayout } from '../src/ps/layout.ts';
 import { withAnySignal } from '../src/rpc/any-signal.ts';
-import { pause } from '../src/rpc/calls.ts';
 import type { Ready } from '../src/rpc/generated/deepcluster/v1/Ready.ts';
 import type { Welcome__Output } from '../src/rpc/generated/deepcluster/v1/Welcome.ts';
 import type { Credentials } from '../src/security/credentials.ts';
@@ -256,10 +257,9 @@ async function prepare(
 function parseConfig(json: string): RunConfig {
   const parsed = runConfigSchema.safeParse(JSON.parse(json));
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
   throw new TrainerError(
     'PROTOCOL_VIOLATION',
-    `configuration of the coordinator at ${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}; run the same release on every process`,
+    `configuration of the coordinator ${firstIssue(parsed.error)}; run the same release on every process`,
   );
 }
 

@@ -7,6 +7,7 @@ import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { seededRng, shuffleInPlace, type Rng } from '../../src/math/rng.ts';
+import { pause } from '../../src/process/pause.ts';
 import { resumeRun, type LaunchedRun } from './run-process.ts';
 
 export interface FieldPlan {
@@ -151,7 +152,7 @@ export class Field {
   /** @returns false once the field has come to its end */
   async #pause(rng: Rng, [low, high]: readonly [number, number]): Promise<boolean> {
     const ms = low + rng.float() * (high - low);
-    await delay(ms, undefined, { signal: this.#stop.signal }).catch(() => undefined);
+    await pause(ms, this.#stop.signal);
     return !this.#stop.signal.aborted;
   }
 }

@@ -5,7 +5,7 @@ import { planShards } from '../../src/data/shard-plan.ts';
 import { encodeListing, presentCount } from '../../src/data/source/listing.ts';
 import type { ImageSource } from '../../src/data/source/source.ts';
 import { absentImages } from '../../src/data/source/survey.ts';
-import { pause } from '../../src/rpc/calls.ts';
+import { pause } from '../../src/process/pause.ts';
 import type { Logger } from '../../src/telemetry/logger.ts';
 import type { Notice } from '../../src/telemetry/notice.ts';
 import { Artifacts } from './artifacts.ts';

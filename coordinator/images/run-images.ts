@@ -8,6 +8,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { ConfigOrigins } from '../../src/config/load.ts';
+import { pause } from '../../src/process/pause.ts';
 import { configFileOf } from '../../src/run/folder.ts';
 import type { RunConfig } from '../../src/config/schema.ts';
 import { awaitImages, firstThere } from '../../src/data/source/await-images.ts';
@@ -25,7 +26,6 @@ import {
   type ListedImage,
 } from '../../src/data/source/source.ts';
 import { configInvalid, dataUnreadable, type TrainerError } from '../../src/errors.ts';
-import { pause } from '../../src/rpc/calls.ts';
 import type { Logger } from '../../src/telemetry/logger.ts';
 import { runImagesSchema, type RunImages } from '../../src/run/run-images.ts';
 import type { RunFolder } from '../record/run-folder.ts';

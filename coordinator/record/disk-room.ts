@@ -1,7 +1,7 @@
 /** What a run must write before it can go on: on a full disk it waits until there is room, and says so. */
 import { messageOf } from '../../src/errors.ts';
-import { pause } from '../../src/rpc/calls.ts';
-import { isDiskFull } from '../../src/telemetry/json-lines.ts';
+import { isDiskFull } from '../../src/process/disk-full.ts';
+import { pause } from '../../src/process/pause.ts';
 import type { Logger } from '../../src/telemetry/logger.ts';
 import type { RunFolder } from './run-folder.ts';
 

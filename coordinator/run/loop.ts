@@ -10,6 +10,7 @@ import {
   clusterSizes,
   normalizedMutualInformation,
 } from '../../src/clustering/agreement.ts';
+import { isDiskFull } from '../../src/process/disk-full.ts';
 import { hitFailpoint } from '../../src/process/failpoints.ts';
 import type { RunConfig } from '../../src/config/schema.ts';
 import type { ImageSource } from '../../src/data/source/source.ts';
@@ -17,7 +18,6 @@ import { imagesGone, messageOf, protocolViolation } from '../../src/errors.ts';
 import type { ParameterLayout } from '../../src/ps/layout.ts';
 import type { ParameterServers } from '../../src/server-clients/parameter-servers.ts';
 import type { MemoryServers } from '../../src/server-clients/memory-servers.ts';
-import { isDiskFull } from '../../src/telemetry/json-lines.ts';
 import type { Logger } from '../../src/telemetry/logger.ts';
 import type { Notice } from '../../src/telemetry/notice.ts';
 import type { Artifacts } from '../control/artifacts.ts';

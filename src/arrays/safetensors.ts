@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import { TrainerError, messageOf, protocolViolation, shapeMismatch } from '../errors.ts';
 import type { ErrorCode } from '../errors.ts';
+import { firstIssue } from '../messages/schema-issue.ts';
 
 export type ArrayData = Float32Array | Float64Array | Int32Array | Uint32Array | Uint8Array;
 
@@ -184,8 +185,7 @@ function readSpec(name: string, value: unknown, refuse: Refuse): ArraySpec {
 function readForm<T>(schema: z.ZodType<T>, name: string, value: unknown, refuse: Refuse): T {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw refuse(`header at ${[name, ...(issue?.path ?? [])].join('.')}: ${issue?.message ?? ''}`);
+  throw refuse(`header ${firstIssue(parsed.error, [name])}`);
 }
 
 /** Every byte of the data belongs to exactly one array: nothing overlaps, nothing is hidden, nothing is cut off. */

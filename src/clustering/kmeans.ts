@@ -4,6 +4,7 @@
  * Shapes: N samples, D feature dimensions, K centroids.
  */
 import { configInvalid } from '../errors.ts';
+import { gatherRows } from '../math/matrix.ts';
 import { Mt19937, seededRng } from '../math/rng.ts';
 import { assignShard, mergeShardSums, nextCentroids, sumShard } from './kmeans-reducer.ts';
 
@@ -59,10 +60,7 @@ export function kmeans(
   k: number,
   { iterations, seed }: KmeansOptions,
 ): KmeansResult {
-  let centroids: Float32Array = new Float32Array(k * dim);
-  initialCentroidIds(n, k, seed).forEach((row, c) => {
-    centroids.set(features.subarray(row * dim, (row + 1) * dim), c * dim);
-  });
+  let centroids = gatherRows(features, initialCentroidIds(n, k, seed), dim);
   const objectives: number[] = [];
   const refilled: number[] = [];
   for (let iteration = 0; iteration < iterations; iteration += 1) {

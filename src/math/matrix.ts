@@ -1,7 +1,53 @@
 /**
- * The one dense kernel that clustering and evaluation share: the products of many rows with many rows, in float64.
- * Shapes: matrices are flat and row-major. Callers cut large problems into tiles that stay in cache.
+ * Rows of matrices, which are flat and row-major: copied from place to place, and multiplied with each other. The products of
+ * many rows with many rows, in float64, are the one dense kernel that clustering and evaluation share; callers cut large
+ * problems into tiles that stay in cache.
  */
+
+/**
+ * The rows of `from` at some places, in that order; a place may come more than once.
+ * @param from [n, dim] read only
+ * @returns [places, dim]
+ */
+export function gatherRows(
+  from: Float32Array,
+  places: ArrayLike<number>,
+  dim: number,
+): Float32Array {
+  const rows = new Float32Array(places.length * dim);
+  for (let i = 0; i < places.length; i += 1) copyRow(from, places[i]!, rows, i, dim);
+  return rows;
+}
+
+/**
+ * Puts row i of `rows` at place i of `places`; where a place comes more than once, its last row stays.
+ * @param rows [places, dim] read only
+ * @param into [n, dim] written
+ */
+export function scatterRows(
+  rows: Float32Array,
+  places: ArrayLike<number>,
+  dim: number,
+  into: Float32Array,
+): void {
+  for (let i = 0; i < places.length; i += 1) copyRow(rows, i, into, places[i]!, dim);
+}
+
+/** Row `at` of `from` becomes row `place` of `to`. */
+export function copyRow<Rows extends Float32Array | Float64Array>(
+  from: Rows,
+  at: number,
+  to: Rows,
+  place: number,
+  dim: number,
+): void {
+  to.set(from.subarray(at * dim, (at + 1) * dim), place * dim);
+}
+
+/** The values at some places, in that order. */
+export function gather(values: Int32Array, places: Int32Array): Int32Array {
+  return places.map((place) => values[place]!);
+}
 
 /** Rows of a tile: 32 rows of 256 float64 are 64 KiB. */
 export const TILE_ROWS = 32;

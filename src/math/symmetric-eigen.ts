@@ -4,6 +4,7 @@
  * Shapes: n x n matrices are flat and row-major. Cost about 9 n^3 flop; n = 512 takes seconds.
  */
 import { TrainerError, nonFinite, shapeMismatch } from '../errors.ts';
+import { copyRow } from './matrix.ts';
 
 export interface SymmetricEigen {
   /** [n] descending */
@@ -257,7 +258,7 @@ function sortDescending(
   const vectors = new Float64Array(n * n);
   order.forEach((from, to) => {
     values[to] = diagonal[from]! * size;
-    vectors.set(rows.subarray(from * n, (from + 1) * n), to * n);
+    copyRow(rows, from, vectors, to, n);
   });
   return { values, vectors };
 }

@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { messageOf, protocolViolation, shapeMismatch } from '../errors.ts';
+import { firstIssue } from '../messages/schema-issue.ts';
 
 /** How a variable begins: drawn by the run's seed and the variable's name, or constant. */
 export type InitialRule =
@@ -114,9 +115,8 @@ export function parseLayout(json: string): ParameterLayout {
 export function validateLayout(layout: unknown): asserts layout is ParameterLayout {
   const parsed = layoutSchema.safeParse(layout);
   if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    const where = issue === undefined ? '' : ` at ${issue.path.join('.')}: ${issue.message}`;
-    throw protocolViolation('parameter layout', 'its documented form', `another${where}`, REMEDY);
+    const got = `another ${firstIssue(parsed.error)}`;
+    throw protocolViolation('parameter layout', 'its documented form', got, REMEDY);
   }
   const { variables, statistics, parameterCount, statisticCount } = parsed.data;
   requirePacked('parameters', variables, parameterCount);

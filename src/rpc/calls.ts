@@ -3,6 +3,7 @@
  */
 import { once } from 'node:events';
 import * as grpc from '@grpc/grpc-js';
+import { pause } from '../process/pause.ts';
 import { fromServiceError, isRetryable } from './status.ts';
 
 export interface CallLimits {
@@ -179,18 +180,4 @@ export async function retryTransient<Result>(
       await pause(pauseMs, limits.signal);
     }
   }
-}
-
-/** Waits, or returns early when the signal is given. */
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const finish = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', finish);
-      resolve();
-    };
-    const timer = setTimeout(finish, ms);
-    signal.addEventListener('abort', finish, { once: true });
-    if (signal.aborted) finish();
-  });
 }

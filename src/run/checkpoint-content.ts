@@ -8,6 +8,7 @@ import type { Checkpoint, CheckpointContent } from '../checkpoint/checkpoint.ts'
 import type { NamedArrays } from '../arrays/safetensors.ts';
 import type { RunConfig } from '../config/schema.ts';
 import { checkpointCorrupt, messageOf } from '../errors.ts';
+import { firstIssue } from '../messages/schema-issue.ts';
 import { validateLayout, type ParameterLayout } from '../ps/layout.ts';
 import { firstNonFinite } from '../ps/slice-push.ts';
 import { vectorOf, type NamedVectors } from '../rpc/named-vectors.ts';
@@ -134,11 +135,7 @@ function memoryOf(rows: Float32Array, images: number): NamedArrays {
 export function fromCheckpoint(checkpoint: Checkpoint, runId: string): RunSnapshot {
   const parsed = stateSchema.safeParse(checkpoint.state);
   if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    throw checkpointCorrupt(
-      checkpoint.name,
-      `its state at ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'unknown form'}`,
-    );
+    throw checkpointCorrupt(checkpoint.name, `its state ${firstIssue(parsed.error)}`);
   }
   const state = parsed.data;
   if (state.runId !== runId) {

@@ -13,9 +13,10 @@ import {
 } from '../clustering/odc/bundles.ts';
 import type { MemoryChange } from '../clustering/odc/sample-memory.ts';
 import { mergeChanges } from '../clustering/odc/sample-parts.ts';
+import { gather, scatterRows } from '../math/matrix.ts';
 import { withAnySignal } from '../rpc/any-signal.ts';
 import type { SampleMemoryClient } from '../rpc/sample-memory-client.ts';
-import { gather, gatherRows, memoryForms, placesOfPart, type MemoryForm } from './sample-parts.ts';
+import { memoryForms, placesOfPart, rowsAt, type MemoryForm } from './sample-parts.ts';
 
 /** What is asked of one server. */
 export type MemoryServer = Pick<
@@ -55,12 +56,12 @@ export class MemoryServers {
   async fill(
     shard: number,
     generation: number,
-    { ids, rows }: IdentifiedRows,
+    filled: IdentifiedRows,
     signal: AbortSignal,
   ): Promise<'filled' | 'fenced'> {
-    const outcomes = await this.#each(ids, signal, (server, places, either) => {
-      const its = { ids: gather(ids, places), rows: gatherRows(rows, places, ids.length) };
-      return server.fill(shard, generation, encodeSafetensors(rowsToBundle(its)), either);
+    const outcomes = await this.#each(filled.ids, signal, (server, places, either) => {
+      const its = rowsToBundle(rowsAt(filled, places));
+      return server.fill(shard, generation, encodeSafetensors(its), either);
     });
     return outcomes.some(({ reply }) => reply.outcome === 'FENCED') ? 'fenced' : 'filled';
   }
@@ -109,9 +110,7 @@ export class MemoryServers {
         return rowsFromBundle(decode('memory rows', bytes)).rows;
       });
       for (const { places, reply } of answers) {
-        places.forEach((place, i) => {
-          whole.set(reply.subarray(i * dim, (i + 1) * dim), (begin + place) * dim);
-        });
+        scatterRows(reply, places, dim, whole.subarray(begin * dim));
       }
     }
     return whole;

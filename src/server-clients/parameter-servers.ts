@@ -6,6 +6,7 @@
  */
 import { encodeSafetensors } from '../arrays/safetensors.ts';
 import { sliceToBundle } from '../clustering/odc/bundles.ts';
+import { gatherRows } from '../math/matrix.ts';
 import { hitFailpoint } from '../process/failpoints.ts';
 import { TrainerError, protocolViolation } from '../errors.ts';
 import { joinParts, type ParameterPart } from '../ps/parameter-plan.ts';
@@ -18,7 +19,6 @@ import type {
   SlicePushMessage,
 } from '../rpc/parameters-client.ts';
 import {
-  gatherRows,
   joinRows,
   memoryForms,
   placesOfPart,
@@ -223,8 +223,8 @@ function shareOfSnapshot(
   if (memory !== null) {
     const ids = Int32Array.from({ length: memory.count }, (_, id) => id);
     const places = placesOfPart(ids, index, parts);
-    const rows = gatherRows(vectorOf(whole, 'memory-rows'), places, memory.count);
-    vectors.set('memory-rows', rows);
+    const rows = vectorOf(whole, 'memory-rows');
+    vectors.set('memory-rows', gatherRows(rows, places, rows.length / memory.count));
   }
   return { version: whole.version, headEpoch: whole.headEpoch, vectors };
 }

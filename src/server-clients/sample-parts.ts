@@ -2,7 +2,9 @@
  * How ODC's samples lie on the parameter servers: sample i on server i mod parts, so that every slice is spread evenly.
  * Shapes: n samples, d columns.
  */
+import type { IdentifiedRows } from '../clustering/odc/bundles.ts';
 import { samplesModulo, type SliceRows } from '../clustering/odc/sample-memory.ts';
+import { copyRow, gather, gatherRows } from '../math/matrix.ts';
 import type { MemoryShape } from '../rpc/generated/deepcluster/v1/MemoryShape.ts';
 
 export type MemoryForm = Required<MemoryShape>;
@@ -32,25 +34,13 @@ export function samplesOfPart(moved: MovedRows, part: number, parts: number): Mo
   if (parts === 1) return moved;
   const { ids, rows, pseudoLabels } = moved;
   const places = placesOfPart(ids, part, parts);
-  return {
-    ids: gather(ids, places),
-    rows: gatherRows(rows, places, ids.length),
-    pseudoLabels: gather(pseudoLabels, places),
-  };
+  return { ...rowsAt({ ids, rows }, places), pseudoLabels: gather(pseudoLabels, places) };
 }
 
-export function gather(values: Int32Array, places: Int32Array): Int32Array {
-  return places.map((place) => values[place]!);
-}
-
-/** @param rows [n, d] @param count n */
-export function gatherRows(rows: Float32Array, places: Int32Array, count: number): Float32Array {
-  const dim = count === 0 ? 0 : rows.length / count;
-  const gathered = new Float32Array(places.length * dim);
-  places.forEach((place, i) => {
-    gathered.set(rows.subarray(place * dim, (place + 1) * dim), i * dim);
-  });
-  return gathered;
+/** Some of the rows, in the order of `places`, which are places in `ids`. */
+export function rowsAt({ ids, rows }: IdentifiedRows, places: Int32Array): IdentifiedRows {
+  const dim = ids.length === 0 ? 0 : rows.length / ids.length;
+  return { ids: gather(ids, places), rows: gatherRows(rows, places, dim) };
 }
 
 /** The rows [n, d] of all samples in the order of their ids, from those of the servers. @param dim d */
@@ -60,8 +50,7 @@ export function joinRows(parts: readonly Float32Array[], dim: number): Float32Ar
   const whole = new Float32Array(parts.reduce((total, { length }) => total + length, 0));
   parts.forEach((part, index) => {
     for (let i = 0; i * dim < part.length; i += 1) {
-      const id = index + i * parts.length;
-      whole.set(part.subarray(i * dim, (i + 1) * dim), id * dim);
+      copyRow(part, i, whole, index + i * parts.length, dim);
     }
   });
   return whole;

@@ -14,6 +14,7 @@ import {
   readSync,
   writeSync,
 } from 'node:fs';
+import { isDiskFull } from '../process/disk-full.ts';
 
 export interface JsonLines {
   /** Adds one line; an earlier failure to write is thrown here, unless it was a full disk. */
@@ -116,12 +117,6 @@ export function someJsonLine(
 
 /** Lines that may wait for room on a full disk [bytes]: days of them. */
 const MOST_WAITING_BYTES = 64 * 1024 * 1024;
-
-/** Whether a write failed for want of room, or of quota. */
-export function isDiskFull(error: unknown): boolean {
-  const { code } = error as NodeJS.ErrnoException;
-  return code === 'ENOSPC' || code === 'EDQUOT';
-}
 
 const NEWLINE = 0x0a;
 const BLOCK_BYTES = 64 * 1024;

@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { multiplyTransposed, widenRows } from '../../src/math/matrix.ts';
+import {
+  copyRow,
+  gather,
+  gatherRows,
+  multiplyTransposed,
+  scatterRows,
+  widenRows,
+} from '../../src/math/matrix.ts';
 import { seededRng } from '../../src/math/rng.ts';
 
 function randomRows(rows: number, dim: number, name: string): Float64Array {
@@ -47,4 +54,55 @@ test('rows are widened from their place', () => {
     [...widenRows(Float32Array.of(1, 2, 3, 4, 5, 6), 1, 3, 2, into)],
     [3, 4, 5, 6, -1, -1],
   );
+});
+
+/** Row `at` of `from` to row `place` of `into`, number by number. */
+function copyPlainly(
+  from: Float32Array,
+  at: number,
+  into: Float32Array,
+  place: number,
+  dim: number,
+): void {
+  for (let j = 0; j < dim; j += 1) into[place * dim + j] = from[at * dim + j]!;
+}
+
+const PLACES: readonly (readonly number[])[] = [[], [0], [4, 0, 2], [3, 3, 1, 3], [0, 1, 2, 3, 4]];
+
+test('gathered rows are those of the plain loop, in any order and as often as asked for', () => {
+  for (const dim of [0, 1, 7]) {
+    const from = Float32Array.from(randomRows(5, dim, 'from'));
+    for (const places of PLACES) {
+      const naive = new Float32Array(places.length * dim);
+      places.forEach((place, i) => copyPlainly(from, place, naive, i, dim));
+      assert.deepEqual(gatherRows(from, places, dim), naive, `${places.join()} of ${dim}`);
+      assert.deepEqual(gatherRows(from, Int32Array.from(places), dim), naive);
+    }
+  }
+});
+
+test('scattered rows lie as the plain loop puts them; rows that are not named stay', () => {
+  for (const dim of [0, 1, 7]) {
+    for (const places of PLACES) {
+      const rows = Float32Array.from(randomRows(places.length, dim, 'rows'));
+      const into = Float32Array.from(randomRows(5, dim, 'into'));
+      const naive = into.slice();
+      places.forEach((place, i) => copyPlainly(rows, i, naive, place, dim));
+      scatterRows(rows, places, dim, into);
+      assert.deepEqual(into, naive, `${places.join()} of ${dim}`);
+    }
+  }
+});
+
+test('one row is copied from place to place, in either width, and nothing beside it', () => {
+  const wide = Float64Array.of(1, 2, 3, 4);
+  copyRow(wide, 0, wide, 1, 2);
+  assert.deepEqual(wide, Float64Array.of(1, 2, 1, 2));
+  const narrow = new Float32Array(6);
+  copyRow(Float32Array.of(1, 2, 3, 4), 1, narrow, 1, 2);
+  assert.deepEqual(narrow, Float32Array.of(0, 0, 3, 4, 0, 0));
+});
+
+test('gathered values are those at the places', () => {
+  assert.deepEqual(gather(Int32Array.of(5, 6, 7), Int32Array.of(2, 0, 2)), Int32Array.of(7, 5, 7));
 });

@@ -4,6 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { EXIT, unavailable } from '../../errors.ts';
+import { pause } from '../../process/pause.ts';
 import type { Notice } from '../../telemetry/notice.ts';
 import {
   describeExit,
@@ -208,7 +209,7 @@ class Backoff {
     this.#shortLives = isSound ? 0 : this.#shortLives + 1;
     if (isSound) return;
     const ms = Math.min(longestBackoffMs, backoffMs * 2 ** (this.#shortLives - 1));
-    await delay(ms, undefined, { signal: ending }).catch(() => undefined);
+    await pause(ms, ending);
   }
 }
 

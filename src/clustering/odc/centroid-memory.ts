@@ -7,6 +7,7 @@
  * stay change too, and so does this. Shapes: K classes, d columns.
  */
 import { nonFinite, shapeMismatch } from '../../errors.ts';
+import { gatherRows, scatterRows } from '../../math/matrix.ts';
 import type { Centroids } from './assignment.ts';
 import { addRow, moveRow } from './class-sums.ts';
 
@@ -121,11 +122,7 @@ export class CentroidMemory {
     for (let c = 0; c < this.#classes; c += 1) {
       if (isWhole || this.#changedAt[c]! > version) labels.push(c);
     }
-    const dim = this.#dim;
-    const values = new Float32Array(labels.length * dim);
-    labels.forEach((c, i) => {
-      values.set(this.#published.subarray(c * dim, (c + 1) * dim), i * dim);
-    });
+    const values = gatherRows(this.#published, labels, this.#dim);
     return { version: this.#version, isWhole, classes: Int32Array.from(labels), values };
   }
 
@@ -176,7 +173,5 @@ export class CentroidMemory {
 
 /** Replaces in a worker's copy what a delta names. @param values [K, d] written */
 export function applyCentroidDelta(values: Float32Array, delta: CentroidDelta, dim: number): void {
-  delta.classes.forEach((c, i) => {
-    values.set(delta.values.subarray(i * dim, (i + 1) * dim), c * dim);
-  });
+  scatterRows(delta.values, delta.classes, dim, values);
 }

@@ -6,6 +6,7 @@
  * nothing. Shapes: n samples of this part, d columns, K classes.
  */
 import { nonFinite, protocolViolation, shapeMismatch } from '../../errors.ts';
+import { copyRow, gatherRows, scatterRows } from '../../math/matrix.ts';
 
 /** The samples of one part: first, first + stride, first + 2 stride, … */
 export interface SampleRange {
@@ -115,12 +116,7 @@ export class SampleMemory implements SampleRows {
 
   /** @throws TrainerError PROTOCOL_VIOLATION for a sample that another part holds */
   rowsOf(ids: Int32Array): Float32Array {
-    const dim = this.#dim;
-    const rows = new Float32Array(ids.length * dim);
-    ids.forEach((id, i) => {
-      copyRow(this.#rows, this.#placeOf(id), rows, i, dim);
-    });
-    return rows;
+    return gatherRows(this.#rows, this.#placesOf(ids), this.#dim);
   }
 
   pseudoLabelsOf(ids: Int32Array): Int32Array {
@@ -150,9 +146,9 @@ export class SampleMemory implements SampleRows {
     if (step > this.#step) throw outOfTurn('rows', step, this.#step);
     for (const slice of slices) this.#requireForm(slice);
     const change = this.#changeBy(slices.toSorted((a, b) => a.slice - b.slice));
-    change.ids.forEach((id, i) => {
-      const place = this.#placeOf(id);
-      copyRow(change.newRows, i, this.#rows, place, this.#dim);
+    const places = this.#placesOf(change.ids);
+    scatterRows(change.newRows, places, this.#dim, this.#rows);
+    places.forEach((place, i) => {
       this.#labels[place] = change.newLabels[i]!;
     });
     this.#last = change;
@@ -168,7 +164,7 @@ export class SampleMemory implements SampleRows {
     if (step >= this.#step) throw outOfTurn('pseudo-labels', step, this.#step - 1);
     if (step < this.#step - 1) return 'duplicate';
     requireLength('moved pseudo-labels', pseudoLabels, ids.length);
-    const places = ids.map((id) => this.#placeOf(id));
+    const places = this.#placesOf(ids);
     for (const label of pseudoLabels) this.#requireClass(label);
     places.forEach((place, i) => {
       this.#labels[place] = pseudoLabels[i]!;
@@ -204,6 +200,10 @@ export class SampleMemory implements SampleRows {
     const oldRows = this.rowsOf(ids);
     const oldLabels = this.pseudoLabelsOf(ids);
     return { ids, oldRows, oldLabels, newRows, newLabels, copies, relabelled };
+  }
+
+  #placesOf(ids: Int32Array): Int32Array {
+    return ids.map((id) => this.#placeOf(id));
   }
 
   #placeOf(id: number): number {
@@ -245,19 +245,6 @@ export class SampleMemory implements SampleRows {
     const remedy = 'the worker and the memory must have the same number of classes';
     throw protocolViolation('pseudo-label', `0 .. ${this.#classes - 1}`, label, remedy);
   }
-}
-
-/** Row `at` of `from` becomes row `place` of `to`. A loop: at these lengths faster than two views and a set. */
-function copyRow(
-  from: Float32Array,
-  at: number,
-  to: Float32Array,
-  place: number,
-  dim: number,
-): void {
-  const source = at * dim;
-  const target = place * dim;
-  for (let j = 0; j < dim; j += 1) to[target + j] = from[source + j]!;
 }
 
 /** Its place, or -1. */

@@ -3,6 +3,7 @@
  * that nobody can tell how the samples were divided. Source: spec of ODC, section 11.
  */
 import { protocolViolation } from '../../errors.ts';
+import { copyRow, gather, gatherRows, scatterRows } from '../../math/matrix.ts';
 import type {
   ApplyOutcome,
   MemoryChange,
@@ -29,10 +30,7 @@ export class SampleParts implements SampleRows {
     const dim = this.#dim;
     const rows = new Float32Array(ids.length * dim);
     for (const { part, at } of this.#shares(ids)) {
-      const found = part.rowsOf(gather(ids, at));
-      at.forEach((place, i) => {
-        rows.set(found.subarray(i * dim, (i + 1) * dim), place * dim);
-      });
+      scatterRows(part.rowsOf(gather(ids, at)), at, dim, rows);
     }
     return rows;
   }
@@ -119,8 +117,8 @@ export function mergeChanges(changes: readonly MemoryChange[], dim: number): Mem
     relabelled: changes.reduce((total, { relabelled }) => total + relabelled, 0),
   };
   order.forEach(({ change, at }, i) => {
-    merged.oldRows.set(change.oldRows.subarray(at * dim, (at + 1) * dim), i * dim);
-    merged.newRows.set(change.newRows.subarray(at * dim, (at + 1) * dim), i * dim);
+    copyRow(change.oldRows, at, merged.oldRows, i, dim);
+    copyRow(change.newRows, at, merged.newRows, i, dim);
   });
   return merged;
 }
@@ -132,19 +130,11 @@ function shareOf(slice: SliceRows, part: SampleMemory, dim: number): SliceRows {
     if (part.has(id)) at.push(i);
   });
   if (at.length === slice.ids.length) return slice;
-  const rows = new Float32Array(at.length * dim);
-  at.forEach((place, i) => {
-    rows.set(slice.rows.subarray(place * dim, (place + 1) * dim), i * dim);
-  });
   const places = Int32Array.from(at);
   return {
     slice: slice.slice,
     ids: gather(slice.ids, places),
-    rows,
+    rows: gatherRows(slice.rows, places, dim),
     pseudoLabels: gather(slice.pseudoLabels, places),
   };
-}
-
-function gather(values: Int32Array, places: Int32Array): Int32Array {
-  return places.map((place) => values[place]!);
 }

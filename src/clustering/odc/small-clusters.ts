@@ -12,6 +12,7 @@
  * call as they are, neither merged nor merged into. Where no class has two members left, the rest stays empty.
  * Shapes: K classes, d columns.
  */
+import { gatherRows } from '../../math/matrix.ts';
 import { assignRows, type Centroids, type OdcMetric } from './assignment.ts';
 import { splitInTwo } from './split.ts';
 
@@ -159,10 +160,7 @@ function* splitLargest(draft: PlanDraft, largest: number, empty: number): RowReq
   const rows = yield ids;
   const { isMoved, isHalved } = splitInTwo(rows, dim);
   const places = [...ids.keys()].filter((i) => isMoved[i] === 1);
-  const movedRows = new Float32Array(places.length * dim);
-  places.forEach((place, i) => {
-    movedRows.set(rows.subarray(place * dim, (place + 1) * dim), i * dim);
-  });
+  const movedRows = gatherRows(rows, places, dim);
   const moved = Int32Array.from(places, (place) => ids[place]!);
   draft.move(moved, new Int32Array(moved.length).fill(empty), movedRows);
   draft.republished.add(largest).add(empty);

@@ -6,6 +6,7 @@
  * could not, as they are up to an interval old.
  */
 import { checkpointCorrupt } from '../../errors.ts';
+import { gatherRows } from '../../math/matrix.ts';
 import { normaliseRows } from '../odc/mixing.ts';
 import {
   OdcClusters,
@@ -118,13 +119,7 @@ export function beginOdc(
   const rows = normaliseRows(features, settings.dim);
   const clusters = new OdcClusters(settings, initialClusters(rows, pseudoLabels, settings));
   const { dim } = settings;
-  const rowsOf = (ids: Int32Array): Float32Array => {
-    const found = new Float32Array(ids.length * dim);
-    ids.forEach((id, i) => {
-      found.set(rows.subarray(id * dim, (id + 1) * dim), i * dim);
-    });
-    return found;
-  };
+  const rowsOf = (ids: Int32Array): Float32Array => gatherRows(rows, ids, dim);
   const { counts } = answerLocally(clusters.fillEmptyClasses(), rowsOf);
   const parts = ranges.map((range) => {
     const ids = Int32Array.from({ length: range.count }, (_, i) => range.first + i * range.stride);

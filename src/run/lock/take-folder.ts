@@ -2,9 +2,9 @@
  * Takes a run's folder for a coordinator, and gives signs of life from then on; or looks whether a
  * run could take it.
  */
-import { setTimeout as delay } from 'node:timers/promises';
 import { makeRunFolder } from '../folder.ts';
 import { messageOf } from '../../errors.ts';
+import { pause } from '../../process/pause.ts';
 import { ownHolder } from './process-life.ts';
 import { RunLock, untilFree, type AcquireOptions, type LockTimes } from './run-lock.ts';
 import { TermFolder } from './term-folder.ts';
@@ -89,6 +89,6 @@ function acquireOptions({ times = LOCK_TIMES, ...options }: TakeOptions): Acquir
   return {
     ...options,
     times,
-    pause: (ms, signal) => delay(ms, undefined, { signal }).catch(() => undefined),
+    pause,
   };
 }
