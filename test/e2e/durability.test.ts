@@ -16,57 +16,31 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { makeImages } from '../../src/data/made/made-images.ts';
-import { temporaryFolder } from '../support/in-process-run.ts';
+import { committed, disturbedRuns, type DisturbedRun } from '../support/disturbed-runs.ts';
 import {
   SMALL,
   eventsOf,
-  finished,
-  launch,
   lossesOf,
   pidOf,
   waitForEvent,
-  type LaunchPlan,
   type Launched,
-  type RunEvent,
 } from '../support/launched-run.ts';
 
 const EPOCHS = 3;
-const IMAGES = 6 * 24;
-const STEPS = EPOCHS * (IMAGES / 24);
-const SETTINGS = { epochs: EPOCHS, 'clustering.iterations': 5, 'evaluation.enabled': false };
-const folder = temporaryFolder();
-const data = join(folder.path, 'images');
-const undisturbed = join(folder.path, 'undisturbed');
+const SETTINGS = { 'clustering.iterations': 5, 'evaluation.enabled': false };
+const runs = await disturbedRuns({ epochs: EPOCHS, settings: SETTINGS });
+const STEPS = EPOCHS * (runs.images / 24);
+
+async function stopAfter(step: number, run: DisturbedRun): Promise<void> {
+  await run.reaches(committed(step));
+  await run.stops();
+}
+
 /** A run that was stopped at some step, with its checkpoints; tests work on copies. */
-const stopped = join(folder.path, 'stopped');
-
-before(async () => {
-  await makeImages({ out: data, classes: 6, perClass: 24, size: 48, seed: 1 });
-  await finished(start({ out: undisturbed }));
-  await stopAfter(11, start({ out: stopped }), stopped);
-});
-after(() => {
-  folder.remove();
-});
-
-function start(plan: Omit<LaunchPlan, 'data'>): Launched {
-  return launch({ data, ...plan, settings: { ...SETTINGS, ...plan.settings } });
-}
-
-async function stopAfter(step: number, launched: Launched, out: string): Promise<void> {
-  await waitForEvent(out, isCommitted(step), launched);
-  launched.process.kill('SIGTERM');
-  const { code, stderr } = await launched.ended;
-  assert.equal(code, 75, stderr);
-}
-
-function isCommitted(step: number): (event: RunEvent) => boolean {
-  return (event) => event.event === 'step.committed' && event['step'] === step;
-}
+const stopped = runs.start('stopped');
+await stopAfter(11, stopped);
 
 /** @returns the newest checkpoint's folder, and that of the one before */
 function newestOf(out: string): [string, string] {
@@ -96,7 +70,7 @@ describe('a checkpoint that is', () => {
       cpSync(join(earlier, file), join(newest, file));
     },
     "another run's": (newest) => {
-      const other = join(folder.path, 'undisturbed', 'checkpoints');
+      const other = join(runs.out('undisturbed'), 'checkpoints');
       const latest = readFileSync(join(other, 'LATEST'), 'utf8').trim();
       rmSync(newest, { recursive: true });
       // It is sound, but for its place: its own step is told by its manifest.
@@ -109,29 +83,27 @@ describe('a checkpoint that is', () => {
   };
   for (const [what, damage] of Object.entries(damages)) {
     test(`${what} is refused with the reason, and the one before is used`, async () => {
-      const out = join(folder.path, what.replaceAll(/\W/g, '-'));
-      cpSync(stopped, out, { recursive: true });
+      const name = what.replaceAll(/\W/g, '-');
+      const out = runs.out(name);
+      cpSync(stopped.out, out, { recursive: true });
       const [newest, earlier] = newestOf(out);
       damage(join(out, 'checkpoints', newest), join(out, 'checkpoints', earlier));
-      await finished(start({ out, resume: true }));
+      await runs.start(name, { resume: true }).endsAsUndisturbed();
       const events = eventsOf(out);
       const refused = events.find(({ event }) => event === 'checkpoint.refused');
       assert.equal(refused?.['name'], newest);
       assert.match(refused['reason'] as string, new RegExp(newest));
       const resumed = events.find(({ event }) => event === 'run.resumed');
       assert.equal(resumed?.['reason'], `from ${earlier}`);
-      assert.deepEqual(lossesOf(out), lossesOf(undisturbed), 'bit for bit');
     });
   }
 });
 
 test('a run that is resumed with two servers, then with three, is the run of none', async () => {
-  const out = join(folder.path, 'resharded');
-  await stopAfter(4, start({ out, servers: 0 }), out);
-  await stopAfter(10, start({ out, servers: 2, resume: true }), out);
-  const summary = await finished(start({ out, servers: 3, resume: true }));
-  assert.deepEqual(lossesOf(out), lossesOf(undisturbed), 'bit for bit');
-  assert.equal(summary.ledger.committed, EPOCHS * IMAGES);
+  const name = 'resharded';
+  await stopAfter(4, runs.start(name, { servers: 0 }));
+  await stopAfter(10, runs.start(name, { servers: 2, resume: true }));
+  await runs.start(name, { servers: 3, resume: true }).endsAsUndisturbed();
 });
 
 /** Whether a file system of its own can be mounted here, by root or in a user namespace. */
@@ -141,7 +113,7 @@ function isolation(): string[] | null {
     ['unshare', '--user', '--map-root-user', '--mount'],
   ]) {
     const [program = '', ...args] = command;
-    const probe = [...args, 'mount', '-t', 'tmpfs', 'tmpfs', folder.path];
+    const probe = [...args, 'mount', '-t', 'tmpfs', 'tmpfs', runs.folder];
     if (spawnSync(program, probe).status === 0) return command;
   }
   return null;
@@ -165,13 +137,13 @@ async function onSmallDisk(
   name: string,
   disturb: (run: SmallDiskRun) => Promise<void>,
 ): Promise<string> {
-  const disk = join(folder.path, name);
-  const kept = join(folder.path, `${name}-kept`);
+  const disk = join(runs.folder, name);
+  const kept = join(runs.folder, `${name}-kept`);
   mkdirSync(disk);
   const program = fileURLToPath(new URL('../../bin/deepcluster.mjs', import.meta.url));
   const settings = { ...SMALL, ...SETTINGS, epochs: 2 * EPOCHS };
   const flags = Object.entries(settings).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
-  const places = ['--data', data, '--out', join(disk, 'run')];
+  const places = ['--data', runs.data, '--out', join(disk, 'run')];
   const run = [program, 'launch', '--json', ...places, '--workers', '2', ...flags];
   // The file system goes with the last process that sees it: the run is copied out of it before.
   const script = `mount -t tmpfs -o size=4m tmpfs ${disk} && "$@"; code=$?; cp -a ${disk}/run ${kept}; exit $code`;
@@ -200,8 +172,7 @@ async function onSmallDisk(
     makeRoom();
   }
   assert.equal((await ended).code, 0, stderr.slice(-2000));
-  const expected = lossesOf(undisturbed);
-  assert.deepEqual(lossesOf(kept).slice(0, expected.length), expected, 'bit for bit');
+  runs.assertSameStart(kept);
   return kept;
 }
 
@@ -229,7 +200,7 @@ test(
   async () => {
     const kept = await onSmallDisk('small-disk', async (run) => {
       const { launched, out, fill } = run;
-      await waitForEvent(out, isCommitted(4), launched);
+      await waitForEvent(out, committed(4), launched);
       const makeRoom = fill();
       await waitForText(run, /checkpoint\.failed/);
       const sound = readFileSync(join(out, 'checkpoints', 'LATEST'), 'utf8').trim();
@@ -247,7 +218,7 @@ test(
   { skip: isolated === null && NO_MOUNT },
   async () => {
     const kept = await onSmallDisk('full-at-the-end', async (run) => {
-      await waitForEvent(run.out, isCommitted(2 * STEPS - 4), run.launched);
+      await waitForEvent(run.out, committed(2 * STEPS - 4), run.launched);
       const makeRoom = run.fill();
       await waitForText(run, /disk\.full: the result waits for room/);
       makeRoom();
@@ -261,7 +232,7 @@ test(
   { skip: isolated === null && NO_MOUNT },
   async () => {
     const kept = await onSmallDisk('full-at-the-start', async (run) => {
-      await waitForEvent(run.out, isCommitted(7), run.launched);
+      await waitForEvent(run.out, committed(7), run.launched);
       const coordinator = pidOf(run.out, 'coordinator');
       const makeRoom = run.fill();
       process.kill(coordinator, 'SIGKILL');
@@ -272,9 +243,11 @@ test(
   },
 );
 
+/** Waits until the launcher has said it. */
 async function waitForText({ launched, said }: SmallDiskRun, pattern: RegExp): Promise<void> {
   while (!pattern.test(said())) {
-    assert.equal(launched.process.exitCode, null, said().slice(-2000));
-    await sleep(5);
+    const ends = launched.ended.then(() => 'ended');
+    const more = once(launched.process.stderr!, 'data').then(() => 'said more');
+    assert.equal(await Promise.race([more, ends]), 'said more', said().slice(-2000));
   }
 }

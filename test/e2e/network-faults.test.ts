@@ -8,37 +8,33 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { makeImages } from '../../src/data/made/made-images.ts';
 import type { RunSummary } from '../../src/report/summary.ts';
+import { committed, disturbedRuns } from '../support/disturbed-runs.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
-import { temporaryFolder } from '../support/in-process-run.ts';
 import {
   SMALL,
   eventsOf,
-  lossesOf,
   runCommand,
   waitForEvent,
   type Launched,
   type RunEvent,
 } from '../support/launched-run.ts';
 
-const IMAGES = 6 * 24;
 const EPOCHS = 3;
 /** A run that is not over before a silent process is missed. */
 const MANY_EPOCHS = 15;
-const folder = temporaryFolder();
-const data = join(folder.path, 'images');
-const SETTINGS = Object.entries({
-  ...SMALL,
-  'data.source': data,
-  'clustering.iterations': 5,
-  'evaluation.enabled': false,
-  'cluster.servers': 2,
-  'cluster.heartbeatTimeoutMs': 1000,
-  'cluster.leaseTtlMs': 2000,
-}).flatMap(([key, value]) => ['--set', `${key}=${String(value)}`]);
+/** The undisturbed one is launched; the others are started by hand, process by process. */
+const runs = await disturbedRuns({
+  ...{ epochs: EPOCHS, servers: 2 },
+  settings: {
+    'clustering.iterations': 5,
+    'evaluation.enabled': false,
+    'cluster.heartbeatTimeoutMs': 1000,
+    'cluster.leaseTtlMs': 2000,
+  },
+});
 
 /** Which line a scenario disturbs. */
 type Line = 'worker-coordinator' | 'server-coordinator' | 'all-server';
@@ -49,14 +45,6 @@ interface Run {
   /** On the line that is disturbed. */
   readonly proxy: FaultProxy;
 }
-
-before(async () => {
-  await makeImages({ out: data, classes: 6, perClass: 24, size: 48, seed: 1 });
-  await disturbed('undisturbed', 'worker-coordinator', () => Promise.resolve());
-});
-after(() => {
-  folder.remove();
-});
 
 async function freeAddress(): Promise<string> {
   const server = net.createServer().listen(0, '127.0.0.1');
@@ -74,7 +62,12 @@ async function disturbed(
   disturb: (run: Run) => Promise<void>,
   epochs = EPOCHS,
 ): Promise<void> {
-  const out = join(folder.path, name);
+  const out = runs.out(name);
+  const settings = {
+    ...{ ...SMALL, ...runs.settings, epochs },
+    ...{ 'data.source': runs.data, 'cluster.servers': 2 },
+  };
+  const flags = Object.entries(settings).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
   const [coordinatorAt, serverAt] = [await freeAddress(), await freeAddress()];
   const proxy = await FaultProxy.start(() => (line === 'all-server' ? serverAt : coordinatorAt));
   const through = (own: Line): string => (line === own ? proxy.address : coordinatorAt);
@@ -84,8 +77,7 @@ async function disturbed(
     coordinatorAt,
     '--out',
     out,
-    ...SETTINGS,
-    ...['--set', `epochs=${epochs}`],
+    ...flags,
   ]);
   const advertised = line === 'all-server' ? proxy.address : serverAt;
   const others = [
@@ -106,18 +98,13 @@ async function disturbed(
     await Promise.all(others.map(({ ended }) => ended));
     await proxy.stop();
   }
-  if (name !== 'undisturbed') {
-    const undisturbed = lossesOf(join(folder.path, 'undisturbed'));
-    assert.deepEqual(lossesOf(out).slice(0, undisturbed.length), undisturbed, 'bit for bit');
-  }
+  runs.assertSameStart(out);
   const summary = JSON.parse(readFileSync(join(out, 'summary.json'), 'utf8')) as RunSummary;
-  assert.equal(summary.ledger.committed, epochs * IMAGES, 'every draw exactly once');
+  assert.equal(summary.ledger.committed, epochs * runs.images, 'every draw exactly once');
 }
 
 async function afterStep(step: number, { out, coordinator }: Omit<Run, 'proxy'>): Promise<void> {
-  const isCommitted = (event: RunEvent): boolean =>
-    event.event === 'step.committed' && event['step'] === step;
-  await waitForEvent(out, isCommitted, coordinator);
+  await waitForEvent(out, committed(step), coordinator);
 }
 
 /** Lines, between whom they are, and the event by which one that has fallen silent is missed; null: calls time out first. */

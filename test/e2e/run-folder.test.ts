@@ -4,56 +4,26 @@
  */
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
-import { after, before, test } from 'node:test';
 import { join } from 'node:path';
-import { makeImages } from '../../src/data/made/made-images.ts';
-import { temporaryFolder } from '../support/in-process-run.ts';
-import {
-  eventsOf,
-  finished,
-  launch,
-  lossesOf,
-  pidOf,
-  waitForEvent,
-  type LaunchPlan,
-  type Launched,
-  type RunEvent,
-} from '../support/launched-run.ts';
+import { test } from 'node:test';
+import { committed, disturbedRuns, type DisturbedRun } from '../support/disturbed-runs.ts';
 
-const EPOCHS = 3;
 const STEPS = 18;
-const folder = temporaryFolder();
-const data = join(folder.path, 'images');
-const undisturbed = join(folder.path, 'undisturbed');
-
-before(async () => {
-  await makeImages({ out: data, classes: 6, perClass: 24, size: 48, seed: 1 });
-  await finished(start({ out: undisturbed }));
-});
-after(() => {
-  folder.remove();
-});
-
-function start(plan: Omit<LaunchPlan, 'data'>): Launched {
-  return launch({ data, settings: { epochs: EPOCHS }, ...plan });
-}
+const runs = await disturbedRuns({ epochs: 3 });
 
 /** A run that has trained for some steps. */
-async function underWay(name: string): Promise<{ out: string; first: Launched }> {
-  const out = join(folder.path, name);
-  const first = start({ out });
-  const isUnderWay = ({ event, step }: RunEvent): boolean =>
-    event === 'step.committed' && step === 4;
-  await waitForEvent(out, isUnderWay, first);
-  return { out, first };
+async function underWay(name: string): Promise<DisturbedRun> {
+  const run = runs.start(name);
+  await run.reaches(committed(4));
+  return run;
 }
 
 /**
  * Its workers stand still, so that it does not end before its time.
  * @returns what lets them go on
  */
-function holdWorkers(out: string): () => void {
-  const pids = ['worker-0', 'worker-1'].map((id) => pidOf(out, id));
+function holdWorkers(run: DisturbedRun): () => void {
+  const pids = ['worker-0', 'worker-1'].map((id) => run.pidOf(id));
   for (const pid of pids) process.kill(pid, 'SIGSTOP');
   return () => {
     for (const pid of pids) process.kill(pid, 'SIGCONT');
@@ -64,46 +34,43 @@ function holdWorkers(out: string): () => void {
  * The run came to the undisturbed one's losses, and events.jsonl tells of each of its steps by the
  * process that had the folder.
  */
-function assertOneWriter(out: string): void {
-  assert.deepEqual(lossesOf(out), lossesOf(undisturbed), 'bit for bit');
-  const expected = lossesOf(undisturbed);
+function assertOneWriter({ out, events }: DisturbedRun): void {
+  runs.assertSameLosses(out);
   let newest = 0;
   const steps = new Set<number>();
-  for (const { event, term, step, loss } of eventsOf(out)) {
+  for (const { event, term, step, loss } of events) {
     assert.ok((term as number) >= newest, `${event} of term ${String(term)} after term ${newest}`);
     newest = term as number;
     if (event !== 'step.committed') continue;
-    assert.equal(loss, expected[step as number]);
+    assert.equal(loss, runs.losses[step as number]);
     steps.add(step as number);
   }
   assert.equal(steps.size, STEPS);
-  assert.equal(eventsOf(out).filter(({ event }) => event === 'run.finished').length, 1);
+  assert.equal(events.filter(({ event }) => event === 'run.finished').length, 1);
 }
 
 test('a second launch on a run that goes on ends with 75 and says who has the folder; the run does not notice', async () => {
-  const { out, first } = await underWay('second');
-  const letGo = holdWorkers(out);
-  const { code, stderr } = await start({ out, resume: true }).ended;
+  const first = await underWay('second');
+  const letGo = holdWorkers(first);
+  const stderr = await runs.start('second', { resume: true }).endsToBeResumed();
   letGo();
-  assert.equal(code, 75, stderr);
-  const coordinator = pidOf(out, 'coordinator');
   const held = new RegExp(
-    `^deepcluster: run folder ${out}: held since \\S+ by process ${coordinator} on \\S+ \\(term 1\\); add --wait .*\\(kill ${first.process.pid}\\).*--take-over$`,
+    `^deepcluster: run folder ${first.out}: held since \\S+ by process ${first.pidOf('coordinator')} on \\S+ \\(term 1\\); add --wait .*\\(kill ${first.launched.process.pid}\\).*--take-over$`,
     'm',
   );
   assert.match(stderr, held);
-  await finished(first);
-  assertOneWriter(out);
-  assert.equal(eventsOf(out).filter(({ event }) => event === 'step.committed').length, STEPS);
+  await first.endsWhole();
+  assertOneWriter(first);
+  assert.equal(first.events.filter(({ event }) => event === 'step.committed').length, STEPS);
 });
 
 test('with --wait the second goes on once the first has been ended as the message says', async () => {
-  const { out, first } = await underWay('waited-for');
-  const letGo = holdWorkers(out);
-  const second = start({ out, resume: true, flags: ['--wait'] });
+  const first = await underWay('waited-for');
+  const letGo = holdWorkers(first);
+  const second = runs.start('waited-for', { resume: true, flags: ['--wait'] });
   const text = await new Promise<string>((resolve) => {
     let seen = '';
-    second.process.stderr!.on('data', (piece: Buffer) => {
+    second.launched.process.stderr!.on('data', (piece: Buffer) => {
       seen += piece.toString();
       if (seen.includes('waiting:')) resolve(seen);
     });
@@ -111,42 +78,40 @@ test('with --wait the second goes on once the first has been ended as the messag
   letGo();
   const [, pid] = /\(kill (\d+)\)/.exec(text) ?? [];
   process.kill(Number(pid), 'SIGTERM');
-  assert.equal((await first.ended).code, 75);
-  await finished(second);
-  assertOneWriter(out);
-  const steps = eventsOf(out).filter(({ event }) => event === 'step.committed');
+  await first.endsToBeResumed();
+  await second.endsWhole();
+  assertOneWriter(second);
+  const steps = second.events.filter(({ event }) => event === 'step.committed');
   assert.equal(steps.length, STEPS, 'after an orderly stop no step is computed again');
 });
 
 test('with --take-over the second goes on at once, and the first ends with 75', async () => {
-  const { out, first } = await underWay('taken-over');
-  const letGo = holdWorkers(out);
-  const second = start({ out, resume: true, flags: ['--take-over'] });
-  await waitForEvent(out, ({ event, term }) => event === 'folder.claimed' && term === 2, second);
+  const first = await underWay('taken-over');
+  const letGo = holdWorkers(first);
+  const second = runs.start('taken-over', { resume: true, flags: ['--take-over'] });
+  await second.reaches(({ event, term }) => event === 'folder.claimed' && term === 2);
   letGo();
-  const { code, stderr } = await first.ended;
-  assert.equal(code, 75, stderr);
   assert.match(
-    stderr,
+    await first.endsToBeResumed(),
     /^deepcluster: run folder \S+: taken over since .* writes no more to it, and ends$/m,
   );
-  await finished(second);
-  assertOneWriter(out);
+  await second.endsWhole();
+  assertOneWriter(second);
 });
 
 test('a coordinator that is paused loses the folder, and what it does when it wakes up changes nothing', async () => {
-  const { out, first } = await underWay('paused');
-  const paused = pidOf(out, 'coordinator');
+  const first = await underWay('paused');
+  const paused = first.pidOf('coordinator');
   process.kill(paused, 'SIGSTOP');
-  await finished(start({ out, resume: true }));
-  assertOneWriter(out);
+  const { out } = first;
+  await runs.start('paused', { resume: true }).endsWhole();
+  assertOneWriter(first);
   const files = (): string[] => readdirSync(out, { recursive: true, encoding: 'utf8' }).sort();
-  const before = { files: files(), events: readFileSync(join(out, 'events.jsonl'), 'utf8') };
+  const eventsText = (): string => readFileSync(join(out, 'events.jsonl'), 'utf8');
+  const before = { files: files(), events: eventsText() };
   process.kill(paused, 'SIGCONT');
-  const { code, stderr } = await first.ended;
-  assert.equal(code, 75, stderr);
-  assert.match(stderr, /taken over since/);
-  assert.equal(readFileSync(join(out, 'events.jsonl'), 'utf8'), before.events);
+  assert.match(await first.endsToBeResumed(), /taken over since/);
+  assert.equal(eventsText(), before.events);
   assert.deepEqual(files(), before.files);
-  assertOneWriter(out);
+  assertOneWriter(first);
 });

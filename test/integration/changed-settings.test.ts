@@ -5,18 +5,17 @@
 import assert from 'node:assert/strict';
 import { cpSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { unavailable } from '../../src/errors.ts';
 import type { RunSummary } from '../../src/report/summary.ts';
 import type { Notice } from '../../src/telemetry/notice.ts';
 import {
   checkpointOf,
-  makeNoiseImages,
+  placeForRuns,
   plainCompute,
   readLines,
   readLosses,
   runPlain,
-  temporaryFolder,
   type PlainRun,
 } from '../support/in-process-run.ts';
 import { settingsIn } from '../support/launched-run.ts';
@@ -24,19 +23,7 @@ import { settingsIn } from '../support/launched-run.ts';
 const IMAGES = 48;
 /** Steps of an epoch, in batches of 16. */
 const STEPS = 3;
-const folder = temporaryFolder();
-const data = join(folder.path, 'images');
-
-before(async () => {
-  await makeNoiseImages(data, IMAGES);
-});
-after(() => {
-  folder.remove();
-});
-
-function out(name: string): string {
-  return join(folder.path, name);
-}
+const { data, out } = await placeForRuns(IMAGES);
 
 type Settings = NonNullable<PlainRun['settings']>;
 

@@ -5,37 +5,24 @@
 import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import type { RunSummary } from '../../src/report/summary.ts';
 import { fetchStatus } from '../../src/rpc/status-client.ts';
 import type { Compute } from '../../worker/session.ts';
 import {
   FEATURES,
-  makeNoiseImages,
+  placeForRuns,
   plainCompute,
   plainFeatures,
   readLines,
   runPlain,
-  temporaryFolder,
   type PlainRun,
 } from '../support/in-process-run.ts';
 
 const IMAGES = 32;
 /** Steps of an epoch, in batches of 16. */
 const STEPS = 2;
-const folder = temporaryFolder();
-const data = join(folder.path, 'images');
-
-before(async () => {
-  await makeNoiseImages(data, IMAGES);
-});
-after(() => {
-  folder.remove();
-});
-
-function out(name: string): string {
-  return join(folder.path, name);
-}
+const { data, out } = await placeForRuns(IMAGES);
 
 const ODC = {
   algorithm: 'odc',

@@ -5,34 +5,19 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import { noiseJpeg } from '../support/data-images.ts';
-import {
-  checkpointOf,
-  makeNoiseImages,
-  readLosses,
-  runPlain,
-  temporaryFolder,
-} from '../support/in-process-run.ts';
+import { checkpointOf, placeForRuns, readLosses, runPlain } from '../support/in-process-run.ts';
 
-const folder = temporaryFolder();
-const data = join(folder.path, 'images');
+const { data, out } = await placeForRuns(30);
 const REASON = 'a damaged or truncated JPEG';
 
 before(async () => {
-  await makeNoiseImages(data, 30);
   for (const name of ['+a.jpg', '+b.jpg']) {
     const whole = await noiseJpeg(64, 64, name.charCodeAt(1));
     writeFileSync(join(data, 'dark', name), whole.subarray(0, Math.floor(whole.length * 0.6)));
   }
 });
-after(() => {
-  folder.remove();
-});
-
-function out(name: string): string {
-  return join(folder.path, name);
-}
 
 const MANY = { 'data.maxDamagedFraction': 0.1 };
 

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { join } from 'node:path';
+import { test } from 'node:test';
 import { odcSettingsOf } from '../../coordinator/run/odc-strategy.ts';
 import {
   planOdcEpoch,
@@ -25,13 +24,12 @@ import {
   SIDE,
   checkpointOf,
   initialShift,
-  makeNoiseImages,
+  placeForRuns,
   plainCompute,
   plainFeatures,
   readLines,
   readLosses,
   runPlain,
-  temporaryFolder,
   type PlainSlice,
 } from '../support/in-process-run.ts';
 import { allRows, slicesOf } from '../support/odc-run.ts';
@@ -41,8 +39,7 @@ const K = 6;
 const BATCH = 16;
 const SLICE = 6;
 const EPOCHS = 3;
-const folder = temporaryFolder();
-const data = join(folder.path, 'images');
+const { data, out } = await placeForRuns(IMAGES);
 
 const SETTINGS = {
   algorithm: 'odc',
@@ -52,17 +49,6 @@ const SETTINGS = {
   'odc.smallClusterSize': 6,
   'odc.logInterval': 4,
 } as const;
-
-before(async () => {
-  await makeNoiseImages(data, IMAGES);
-});
-after(() => {
-  folder.remove();
-});
-
-function out(name: string): string {
-  return join(folder.path, name);
-}
 
 /** Slices as the workers computed them, by step and slice. */
 function recorder(): {

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { join } from 'node:path';
+import { test } from 'node:test';
 import { arrayOf } from '../../src/arrays/bundle.ts';
 import { FLOAT64_KERNELS, type ClusteringKernels } from '../../src/clustering/kernels.ts';
 import { clusterSeed, initialCentroidIds } from '../../src/clustering/kmeans.ts';
@@ -17,30 +16,17 @@ import {
   SIDE,
   checkpointOf,
   initialShift,
-  makeNoiseImages,
+  placeForRuns,
   plainCompute,
   plainFeatures,
   readLines,
   readLosses,
   runPlain,
-  temporaryFolder,
 } from '../support/in-process-run.ts';
 import { testEngines } from '../support/engines.ts';
 
 const IMAGES = 60;
-const folder = temporaryFolder();
-const data = join(folder.path, 'images');
-
-before(async () => {
-  await makeNoiseImages(data, IMAGES);
-});
-after(() => {
-  folder.remove();
-});
-
-function out(name: string): string {
-  return join(folder.path, name);
-}
+const { data, out } = await placeForRuns(IMAGES);
 
 /** Null where the engine is not installed. */
 async function kernelsOf(name: 'float64' | EngineName): Promise<ClusteringKernels | null> {

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
+import { test } from 'node:test';
 import * as grpc from '@grpc/grpc-js';
 import { fetchStatus } from '../../src/rpc/status-client.ts';
 import { PROTOCOL_VERSION, wire } from '../../src/rpc/definitions.ts';
@@ -13,22 +12,14 @@ import type { Compute } from '../../worker/session.ts';
 import {
   PLAIN_LAYOUT,
   makeNoiseImages,
+  placeForRuns,
   plainCompute,
   readLines,
   readLosses,
   runPlain,
-  temporaryFolder,
 } from '../support/in-process-run.ts';
 
-const folder = temporaryFolder();
-const data = join(folder.path, 'images');
-
-before(async () => {
-  await makeNoiseImages(data, 30);
-});
-after(() => {
-  folder.remove();
-});
+const { folder, data, out } = await placeForRuns(30);
 
 interface Visitor {
   readonly protocolVersion?: number;
@@ -41,22 +32,14 @@ interface Refusal {
 }
 
 /** Says hello (and ready) to a coordinator as a worker would, and answers with the refusal, if any. */
-async function visit(address: string, visitor: Visitor): Promise<Refusal | null> {
-  for (;;) {
-    const answer = await visitOnce(address, visitor);
-    if (answer !== 'wait') return answer;
-    await delay(20);
-  }
-}
-
-function visitOnce(
+function visit(
   address: string,
   { protocolVersion = PROTOCOL_VERSION, ready }: Visitor,
-): Promise<Refusal | 'wait' | null> {
+): Promise<Refusal | null> {
   const client = new wire.Coordinator(address, grpc.credentials.createInsecure());
   const call = client.session();
   return new Promise((resolve) => {
-    const leave = (answer: Refusal | 'wait' | null): void => {
+    const leave = (answer: Refusal | null): void => {
       resolve(answer);
       call.cancel();
       client.close();
@@ -69,7 +52,7 @@ function visitOnce(
     });
     call.on('data', (message: CoordinatorMessage__Output) => {
       if (message.refused) leave(message.refused);
-      if (message.wait) leave('wait');
+      if (message.wait) leave(null);
       if (message.welcome) call.write({ ready: ready ?? {} });
     });
     call.write({ hello: { protocolVersion, workerId: 'visitor', incarnation: 'i', pid: 1 } });
@@ -79,21 +62,24 @@ function visitOnce(
 test('workers that do not fit are refused with one line and exit code 42, and the run goes on', async () => {
   const visits: Promise<unknown>[] = [];
   const layoutJson = JSON.stringify(PLAIN_LAYOUT);
+  let address = '';
   const summary = await runPlain({
     data,
-    out: join(folder.path, 'visited'),
+    out: out('visited'),
     workers: 1,
     onNotice: (notice) => {
-      if (notice.type !== 'listening') return;
+      if (notice.type === 'listening') address = notice.address;
+      // From here on it has work to give: before, it would ask visitors to wait.
+      if (notice.type !== 'progress' || visits.length > 0) return;
       visits.push(
-        visit(notice.address, { protocolVersion: 99 }).then((refused) => {
+        visit(address, { protocolVersion: 99 }).then((refused) => {
           assert.equal(refused?.exitCode, 42);
           assert.match(
             refused.reason,
             /protocol version: expected \d+, got 99; run the same release/,
           );
         }),
-        visit(notice.address, { ready: { dataDigest: 'other', imageCount: 7, layoutJson } }).then(
+        visit(address, { ready: { dataDigest: 'other', imageCount: 7, layoutJson } }).then(
           (refused) => {
             assert.equal(refused?.exitCode, 42);
             assert.match(
@@ -111,17 +97,17 @@ test('workers that do not fit are refused with one line and exit code 42, and th
 });
 
 test('unreadable images are skipped, counted and listed; too many stop the run', async () => {
-  const damaged = join(folder.path, 'damaged');
+  const damaged = join(folder, 'damaged');
   await makeNoiseImages(damaged, 30);
   writeFileSync(join(damaged, 'dark', 'not-an-image.jpg'), 'this is text');
-  const out = join(folder.path, 'skipped');
-  const summary = await runPlain({ data: damaged, out, workers: 2 });
+  const run = out('skipped');
+  const summary = await runPlain({ data: damaged, out: run, workers: 2 });
   assert.equal(summary.images, 31);
   assert.equal(summary.unreadable, 1);
   assert.equal(summary.ledger.committed, 2 * 30, 'the unreadable image is never drawn');
   const strict = runPlain({
     data: damaged,
-    out: join(folder.path, 'strict'),
+    out: out('strict'),
     workers: 1,
     settings: { 'data.maxUnreadableFraction': 0 },
   });
@@ -142,12 +128,12 @@ test('constant features are a clear error', async () => {
       },
     };
   };
-  const out = join(folder.path, 'constant');
+  const run = out('constant');
   await assert.rejects(
-    runPlain({ data, out, workers: 1, compute: collapsed }),
+    runPlain({ data, out: run, workers: 1, compute: collapsed }),
     /the same feature for all of them/,
   );
-  assert.ok(readLines(out, 'events.jsonl').some(({ event }) => event === 'run.stopped'));
+  assert.ok(readLines(run, 'events.jsonl').some(({ event }) => event === 'run.stopped'));
 });
 
 /** Networks whose gradient has a NaN in step 2, so many times over all workers. */
@@ -169,12 +155,12 @@ function sickCompute(isSick: () => boolean): Compute {
 }
 
 test('a gradient that is not finite is refused and computed again; twice the same ends the run, with step and worker', async () => {
-  const healthy = join(folder.path, 'healthy');
+  const healthy = out('healthy');
   await runPlain({ data, out: healthy, workers: 2 });
-  const out = join(folder.path, 'sick-once');
-  await runPlain({ data, out, workers: 2, compute: sickNetworks(1) });
-  assert.deepEqual(readLosses(out), readLosses(healthy));
-  const failed = readLines(out, 'events.jsonl').filter(({ event }) => event === 'order.failed');
+  const run = out('sick-once');
+  await runPlain({ data, out: run, workers: 2, compute: sickNetworks(1) });
+  assert.deepEqual(readLosses(run), readLosses(healthy));
+  const failed = readLines(run, 'events.jsonl').filter(({ event }) => event === 'order.failed');
   const refused = failed.filter(({ code }) => code === 'NON_FINITE');
   assert.equal(refused.length, 1);
   assert.match(
@@ -183,7 +169,7 @@ test('a gradient that is not finite is refused and computed again; twice the sam
   );
   const stopped = runPlain({
     data,
-    out: join(folder.path, 'sick'),
+    out: out('sick'),
     workers: 1,
     compute: sickNetworks(9),
   });
@@ -195,7 +181,7 @@ test('a coordinator tells where its run is', async () => {
   let address = '';
   await runPlain({
     data,
-    out: join(folder.path, 'asked'),
+    out: out('asked'),
     workers: 2,
     onNotice: (notice) => {
       if (notice.type === 'listening') address = notice.address;

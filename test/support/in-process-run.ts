@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { after } from 'node:test';
 import sharp from 'sharp';
 import { runCoordinator } from '../../coordinator/main.ts';
 import { readLatestCheckpoint, type Checkpoint } from '../../src/checkpoint/checkpoint.ts';
@@ -31,6 +32,24 @@ export function temporaryFolder(): { path: string; remove: () => void } {
       rmSync(path, { recursive: true, force: true });
     },
   };
+}
+
+/** Images of a test file's runs, and the folders that they write to. */
+export interface RunsPlace {
+  /** Temporary; removed after the tests. */
+  readonly folder: string;
+  readonly data: string;
+  /** The folder of the run of that name. */
+  readonly out: (name: string) => string;
+}
+
+/** Makes `count` noise images for the runs of a test file, which awaits them at its top level. */
+export async function placeForRuns(count: number): Promise<RunsPlace> {
+  const temporary = temporaryFolder();
+  after(temporary.remove);
+  const data = join(temporary.path, 'images');
+  await makeNoiseImages(data, count);
+  return { folder: temporary.path, data, out: (name) => join(temporary.path, `run-${name}`) };
 }
 
 /** `count` small noise images of different brightness, in two class folders. */
