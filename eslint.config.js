@@ -15,7 +15,7 @@ const MAY_IMPORT = {
     'math',
     'clustering',
     'config/thread',
-    'config/package-root',
+    'config/setup-folder',
     'ps/layout',
     'ps/initial-values',
   ],
