@@ -30,7 +30,7 @@ async function loadProgram() {
     if (isCheckout) (await import('tsx/esm/api')).register();
     return { ...(await load('main')), ...(await load('hangup')) };
   } catch (error) {
-    const line = missingPackage(error);
+    const line = missingPackage(error, isCheckout);
     if (line !== null) refuse(line);
     throw error;
   }

@@ -28,7 +28,31 @@ export function refuse(line) {
 
 /** Why the program cannot start here, and what to do, in one line; null: it can. */
 export function startProblem(isCheckout) {
-  return openFilesProblem() ?? (isCheckout ? temporaryFolderProblem() : null);
+  return (
+    nodeProblem(process.versions.node) ??
+    openFilesProblem() ??
+    (isCheckout ? temporaryFolderProblem() : null)
+  );
+}
+
+/**
+ * The first version of each release line that has all that the program calls: `engines` of
+ * package.json, which says so to npm. Lines that came later than all of these are taken, too.
+ */
+const LEAST_NODE = [
+  [20, 19],
+  [22, 13],
+  [24, 0],
+];
+
+/** Why this version of Node does not do, or null. */
+export function nodeProblem(version) {
+  const [major, minor] = version.split('.').map(Number);
+  const least = LEAST_NODE.find(([line]) => line === major)?.[1];
+  const isKnown = least !== undefined && minor >= least;
+  if (isKnown || major > LEAST_NODE.at(-1)[0]) return null;
+  const lines = LEAST_NODE.map((pair) => pair.join('.')).join(', ');
+  return `Node ${version} is too old; run it with one of ${lines}, or a later release of these lines or after them`;
 }
 
 /**
@@ -71,9 +95,10 @@ function named(folder, variable) {
 }
 
 /** The line for a package that is not there, or null for any other failure. */
-export function missingPackage(error) {
+export function missingPackage(error, isCheckout) {
   const missing = /^Cannot find package '([^']+)'/.exec(error?.message ?? '')?.[1];
   if (error?.code !== 'ERR_MODULE_NOT_FOUND' || missing === undefined) return null;
   const root = fileURLToPath(new URL('..', import.meta.url));
-  return `the package ${missing} is not installed; run: npm ci, in ${root}`;
+  if (isCheckout) return `the package ${missing} is not installed; run: npm ci, in ${root}`;
+  return `the package ${missing} is not installed; install deepcluster-ps again, which brings it along`;
 }

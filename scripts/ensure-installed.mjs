@@ -1,13 +1,11 @@
 /**
  * Installs the dependencies where they are missing or not those of package-lock.json; does nothing where they are there.
- * An installation takes the TensorFlow addon away: the one that `npm run setup:tensorflow` keeps is put back.
  * Plain Node, since nothing is installed yet. All output goes to stderr: what runs next may print JSON.
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { restoreAddon } from './tensorflow/places.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
@@ -54,4 +52,3 @@ if (reason !== null) {
     process.exit(1);
   }
 }
-restoreAddon();

@@ -1,15 +1,18 @@
 /**
- * `npm run setup:tensorflow`: makes the engine `tensorflow` run here. Gets TensorFlow by pip into a private environment, compiles
- * the addon of tfjs-node-gpu against it, and proves it by a convolution with its gradient. What is there already is only
- * proved; what was interrupted goes on where it was. The result is one line on stdout, everything else goes to stderr.
+ * `deepcluster setup` (src/cli/commands/setup.ts, which names the folder): makes the engine `tensorflow` run
+ * here. Gets the addon's sources by npm, TensorFlow by pip into a private environment, compiles the
+ * addon against it, and proves it by a convolution with its gradient. What is there already is only
+ * proved; what was interrupted goes on where it was. The result is one line on stdout, everything
+ * else goes to stderr.
  */
 import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join, resolve, sep } from 'node:path';
 import { parseArgs } from 'node:util';
-import { runCommand } from './run-command.mjs';
+import { root, runCommand } from './run-command.mjs';
 import { compileAddon, kernelsHash } from './tensorflow/addon.mjs';
 import { buildHostKernels } from './tensorflow/host-kernels.mjs';
 import { EXIT, Obstacle, Obstacles } from './tensorflow/obstacle.mjs';
+import { installPackages } from './tensorflow/packages.mjs';
 import {
   FOLDER,
   forgetRecord,
@@ -34,10 +37,13 @@ import {
 /** The newest release that the addon compiles with and passes its tests on: docs/engines.md. */
 const VERSION = '2.21.0';
 const VARIANTS = ['auto', 'cpu', 'cuda', 'stock', 'none'];
+/** In a checkout; an installed package has it compiled. */
+const SMOKE_TEST = join(root, 'scripts', 'tensorflow', 'smoke-test.ts');
+const COMPILED_SMOKE_TEST = join(root, 'dist', 'scripts', 'tensorflow', 'smoke-test.js');
 /** For the smoke test, which loads half a gigabyte of libraries from a disk that may be slow [ms]. */
 const SMOKE_TEST_MS = 180_000;
 
-const USAGE = `usage: npm run setup:tensorflow -- [options]
+const USAGE = `usage: npx deepcluster setup [options]
   --variant auto|cpu|cuda|stock|none  auto (default): cuda where nvidia-smi lists a GPU, else cpu;
                                       stock: upstream's own download of TensorFlow 2.9; none: take the addon away
   --version X                         TensorFlow release, ${VERSION} by default
@@ -96,14 +102,14 @@ async function hasGpu() {
 
 /** @returns what the engine says of itself: `{ version, device, threads }` @throws Obstacle */
 async function smokeTest() {
-  const { exitCode, output, stdout } = await runCommand(
-    [process.execPath, '--import', 'tsx', 'scripts/tensorflow/smoke-test.ts'],
-    { timeoutMs: SMOKE_TEST_MS },
-  );
+  const test = existsSync(SMOKE_TEST) ? ['--import', 'tsx', SMOKE_TEST] : [COMPILED_SMOKE_TEST];
+  const { exitCode, output, stdout } = await runCommand([process.execPath, ...test], {
+    timeoutMs: SMOKE_TEST_MS,
+  });
   if (exitCode === 0) return JSON.parse(stdout);
   log(output.trimEnd());
   const error = output.split('\n').find((line) => /^\w*Error\b/.test(line));
-  const remedy = 'take the known release: npm run setup:tensorflow without --version and --use';
+  const remedy = 'take the known release: npx deepcluster setup without --version and --use';
   throw new Obstacle(`the engine fails its test: ${error ?? lastLine(output)}`, remedy);
 }
 
@@ -188,6 +194,7 @@ try {
     removeSetup();
     printResult('engine tensorflow: taken away', { ok: true, action: 'removed' });
   } else {
+    await installPackages(log);
     await buildHostKernels(log);
     const request = await requestOf(options);
     const earlier = await proveEarlier(request);

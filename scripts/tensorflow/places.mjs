@@ -1,33 +1,23 @@
 /**
- * Where the setup of TensorFlow keeps things. All of its own lies in `.tensorflow/`, which an installation of the packages
- * leaves alone; only a copy of the addon lies in node_modules, where tfjs-node-gpu looks for it.
+ * Where the setup of TensorFlow keeps things: all in one folder, which an installation of the
+ * program's packages leaves alone in a checkout. src/process/setup-folder.ts says which one it is.
  */
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { root } from '../run-command.mjs';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
-
-export const FOLDER = join(root, '.tensorflow');
-/** The addon as compiled, kept for the next installation of the packages. */
+export const FOLDER = resolve(process.env.DEEPCLUSTER_SETUP_FOLDER || join(root, '.tensorflow'));
+/** The addon as compiled, kept for the next installation of its packages. */
 export const KEPT_ADDON = join(FOLDER, 'tfjs_binding.node');
 /** What was set up, written when it has passed its test: the only sign that a setup is whole. */
 const RECORD = join(FOLDER, 'setup.json');
 
-export const PACKAGE = join(root, 'node_modules', '@tensorflow', 'tfjs-node-gpu');
+export const PACKAGE = join(FOLDER, 'node_modules', '@tensorflow', 'tfjs-node-gpu');
 /** 8 is the newest version of Node-API that the package knows, and every Node since 16 has it. */
 export const PLACED_ADDON = join(PACKAGE, 'lib', 'napi-v8', 'tfjs_binding.node');
+export const NODE_HEADERS = join(FOLDER, 'node_modules', 'node-api-headers', 'include');
 /** Sources of this project's own kernels. */
 export const KERNELS = join(root, 'src', 'engine', 'tensorflow', 'native');
-export const NODE_HEADERS = join(root, 'node_modules', 'node-api-headers', 'include');
 
 /** Version of the package whose sources an addon is made of, or null where it is not installed. */
 export function packageVersion() {
@@ -59,19 +49,9 @@ export function placeAddon(addon) {
   renameSync(partial, PLACED_ADDON);
 }
 
-/**
- * Puts the kept addon back after an installation of the packages, which takes it away; changes nothing where one is in
- * place, or where the kept one was made of another version of the package.
- */
-export function restoreAddon() {
-  if (existsSync(PLACED_ADDON) || !existsSync(KEPT_ADDON)) return;
-  if (readRecord()?.request.package === packageVersion()) placeAddon(KEPT_ADDON);
-}
-
 /** Takes the addon away, and all that was made for it. */
 export function removeSetup() {
   forgetRecord();
-  rmSync(PLACED_ADDON, { force: true });
   rmSync(FOLDER, { recursive: true, force: true });
 }
 

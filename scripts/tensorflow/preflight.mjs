@@ -1,8 +1,8 @@
 /** Looks, before anything is downloaded, whether everything is there that the setup needs. */
-import { existsSync, statfsSync } from 'node:fs';
+import { statfsSync } from 'node:fs';
 import { runCommand } from '../run-command.mjs';
 import { Obstacle, Obstacles } from './obstacle.mjs';
-import { FOLDER, NODE_HEADERS, PACKAGE } from './places.mjs';
+import { FOLDER } from './places.mjs';
 
 /** The compiler and the Python that the environment names, as everywhere, or the usual ones. */
 export const COMPILER = process.env.CXX || 'g++';
@@ -19,7 +19,6 @@ const ROOM_GIB = { cpu: 2, cuda: 12 };
 export async function assertReady(variant, needsWheel) {
   const found = await Promise.all([
     platformObstacle(),
-    sourcesObstacle(),
     compilerObstacle(),
     ...(needsWheel ? [pythonObstacle(), roomObstacle(freeGib(), ROOM_GIB[variant])] : []),
   ]);
@@ -31,11 +30,6 @@ function platformObstacle() {
   if (process.platform === 'linux' && ['x64', 'arm64'].includes(process.arch)) return null;
   const remedy = 'use engine wasm here, or --variant stock';
   return new Obstacle(`no TensorFlow wheel for ${process.platform} on ${process.arch}`, remedy);
-}
-
-function sourcesObstacle() {
-  const missing = [PACKAGE, NODE_HEADERS].find((folder) => !existsSync(folder));
-  return missing ? new Obstacle(`${missing} is missing`, 'install the packages: npm ci') : null;
 }
 
 async function compilerObstacle() {
@@ -60,7 +54,7 @@ async function pythonObstacle() {
 }
 
 function freeGib() {
-  const { bavail, bsize } = statfsSync(existsSync(FOLDER) ? FOLDER : PACKAGE);
+  const { bavail, bsize } = statfsSync(FOLDER);
   return (bavail * bsize) / 2 ** 30;
 }
 

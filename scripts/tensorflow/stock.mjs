@@ -1,9 +1,9 @@
 /** Upstream's own way: its install script downloads TensorFlow 2.9 and an addon that fits, both built in 2022. */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { root, runCommand } from '../run-command.mjs';
+import { runCommand } from '../run-command.mjs';
 import { EXIT, Obstacle } from './obstacle.mjs';
-import { PACKAGE, PLACED_ADDON } from './places.mjs';
+import { FOLDER, PACKAGE, PLACED_ADDON } from './places.mjs';
 import { lastLine } from './wheel.mjs';
 
 /** For 400 MB over a slow line; a host that does not answer fails long before [ms]. */
@@ -22,7 +22,7 @@ export async function installStock(kind, log) {
       isEchoed: true,
       timeoutMs: DOWNLOAD_MS,
       cwd: PACKAGE,
-      env: { PATH: [join(root, 'node_modules', '.bin'), process.env.PATH].join(delimiter) },
+      env: { PATH: [join(FOLDER, 'node_modules', '.bin'), process.env.PATH].join(delimiter) },
     },
   );
   writeFileSync(manifest, before);

@@ -7,19 +7,28 @@ import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { packageRoot } from '../process/package-root.ts';
 import { EXIT, messageOf } from '../errors.ts';
-import { addBenchCommand } from './commands/bench.ts';
-import { addCertsCommand } from './commands/certs.ts';
-import { addCoordinatorCommand } from './commands/coordinator.ts';
-import { addDataCommand } from './commands/data.ts';
-import { addDemoCommand } from './commands/demo.ts';
-import { addDoctorCommand } from './commands/doctor.ts';
 import { exitCodeOfFailure } from './failure.ts';
-import { addLaunchCommand } from './commands/launch.ts';
-import { settingHint } from './option-hint.ts';
 import type { Terminal } from './terminal.ts';
-import { addServerCommand } from './commands/server.ts';
-import { addStatusCommand } from './commands/status.ts';
-import { addWorkerCommand } from './commands/worker.ts';
+
+type AddCommand = (program: Command, terminal: Terminal) => void;
+
+/**
+ * Every command by the word that calls it, in the order of the help. A command's module is loaded
+ * when it is called: each process of a run starts by one of them, and needs no other.
+ */
+const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
+  demo: async () => (await import('./commands/demo.ts')).addDemoCommand,
+  setup: async () => (await import('./commands/setup.ts')).addSetupCommand,
+  launch: async () => (await import('./commands/launch.ts')).addLaunchCommand,
+  coordinator: async () => (await import('./commands/coordinator.ts')).addCoordinatorCommand,
+  server: async () => (await import('./commands/server.ts')).addServerCommand,
+  worker: async () => (await import('./commands/worker.ts')).addWorkerCommand,
+  status: async () => (await import('./commands/status.ts')).addStatusCommand,
+  certs: async () => (await import('./commands/certs.ts')).addCertsCommand,
+  data: async () => (await import('./commands/data.ts')).addDataCommand,
+  doctor: async () => (await import('./commands/doctor.ts')).addDoctorCommand,
+  bench: async () => (await import('./commands/bench.ts')).addBenchCommand,
+};
 
 /**
  * Runs one command to its end.
@@ -30,28 +39,35 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
   const report = (text: string): void => {
     terminal.stderr.write(`deepcluster: ${text}\n`);
   };
+  const mistakes: string[] = [];
   try {
-    await buildProgram(args, terminal, report).parseAsync(args, { from: 'user' });
+    const program = await buildProgram(args, terminal, (mistake) => mistakes.push(mistake));
+    await program.parseAsync(args, { from: 'user' });
     return EXIT.done;
   } catch (error) {
-    // Its line is written already; help and version end by an error, too, with code 0.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+    if (error instanceof CommanderError) {
+      for (const mistake of mistakes) report(`${mistake}${await hintOf(args, mistake)}`);
+      // Help and version end by an error, too, with code 0.
+      return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+    }
     report(messageOf(error));
     return exitCodeOfFailure(error);
   }
 }
 
-function buildProgram(
+async function buildProgram(
   args: readonly string[],
   terminal: Terminal,
-  report: (text: string) => void,
-): Command {
+  onMistake: (line: string) => void,
+): Promise<Command> {
   const program = new Command('deepcluster')
     .description(
       'Trains visual features without labels: DeepCluster and ODC over several processes.',
     )
     .version(packageVersion())
     .helpCommand(false)
+    // A command may have an option of the same name: setup has a --version.
+    .enablePositionalOptions()
     // Commands inherit these two, so they come before any command is added.
     .exitOverride()
     .configureOutput({
@@ -59,21 +75,24 @@ function buildProgram(
       writeErr: (text) => terminal.stderr.write(text),
       outputError: (text) => {
         const problem = text.replace(/^error: /, '').trim();
-        const line = problem.replaceAll(/\s*\n\s*/g, ' ');
-        report(`${line}${settingHint(args, line)}`);
+        onMistake(problem.replaceAll(/\s*\n\s*/g, ' '));
       },
     });
-  addDemoCommand(program, terminal);
-  addLaunchCommand(program, terminal);
-  addCoordinatorCommand(program, terminal);
-  addServerCommand(program);
-  addWorkerCommand(program);
-  addStatusCommand(program, terminal);
-  addCertsCommand(program, terminal);
-  addDataCommand(program, terminal);
-  addDoctorCommand(program, terminal);
-  addBenchCommand(program, terminal);
+  for (const load of commandsFor(args[0])) (await load())(program, terminal);
   return program;
+}
+
+/** The command that is called; all of them for the help, and where a word may have been misspelt. */
+function commandsFor(word: string | undefined): readonly (() => Promise<AddCommand>)[] {
+  if (word === '--version' || word === '-V') return [];
+  const called = word !== undefined && Object.hasOwn(COMMANDS, word) ? COMMANDS[word] : undefined;
+  return called === undefined ? Object.values(COMMANDS) : [called];
+}
+
+/** Which setting a wrong flag may have meant; loaded here, since it knows all settings. */
+async function hintOf(args: readonly string[], mistake: string): Promise<string> {
+  const { settingHint } = await import('./option-hint.ts');
+  return settingHint(args, mistake);
 }
 
 function packageVersion(): string {

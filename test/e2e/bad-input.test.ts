@@ -104,7 +104,7 @@ test('an engine that cannot load is an error, not another engine', async () => {
   };
   const { code, stderr } = await launch(plan).ended;
   assert.equal(code, 42, stderr);
-  assert.match(stderr, /engine tensorflow: .*npm run setup:tensorflow/);
+  assert.match(stderr, /engine tensorflow: .*npx deepcluster setup/);
 });
 
 test('usage errors exit with 2', async () => {

@@ -376,7 +376,7 @@ for (const { source, triedIn, untried } of OTHERS) {
  * in a sentence.
  */
 const NAMES_REMEDY =
-  /deepcluster (launch|certs|data|doctor|worker|server|coordinator)\b|npm (run|ci)\b|\bchmod\b|--set \w|\((give )?--[a-z]|\b(add|give|with|leave|take|name|needs) '?--[a-z]|folder with --|in another --out|with --[a-z]/;
+  /deepcluster (launch|setup|certs|data|doctor|worker|server|coordinator)\b|npm (run|ci)\b|\bchmod\b|--set \w|\((give )?--[a-z]|\b(add|give|with|leave|take|name|needs) '?--[a-z]|folder with --|in another --out|with --[a-z]/;
 
 test('every message of the source that names a remedy has its row', () => {
   const tried = TRIED.flatMap(({ source, also = [] }) => [source, ...also]);

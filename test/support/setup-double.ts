@@ -1,5 +1,5 @@
 /**
- * A package's root for the setup of TensorFlow, with programs that play Python, pip, the compiler and nvidia-smi: shell
+ * A package's root for the setup of TensorFlow, with programs that play npm, Python, pip, the compiler and nvidia-smi: shell
  * scripts that write down how they were called. The setup's own files are the real ones, but for the smoke test.
  */
 import { spawnSync } from 'node:child_process';
@@ -61,7 +61,7 @@ echo "addon" > "$2"
 const SMOKE_TEST = `
 import { appendFileSync, readFileSync } from 'node:fs';
 appendFileSync(process.env.FAKE + '/calls', 'smoke test\\n');
-readFileSync('node_modules/@tensorflow/tfjs-node-gpu/lib/napi-v8/tfjs_binding.node');
+readFileSync('.tensorflow/node_modules/@tensorflow/tfjs-node-gpu/lib/napi-v8/tfjs_binding.node');
 if (process.env.FAKE_SMOKE) throw new Error(process.env.FAKE_SMOKE);
 console.log(JSON.stringify({ version: '2.99.0', device: 'CPU', threads: 2 }));
 `;
@@ -73,6 +73,23 @@ fs.writeFileSync(__dirname + '/../package.json', '{}');
 if (process.env.FAKE_STOCK) { console.error(process.env.FAKE_STOCK); process.exit(1); }
 fs.mkdirSync(__dirname + '/../lib/napi-v8', { recursive: true });
 fs.writeFileSync(__dirname + '/../lib/napi-v8/tfjs_binding.node', process.argv[2]);
+`;
+
+/** Installs what the setup asks for, of version FAKE_PACKAGE, without running a script. */
+const NPM = `#!/bin/sh
+[ "$1" = config ] && { echo "https://registry.example/"; exit 0; }
+echo "npm $*" >> "$FAKE/calls"
+[ -z "$FAKE_NPM" ] || { echo "$FAKE_NPM" >&2; exit 1; }
+while [ "$1" != --prefix ]; do shift; done
+[ -f "$2/package-lock.json" ] && [ -f "$2/tfjs/package.json" ] || exit 9
+packages="$2/node_modules"
+/bin/rm -rf "$packages"
+/bin/mkdir -p "$packages/@tensorflow/tfjs-node-gpu/scripts" "$packages/node-api-headers/include"
+: > "$packages/node-api-headers/include/node_api.h"
+: > "$packages/.package-lock.json"
+cd "$packages/@tensorflow/tfjs-node-gpu"
+printf '{ "version": "%s" }' "\${FAKE_PACKAGE:-4.0.0}" > package.json
+/bin/cp "$FAKE/install-script.js" scripts/install.js
 `;
 
 /** Folder of the sources of the project's own kernels. */
@@ -89,22 +106,22 @@ export interface SetupRun {
 
 export class SetupDouble {
   readonly root = mkdtempSync(join(tmpdir(), 'setup-'));
-  readonly addon = this.path(
-    'node_modules/@tensorflow/tfjs-node-gpu/lib/napi-v8/tfjs_binding.node',
-  );
-  readonly manifest = this.path('node_modules/@tensorflow/tfjs-node-gpu/package.json');
+  /** The addon's package, once it is installed. */
+  readonly package = this.path('.tensorflow/node_modules/@tensorflow/tfjs-node-gpu');
+  readonly addon = join(this.package, 'lib/napi-v8/tfjs_binding.node');
+  readonly manifest = join(this.package, 'package.json');
 
   constructor() {
     cpSync(join(packageRoot(), 'scripts'), this.path('scripts'), { recursive: true });
     cpSync(join(packageRoot(), KERNELS), this.path(KERNELS), { recursive: true });
     this.write('scripts/tensorflow/smoke-test.ts', SMOKE_TEST);
     this.write('package.json', '{ "type": "module" }');
-    this.write('node_modules/@tensorflow/tfjs-node-gpu/package.json', '{ "version": "4.0.0" }');
-    this.write('node_modules/@tensorflow/tfjs-node-gpu/scripts/install.js', INSTALL_SCRIPT);
-    this.write('node_modules/node-api-headers/include/node_api.h', '');
+    this.write('node_modules/@tensorflow/tfjs/index.js', '');
+    this.write('install-script.js', INSTALL_SCRIPT);
     symlinkSync(join(packageRoot(), 'node_modules', 'tsx'), this.path('node_modules/tsx'));
     this.program('python3', PYTHON);
     this.program('g++', COMPILER);
+    this.program('npm', NPM);
   }
 
   path(name: string): string {
@@ -137,7 +154,7 @@ export class SetupDouble {
     return this.path(tensorflow);
   }
 
-  /** Runs the setup; `fakes` tells the programs what to say: FAKE_PYTHON, FAKE_PIP, FAKE_COMPILER, FAKE_SMOKE, FAKE_STOCK. */
+  /** Runs the setup; `fakes` tells the programs what to say: FAKE_NPM, FAKE_PYTHON, FAKE_PIP, FAKE_COMPILER, FAKE_SMOKE, FAKE_STOCK. */
   run(args: readonly string[] = [], fakes: Readonly<Record<string, string>> = {}): SetupRun {
     this.write('calls', '');
     const { status, stdout, stderr } = spawnSync(

@@ -3,7 +3,7 @@ import { register } from 'node:module';
 
 const hooks = `
 export function resolve(specifier, context, next) {
-  if (specifier === '@tensorflow/tfjs-node-gpu') {
+  if (specifier.includes('@tensorflow/tfjs-node-gpu')) {
     throw new Error('The Node.js native addon module (tfjs_binding.node) can not be found');
   }
   return next(specifier, context);

@@ -2,7 +2,7 @@
 import { register } from 'node:module';
 
 const hook = `export async function resolve(specifier, context, next) {
-  if (specifier === '@tensorflow/tfjs-node-gpu') throw new Error('hidden from this process');
+  if (specifier.includes('@tensorflow/tfjs-node-gpu')) throw new Error('hidden from this process');
   return next(specifier, context);
 }`;
 register(`data:text/javascript,${encodeURIComponent(hook)}`);

@@ -112,9 +112,9 @@ test('without the native addon, auto takes wasm and tensorflow is an error with 
   assert.equal(said.code, 'ENGINE_UNAVAILABLE');
   assert.match(
     said.message,
-    /^engine tensorflow: its native addon is not installed; .*npm run setup:tensorflow/,
+    /^engine tensorflow: its native addon is not installed; .*npx deepcluster setup/,
   );
   assert.equal(said.name, 'wasm');
-  assert.match(said.reason, /tensorflow.*not installed.*npm run setup:tensorflow/);
+  assert.match(said.reason, /tensorflow.*not installed.*npx deepcluster setup/);
   assert.doesNotMatch(said.reason, /\n/);
 });

@@ -247,7 +247,7 @@ test('a module that is missing, broken or of another version is none, and why is
   try {
     const missing = loadHostKernels(join(folder, 'missing.node'));
     assert.equal(missing.module, null);
-    assert.match(missing.story, /not built \(npm run setup:tensorflow\)/);
+    assert.match(missing.story, /not built \(npx deepcluster setup\)/);
     writeFileSync(join(folder, 'broken.node'), 'no module');
     const broken = loadHostKernels(join(folder, 'broken.node'));
     assert.equal(broken.module, null);

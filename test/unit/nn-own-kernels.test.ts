@@ -42,7 +42,7 @@ const skip =
       ? `${engine.device} computes: the kernels are for CPUs`
       : engine.hasOwnKernels
         ? false
-        : 'its addon lacks them: npm run setup:tensorflow';
+        : 'its addon lacks them: npx deepcluster setup';
 
 const TRIALS = 40;
 

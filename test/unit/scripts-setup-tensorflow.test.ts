@@ -53,34 +53,52 @@ describe('a setup', () => {
       assert.ok(compilation.includes(source), `${source} in ${compilation.join(' ')}`);
     }
     assert.equal(readFileSync(setup.addon, 'utf8'), 'addon\n');
-    assert.deepEqual(
-      readdirSync(setup.path('.tensorflow')).sort(),
-      ['cpu-2.99.0', 'headers', 'setup.json', 'tfjs_binding.node'], // nothing half done
-    );
+    assert.deepEqual(readdirSync(setup.path('.tensorflow')).sort(), [
+      ...['cpu-2.99.0', 'headers', 'node_modules', 'package-lock.json', 'package.json'],
+      ...['setup.json', 'tfjs', 'tfjs_binding.node'], // nothing half done
+    ]);
   });
 
-  test('that was done is tested and not done again, also where npm took the addon away', async () => {
+  test('gets the packages of the addon by npm, once, and runs no script of theirs', () => {
+    const run = setup.run();
+    const [call = '', ...others] = run.calls.filter((line) => line.startsWith('npm '));
+    assert.deepEqual(others, []);
+    for (const part of ['npm ci', '--ignore-scripts', '--registry=https://registry.example/']) {
+      assert.ok(call.includes(part), `${part} in ${call}`);
+    }
+    // The addon shares the tensor library of the program.
+    const library = realpathSync(setup.path('node_modules/@tensorflow/tfjs/index.js'));
+    assert.equal(
+      readFileSync(setup.path('.tensorflow/tfjs/index.js'), 'utf8'),
+      `module.exports = require(${JSON.stringify(library)});\n`,
+    );
+    assert.ok(!setup.run().calls.some((line) => line.startsWith('npm ')));
+  });
+
+  test('of packages that are listed anew gets them again, and compiles again', () => {
     assert.equal(setup.run().code, 0);
-    rmSync(setup.addon);
+    setup.write('scripts/tensorflow/packages/package-lock.json', '{}');
+    const run = setup.run([], { FAKE_PACKAGE: '5.0.0' });
+    assert.equal(run.calls.filter((line) => line.startsWith('npm ')).length, 1);
+    assert.deepEqual(stepsOf(run), { pip: 0, compiled: 1, tested: 1 });
+  });
+
+  test('that was done is tested and not done again, also where its packages are gone', () => {
+    assert.equal(setup.run().code, 0);
+    rmSync(setup.path('.tensorflow/node_modules'), { recursive: true });
     const run = setup.run(['--json']);
     assert.deepEqual(stepsOf(run), { pip: 0, compiled: 0, tested: 1 });
     assert.equal((JSON.parse(run.stdout[0]!) as { action: string }).action, 'verified');
     assert.equal(readFileSync(setup.addon, 'utf8'), 'addon\n');
+  });
 
-    // What ensure-installed.mjs does after an installation of the packages.
-    rmSync(setup.addon);
-    const places = pathToFileURL(setup.path('scripts/tensorflow/places.mjs')).href;
-    const { restoreAddon } = (await import(places)) as { restoreAddon: () => void };
-    setup.write('node_modules/@tensorflow/tfjs-node-gpu/package.json', '{ "version": "5.0.0" }');
-    restoreAddon();
-    assert.throws(
-      () => readFileSync(setup.addon),
-      /ENOENT/,
-      'an addon of other sources stays away',
-    );
-    setup.write('node_modules/@tensorflow/tfjs-node-gpu/package.json', '{ "version": "4.0.0" }');
-    restoreAddon();
-    assert.equal(readFileSync(setup.addon, 'utf8'), 'addon\n');
+  test('keeps all of it in the folder that the environment names', () => {
+    const folder = setup.path('elsewhere');
+    const run = setup.run(['--json'], { DEEPCLUSTER_SETUP_FOLDER: folder });
+    // The double of the smoke test looks where the addon is not.
+    assert.equal(run.code, 42);
+    assert.ok(setup.has('elsewhere/node_modules') && setup.has('elsewhere/cpu-2.21.0'));
+    assert.ok(!setup.has('.tensorflow'));
   });
 
   test('of other sources of the kernels than those that are here is compiled again', () => {
@@ -168,9 +186,25 @@ describe('what is missing is said in a line each, with its remedy:', () => {
     assertStops(run, 42, /^python3 has no module ensurepip; .*apt-get install python3-venv/);
   });
 
-  test('the packages', () => {
-    rmSync(setup.path('node_modules/node-api-headers'), { recursive: true });
-    assertStops(setup.run(), 42, /node-api-headers.* is missing; install the packages: npm ci/);
+  test('npm, and what it cannot get', () => {
+    const cases: readonly [string, number, RegExp][] = [
+      [
+        'npm error code EAI_AGAIN\nnpm error request to https://registry.example/x failed',
+        75,
+        /the registry cannot be reached: request to .* failed; try again with a network/,
+      ],
+      [
+        'npm error code E404\nnpm error 404 Not Found - GET https://registry.example/x',
+        42,
+        /packages: 404 Not Found - GET .*; see its output/,
+      ],
+      ['npm error code ENOSPC', 42, /no space left on the disk; make room/],
+    ];
+    for (const [said, code, expected] of cases) {
+      assertStops(setup.run([], { FAKE_NPM: said }), code, expected);
+    }
+    rmSync(setup.path('bin/npm'));
+    assertStops(setup.run(), 42, /^no npm: npm does not run; install it: it comes with Node/);
   });
 
   test('what pip cannot get, and whether trying again may help', () => {
@@ -216,7 +250,7 @@ describe('what is missing is said in a line each, with its remedy:', () => {
     ]) {
       const { code, stdout, stderr } = setup.run(args);
       assert.deepEqual([code, stdout], [2, []]);
-      assert.ok(stderr.some((line) => line.startsWith('usage: npm run setup:tensorflow')));
+      assert.ok(stderr.some((line) => line.startsWith('usage: npx deepcluster setup')));
     }
   });
 });

@@ -103,10 +103,10 @@ function missingFrom(
   const missing: string[] = [];
   if (engine.name === 'wasm' && asked === 'auto') missing.push(engine.reason);
   if (engine.name === 'tensorflow' && engine.device === 'CPU' && visible > 0) {
-    missing.push('CUDA for the GPU: npm run setup:tensorflow -- --variant cuda');
+    missing.push('CUDA for the GPU: npx deepcluster setup --variant cuda');
   }
   if (!engine.hasOwnKernels) {
-    missing.push("this project's kernels in the addon: npm run setup:tensorflow");
+    missing.push("this project's kernels in the addon: npx deepcluster setup");
   }
   return missing;
 }

@@ -7,11 +7,12 @@ import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
+import { addonModule } from '../../process/setup-folder.ts';
 import { engineUnavailable, messageOf } from '../../errors.ts';
 import { gpuTitle, listGpus, visibleGpus } from '../gpus.ts';
 import { runtimeOf } from './runtime.ts';
 
-export const TENSORFLOW_REMEDY = 'set it up with `npm run setup:tensorflow`, or take engine wasm';
+export const TENSORFLOW_REMEDY = 'set it up with `npx deepcluster setup`, or take engine wasm';
 
 /** What the addon's backend has beyond the interface of TensorFlow.js. */
 interface TensorflowBackend extends tf.KernelBackend {
@@ -41,7 +42,7 @@ export async function loadTensorflow(threads?: number): Promise<void> {
   setRuntimeEnvironment(process.env, threads);
   restoreNodeFunctions();
   try {
-    await import('@tensorflow/tfjs-node-gpu');
+    await import(addonModule());
   } catch (cause) {
     throw engineUnavailable('tensorflow', addonProblem(cause), TENSORFLOW_REMEDY, cause);
   }
@@ -90,10 +91,10 @@ export function describeTensorflow(): TensorflowRuntime {
   const remarks = [
     ...(isIdle
       ? [
-          `${titles.join(', ')} not used: this TensorFlow has no CUDA (npm run setup:tensorflow -- --variant cuda)`,
+          `${titles.join(', ')} not used: this TensorFlow has no CUDA (npx deepcluster setup --variant cuda)`,
         ]
       : []),
-    ...(hasOwnKernels ? [] : ["its addon lacks this project's kernels (npm run setup:tensorflow)"]),
+    ...(hasOwnKernels ? [] : ["its addon lacks this project's kernels (npx deepcluster setup)"]),
   ];
   return {
     version: binding.TF_Version,
@@ -128,7 +129,7 @@ function readTextOr<T>(file: string, otherwise: T): string | T {
 /** The package's own message is a page of advice for another system: one cause, one line. */
 function addonProblem(cause: unknown): string {
   const message = messageOf(cause);
-  return message.includes('native addon module')
+  return /native addon module|Cannot find package '@tensorflow\/tfjs-node-gpu'/.test(message)
     ? 'its native addon is not installed'
     : `its native addon does not load: ${message.slice(0, 200)}`;
 }

@@ -1,11 +1,11 @@
 /**
- * The host kernels: clustering's loops in C++ (native/), as a module of Node that `npm run setup:tensorflow` compiles. Where
+ * The host kernels: clustering's loops in C++ (native/), as a module of Node that `npx deepcluster setup` compiles. Where
  * it is missing, the engine and JavaScript do its work, with the same results.
  */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { packageRoot } from '../../../process/package-root.ts';
+import { HOST_KERNELS_FILE, setupFolder } from '../../../process/setup-folder.ts';
 import { messageOf } from '../../../errors.ts';
 
 /** Rows as the module takes them: centre [D], codes [n, D padded to QUAD], coded [n, CODED_NUMBERS], lengths [n]. */
@@ -68,13 +68,13 @@ export const CODED_NUMBERS = 4;
 export const PORTABLE = 'portable';
 /** Of the module; raised whenever a function takes other arguments. */
 const INTERFACE = 1;
-const REMEDY = 'npm run setup:tensorflow';
+const REMEDY = 'npx deepcluster setup';
 
 let found: HostKernels | null = null;
 
 /** The module of this installation, or why there is none; looked for once. */
 export function hostKernels(): HostKernels {
-  found ??= loadHostKernels(join(packageRoot(), '.tensorflow', 'host-kernels.node'));
+  found ??= loadHostKernels(join(setupFolder(), HOST_KERNELS_FILE));
   return found;
 }
 
