@@ -25,6 +25,8 @@ const MAY_IMPORT = {
   config: ['messages', 'process', '[a-z-]+/config', 'clustering/odc/config'],
   // What a saved run is: opened by the coordinator, the worker and the commands alike.
   run: ['.'],
+  // A whole run on one machine: starts the program's own processes.
+  launch: ['.'],
   cli: ['.'],
 };
 

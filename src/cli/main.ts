@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { packageRoot } from '../process/package-root.ts';
 import { EXIT, messageOf } from '../errors.ts';
-import { exitCodeOfFailure } from './failure.ts';
+import { exitCodeOfFailure } from '../launch/process-failure.ts';
 import type { Terminal } from './terminal.ts';
 
 type AddCommand = (program: Command, terminal: Terminal) => void;

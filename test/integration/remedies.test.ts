@@ -16,7 +16,7 @@ import { configFileOf, makeRunFolder, requireRunFolder } from '../../src/run/fol
 import { loadRunConfig } from '../../src/config/load.ts';
 import { runConfigSchema, type RunConfig } from '../../src/config/schema.ts';
 import { messageOf } from '../../src/errors.ts';
-import { requireOpenFiles } from '../../src/cli/launch/open-files.ts';
+import { requireOpenFiles } from '../../src/launch/open-files.ts';
 import { startServer } from '../../src/rpc/channel/channel.ts';
 import { connectionProblem } from '../../src/rpc/channel/dial-problem.ts';
 import { TermFolder } from '../../src/run/lock/term-folder.ts';

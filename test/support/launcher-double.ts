@@ -1,5 +1,5 @@
 /** A launcher in a process of its own, to be killed: its arguments are the command lines of coordinator and worker as JSON. */
-import { superviseRun } from '../../src/cli/launch/launcher.ts';
+import { superviseRun } from '../../src/launch/launcher.ts';
 
 const [coordinator = '', worker = '', logs = ''] = process.argv.slice(2);
 const never = new AbortController().signal;

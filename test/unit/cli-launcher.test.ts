@@ -6,11 +6,7 @@ import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import {
-  superviseRun,
-  type LaunchPlan,
-  type LaunchSignals,
-} from '../../src/cli/launch/launcher.ts';
+import { superviseRun, type LaunchPlan, type LaunchSignals } from '../../src/launch/launcher.ts';
 
 const FAKE = fileURLToPath(new URL('../support/fake-process.mjs', import.meta.url));
 const LAUNCHER = fileURLToPath(new URL('../support/launcher-double.ts', import.meta.url));

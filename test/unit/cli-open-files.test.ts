@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { requireOpenFiles } from '../../src/cli/launch/open-files.ts';
+import { requireOpenFiles } from '../../src/launch/open-files.ts';
 
 test('a run may have as many processes as there may be files open for', () => {
   requireOpenFiles(64 + 8 * 100, 100);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { shownLine } from '../../src/cli/launch/child-log.ts';
-import { workerShare } from '../../src/cli/launch/machine.ts';
+import { shownLine } from '../../src/launch/child-log.ts';
+import { workerShare } from '../../src/launch/machine.ts';
 import { KEEP_FREED_MEMORY } from '../../src/process/allocator.ts';
 import { summaryLines } from '../../src/cli/summary-table.ts';
 import type { RunSummary } from '../../src/report/summary.ts';

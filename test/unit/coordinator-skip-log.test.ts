@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DAMAGED, SkipLog, type SkippedImage } from '../../coordinator/images/skip-log.ts';
-import { shownLine } from '../../src/cli/launch/child-log.ts';
+import { shownLine } from '../../src/launch/child-log.ts';
 import { createLogger, type Logger } from '../../src/telemetry/logger.ts';
 
 /**

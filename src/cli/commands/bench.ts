@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import type { SuiteName } from '../../../bench/bench.ts';
 import { benchTable, chaosLines } from '../bench-table.ts';
-import { ProcessFailure } from '../failure.ts';
+import { ProcessFailure } from '../../launch/process-failure.ts';
 import { KEEP_FREED_MEMORY } from '../../process/allocator.ts';
 import { packageRoot } from '../../process/package-root.ts';
 import { listGpus } from '../../engine/gpus.ts';

@@ -1,30 +1,11 @@
-/** `deepcluster launch`: a whole run on one machine; the processes are kept by src/cli/launch/launcher.ts. */
-import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+/** `deepcluster launch`: a whole run on one machine, shown in a terminal; src/launch runs it. */
+import { join } from 'node:path';
 import type { Command } from 'commander';
-import { SPARE_COLLECTIONS, SPARE_COLLECTIONS_OF_SMALL_HEAP } from '../../process/allocator.ts';
-import { resumeCommand } from '../../messages/command-line.ts';
-import { loadRunConfig, type ConfigSources, type LoadedConfig } from '../../config/load.ts';
-import { packageRoot } from '../../process/package-root.ts';
-import {
-  configFileOf,
-  defaultRunFolder,
-  makeRunFolder,
-  requireRunFolder,
-  withSavedConfig,
-} from '../../run/folder.ts';
-import { EXIT, configInvalid, unavailable } from '../../errors.ts';
-import type { RunSummary } from '../../report/summary.ts';
-import { requireFreeFolder } from '../../run/lock/take-folder.ts';
+import { shownLine } from '../../launch/child-log.ts';
+import { runLocally, type LocalRunHooks, type LocalRunRequest } from '../../launch/local-run.ts';
 import type { LogLevel } from '../../telemetry/logger.ts';
 import { createProgressView, type ProgressView } from '../../telemetry/progress-view.ts';
-import { shownLine } from '../launch/child-log.ts';
 import { credentialsOption } from '../credentials.ts';
-import { exitCodeOfFailure } from '../failure.ts';
-import { undoFailedStart } from '../launch/failed-start.ts';
-import { superviseRun, type LaunchHooks, type LaunchPlan } from '../launch/launcher.ts';
-import { detectMachine, workerShare } from '../launch/machine.ts';
-import { requireOpenFiles } from '../launch/open-files.ts';
 import {
   addConfigOptions,
   addFolderOptions,
@@ -79,82 +60,54 @@ export function addLaunchCommand(program: Command, terminal: Terminal): void {
     });
 }
 
-export interface LaunchRequest {
-  readonly sources: Omit<ConfigSources, 'env'>;
-  /** Folder of the run, or null for a new one under `runs/`. */
-  readonly out: string | null;
-  readonly isResumed: boolean;
-  /** Wait for the end of another process that holds the folder; left out: no. */
-  readonly isWaiting?: boolean;
-  /** Take the folder from another process that holds it; left out: no. */
-  readonly takesOver?: boolean;
-  /** Whether the workers write traces. */
-  readonly isTraced: boolean;
+export interface LaunchRequest extends Omit<LocalRunRequest, 'logLevel'> {
   readonly isJson: boolean;
-  /** Folder with the processes' certificates and tokens; left out: their connections are plain. */
-  readonly credentials?: string;
   /** Level from which on the processes' logs are shown; null for warnings and errors in short. */
   readonly shownLevel: LogLevel | null;
 }
 
 /** Runs a run to its end and prints its summary. */
 export async function launchRun(request: LaunchRequest, terminal: Terminal): Promise<void> {
-  const { isResumed } = request;
-  if (request.out !== null) requireRunFolder(request.out, isResumed);
-  const sources = withSavedConfig(request.sources, request.out ?? '', isResumed);
-  const loaded = loadRunConfig({ ...sources, env: terminal.env });
-  if (loaded.config.data.source === null) {
-    throw configInvalid('data.source', 'must name the images (give --data)', null, 'the default');
-  }
-  const out = request.out ?? defaultRunFolder(loaded.config.algorithm, Date.now());
-  const { workers, servers } = loaded.config.cluster;
-  requireOpenFiles(terminal.openFiles ?? null, workers + servers);
+  const { shownLevel, isJson } = request;
   const view = createProgressView({ stream: terminal.stderr, nowMs: () => performance.now() });
   let isRunning = false;
-  let made: string | undefined;
   const signals = takeStopSignals(() => {
     if (!isRunning) return;
     view.remark('stopping: the coordinator takes a checkpoint; press Ctrl-C again to kill');
   });
-  try {
-    made = makeRunFolder(out);
-    // Before anything is written to it, logs for instance. The coordinator takes it.
-    await requireFreeFolder(out, {
-      isWaiting: request.isWaiting === true,
-      takesOver: request.takesOver === true,
-      signal: signals.stop,
-      onHeld: (reason) => {
-        view.remark(`waiting: ${reason}`);
-      },
-    }).catch((error: unknown) => {
-      if (signals.stop.aborted) throw unavailable('run', 'stopped while it waited for its folder');
-      throw error;
-    });
+  const hooks = hooksOf(view, shownLevel, () => {
     isRunning = true;
-    const madeWithin = makeRunFolder(out, 'logs');
-    made ??= madeWithin;
-    const plan = planLaunch({ ...request, sources, out }, loaded, terminal);
-    const hooks = hooksOf(view, request.shownLevel, out);
-    const summary = (await superviseRun(plan, hooks, signals)) as RunSummary;
+  });
+  const logLevel = shownLevel === 'debug' ? 'debug' : 'info';
+  const { env, openFiles = null } = terminal;
+  try {
+    const { out, summary } = await runLocally({ ...request, logLevel }, hooks, signals, {
+      env,
+      openFiles,
+    });
     view.close();
-    if (request.isJson) printJson(terminal, summary);
+    if (isJson) printJson(terminal, summary);
     else printLines(terminal, summaryLines(summary, join(out, 'report.html')));
-  } catch (error) {
-    if (!isResumed && exitCodeOfFailure(error) === EXIT.invalid) {
-      await undoFailedStart(out, made);
-    }
-    throw error;
   } finally {
     view.close();
     signals.release();
   }
 }
 
-function hooksOf(view: ProgressView, shownLevel: LogLevel | null, out: string): LaunchHooks {
+function hooksOf(
+  view: ProgressView,
+  shownLevel: LogLevel | null,
+  onStart: () => void,
+): LocalRunHooks {
   /** Workers take the same engine, unless something is wrong: one line for each that is taken. */
   const engines = new Set<string>();
+  let out = '';
   let isNamed = false;
   return {
+    onStart(folder) {
+      out = folder;
+      onStart();
+    },
     onNotice(id, notice) {
       // A start that fails before has no folder to be named.
       if (notice.type === 'listening' && id === 'coordinator' && !isNamed) {
@@ -172,79 +125,11 @@ function hooksOf(view: ProgressView, shownLevel: LogLevel | null, out: string): 
       const shown = shownLine(id, line, shownLevel);
       if (shown !== null) view.remark(shown);
     },
+    onHeld(reason) {
+      view.remark(`waiting: ${reason}`);
+    },
     onRemark(text) {
       view.remark(text);
     },
   };
-}
-
-function planLaunch(
-  request: LaunchRequest & { readonly out: string },
-  { config, origins }: LoadedConfig,
-  { env }: Terminal,
-): LaunchPlan {
-  const { sources, out, isResumed, isTraced } = request;
-  const entry = join(packageRoot(), 'bin', 'deepcluster.mjs');
-  const commonFlags = [
-    ...['--log-level', request.shownLevel === 'debug' ? 'debug' : 'info'],
-    ...(request.credentials === undefined ? [] : ['--credentials', resolve(request.credentials)]),
-  ];
-  const machine = detectMachine(env);
-  const usable = config.cluster.engine === 'wasm' ? { ...machine, gpus: [] } : machine;
-  // One worker per GPU unless someone has said how many.
-  const isCounted = origins['cluster.workers'] !== undefined || usable.gpus.length === 0;
-  const workers = isCounted ? config.cluster.workers : usable.gpus.length;
-  const logs = join(out, 'logs');
-  const { servers } = config.cluster;
-  const training = [process.execPath, ...SPARE_COLLECTIONS, entry];
-  const serving = [process.execPath, ...SPARE_COLLECTIONS_OF_SMALL_HEAP, entry];
-  // Without servers it keeps the parameters, and every vector passes through it.
-  const coordinating = servers === 0 ? training : serving;
-  const noGpu = { ...env, CUDA_VISIBLE_DEVICES: '' };
-  return {
-    coordinator: (earlier) => ({
-      id: 'coordinator',
-      command: [
-        ...[...coordinating, 'coordinator', '--listen', earlier ?? '127.0.0.1:0'],
-        ...['--out', out, ...commonFlags],
-        ...(earlier !== null ? ['--resume-or-begin'] : isResumed ? ['--resume'] : []),
-        // One that starts again finds the earlier one dead, or else the folder in other hands.
-        ...(earlier === null && request.takesOver === true ? ['--take-over'] : []),
-        ...configFlags(sources),
-        ...['--workers', String(workers)],
-      ],
-      env: noGpu,
-    }),
-    others: (address) => [
-      ...Array.from({ length: servers }, (_, part) => {
-        const flags = ['--coordinator', address, '--shard', String(part), ...commonFlags];
-        return { id: `server-${part}`, command: [...serving, 'server', ...flags], env: noGpu };
-      }),
-      ...Array.from({ length: workers }, (_, index) => {
-        const id = `worker-${index}`;
-        const traceFlags = isTraced ? ['--trace', join(out, 'trace', `${id}.json`)] : [];
-        const flags = ['--coordinator', address, '--worker-id', id, ...commonFlags, ...traceFlags];
-        return {
-          id,
-          command: [...training, 'worker', ...flags],
-          env: { ...env, ...workerShare(index, workers, usable, env) },
-        };
-      }),
-    ],
-    maxRestarts: config.cluster.maxRestarts,
-    logs,
-    remedy: () =>
-      existsSync(configFileOf(out))
-        ? `continue with: ${resumeCommand(out, request)}`
-        : 'the run had not begun: start it again',
-  };
-}
-
-/** The flags that give another process the same sources; the environment it inherits. */
-function configFlags({ file, preset, settings }: Omit<ConfigSources, 'env'>): string[] {
-  return [
-    ...(file === undefined ? [] : ['--config', file]),
-    ...(preset === undefined ? [] : ['--preset', preset]),
-    ...settings.flatMap(({ key, value }) => ['--set', `${key}=${value}`]),
-  ];
 }

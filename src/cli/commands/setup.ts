@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { Option, type Command } from 'commander';
 import { packageRoot } from '../../process/package-root.ts';
 import { SETUP_FOLDER_VARIABLE, writableSetupFolder } from '../../process/setup-folder.ts';
-import { ProcessFailure } from '../failure.ts';
+import { ProcessFailure } from '../../launch/process-failure.ts';
 import type { Terminal } from '../terminal.ts';
 
 interface SetupOptions {

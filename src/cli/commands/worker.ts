@@ -5,7 +5,7 @@ import { createLogger, type Logger, type LogLevel } from '../../telemetry/logger
 import { NO_TRACE, openTrace, type Trace } from '../../telemetry/trace.ts';
 import { credentialsOf, credentialsOption } from '../credentials.ts';
 import { withLifetime } from '../lifetime.ts';
-import { ownLoaderThreads } from '../launch/machine.ts';
+import { ownLoaderThreads } from '../../launch/machine.ts';
 import { engineOption, logLevelOption } from '../options.ts';
 
 interface WorkerOptions {

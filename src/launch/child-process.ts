@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
-import { messageOf } from '../../errors.ts';
-import type { Notice } from '../../telemetry/notice.ts';
+import { messageOf } from '../errors.ts';
+import type { Notice } from '../telemetry/notice.ts';
 
 export interface ProcessSpec {
   /** Also the name of its log file: `coordinator`, `worker-0`. */

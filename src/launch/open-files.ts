@@ -2,7 +2,7 @@
  * Whether the system lets a run of many processes open the files that they take: found at the
  * start, not at some connection.
  */
-import { TrainerError } from '../../errors.ts';
+import { TrainerError } from '../errors.ts';
 
 /** Files that a process of a run has open by itself: its program, its logs, its images. */
 const OF_ONE = 64;

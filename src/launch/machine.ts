@@ -1,7 +1,7 @@
 /** What this machine has to share out among workers: processor cores and GPUs. */
 import { availableParallelism } from 'node:os';
-import { KEEP_FREED_MEMORY } from '../../process/allocator.ts';
-import { listGpus, visibleGpus } from '../../engine/gpus.ts';
+import { KEEP_FREED_MEMORY } from '../process/allocator.ts';
+import { listGpus, visibleGpus } from '../engine/gpus.ts';
 
 export interface Machine {
   readonly cores: number;

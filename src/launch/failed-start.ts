@@ -5,8 +5,8 @@
 import { existsSync, readdirSync, rmSync, rmdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { nanoid } from 'nanoid';
-import { CHECKPOINTS, configFileOf, holdsRun } from '../../run/folder.ts';
-import { takeRunFolder } from '../../run/lock/take-folder.ts';
+import { CHECKPOINTS, configFileOf, holdsRun } from '../run/folder.ts';
+import { takeRunFolder } from '../run/lock/take-folder.ts';
 
 /**
  * Takes back that the folder holds a run. Where nothing had been written but logs, which say no

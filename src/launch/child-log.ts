@@ -1,6 +1,6 @@
 /** What the launcher shows of its processes' logs: everything from a level on, or warnings and errors in a short line. */
-import type { LogLevel } from '../../telemetry/logger.ts';
-import { LOG_LEVELS } from '../../telemetry/logger.ts';
+import type { LogLevel } from '../telemetry/logger.ts';
+import { LOG_LEVELS } from '../telemetry/logger.ts';
 
 interface LogLine {
   readonly level: LogLevel;

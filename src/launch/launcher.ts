@@ -3,9 +3,9 @@
  * what dies, and leaves none behind. The run is over when the coordinator says so; what no retry will mend ends it.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { EXIT, unavailable } from '../../errors.ts';
-import { pause } from '../../process/pause.ts';
-import type { Notice } from '../../telemetry/notice.ts';
+import { EXIT, unavailable } from '../errors.ts';
+import { pause } from '../process/pause.ts';
+import type { Notice } from '../telemetry/notice.ts';
 import {
   describeExit,
   startProcess,
@@ -14,7 +14,7 @@ import {
   type ProcessSpec,
   type RunningProcess,
 } from './child-process.ts';
-import { ProcessFailure } from '../failure.ts';
+import { ProcessFailure } from './process-failure.ts';
 
 export interface LaunchPlan {
   /** @param earlier address of a coordinator that died, which this one takes over; null for the first */
