@@ -4,6 +4,7 @@
  * Pure: transport is in src/rpc. Shapes: P parameters (body, then head), S batch-norm statistics.
  */
 import { nonFinite, protocolViolation } from '../errors.ts';
+import { firstNonFinite, requireLength } from '../math/checks.ts';
 import type { TrainingConfig } from './config.ts';
 import { initialHead, initialParameters, initialStatistics } from './initial-values.ts';
 import { bodyCount } from './layout.ts';
@@ -11,11 +12,9 @@ import type { ParameterLayout } from './layout.ts';
 import { LentVector } from './lent-vector.ts';
 import { stepPlain, stepWithMomentum } from './sgd.ts';
 import {
-  firstNonFinite,
   requireCount,
   requireFinite,
   requireForm,
-  requireLength,
   type PushLimits,
   type SlicePush,
 } from './slice-push.ts';
