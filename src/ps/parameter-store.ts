@@ -16,6 +16,7 @@ import {
   requireFinite,
   requireForm,
   type PushLimits,
+  type SliceGeneration,
   type SlicePush,
 } from './slice-push.ts';
 import { BLOCK_ELEMENTS, SliceReducer } from './slice-reducer.ts';
@@ -53,11 +54,6 @@ export type PushOutcome =
   | { readonly kind: 'fenced'; readonly currentGeneration: number }
   /** Not the step being collected, or computed on other parameters than the current ones. */
   | { readonly kind: 'stale'; readonly version: number };
-
-export interface CommittedSlice {
-  readonly slice: number;
-  readonly generation: number;
-}
 
 export type CommitOutcome =
   | { readonly kind: 'applied' | 'duplicate'; readonly version: number }
@@ -176,7 +172,7 @@ export class ParameterStore {
    * Which of these slices a commit could not apply; none when the step may be committed here, or has been.
    * @throws TrainerError PROTOCOL_VIOLATION for a step not yet due
    */
-  missing(step: number, slices: readonly CommittedSlice[]): number[] {
+  missing(step: number, slices: readonly SliceGeneration[]): number[] {
     if (step < this.#step) return [];
     this.#requireDue(step);
     return this.#missing(generationsBySlice(step, slices));
@@ -188,7 +184,7 @@ export class ParameterStore {
    * @param learningRateFactor scales the learning rates of body and head in this step; greater than 0
    * @throws TrainerError PROTOCOL_VIOLATION for a step not yet due, or other slices than a step was committed with
    */
-  commit(step: number, slices: readonly CommittedSlice[], learningRateFactor = 1): CommitOutcome {
+  commit(step: number, slices: readonly SliceGeneration[], learningRateFactor = 1): CommitOutcome {
     requireFactor(step, learningRateFactor);
     const generations = generationsBySlice(step, slices);
     if (step < this.#step) return this.#repeatedCommit(step, generations);
@@ -334,7 +330,7 @@ function statisticMomenta(layout: ParameterLayout, usual: number): Float64Array 
 /** In slice order. */
 function generationsBySlice(
   step: number,
-  slices: readonly CommittedSlice[],
+  slices: readonly SliceGeneration[],
 ): ReadonlyMap<number, number> {
   const inOrder = slices.toSorted((a, b) => a.slice - b.slice);
   const generations = new Map(inOrder.map(({ slice, generation }) => [slice, generation]));

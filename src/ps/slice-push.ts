@@ -3,12 +3,16 @@ import { nonFinite, protocolViolation } from '../errors.ts';
 import { firstNonFinite, requireLength } from '../math/checks.ts';
 import type { ParameterLayout } from './layout.ts';
 
-/** What a worker computed for one slice of a step. The store keeps both arrays: write to them no more. */
-export interface SlicePush {
-  readonly step: number;
+/** One of the computations of a slice, which may be several: a commit names those that count. */
+export interface SliceGeneration {
   readonly slice: number;
   /** Of the lease on the slice; a later one fences out an earlier one. */
   readonly generation: number;
+}
+
+/** What a worker computed for one slice of a step. The store keeps both arrays: write to them no more. */
+export interface SlicePush extends SliceGeneration {
+  readonly step: number;
   /** Version of the parameters that the gradient was computed on. */
   readonly basedOn: number;
   /** Samples that the slice really used; 0 when none could be read. */
