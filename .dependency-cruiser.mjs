@@ -8,7 +8,7 @@ const MAY_IMPORT = {
   math: [],
   messages: [],
   process: [],
-  clustering: ['math'],
+  clustering: ['math', 'arrays'],
   ps: ['math', 'messages'],
   arrays: ['messages'],
   data: ['math', 'process'],

@@ -11,6 +11,7 @@ import {
 } from '../src/clustering/odc/sample-memory.ts';
 import { sumRows } from '../src/clustering/odc/class-sums.ts';
 import type { IdentifiedRows } from '../src/clustering/odc/bundles.ts';
+import { firstNonFinite } from '../src/math/checks.ts';
 import { scatterRows } from '../src/math/matrix.ts';
 import { requireAtMost } from '../src/rpc/bounds.ts';
 import { TrainerError, nonFinite, protocolViolation, shapeMismatch } from '../src/errors.ts';
@@ -83,7 +84,7 @@ export class MemoryKeeper {
     if (rows.length !== ids.length * dim) {
       throw shapeMismatch(`memory rows of data shard ${shard}`, [ids.length, dim], [rows.length]);
     }
-    const bad = rows.findIndex((value) => !Number.isFinite(value));
+    const bad = firstNonFinite(rows);
     if (bad >= 0) {
       const remedy = 'the rows were refused';
       throw nonFinite(`memory row of sample ${ids[Math.floor(bad / dim)]}`, rows[bad]!, remedy);

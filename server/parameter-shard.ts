@@ -6,13 +6,8 @@ import type { SliceRows } from '../src/clustering/odc/sample-memory.ts';
 import { hitFailpoint } from '../src/process/failpoints.ts';
 import { TrainerError, protocolViolation } from '../src/errors.ts';
 import type { ParameterPart } from '../src/ps/parameter-plan.ts';
-import type {
-  CommitOutcome,
-  CommittedSlice,
-  ParameterStore,
-  PushOutcome,
-} from '../src/ps/parameter-store.ts';
-import type { SlicePush } from '../src/ps/slice-push.ts';
+import type { CommitOutcome, ParameterStore, PushOutcome } from '../src/ps/parameter-store.ts';
+import type { SliceGeneration, SlicePush } from '../src/ps/slice-push.ts';
 import { MemoryKeeper, RowStage, type MemoryForm, type MemoryOutcome } from './memory-keeper.ts';
 
 export class ParameterShard {
@@ -90,7 +85,7 @@ export class ParameterShard {
   }
 
   /** Both halves of a step take effect here, or neither. @throws TrainerError as ParameterStore.commit */
-  commit(step: number, slices: readonly CommittedSlice[], learningRateFactor = 1): CommitOutcome {
+  commit(step: number, slices: readonly SliceGeneration[], learningRateFactor = 1): CommitOutcome {
     const facts = { step, part: this.part.index };
     hitFailpoint('server.beforeApply', facts);
     const outcome = this.store.commit(step, slices, learningRateFactor);

@@ -2,14 +2,12 @@
 import type { IdentifiedRows } from '../src/clustering/odc/bundles.ts';
 import type { ParameterLayout } from '../src/ps/layout.ts';
 import type { NamedVectors } from '../src/rpc/named-vectors.ts';
+import type { SentPush } from '../src/rpc/parameters-client.ts';
 import type { Credentials } from '../src/security/credentials.ts';
 import { connectServers, type Servers } from '../src/server-clients/connect.ts';
 import type { MemoryServers } from '../src/server-clients/memory-servers.ts';
-import type {
-  ParameterServers,
-  PushReply,
-  WholePush,
-} from '../src/server-clients/parameter-servers.ts';
+import type { ParameterServers, PushReply } from '../src/server-clients/parameter-servers.ts';
+import type { MovedRows } from '../src/server-clients/sample-parts.ts';
 
 export class ServerAccess
   implements Pick<ParameterServers, 'pull' | 'push'>, Pick<MemoryServers, 'fill' | 'rows'>
@@ -45,7 +43,7 @@ export class ServerAccess
     return this.#now().parameters.pull(version, signal);
   }
 
-  push(push: WholePush, signal: AbortSignal): Promise<PushReply> {
+  push(push: SentPush<MovedRows>, signal: AbortSignal): Promise<PushReply> {
     return this.#now().parameters.push(push, signal);
   }
 

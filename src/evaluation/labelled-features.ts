@@ -1,5 +1,6 @@
 /** Frozen features of images with classes, in a part to learn from and a part to test on. Shapes: D feature dimensions. */
 import { nonFinite, shapeMismatch } from '../errors.ts';
+import { firstNonFinite } from '../math/checks.ts';
 
 export interface LabelledFeatures {
   /** [n, D] row-major; read only */
@@ -22,7 +23,7 @@ export function requireUsable(set: LabelledFeatures): void {
 
 function requirePart(what: string, features: Float32Array, count: number, dim: number): void {
   if (features.length !== count * dim) throw shapeMismatch(what, [count, dim], [features.length]);
-  const broken = features.findIndex((value) => !Number.isFinite(value));
+  const broken = firstNonFinite(features);
   if (broken >= 0) {
     throw nonFinite(
       `${what}, row ${Math.floor(broken / dim)}`,

@@ -4,6 +4,7 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { shapeMismatch } from '../errors.ts';
+import { requireLength } from '../math/checks.ts';
 import type { ModelSpec } from './architectures.ts';
 import { dropoutMask } from '../engine/tfjs/dropout-mask.ts';
 import { evaluationPass, type EvaluationPass } from './evaluation-pass.ts';
@@ -251,8 +252,4 @@ class LoadedModel implements Model {
     }
     return imageBytes;
   }
-}
-
-function requireLength(what: string, { length }: Float32Array, expected: number): void {
-  if (length !== expected) throw shapeMismatch(what, [expected], [length]);
 }

@@ -5,6 +5,7 @@
  * flattens, or a single one. Left out is `num_batches_tracked`, which counts steps and enters no result.
  */
 import { shapeMismatch } from '../errors.ts';
+import { requireLength } from '../math/checks.ts';
 import type { StatisticSpec } from '../ps/layout.ts';
 import type { ModelSpec } from './architectures.ts';
 
@@ -110,10 +111,6 @@ function reversed(values: Float32Array, [a, b, c]: Axes): Float32Array {
     }
   }
   return result;
-}
-
-function requireLength(what: string, { length }: Float32Array, expected: number): void {
-  if (length !== expected) throw shapeMismatch(what, [expected], [length]);
 }
 
 function requireArray(

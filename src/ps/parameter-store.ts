@@ -4,6 +4,7 @@
  * Pure: transport is in src/rpc. Shapes: P parameters (body, then head), S batch-norm statistics.
  */
 import { nonFinite, protocolViolation } from '../errors.ts';
+import { firstNonFinite, requireLength } from '../math/checks.ts';
 import type { TrainingConfig } from './config.ts';
 import { initialHead, initialParameters, initialStatistics } from './initial-values.ts';
 import { bodyCount } from './layout.ts';
@@ -11,12 +12,11 @@ import type { ParameterLayout } from './layout.ts';
 import { LentVector } from './lent-vector.ts';
 import { stepPlain, stepWithMomentum } from './sgd.ts';
 import {
-  firstNonFinite,
   requireCount,
   requireFinite,
   requireForm,
-  requireLength,
   type PushLimits,
+  type SliceGeneration,
   type SlicePush,
 } from './slice-push.ts';
 import { BLOCK_ELEMENTS, SliceReducer } from './slice-reducer.ts';
@@ -54,11 +54,6 @@ export type PushOutcome =
   | { readonly kind: 'fenced'; readonly currentGeneration: number }
   /** Not the step being collected, or computed on other parameters than the current ones. */
   | { readonly kind: 'stale'; readonly version: number };
-
-export interface CommittedSlice {
-  readonly slice: number;
-  readonly generation: number;
-}
 
 export type CommitOutcome =
   | { readonly kind: 'applied' | 'duplicate'; readonly version: number }
@@ -177,7 +172,7 @@ export class ParameterStore {
    * Which of these slices a commit could not apply; none when the step may be committed here, or has been.
    * @throws TrainerError PROTOCOL_VIOLATION for a step not yet due
    */
-  missing(step: number, slices: readonly CommittedSlice[]): number[] {
+  missing(step: number, slices: readonly SliceGeneration[]): number[] {
     if (step < this.#step) return [];
     this.#requireDue(step);
     return this.#missing(generationsBySlice(step, slices));
@@ -189,7 +184,7 @@ export class ParameterStore {
    * @param learningRateFactor scales the learning rates of body and head in this step; greater than 0
    * @throws TrainerError PROTOCOL_VIOLATION for a step not yet due, or other slices than a step was committed with
    */
-  commit(step: number, slices: readonly CommittedSlice[], learningRateFactor = 1): CommitOutcome {
+  commit(step: number, slices: readonly SliceGeneration[], learningRateFactor = 1): CommitOutcome {
     requireFactor(step, learningRateFactor);
     const generations = generationsBySlice(step, slices);
     if (step < this.#step) return this.#repeatedCommit(step, generations);
@@ -335,7 +330,7 @@ function statisticMomenta(layout: ParameterLayout, usual: number): Float64Array 
 /** In slice order. */
 function generationsBySlice(
   step: number,
-  slices: readonly CommittedSlice[],
+  slices: readonly SliceGeneration[],
 ): ReadonlyMap<number, number> {
   const inOrder = slices.toSorted((a, b) => a.slice - b.slice);
   const generations = new Map(inOrder.map(({ slice, generation }) => [slice, generation]));

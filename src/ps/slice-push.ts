@@ -1,13 +1,18 @@
 /** The gradient of one slice as it comes to the store, and the checks of what comes from outside. Shapes as in parameter-store.ts. */
-import { nonFinite, protocolViolation, shapeMismatch } from '../errors.ts';
+import { nonFinite, protocolViolation } from '../errors.ts';
+import { firstNonFinite, requireLength } from '../math/checks.ts';
 import type { ParameterLayout } from './layout.ts';
 
-/** What a worker computed for one slice of a step. The store keeps both arrays: write to them no more. */
-export interface SlicePush {
-  readonly step: number;
+/** One of the computations of a slice, which may be several: a commit names those that count. */
+export interface SliceGeneration {
   readonly slice: number;
   /** Of the lease on the slice; a later one fences out an earlier one. */
   readonly generation: number;
+}
+
+/** What a worker computed for one slice of a step. The store keeps both arrays: write to them no more. */
+export interface SlicePush extends SliceGeneration {
+  readonly step: number;
   /** Version of the parameters that the gradient was computed on. */
   readonly basedOn: number;
   /** Samples that the slice really used; 0 when none could be read. */
@@ -57,16 +62,6 @@ export function requireFinite(
       remedy,
     );
   }
-}
-
-/** Index of the first NaN or infinity, or -1. */
-export function firstNonFinite(values: Float32Array): number {
-  for (let i = 0; i < values.length; i += 1) if (!Number.isFinite(values[i]!)) return i;
-  return -1;
-}
-
-export function requireLength(what: string, values: Float32Array, expected: number): void {
-  if (values.length !== expected) throw shapeMismatch(what, [expected], [values.length]);
 }
 
 export function requireCount(

@@ -3,15 +3,10 @@
  * Both sum in float64 in the order given, which the caller makes slice order: the order of arrival never shows in the bits.
  * Divides by samples, never by slices or workers. Shapes: P parameters, S statistics.
  */
+import type { SlicePush } from './slice-push.ts';
 
-export interface ReducibleSlice {
-  /** Samples the slice really used, at least 1. */
-  readonly samples: number;
-  /** [P], sum over the slice's samples. */
-  readonly gradient: Float32Array;
-  /** [S], the slice's batch means and unbiased variances. */
-  readonly statistics: Float32Array;
-}
+/** Of at least one sample. */
+export type ReducibleSlice = Pick<SlicePush, 'samples' | 'gradient' | 'statistics'>;
 
 /** Small enough that the scratch stays in the nearest caches while every slice passes over it. */
 export const BLOCK_ELEMENTS = 8192;

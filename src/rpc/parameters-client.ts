@@ -3,6 +3,7 @@
  * Vectors are those of the server's part. Every call names plan, part and term; every call that changes state may be repeated.
  */
 import { setMaxListeners } from 'node:events';
+import type { SliceGeneration, SlicePush } from '../ps/slice-push.ts';
 import type { Credentials } from '../security/credentials.ts';
 import { callDownload, callUnary, callUpload, retryTransient, type CallLimits } from './calls.ts';
 import { channelTo } from './channel/channel.ts';
@@ -19,26 +20,12 @@ import type { RestoreReply__Output } from './generated/deepcluster/v1/RestoreRep
 import type { VectorMessage__Output } from './generated/deepcluster/v1/VectorMessage.ts';
 import { VectorCollector, vectorMessages, type NamedVectors } from './named-vectors.ts';
 
-/** The gradient of one slice, on its way to the server. */
-export interface SlicePushMessage {
-  readonly step: number;
-  readonly slice: number;
-  readonly generation: number;
+/** A push on its way: from whom it is, and for ODC what takes effect with the gradient. */
+export interface SentPush<MemoryRows> extends SlicePush {
   readonly workerId: string;
   readonly incarnation: string;
-  readonly basedOn: number;
-  readonly samples: number;
-  /** [P] sum over the slice's samples. */
-  readonly gradient: Float32Array;
-  /** [S] batch-norm statistics of the slice. */
-  readonly statistics: Float32Array;
-  /** ODC: a bundle of mixed rows and pseudo-labels, which take effect with the gradient. */
-  readonly memory?: Uint8Array;
-}
-
-export interface CommitSlice {
-  readonly slice: number;
-  readonly generation: number;
+  /** Mixed rows and pseudo-labels of the slice's samples. */
+  readonly memory?: MemoryRows;
 }
 
 /** What a server begins from. */
@@ -92,7 +79,7 @@ export class ParametersClient {
     );
   }
 
-  push(push: SlicePushMessage, signal: AbortSignal): Promise<PushReply__Output> {
+  push(push: SentPush<Uint8Array>, signal: AbortSignal): Promise<PushReply__Output> {
     const what = `push of step ${push.step}, slice ${push.slice}`;
     return this.#repeat(signal, () =>
       callUpload(
@@ -106,7 +93,7 @@ export class ParametersClient {
   /** Slices that are not there to be committed; none: ready. */
   async prepare(
     step: number,
-    slices: readonly CommitSlice[],
+    slices: readonly SliceGeneration[],
     signal: AbortSignal,
   ): Promise<readonly number[]> {
     const request = { ...this.#identity, step, slices: [...slices] };
@@ -122,7 +109,7 @@ export class ParametersClient {
 
   commit(
     step: number,
-    slices: readonly CommitSlice[],
+    slices: readonly SliceGeneration[],
     learningRateFactor: number,
     signal: AbortSignal,
   ): Promise<CommitReply__Output> {
@@ -202,7 +189,7 @@ export class ParametersClient {
 }
 
 function* pushMessages(
-  push: SlicePushMessage,
+  push: SentPush<Uint8Array>,
   link: { readonly planHash: string; readonly term: number },
 ): Generator<PushMessage> {
   const { gradient, statistics, memory, ...identity } = push;

@@ -8,9 +8,9 @@ import type { Checkpoint, CheckpointContent } from '../checkpoint/checkpoint.ts'
 import type { NamedArrays } from '../arrays/safetensors.ts';
 import type { RunConfig } from '../config/schema.ts';
 import { checkpointCorrupt, messageOf } from '../errors.ts';
+import { firstNonFinite } from '../math/checks.ts';
 import { firstIssue } from '../messages/schema-issue.ts';
 import { validateLayout, type ParameterLayout } from '../ps/layout.ts';
-import { firstNonFinite } from '../ps/slice-push.ts';
 import { vectorOf, type NamedVectors } from '../rpc/named-vectors.ts';
 import type { Ledger } from './ledger.ts';
 import type { UnreadableImage } from '../data/source/unreadable.ts';

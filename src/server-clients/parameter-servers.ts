@@ -10,14 +10,10 @@ import { gatherRows } from '../math/matrix.ts';
 import { hitFailpoint } from '../process/failpoints.ts';
 import { TrainerError, protocolViolation } from '../errors.ts';
 import { joinParts, type ParameterPart } from '../ps/parameter-plan.ts';
+import type { SliceGeneration } from '../ps/slice-push.ts';
 import { withAnySignal } from '../rpc/any-signal.ts';
 import { vectorOf, type NamedVectors } from '../rpc/named-vectors.ts';
-import type {
-  CommitSlice,
-  ParametersClient,
-  RestoreContent,
-  SlicePushMessage,
-} from '../rpc/parameters-client.ts';
+import type { ParametersClient, RestoreContent, SentPush } from '../rpc/parameters-client.ts';
 import {
   joinRows,
   memoryForms,
@@ -32,12 +28,6 @@ export type ParameterServer = Pick<
   ParametersClient,
   'pull' | 'push' | 'prepare' | 'commit' | 'resetHead' | 'snapshot' | 'restore' | 'close'
 >;
-
-/** The gradient of one slice, whole. */
-export interface WholePush extends Omit<SlicePushMessage, 'memory'> {
-  /** ODC: mixed rows and new pseudo-labels, which take effect with the gradient. */
-  readonly memory?: MovedRows;
-}
 
 /** What the servers begin from, whole. */
 export interface WholeContent extends Omit<RestoreContent, 'parts' | 'part' | 'memory'> {
@@ -83,7 +73,7 @@ export class ParameterServers {
   }
 
   /** Staged once it is staged everywhere; what one server refuses may be staged on others, where no commit will name it. */
-  async push(push: WholePush, signal: AbortSignal): Promise<PushReply> {
+  async push(push: SentPush<MovedRows>, signal: AbortSignal): Promise<PushReply> {
     const { step, slice } = push;
     const replies = await this.#all(signal, async (server, part, either) => {
       const reply = await server.push(shareOfPush(push, part), either);
@@ -102,7 +92,7 @@ export class ParameterServers {
   /** Applies exactly these slices as one step, on every server. */
   async commit(
     step: number,
-    slices: readonly CommitSlice[],
+    slices: readonly SliceGeneration[],
     learningRateFactor: number,
     signal: AbortSignal,
   ): Promise<CommitReply> {
@@ -130,7 +120,7 @@ export class ParameterServers {
   /** Slices that some server lacks. One server alone answers that with its commit. */
   async #missing(
     step: number,
-    slices: readonly CommitSlice[],
+    slices: readonly SliceGeneration[],
     signal: AbortSignal,
   ): Promise<number[]> {
     if (this.#servers.length === 1) return [];
@@ -194,7 +184,7 @@ export class ParameterServers {
   }
 }
 
-function shareOfPush(push: WholePush, part: ParameterPart): SlicePushMessage {
+function shareOfPush(push: SentPush<MovedRows>, part: ParameterPart): SentPush<Uint8Array> {
   const { gradient, statistics, memory, ...identity } = push;
   const rows = memory === undefined ? null : samplesOfPart(memory, part.index, part.parts);
   return {

@@ -20,7 +20,7 @@ import {
 import { hitFailpoint } from '../../src/process/failpoints.ts';
 import { TrainerError } from '../../src/errors.ts';
 import { PROTOCOL_VERSION } from '../../src/rpc/definitions.ts';
-import type { RestoreContent, SlicePushMessage } from '../../src/rpc/parameters-client.ts';
+import type { RestoreContent, SentPush } from '../../src/rpc/parameters-client.ts';
 import type { MemoryServer } from '../../src/server-clients/memory-servers.ts';
 import type { ParameterServer } from '../../src/server-clients/parameter-servers.ts';
 import { FEATURE_DIM, HEARTBEAT_MS, TINY_LAYOUT } from './tiny-network.ts';
@@ -323,7 +323,7 @@ function decoded(bytes: Uint8Array): NamedArrays {
 }
 
 /** As it is when it is sent: the sender may write to its arrays afterwards. */
-function copyOf(push: SlicePushMessage): SlicePushMessage {
+function copyOf(push: SentPush<Uint8Array>): SentPush<Uint8Array> {
   const { gradient, statistics, memory } = push;
   const copies = { gradient: gradient.slice(), statistics: statistics.slice() };
   return { ...push, ...copies, ...(memory === undefined ? {} : { memory: memory.slice() }) };

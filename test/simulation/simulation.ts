@@ -3,7 +3,7 @@
  * seed draws; the rules that must hold after every event; and the end, which must be the plain loop's to the last bit.
  */
 import { setMaxListeners } from 'node:events';
-import type { CommittedSlice } from '../../src/ps/parameter-store.ts';
+import type { SliceGeneration } from '../../src/ps/slice-push.ts';
 import { armFailpoints, type FailpointName } from '../../src/process/failpoints.ts';
 import type { RunConfig } from '../../src/config/schema.ts';
 import type { CoordinatorMessage } from '../../src/rpc/generated/deepcluster/v1/CoordinatorMessage.ts';
@@ -216,7 +216,7 @@ export class Simulation {
   }
 
   /** Whether every server of the term has all of a step's slices, or has applied it: none may apply it before. */
-  areStaged(term: number, step: number, slices: readonly CommittedSlice[]): boolean {
+  areStaged(term: number, step: number, slices: readonly SliceGeneration[]): boolean {
     return this.#shardsIn(term).every(
       ({ store }) => step <= store.version && store.missing(step, slices).length === 0,
     );

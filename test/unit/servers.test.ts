@@ -7,8 +7,10 @@ import { initialHead, initialParameters, initialStatistics } from '../../src/ps/
 import { bodyCount, validateLayout, type ParameterLayout } from '../../src/ps/layout.ts';
 import { joinParts, planParts } from '../../src/ps/parameter-plan.ts';
 import type { NamedVectors } from '../../src/rpc/named-vectors.ts';
-import type { ParameterServers, WholePush } from '../../src/server-clients/parameter-servers.ts';
+import type { SentPush } from '../../src/rpc/parameters-client.ts';
+import type { ParameterServers } from '../../src/server-clients/parameter-servers.ts';
 import { joinRows, memoryForms, samplesOfPart } from '../../src/server-clients/sample-parts.ts';
+import type { MovedRows } from '../../src/server-clients/sample-parts.ts';
 import { localServers } from '../support/local-servers.ts';
 import { tinyLayout } from '../support/tiny-layout.ts';
 
@@ -67,7 +69,12 @@ function contentOf(layout: ParameterLayout, snapshot: NamedVectors | null = null
   };
 }
 
-function pushOf(layout: ParameterLayout, step: number, slice: number, generation = 1): WholePush {
+function pushOf(
+  layout: ParameterLayout,
+  step: number,
+  slice: number,
+  generation = 1,
+): SentPush<MovedRows> {
   const rng = seededRng('push', step, slice);
   return {
     ...{ step, slice, generation, workerId: 'w', incarnation: 'i', basedOn: step, samples: 2 },

@@ -2,16 +2,10 @@
  * ODC's arrays under the names by which they travel between processes, and the names of its artifacts. What turns a bundle into
  * bytes is elsewhere. Shapes: n samples, d columns, K classes.
  */
-import { protocolViolation } from '../../errors.ts';
+import { arrayOf } from '../../arrays/bundle.ts';
+import type { ArrayData, NamedArray, NamedArrays } from '../../arrays/safetensors.ts';
 import type { CentroidDelta } from './centroid-memory.ts';
 import type { MemoryChange, SliceRows } from './sample-memory.ts';
-
-type Data = Float32Array | Float64Array | Int32Array;
-
-/** Arrays by name, each with its shape. */
-export type Bundle<Content = Data> = Readonly<
-  Record<string, { readonly data: Content; readonly shape: readonly number[] }>
->;
 
 /** Rows of some samples, in the order of the ids. */
 export interface IdentifiedRows {
@@ -28,34 +22,34 @@ export interface Relabelling {
   readonly pseudoLabels: Int32Array;
 }
 
-export function rowsToBundle({ ids, rows }: IdentifiedRows): Bundle {
+export function rowsToBundle({ ids, rows }: IdentifiedRows): NamedArrays {
   return { ids: vector(ids), rows: matrix(rows, ids.length) };
 }
 
-export function rowsFromBundle(bundle: Bundle<unknown>): IdentifiedRows {
-  return { ids: dataOf(bundle, 'ids', Int32Array), rows: dataOf(bundle, 'rows', Float32Array) };
+export function rowsFromBundle(bundle: NamedArrays): IdentifiedRows {
+  return { ids: arrayOf(bundle, 'ids', Int32Array), rows: arrayOf(bundle, 'rows', Float32Array) };
 }
 
-export function relabellingToBundle({ ids, pseudoLabels }: Relabelling): Bundle {
+export function relabellingToBundle({ ids, pseudoLabels }: Relabelling): NamedArrays {
   return { ids: vector(ids), pseudoLabels: vector(pseudoLabels) };
 }
 
-export function relabellingFromBundle(bundle: Bundle<unknown>): Relabelling {
+export function relabellingFromBundle(bundle: NamedArrays): Relabelling {
   return {
-    ids: dataOf(bundle, 'ids', Int32Array),
-    pseudoLabels: dataOf(bundle, 'pseudoLabels', Int32Array),
+    ids: arrayOf(bundle, 'ids', Int32Array),
+    pseudoLabels: arrayOf(bundle, 'pseudoLabels', Int32Array),
   };
 }
 
-export function sliceToBundle({ ids, rows, pseudoLabels }: Omit<SliceRows, 'slice'>): Bundle {
+export function sliceToBundle({ ids, rows, pseudoLabels }: Omit<SliceRows, 'slice'>): NamedArrays {
   return { ...rowsToBundle({ ids, rows }), pseudoLabels: vector(pseudoLabels) };
 }
 
-export function sliceFromBundle(bundle: Bundle<unknown>, slice: number): SliceRows {
+export function sliceFromBundle(bundle: NamedArrays, slice: number): SliceRows {
   return { slice, ...rowsFromBundle(bundle), ...relabellingFromBundle(bundle) };
 }
 
-export function changeToBundle(change: MemoryChange): Bundle {
+export function changeToBundle(change: MemoryChange): NamedArrays {
   const { ids, oldRows, oldLabels, newRows, newLabels, copies, relabelled } = change;
   return {
     ids: vector(ids),
@@ -67,20 +61,20 @@ export function changeToBundle(change: MemoryChange): Bundle {
   };
 }
 
-export function changeFromBundle(bundle: Bundle<unknown>): MemoryChange {
-  const [copies = 0, relabelled = 0] = dataOf(bundle, 'counts', Int32Array);
+export function changeFromBundle(bundle: NamedArrays): MemoryChange {
+  const [copies = 0, relabelled = 0] = arrayOf(bundle, 'counts', Int32Array);
   return {
-    ids: dataOf(bundle, 'ids', Int32Array),
-    oldRows: dataOf(bundle, 'oldRows', Float32Array),
-    oldLabels: dataOf(bundle, 'oldLabels', Int32Array),
-    newRows: dataOf(bundle, 'newRows', Float32Array),
-    newLabels: dataOf(bundle, 'newLabels', Int32Array),
+    ids: arrayOf(bundle, 'ids', Int32Array),
+    oldRows: arrayOf(bundle, 'oldRows', Float32Array),
+    oldLabels: arrayOf(bundle, 'oldLabels', Int32Array),
+    newRows: arrayOf(bundle, 'newRows', Float32Array),
+    newLabels: arrayOf(bundle, 'newLabels', Int32Array),
     copies,
     relabelled,
   };
 }
 
-export function deltaToBundle({ version, isWhole, classes, values }: CentroidDelta): Bundle {
+export function deltaToBundle({ version, isWhole, classes, values }: CentroidDelta): NamedArrays {
   return {
     version: vector(Int32Array.of(version, isWhole ? 1 : 0)),
     classes: vector(classes),
@@ -88,13 +82,13 @@ export function deltaToBundle({ version, isWhole, classes, values }: CentroidDel
   };
 }
 
-export function deltaFromBundle(bundle: Bundle<unknown>): CentroidDelta {
-  const [version = 0, isWhole = 0] = dataOf(bundle, 'version', Int32Array);
+export function deltaFromBundle(bundle: NamedArrays): CentroidDelta {
+  const [version = 0, isWhole = 0] = arrayOf(bundle, 'version', Int32Array);
   return {
     version,
     isWhole: isWhole === 1,
-    classes: dataOf(bundle, 'classes', Int32Array),
-    values: dataOf(bundle, 'values', Float32Array),
+    classes: arrayOf(bundle, 'classes', Int32Array),
+    values: arrayOf(bundle, 'values', Float32Array),
   };
 }
 
@@ -106,21 +100,10 @@ export function centroidsArtifact(held: number, wanted: number): string {
   return `${CENTROIDS_ARTIFACT}/${held}/${wanted}`;
 }
 
-function vector(data: Data) {
+function vector(data: ArrayData): NamedArray {
   return { data, shape: [data.length] };
 }
 
-function matrix(data: Data, rows: number) {
+function matrix(data: ArrayData, rows: number): NamedArray {
   return { data, shape: [rows, rows === 0 ? 0 : data.length / rows] };
-}
-
-function dataOf<Content extends Data>(
-  bundle: Bundle<unknown>,
-  name: string,
-  type: { readonly name: string } & (new (length: number) => Content),
-): Content {
-  const data = bundle[name]?.data;
-  if (data instanceof type) return data;
-  const got = data === undefined ? 'none' : 'another type';
-  throw protocolViolation(`array ${name}`, type.name, got, 'run the same release on every process');
 }

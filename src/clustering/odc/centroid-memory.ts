@@ -7,6 +7,7 @@
  * stay change too, and so does this. Shapes: K classes, d columns.
  */
 import { nonFinite, shapeMismatch } from '../../errors.ts';
+import { firstNonFinite } from '../../math/checks.ts';
 import { gatherRows, scatterRows } from '../../math/matrix.ts';
 import type { Centroids } from './assignment.ts';
 import { addRow, moveRow } from './class-sums.ts';
@@ -59,7 +60,7 @@ export class CentroidMemory {
       if (values.length !== classes * dim) {
         throw shapeMismatch(name, [classes, dim], [values.length]);
       }
-      const bad = values.findIndex((value) => !Number.isFinite(value));
+      const bad = firstNonFinite(values);
       if (bad >= 0) throw nonFinite(`${name}[${bad}]`, values[bad]!, 'use another checkpoint');
     }
     this.#classes = classes;

@@ -5,7 +5,8 @@
  * A worker mixes (odc-mixing.ts); here a step takes effect, once: mixing is not idempotent, so a step that comes again changes
  * nothing. Shapes: n samples of this part, d columns, K classes.
  */
-import { nonFinite, protocolViolation, shapeMismatch } from '../../errors.ts';
+import { nonFinite, protocolViolation } from '../../errors.ts';
+import { firstNonFinite, requireLength } from '../../math/checks.ts';
 import { copyRow, gatherRows, scatterRows } from '../../math/matrix.ts';
 
 /** The samples of one part: first, first + stride, first + 2 stride, … */
@@ -247,12 +248,6 @@ export class SampleMemory implements SampleRows {
   }
 }
 
-/** Its place, or -1. */
-function firstNonFinite(values: Float32Array): number {
-  for (let i = 0; i < values.length; i += 1) if (!Number.isFinite(values[i]!)) return i;
-  return -1;
-}
-
 function outOfTurn(what: string, step: number, due: number) {
   return protocolViolation(
     `${what} for the sample memory`,
@@ -260,8 +255,4 @@ function outOfTurn(what: string, step: number, due: number) {
     `step ${step}`,
     'restore the memory from the checkpoint that the run resumes from',
   );
-}
-
-function requireLength(what: string, array: { readonly length: number }, length: number): void {
-  if (array.length !== length) throw shapeMismatch(what, [length], [array.length]);
 }

@@ -5,7 +5,8 @@
  * A checkpoint holds all of it as named arrays. Sums could be made again from rows and pseudo-labels; the published centroids
  * could not, as they are up to an interval old.
  */
-import { checkpointCorrupt } from '../../errors.ts';
+import { arrayOf } from '../../arrays/bundle.ts';
+import type { NamedArray, NamedArrays } from '../../arrays/safetensors.ts';
 import { gatherRows } from '../../math/matrix.ts';
 import { normaliseRows } from '../odc/mixing.ts';
 import {
@@ -30,14 +31,9 @@ export interface OdcOrder {
   readonly centroidVersion: number;
 }
 
-interface StateArray {
-  readonly data: Float32Array | Float64Array | Int32Array;
-  readonly shape: readonly number[];
-}
-
 /** For a checkpoint; the arrays are those of the live state, to be written out before the next step. */
 export interface OdcSnapshot {
-  readonly arrays: Readonly<Record<string, StateArray>>;
+  readonly arrays: NamedArrays;
   readonly counters: { readonly step: number; readonly centroidVersion: number };
 }
 
@@ -89,7 +85,7 @@ export class OdcState {
   snapshot(): OdcSnapshot {
     const { classes, dim } = this.settings;
     const { step, pseudoLabels, centroids } = this.clusters.snapshot();
-    const arrays: Record<string, StateArray> = {
+    const arrays: Record<string, NamedArray> = {
       pseudoLabels: { data: pseudoLabels, shape: [pseudoLabels.length] },
       classSums: { data: centroids.sums, shape: [classes, dim] },
       publishedCentroids: { data: centroids.published, shape: [classes, dim] },
@@ -135,7 +131,7 @@ export function beginOdc(
 /**
  * The state that a snapshot was taken of. Its arrays are taken over, not copied.
  * @param ranges as they were
- * @throws TrainerError CHECKPOINT_CORRUPT, SHAPE_MISMATCH, NON_FINITE, PROTOCOL_VIOLATION
+ * @throws TrainerError SHAPE_MISMATCH, NON_FINITE, PROTOCOL_VIOLATION
  */
 export function restoreOdc(
   settings: OdcSettings,
@@ -143,9 +139,9 @@ export function restoreOdc(
   ranges: readonly SampleRange[],
 ): OdcState {
   const { step, centroidVersion } = counters;
-  const pseudoLabels = dataOf(arrays, 'pseudoLabels', Int32Array);
-  const sums = dataOf(arrays, 'classSums', Float64Array);
-  const published = dataOf(arrays, 'publishedCentroids', Float32Array);
+  const pseudoLabels = arrayOf(arrays, 'pseudoLabels', Int32Array);
+  const sums = arrayOf(arrays, 'classSums', Float64Array);
+  const published = arrayOf(arrays, 'publishedCentroids', Float32Array);
   const clusters = new OdcClusters(settings, {
     step,
     pseudoLabels,
@@ -156,7 +152,7 @@ export function restoreOdc(
       { length: range.count },
       (_, place) => pseudoLabels[range.first + place * range.stride]!,
     );
-    const rows = dataOf(arrays, `memoryRows.${i}`, Float32Array);
+    const rows = arrayOf(arrays, `memoryRows.${i}`, Float32Array);
     return new SampleMemory(range, settings.dim, settings.classes, {
       step,
       rows,
@@ -164,14 +160,4 @@ export function restoreOdc(
     });
   });
   return new OdcState(settings, clusters, new SampleParts(parts, settings.dim));
-}
-
-function dataOf<Data extends StateArray['data']>(
-  arrays: OdcSnapshot['arrays'],
-  name: string,
-  type: new (length: number) => Data,
-): Data {
-  const data = arrays[name]?.data;
-  if (data instanceof type) return data;
-  throw checkpointCorrupt('ODC state', `has no array ${name} of the type that it must have`);
 }

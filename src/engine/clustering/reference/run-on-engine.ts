@@ -8,6 +8,7 @@ import { nextCentroids } from '../../../clustering/kmeans-reducer.ts';
 import type { KmeansResult } from '../../../clustering/kmeans.ts';
 import type { Whitening } from '../../../clustering/whitening.ts';
 import { engineKernels } from '../kernels.ts';
+import { gatherRows } from '../../../math/matrix.ts';
 
 /**
  * Lloyd's algorithm from given rows.
@@ -26,10 +27,7 @@ export function kmeansOnEngine(
   finalAssignment = true,
   kernels: ClusteringKernels = engineKernels(),
 ): KmeansResult {
-  let centroids = new Float32Array(k * dim);
-  initialIds.forEach((row, c) => {
-    centroids.set(features.subarray(row * dim, (row + 1) * dim), c * dim);
-  });
+  let centroids = gatherRows(features, initialIds, dim);
   const rows = kernels.rowsToCluster(features, n, dim);
   const objectives: number[] = [];
   const refilled: number[] = [];

@@ -3,6 +3,7 @@
  * one centroid possible. Sums are those of src/clustering, in their order. Shapes: n rows, D dimensions, K centroids.
  */
 import { assignShard } from '../../../clustering/kmeans-reducer.ts';
+import { gatherRows } from '../../../math/matrix.ts';
 import type { CentroidTable, Rows } from './score-blocks.ts';
 
 /** Candidates are in ascending order: ties go to the lower index. Two sums run at a time, each in the order of columns. */
@@ -72,17 +73,9 @@ export function settleRows(
   labels: Int32Array,
 ): void {
   if (open.length === 0) return;
-  const picked = pickRows(features, open, dim);
+  const picked = gatherRows(features, open, dim);
   const settled = assignShard(picked, open.length, dim, values, k).labels;
   open.forEach((row, i) => {
     labels[row] = settled[i]!;
   });
-}
-
-function pickRows(features: Float32Array, rows: readonly number[], dim: number): Float32Array {
-  const picked = new Float32Array(rows.length * dim);
-  rows.forEach((row, i) => {
-    picked.set(features.subarray(row * dim, (row + 1) * dim), i * dim);
-  });
-  return picked;
 }
