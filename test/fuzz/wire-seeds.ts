@@ -8,10 +8,11 @@ import {
   rowsToBundle,
   sliceToBundle,
 } from '../../src/clustering/odc/bundles.ts';
-import { layoutHash, type ParameterLayout } from '../../src/ps/layout.ts';
+import { layoutHash } from '../../src/ps/layout.ts';
 import { planPart } from '../../src/ps/parameter-plan.ts';
 import { PROTOCOL_VERSION } from '../../src/rpc/definitions.ts';
 import { chunkBytes, chunkVector } from '../../src/rpc/chunks.ts';
+import { layoutOf } from '../support/layouts.ts';
 
 /** A call of one rpc: its path, and the messages that the client sends. */
 export interface Exchange {
@@ -19,27 +20,20 @@ export interface Exchange {
   readonly messages: readonly object[];
 }
 
-export const LAYOUT: ParameterLayout = {
-  architecture: 'fuzzed',
-  variables: [
+export const LAYOUT = layoutOf(
+  'fuzzed',
+  [
     {
-      ...{ name: 'body.weight', shape: [2, 4], group: 'body', offset: 0, size: 8 },
+      ...{ name: 'body.weight', shape: [2, 4], group: 'body' },
       initial: { kind: 'normal', std: 0.1 },
     },
     {
-      ...{ name: 'head.weight', shape: [4], group: 'head', offset: 8, size: 4 },
+      ...{ name: 'head.weight', shape: [4], group: 'head' },
       initial: { kind: 'normal', std: 0.01 },
     },
   ],
-  statistics: [
-    {
-      ...{ name: 'body.running_mean', shape: [2], offset: 0, size: 2 },
-      initial: { kind: 'constant', value: 0 },
-    },
-  ],
-  parameterCount: 12,
-  statisticCount: 2,
-};
+  [{ name: 'body.running_mean', shape: [2], initial: { kind: 'constant', value: 0 } }],
+);
 
 const BODY = 8;
 const SHAPE = { first: 0, stride: 1, count: 4, dim: 2, classes: 2 };

@@ -10,7 +10,7 @@ import { channelTo, startServer, type BoundServer } from '../../src/rpc/channel/
 import { wire } from '../../src/rpc/definitions.ts';
 import { ParametersClient } from '../../src/rpc/parameters-client.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
-import { tinyLayout } from '../support/tiny-layout.ts';
+import { tinyLayout } from '../support/layouts.ts';
 
 const { hash: planHash } = planPart(tinyLayout, 1, 0);
 const training = trainingConfigSchema.parse({ batchSize: 4, sliceSize: 2 });

@@ -21,12 +21,12 @@ import { connectServers } from '../../src/server-clients/connect.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { workThroughSessions, type Compute } from '../../worker/session.ts';
 import {
-  PLAIN_LAYOUT,
   makeNoiseImages,
   plainCompute,
   readLines,
   temporaryFolder,
 } from '../support/in-process-run.ts';
+import { PLAIN_LAYOUT } from '../support/layouts.ts';
 import { matrixOf, odcFixtures } from '../support/odc-fixtures.ts';
 
 const { trace } = odcFixtures;

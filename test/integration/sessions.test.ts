@@ -10,7 +10,6 @@ import type { Ready } from '../../src/rpc/generated/deepcluster/v1/Ready.ts';
 import type { Model } from '../../src/nn/model.ts';
 import type { Compute } from '../../worker/session.ts';
 import {
-  PLAIN_LAYOUT,
   makeNoiseImages,
   placeForRuns,
   plainCompute,
@@ -18,6 +17,7 @@ import {
   readLosses,
   runPlain,
 } from '../support/in-process-run.ts';
+import { PLAIN_LAYOUT } from '../support/layouts.ts';
 
 const { folder, data, out } = await placeForRuns(30);
 

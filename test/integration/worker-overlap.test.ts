@@ -15,13 +15,8 @@ import { createLogger } from '../../src/telemetry/logger.ts';
 import { openTrace } from '../../src/telemetry/trace.ts';
 import { WorkerLoop, type WorkerDeps } from '../../worker/loop.ts';
 import { noiseJpeg, writeFiles } from '../support/data-images.ts';
-import {
-  FEATURES,
-  PLAIN_LAYOUT,
-  plainCompute,
-  SIDE,
-  temporaryFolder,
-} from '../support/in-process-run.ts';
+import { FEATURES, plainCompute, SIDE, temporaryFolder } from '../support/in-process-run.ts';
+import { PLAIN_LAYOUT } from '../support/layouts.ts';
 import { eventsOf, type Span } from '../support/trace-events.ts';
 
 const STEPS = 5;

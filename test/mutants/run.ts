@@ -17,7 +17,7 @@ const COPIED = [
   'src',
   'proto',
   'test/simulation',
-  'test/support/tiny-layout.ts',
+  'test/support/layouts.ts',
   'package.json',
   'tsconfig.json',
 ];

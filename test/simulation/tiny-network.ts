@@ -7,9 +7,9 @@ import { runConfigSchema, type RunConfig } from '../../src/config/schema.ts';
 import type { ImageLoader, LoadedViews, SampleIds } from '../../src/data/loader/loader.ts';
 import type { ImageSource } from '../../src/data/source/source.ts';
 import type { Model, SliceGradient, SliceOptions } from '../../src/nn/model.ts';
-import type { ParameterLayout } from '../../src/ps/layout.ts';
+import { bodyCount } from '../../src/ps/layout.ts';
 import { planParts, type ParameterPart } from '../../src/ps/parameter-plan.ts';
-import { tinyLayout } from '../support/tiny-layout.ts';
+import { simulatedLayout } from '../support/layouts.ts';
 
 /** What kind of run is simulated; the oracle depends on all but `servers` and `everySteps`. */
 export interface Scenario {
@@ -28,40 +28,9 @@ export interface Scenario {
 
 export const FEATURE_DIM = 3;
 const CLASSES = 3;
-const BODY = 7;
-
-export const TINY_LAYOUT: ParameterLayout = {
-  architecture: 'tiny',
-  variables: [
-    {
-      name: 'fc.weight',
-      shape: [2, 3],
-      group: 'body',
-      initial: { kind: 'normal', std: 0.1 },
-      offset: 0,
-      size: 6,
-    },
-    {
-      name: 'fc.bias',
-      shape: [1],
-      group: 'body',
-      initial: { kind: 'constant', value: 0.25 },
-      offset: 6,
-      size: 1,
-    },
-    {
-      name: 'head.weight',
-      shape: [1, CLASSES],
-      group: 'head',
-      initial: { kind: 'normal', std: 0.5 },
-      offset: BODY,
-      size: CLASSES,
-    },
-  ],
-  statistics: tinyLayout.statistics,
-  parameterCount: BODY + CLASSES,
-  statisticCount: tinyLayout.statisticCount,
-};
+export const TINY_LAYOUT = simulatedLayout(CLASSES);
+/** Parameters that features depend on. */
+const BODY = bodyCount(TINY_LAYOUT);
 
 /** The plan's parts by number of servers: made once, since their hashes cost more than a step. */
 const plans = new Map<number, ParameterPart[]>();

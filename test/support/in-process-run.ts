@@ -14,11 +14,11 @@ import { loadRunConfig } from '../../src/config/load.ts';
 import { seededRng } from '../../src/math/rng.ts';
 import type { Model } from '../../src/nn/model.ts';
 import { initialParameters } from '../../src/ps/initial-values.ts';
-import type { ParameterLayout } from '../../src/ps/layout.ts';
 import type { RunSummary } from '../../src/report/summary.ts';
 import { createLogger, type Logger } from '../../src/telemetry/logger.ts';
 import type { Notice } from '../../src/telemetry/notice.ts';
 import { workThroughSessions, type Compute } from '../../worker/session.ts';
+import { PLAIN_LAYOUT } from './layouts.ts';
 
 export const SIDE = 16;
 export const FEATURES = 10;
@@ -84,39 +84,6 @@ export function plainFeatures(pixels: Uint8Array, count: number, shift: number):
   }
   return features;
 }
-
-export const PLAIN_LAYOUT: ParameterLayout = {
-  architecture: 'plain',
-  variables: [
-    {
-      name: 'body.weight',
-      shape: [8],
-      group: 'body',
-      initial: { kind: 'normal', std: 0.1 },
-      offset: 0,
-      size: 8,
-    },
-    {
-      name: 'top_layer.weight',
-      shape: [4],
-      group: 'head',
-      initial: { kind: 'normal', std: 0.01 },
-      offset: 8,
-      size: 4,
-    },
-  ],
-  statistics: [
-    {
-      name: 'body.running_mean',
-      shape: [2],
-      initial: { kind: 'constant', value: 0 },
-      offset: 0,
-      size: 2,
-    },
-  ],
-  parameterCount: 12,
-  statisticCount: 2,
-};
 
 /** What the first pass of features sees, by the run's seed. */
 export function initialShift(seed: number): number {

@@ -12,50 +12,28 @@ import type { ParameterServers } from '../../src/server-clients/parameter-server
 import { joinRows, memoryForms, samplesOfPart } from '../../src/server-clients/sample-parts.ts';
 import type { MovedRows } from '../../src/server-clients/sample-parts.ts';
 import { localServers } from '../support/local-servers.ts';
-import { tinyLayout } from '../support/tiny-layout.ts';
+import { layoutOf, tinyLayout } from '../support/layouts.ts';
 
 const { signal } = new AbortController();
 const TRAINING = trainingConfigSchema.parse({ batchSize: 6, sliceSize: 2, learningRate: 0.1 });
 const SEED = 7;
 
 function randomLayout(rng: Rng): ParameterLayout {
-  let offset = 0;
   const names = ['a', 'b', 'c', 'head.weight', 'head.bias'];
   const heads = rng.integer(3);
-  const variables = names.map((name, i) => {
-    const size = 1 + rng.integer(40);
-    const variable = {
-      name,
-      shape: [size],
-      group: i >= names.length - heads ? ('head' as const) : ('body' as const),
-      initial:
-        rng.integer(2) === 0
-          ? { kind: 'normal' as const, std: 0.1 }
-          : { kind: 'constant' as const, value: 0.5 },
-      offset,
-      size,
-    };
-    offset += size;
-    return variable;
-  });
-  const size = 1 + rng.integer(5);
-  const layout: ParameterLayout = {
-    architecture: 'random',
-    variables,
-    statistics: [
-      { name: 's', shape: [size], initial: { kind: 'constant', value: 1 }, offset: 0, size },
-      {
-        name: 't',
-        shape: [2],
-        initial: { kind: 'constant', value: 0 },
-        momentum: 1,
-        offset: size,
-        size: 2,
-      },
-    ],
-    parameterCount: offset,
-    statisticCount: size + 2,
-  };
+  const variables = names.map((name, i) => ({
+    name,
+    shape: [1 + rng.integer(40)],
+    group: i >= names.length - heads ? ('head' as const) : ('body' as const),
+    initial:
+      rng.integer(2) === 0
+        ? { kind: 'normal' as const, std: 0.1 }
+        : { kind: 'constant' as const, value: 0.5 },
+  }));
+  const layout = layoutOf('random', variables, [
+    { name: 's', shape: [1 + rng.integer(5)], initial: { kind: 'constant', value: 1 } },
+    { name: 't', shape: [2], initial: { kind: 'constant', value: 0 }, momentum: 1 },
+  ]);
   validateLayout(layout);
   return layout;
 }
