@@ -13,6 +13,7 @@ import {
   requireRunFolder,
   withSavedConfig,
 } from '../config/run-folder.ts';
+import { engineEntry } from '../engine/registry.ts';
 import { EXIT, configInvalid, unavailable } from '../errors.ts';
 import type { RunSummary } from '../report/summary.ts';
 import { requireFreeFolder } from '../run/take-folder.ts';
@@ -190,7 +191,8 @@ function planLaunch(
     ...(request.credentials === undefined ? [] : ['--credentials', resolve(request.credentials)]),
   ];
   const machine = detectMachine(env);
-  const usable = config.cluster.engine === 'wasm' ? { ...machine, gpus: [] } : machine;
+  const { usesGpus } = engineEntry(config.cluster.engine);
+  const usable = usesGpus ? machine : { ...machine, gpus: [] };
   // One worker per GPU unless someone has said how many.
   const isCounted = origins['cluster.workers'] !== undefined || usable.gpus.length === 0;
   const workers = isCounted ? config.cluster.workers : usable.gpus.length;
