@@ -11,20 +11,13 @@ interface EngineEntry {
   readonly usesGpus: boolean;
   /** Whether its tensors lie in a heap of its own, which no setting of the C allocator reaches. */
   readonly hasOwnHeap: boolean;
-  readonly load: LoadEngine;
+  /** The file of its folder that starts it. */
+  readonly load: () => Promise<{ readonly loadEngine: LoadEngine }>;
 }
 
 const ENGINES = {
-  tensorflow: {
-    usesGpus: true,
-    hasOwnHeap: false,
-    load: async (options) => (await import('./tensorflow/engine.ts')).loadTensorflow(options),
-  },
-  wasm: {
-    usesGpus: false,
-    hasOwnHeap: true,
-    load: async (options) => (await import('./wasm/engine.ts')).loadWasm(options),
-  },
+  tensorflow: { usesGpus: true, hasOwnHeap: false, load: () => import('./tensorflow/engine.ts') },
+  wasm: { usesGpus: false, hasOwnHeap: true, load: () => import('./wasm/engine.ts') },
 } as const satisfies Readonly<Record<string, EngineEntry>>;
 
 export type EngineName = keyof typeof ENGINES;

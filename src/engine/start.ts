@@ -45,6 +45,7 @@ async function startFastest(options: EngineOptions): Promise<Engine> {
   throw failure;
 }
 
-function load(name: string, options: EngineOptions): Promise<(why: string) => Engine> {
-  return engineEntry(name).load(options);
+async function load(name: string, options: EngineOptions): Promise<(why: string) => Engine> {
+  const { loadEngine } = await engineEntry(name).load();
+  return loadEngine(options);
 }

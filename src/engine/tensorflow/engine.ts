@@ -19,7 +19,7 @@ const BACKEND = 'tensorflow';
 /** By which a GPU rounds the factors of a product that it multiplies as TF32. */
 const TF32_ROUNDING = 2 ** -11;
 
-export const loadTensorflow: LoadEngine = async ({ threads }) => {
+export const loadEngine: LoadEngine = async ({ threads }) => {
   await loadAddon(threads);
   await startBackend(BACKEND, TENSORFLOW_REMEDY, () => undefined);
   return makeEngine;

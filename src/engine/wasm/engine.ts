@@ -20,7 +20,7 @@ import { leaseWasm, type WasmLease } from './threads/threads.ts';
 
 const BACKEND = 'wasm';
 
-export const loadWasm: LoadEngine = async (options) => {
+export const loadEngine: LoadEngine = async (options) => {
   const require = createRequire(import.meta.url);
   const binary =
     require.resolve('@tensorflow/tfjs-backend-wasm/wasm-out/tfjs-backend-wasm-simd.wasm');
