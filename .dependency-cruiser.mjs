@@ -22,7 +22,7 @@ const MAY_IMPORT = {
   evaluation: ['math', 'clustering'],
   report: ['math'],
   // Composes the schemas that stand beside their owners.
-  config: ['messages', 'process', '[a-z-]+/config', 'clustering/odc/config'],
+  config: ['messages', 'process', '[a-z-]+/config', 'clustering/odc/config', 'engine/registry'],
   // What a saved run is: opened by the coordinator, the worker and the commands alike.
   run: ['.'],
   // A whole run on one machine: starts the program's own processes.
@@ -112,12 +112,6 @@ export default {
       'the worker imports src',
       { path: '^worker/' },
       { path: '^(coordinator|server|bench)/' },
-    ),
-    forbid(
-      'no-tensors-in-control',
-      'coordinator and server run without a tensor library, by whatever way it would be reached',
-      { path: '^(coordinator|server)/' },
-      { path: 'node_modules/@tensorflow/', reachable: true },
     ),
     forbid(
       'pure',

@@ -4,9 +4,10 @@
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { configInvalid } from '../src/errors.ts';
 import { measureGemm } from '../src/engine/probe.ts';
-import { startEngine, type EngineName } from '../src/engine/start.ts';
+import { engineEntry, type EngineChoice } from '../src/engine/registry.ts';
+import { startEngine } from '../src/engine/start.ts';
 import { clusteringCases } from './kmeans.ts';
-import { measureCases, type Case } from './measure.ts';
+import { measureCases, type Case, type EngineCase } from './measure.ts';
 import { startPeer } from './peer.ts';
 import type { Row } from './rows.ts';
 import { trainCases } from './train.ts';
@@ -15,7 +16,7 @@ export type SuiteName = 'train' | 'kmeans';
 
 export interface BenchOptions {
   readonly suite: SuiteName;
-  readonly engine: 'auto' | EngineName;
+  readonly engine: EngineChoice;
   /** Threads of both sides; all cores if absent. */
   readonly threads?: number;
   /** Counted runs of each row. */
@@ -54,7 +55,7 @@ export interface BenchReport {
 }
 
 interface Suite {
-  readonly cases: (isQuick: boolean) => Case[];
+  readonly cases: (isQuick: boolean) => EngineCase[];
   /** File in bench/peers. */
   readonly peerScript: string;
 }
@@ -71,17 +72,12 @@ export async function runBench(options: BenchOptions): Promise<BenchReport> {
   const suite = SUITES[options.suite];
   const cases = chosenCases(suite.cases(isQuick), options.only);
   const asked = options.threads ?? availableParallelism();
-  const {
-    name,
-    version,
-    reason,
-    threads: started,
-  } = await startEngine(options.engine, {
-    threads: asked,
-  });
+  const engine = await startEngine(options.engine, { threads: asked });
+  const { name, version, reason, threads: started } = engine;
   const threads = started === 0 ? asked : started;
   onProgress(reason);
-  const rows = await measureCases(cases, {
+  const bound = cases.map((item): Case => ({ ...item, prepare: () => item.prepare(engine) }));
+  const rows = await measureCases(bound, {
     runs,
     isQuick,
     startPeer:
@@ -93,9 +89,9 @@ export async function runBench(options: BenchOptions): Promise<BenchReport> {
               python,
               threads,
               // An engine without a GPU is compared with a peer without one.
-              env: name === 'wasm' ? { ...env, CUDA_VISIBLE_DEVICES: '' } : env,
+              env: engineEntry(name).usesGpus ? env : { ...env, CUDA_VISIBLE_DEVICES: '' },
             }),
-    measureGemm: () => measureGemm({ runs: isQuick ? 1 : 5 }),
+    measureGemm: () => measureGemm(engine, { runs: isQuick ? 1 : 5 }),
     onProgress,
   });
   return {
@@ -106,7 +102,10 @@ export async function runBench(options: BenchOptions): Promise<BenchReport> {
   };
 }
 
-function chosenCases(cases: readonly Case[], only: RegExp | undefined): readonly Case[] {
+function chosenCases(
+  cases: readonly EngineCase[],
+  only: RegExp | undefined,
+): readonly EngineCase[] {
   const chosen = only === undefined ? cases : cases.filter(({ name }) => only.test(name));
   if (only !== undefined && chosen.length === 0) {
     const names = cases.map(({ name }) => name).join(', ');

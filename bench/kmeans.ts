@@ -5,9 +5,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { ClusteringKernels } from '../src/clustering/kernels.ts';
 import { initialCentroidIds } from '../src/clustering/kmeans.ts';
 import { kmeansOnEngine, pcaOnEngine } from '../src/engine/clustering/reference/run-on-engine.ts';
-import type { Case, Prepared } from './measure.ts';
+import type { EngineCase, Prepared } from './measure.ts';
 import { featureLikeRows, unitRows } from './made-features.ts';
 import type { PeerWork } from './peer.ts';
 
@@ -27,7 +28,7 @@ interface PcaSize {
   readonly outDim: number;
 }
 
-export function clusteringCases(isQuick: boolean): Case[] {
+export function clusteringCases(isQuick: boolean): EngineCase[] {
   return isQuick
     ? [kmeansCase({ n: 2000, dim: 64, k: 50 }), pcaCase({ n: 500, dim: 64, outDim: 16 })]
     : [
@@ -36,25 +37,25 @@ export function clusteringCases(isQuick: boolean): Case[] {
       ];
 }
 
-function kmeansCase({ n, dim, k }: KmeansSize): Case {
+function kmeansCase({ n, dim, k }: KmeansSize): EngineCase {
   return {
     name: `kmeans/${n}x${dim}/k${k}`,
     // The products of rows with centroids; sums and means are small beside them.
     quantity: { unit: 's', images: 1, flops: 2 * n * dim * k * STEPS },
     isGemmLimited: true,
-    prepare: () => {
+    prepare: ({ clustering }) => {
       const rows = unitRows(n, dim, SEED);
       const work = { mode: 'kmeans', n, dim, k, steps: STEPS };
       return withPeerFile(rows, work, () => {
-        runSteps(rows, { n, dim, k });
+        runSteps(clustering, rows, { n, dim, k });
       });
     },
   };
 }
 
-function runSteps(rows: Float32Array, { n, dim, k }: KmeansSize): void {
+function runSteps(kernels: ClusteringKernels, rows: Float32Array, { n, dim, k }: KmeansSize): void {
   const initialIds = initialCentroidIds(n, k, SEED);
-  const { objectives } = kmeansOnEngine(rows, n, dim, k, STEPS, initialIds, false);
+  const { objectives } = kmeansOnEngine(kernels, rows, n, dim, k, STEPS, initialIds, false);
   objectives.slice(1).forEach((inertia, step) => {
     requireFalling(inertia, objectives[step]!);
   });
@@ -68,15 +69,15 @@ function requireFalling(inertia: number, before: number): void {
   throw new Error(`k-means: expected the inertia to fall from ${before}, got ${inertia}`);
 }
 
-function pcaCase({ n, dim, outDim }: PcaSize): Case {
+function pcaCase({ n, dim, outDim }: PcaSize): EngineCase {
   return {
     name: `pca/${n}x${dim}-${outDim}`,
     quantity: { unit: 's', images: 1, flops: null },
     isGemmLimited: false,
-    prepare: () => {
+    prepare: ({ clustering }) => {
       const rows = featureLikeRows(n, dim, SEED);
       return withPeerFile(rows, { mode: 'pca', n, dim, outDim }, () => {
-        pcaOnEngine(rows, n, dim, outDim);
+        pcaOnEngine(clustering, rows, n, dim, outDim);
       });
     },
   };

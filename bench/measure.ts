@@ -1,6 +1,7 @@
 /**
  * Takes the times: our work and a peer's by turns, A B A B, so that whatever else the machine does meets both alike.
  */
+import type { Engine } from '../src/engine/engine.ts';
 import { messageOf } from '../src/errors.ts';
 import { startPeer, type Peer, type PeerWork } from './peer.ts';
 import { rowOf, type PeerTimes, type Quantity, type Row } from './rows.ts';
@@ -13,6 +14,11 @@ export interface Case {
   prepare(): Prepared | Promise<Prepared>;
   /** Whether the engine's matrix product sets its limit. */
   readonly isGemmLimited: boolean;
+}
+
+/** One that an engine computes, which is started later. */
+export interface EngineCase extends Omit<Case, 'prepare'> {
+  prepare(engine: Engine): Prepared;
 }
 
 export interface Prepared {

@@ -7,7 +7,8 @@
 import { parseArgs } from 'node:util';
 import { modelConfigSchema } from '../src/nn/config.ts';
 import { describeModel } from '../src/nn/architectures.ts';
-import { startEngine, type EngineName } from '../src/engine/start.ts';
+import type { EngineChoice } from '../src/engine/registry.ts';
+import { startEngine } from '../src/engine/start.ts';
 import { createModel } from '../src/nn/model.ts';
 import { initialParameters, initialStatistics } from '../src/ps/initial-values.ts';
 
@@ -30,14 +31,14 @@ const [batch, size, steps] = [values.batch, values.size, values.steps].map(Numbe
   number,
   number,
 ];
-const engine = await startEngine(values.engine as 'auto' | EngineName, {});
+const engine = await startEngine(values.engine as EngineChoice);
 console.error(engine.reason);
 const config = modelConfigSchema.parse({
   architecture: values.network,
   sobel: values.network !== 'resnet50',
 });
 const spec = describeModel(config, size, CLASSES);
-const model = createModel(spec);
+const model = createModel(spec, engine);
 const images = Uint8Array.from(
   { length: batch * size * size * 3 },
   (_, i) => (i * 2_654_435_761) >>> 24,

@@ -9,7 +9,7 @@ import { modelConfigSchema } from '../src/nn/config.ts';
 import { multiplyAdds, trainingMultiplyAdds } from '../src/nn/layers.ts';
 import { createModel, type Model } from '../src/nn/model.ts';
 import { initialParameters, initialStatistics } from '../src/ps/initial-values.ts';
-import type { Case, Prepared } from './measure.ts';
+import type { EngineCase, Prepared } from './measure.ts';
 import type { PeerWork } from './peer.ts';
 
 type Mode = 'step' | 'forward';
@@ -53,7 +53,7 @@ const NETWORKS: readonly Network[] = [
 const QUICK_BATCH = 4;
 const SEED = 1;
 
-export function trainCases(isQuick: boolean): Case[] {
+export function trainCases(isQuick: boolean): EngineCase[] {
   return NETWORKS.flatMap(({ architecture, sobel, imageSize, classes, batches }) => {
     // A network of the table that this release does not know yet has no rows.
     const config = modelConfigSchema.safeParse({ architecture, sobel });
@@ -69,7 +69,7 @@ export function trainCases(isQuick: boolean): Case[] {
   });
 }
 
-function caseOf(spec: ModelSpec, mode: Mode, batch: number, peerWork: PeerWork): Case {
+function caseOf(spec: ModelSpec, mode: Mode, batch: number, peerWork: PeerWork): EngineCase {
   const { layers, featureLayer, input } = spec;
   const products =
     mode === 'step'
@@ -79,13 +79,18 @@ function caseOf(spec: ModelSpec, mode: Mode, batch: number, peerWork: PeerWork):
     name: `train/${spec.architecture}/${mode}/b${batch}`,
     quantity: { unit: 'images/s', images: batch, flops: 2 * products * batch },
     isGemmLimited: true,
-    prepare: () => prepare(spec, mode, batch, peerWork),
+    prepare: (engine) => prepare(createModel(spec, engine), spec, mode, batch, peerWork),
   };
 }
 
-function prepare(spec: ModelSpec, mode: Mode, batch: number, peerWork: PeerWork): Prepared {
+function prepare(
+  model: Model,
+  spec: ModelSpec,
+  mode: Mode,
+  batch: number,
+  peerWork: PeerWork,
+): Prepared {
   const { layout, imageSize, classes } = spec;
-  const model = createModel(spec);
   model.load(initialParameters(layout, SEED), initialStatistics(layout));
   const rng = seededRng(SEED, 'bench', spec.architecture);
   const images = new Uint8Array(batch * imageSize ** 2 * 3).map(() => rng.integer(256));

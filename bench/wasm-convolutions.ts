@@ -7,7 +7,6 @@
 import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 import { startEngine } from '../src/engine/start.ts';
-import { convFilterGradient, convInputGradient, convolve } from '../src/engine/tfjs/operations.ts';
 
 interface Shape {
   readonly name: string;
@@ -40,8 +39,9 @@ const { values } = parseArgs({
   options: { threads: { type: 'string', default: '1' }, runs: { type: 'string', default: '5' } },
 });
 const runs = Number(values.runs);
-await startEngine('wasm', { threads: Number(values.threads) });
-for (const what of SHAPES) console.log(JSON.stringify(measure(what)));
+const engine = await startEngine('wasm', { threads: Number(values.threads) });
+const { convFilterGradient, convInputGradient, convolve } = engine.operations;
+for (const what of SHAPES) console.log(JSON.stringify(engine.tidy(() => measure(what))));
 process.exit(0);
 
 function shape(

@@ -2,20 +2,20 @@
 import { availableParallelism } from 'node:os';
 import { packageProgram, runCommand } from './run-command.mjs';
 
+/** A check of who imports whom. */
+function cruise(config, others) {
+  const program = packageProgram('dependency-cruiser/bin/dependency-cruise.mjs');
+  return [...program, `--config=${config}`, 'src', 'coordinator', 'server', 'worker', ...others];
+}
+
 /** The longest first, so that none of them starts last. */
 const PARTS = [
   ['unit tests', [process.execPath, 'scripts/test.mjs', '--only=unit']],
   ['lint', [...packageProgram('eslint/bin/eslint.js'), '.']],
   ['types', [...packageProgram('typescript/bin/tsc'), '--noEmit', '-p', '.']],
   ['format', [...packageProgram('prettier/bin/prettier.cjs'), '--check', '.']],
-  [
-    'imports',
-    [
-      ...packageProgram('dependency-cruiser/bin/dependency-cruise.mjs'),
-      '--config=.dependency-cruiser.mjs',
-      ...['src', 'coordinator', 'server', 'worker', 'bench', 'test'],
-    ],
-  ],
+  ['imports', cruise('.dependency-cruiser.mjs', ['bench', 'test'])],
+  ['loads', cruise('.dependency-cruiser.loads.mjs', [])],
   ['proto types', [process.execPath, 'scripts/proto.mjs', '--check']],
 ];
 

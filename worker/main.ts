@@ -1,6 +1,5 @@
 /** The worker process, wired: the tensor engine and the network, under the sessions with the coordinator. */
 import { describeModel } from '../src/nn/architectures.ts';
-import { engineKernels } from '../src/engine/clustering/kernels.ts';
 import { startEngine } from '../src/engine/start.ts';
 import { createModel } from '../src/nn/model.ts';
 import type { Notice } from '../src/telemetry/notice.ts';
@@ -19,6 +18,11 @@ export function runWorker(
     logger.info('engine.started', { engine: name, version, device, threads, reason });
     options.notify({ type: 'engine', name, reason });
     const spec = describeModel(config.model, config.data.imageSize, config.clustering.k);
-    return { ...spec, engine: name, model: createModel(spec), clustering: engineKernels() };
+    return {
+      ...spec,
+      engine: name,
+      model: createModel(spec, engine),
+      clustering: engine.clustering,
+    };
   });
 }

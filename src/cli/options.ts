@@ -2,6 +2,7 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import type { ConfigSources } from '../config/load.ts';
 import type { TextSetting } from '../config/sources.ts';
+import { ENGINE_CHOICES } from '../engine/registry.ts';
 import { LOG_LEVELS, type LogLevel } from '../telemetry/logger.ts';
 
 export interface ConfigOptions {
@@ -49,7 +50,7 @@ export function setOption(): Option {
 }
 
 export function engineOption(description: string): Option {
-  return new Option('--engine <name>', description).choices(['auto', 'tensorflow', 'wasm']);
+  return new Option('--engine <name>', description).choices(ENGINE_CHOICES);
 }
 
 /** The sources of the configuration, flags with their origin, as src/config/load.ts takes them. */

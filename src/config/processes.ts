@@ -1,5 +1,6 @@
 /** Settings of the two processes and of what runs between them: workers, leases, heartbeats, engine. */
 import { z } from 'zod';
+import { ENGINE_CHOICES } from '../engine/registry.ts';
 
 export const clusterConfigSchema = z.strictObject({
   /** Workers that `launch` starts. */
@@ -16,7 +17,7 @@ export const clusterConfigSchema = z.strictObject({
    */
   backupFactor: z.number().min(0).default(3),
   /** `auto` takes the fastest engine that loads and says which; a named one that cannot load is an error. */
-  engine: z.enum(['auto', 'tensorflow', 'wasm']).default('auto'),
+  engine: z.enum(ENGINE_CHOICES).default('auto'),
   /** A lease without progress of its worker for this long goes back to be given to another [ms]. */
   leaseTtlMs: z.int().min(100).default(120_000),
   /** Time between two heartbeats of a worker [ms]. */

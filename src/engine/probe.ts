@@ -1,10 +1,9 @@
 /**
- * What the running engine reaches on this machine: a large matrix product and a convolution of AlexNet's second layer.
+ * What an engine reaches on this machine: a large matrix product and a convolution of AlexNet's second layer.
  * One multiply-add counts as two floating-point operations.
  */
 import * as tf from '@tensorflow/tfjs';
-import { runningEngine } from './start.ts';
-import { convolve } from './tfjs/operations.ts';
+import type { Engine } from './engine.ts';
 
 export interface ProbeOptions {
   /** Counted repetitions; the median is taken. */
@@ -18,9 +17,9 @@ const GPU_SCALE = 5;
 const GPU_IMAGES = 16;
 
 /** @returns GFLOPS of a product of two square float32 matrices */
-export function measureGemm({ runs = 5 }: ProbeOptions = {}): number {
-  return tf.tidy(() => {
-    const scale = isOnGpu() ? GPU_SCALE : 1;
+export function measureGemm(engine: Engine, { runs = 5 }: ProbeOptions = {}): number {
+  return engine.tidy(() => {
+    const scale = isOnGpu(engine) ? GPU_SCALE : 1;
     const matrix = () =>
       tf.tile(tf.randomUniform<tf.Rank.R2>([GEMM_SIDE, GEMM_SIDE], -1, 1), [scale, scale]);
     const [a, b] = [matrix(), matrix()];
@@ -29,11 +28,12 @@ export function measureGemm({ runs = 5 }: ProbeOptions = {}): number {
 }
 
 /** @returns GFLOPS of a 5 x 5 convolution, 27 x 27 pixels, 96 to 256 channels, 16 images or so many more on a GPU */
-export function measureConvolution({ runs = 5 }: ProbeOptions = {}): number {
+export function measureConvolution(engine: Engine, { runs = 5 }: ProbeOptions = {}): number {
   const [few, side, kernel, inChannels, outChannels] = [16, 27, 5, 96, 256] as const;
-  const more = isOnGpu() ? GPU_IMAGES : 1;
+  const more = isOnGpu(engine) ? GPU_IMAGES : 1;
   const images = few * more;
-  return tf.tidy(() => {
+  const { convolve } = engine.operations;
+  return engine.tidy(() => {
     const made = tf.randomUniform<tf.Rank.R4>([few, side, side, inChannels], -1, 1);
     const x = tf.tile(made, [more, 1, 1, 1]);
     const filter = tf.randomUniform<tf.Rank.R4>([kernel, kernel, inChannels, outChannels], -1, 1);
@@ -44,10 +44,8 @@ export function measureConvolution({ runs = 5 }: ProbeOptions = {}): number {
   });
 }
 
-/** Whether the running engine computes on a GPU. */
-function isOnGpu(): boolean {
-  const engine = runningEngine();
-  return engine !== null && engine.device !== 'CPU';
+function isOnGpu({ device }: Engine): boolean {
+  return device !== 'CPU';
 }
 
 function gigaflopsOf(flops: number, runs: number, work: () => tf.Tensor): number {

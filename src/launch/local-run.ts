@@ -18,6 +18,7 @@ import {
   withSavedConfig,
 } from '../run/folder.ts';
 import { requireFreeFolder } from '../run/lock/take-folder.ts';
+import { engineEntry } from '../engine/registry.ts';
 import type { LogLevel } from '../telemetry/logger.ts';
 import { undoFailedStart } from './failed-start.ts';
 import { superviseRun, type LaunchHooks, type LaunchPlan, type LaunchSignals } from './launcher.ts';
@@ -121,7 +122,8 @@ function planLaunch(
     ...(request.credentials === undefined ? [] : ['--credentials', resolve(request.credentials)]),
   ];
   const machine = detectMachine(env);
-  const usable = config.cluster.engine === 'wasm' ? { ...machine, gpus: [] } : machine;
+  const { usesGpus } = engineEntry(config.cluster.engine);
+  const usable = usesGpus ? machine : { ...machine, gpus: [] };
   // One worker per GPU unless someone has said how many.
   const isCounted = origins['cluster.workers'] !== undefined || usable.gpus.length === 0;
   const workers = isCounted ? config.cluster.workers : usable.gpus.length;

@@ -3,13 +3,8 @@
  * scale * (conv(x) + bias - mean) + beta is a convolution too, with another filter and bias. Shapes: B images.
  */
 import * as tf from '@tensorflow/tfjs';
+import { BATCH_NORM_EPSILON, type Operations } from '../engine/operations.ts';
 import type { BatchNormLayer, ConvLayer, Layer, ResidualLayer } from './layers.ts';
-import {
-  BATCH_NORM_EPSILON,
-  convolve,
-  globalAveragePool,
-  maxPool,
-} from '../engine/tfjs/operations.ts';
 import { variableOf, type Variables } from './training-pass.ts';
 
 /** One operation of the pass; its result is new, `x` is left alone. */
@@ -24,10 +19,15 @@ export interface EvaluationPass {
 /**
  * Prepares the pass through `layers`; what it holds of its own lives until `dispose`.
  * @param variables parameters and running statistics by name; must outlive the pass
+ * @param operations of the engine that is current, now and when the pass runs
  */
-export function evaluationPass(layers: readonly Layer[], variables: Variables): EvaluationPass {
+export function evaluationPass(
+  layers: readonly Layer[],
+  variables: Variables,
+  operations: Operations,
+): EvaluationPass {
   const owned: tf.Tensor[] = [];
-  const stages = stagesOf(layers, variables, owned);
+  const stages = stagesOf(layers, { variables, operations, owned });
   return {
     run: (x) => tf.tidy(() => runThrough(stages, x)),
     dispose: () => {
@@ -36,8 +36,16 @@ export function evaluationPass(layers: readonly Layer[], variables: Variables): 
   };
 }
 
-/** @param owned receives the tensors that the stages hold */
-function stagesOf(layers: readonly Layer[], variables: Variables, owned: tf.Tensor[]): Stage[] {
+/** What stages are made of. */
+interface Made {
+  readonly variables: Variables;
+  readonly operations: Operations;
+  /** Receives the tensors that the stages hold. */
+  readonly owned: tf.Tensor[];
+}
+
+function stagesOf(layers: readonly Layer[], made: Made): Stage[] {
+  const { variables, operations, owned } = made;
   const stages: Stage[] = [];
   for (let i = 0; i < layers.length; i += 1) {
     const layer = layers[i]!;
@@ -46,16 +54,16 @@ function stagesOf(layers: readonly Layer[], variables: Variables, owned: tf.Tens
       const { filter, bias } = foldBatchNorm(layer, next, variables);
       owned.push(filter, bias);
       const activation = afterNext?.kind === 'relu' ? 'relu' : 'linear';
-      stages.push((x) => convolve(x as tf.Tensor4D, filter, bias, layer, activation));
+      stages.push((x) => operations.convolve(x as tf.Tensor4D, filter, bias, layer, activation));
       i += activation === 'relu' ? 2 : 1;
     } else if (layer.kind === 'batchNorm') {
       const { scale, shift } = affineOf(layer, variables);
       owned.push(scale, shift);
       stages.push((x) => tf.tidy(() => tf.add(tf.mul(x, scale), shift)));
     } else if (layer.kind === 'residual') {
-      stages.push(residualStage(layer, variables, owned));
+      stages.push(residualStage(layer, made));
     } else {
-      stages.push((x) => apply(layer, x, variables));
+      stages.push((x) => apply(layer, x, made));
     }
   }
   return stages;
@@ -72,9 +80,9 @@ function runThrough(stages: readonly Stage[], x: tf.Tensor): tf.Tensor {
   return y;
 }
 
-function residualStage(block: ResidualLayer, variables: Variables, owned: tf.Tensor[]): Stage {
-  const main = stagesOf(block.main, variables, owned);
-  const shortcut = stagesOf(block.shortcut, variables, owned);
+function residualStage(block: ResidualLayer, made: Made): Stage {
+  const main = stagesOf(block.main, made);
+  const shortcut = stagesOf(block.shortcut, made);
   return (x) => {
     const [long, short] = [runThrough(main, x), runThrough(shortcut, x)];
     const sum = tf.add(long, short);
@@ -122,7 +130,7 @@ function foldBatchNorm(
 function apply(
   layer: Exclude<Layer, BatchNormLayer | ResidualLayer>,
   x: tf.Tensor,
-  variables: Variables,
+  { variables, operations }: Made,
 ): tf.Tensor {
   switch (layer.kind) {
     case 'conv':
@@ -130,9 +138,9 @@ function apply(
     case 'relu':
       return tf.relu(x);
     case 'maxPool':
-      return maxPool(x as tf.Tensor4D, layer);
+      return operations.maxPool(x as tf.Tensor4D, layer);
     case 'globalAveragePool':
-      return globalAveragePool(x as tf.Tensor4D);
+      return operations.globalAveragePool(x as tf.Tensor4D);
     case 'flatten':
       return tf.reshape(x, [x.shape[0], -1]);
     case 'dropout':

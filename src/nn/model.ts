@@ -6,12 +6,9 @@ import * as tf from '@tensorflow/tfjs';
 import { shapeMismatch } from '../errors.ts';
 import { requireLength } from '../math/checks.ts';
 import type { ModelSpec } from './architectures.ts';
-import { dropoutMask } from '../engine/tfjs/dropout-mask.ts';
 import { evaluationPass, type EvaluationPass } from './evaluation-pass.ts';
-import { networkInput, softmaxCrossEntropy } from '../engine/tfjs/operations.ts';
-import { createStepResults, upload } from '../engine/tfjs/transfer.ts';
+import type { Engine } from '../engine/engine.ts';
 import { trainingPass } from './training-pass.ts';
-import { withinHeap } from '../engine/wasm/heap.ts';
 
 export interface SliceGradient {
   /** Sum of the slice's losses. */
@@ -71,7 +68,7 @@ export interface Model {
     dropoutSeed: readonly (string | number)[],
     options?: SliceOptions,
   ): SliceGradient & { readonly features: Float32Array };
-  /** What the engine holds for this process. */
+  /** As the engine's `memory`. */
   memory(): { tensors: number; bytes: number };
   dispose(): void;
 }
@@ -79,9 +76,9 @@ export interface Model {
 /** Images of one evaluation pass. Always this many, the last ones blank: engines choose kernels by batch size. */
 const EVALUATION_BATCH = 32;
 
-/** A network without values, on the engine that runs; `load` gives it some. */
-export function createModel(spec: ModelSpec): Model {
-  return new LoadedModel(spec);
+/** A network without values; `load` gives it some. @param engine computes it; must outlive the model */
+export function createModel(spec: ModelSpec, engine: Engine): Model {
+  return new LoadedModel(spec, engine);
 }
 
 /** What a training pass is made of. */
@@ -96,13 +93,15 @@ type SliceOutcome = SliceGradient & { readonly features: Float32Array };
 
 class LoadedModel implements Model {
   readonly #spec: ModelSpec;
+  readonly #engine: Engine;
   /** Parameters and running statistics of the loaded version, by name; empty before the first. */
   #variables = new Map<string, tf.Tensor>();
   /** Made by the first `features` of a version for that output: most versions are trained on only. */
   readonly #evaluations = new Map<NetworkOutput, EvaluationPass>();
 
-  constructor(spec: ModelSpec) {
+  constructor(spec: ModelSpec, engine: Engine) {
     this.#spec = spec;
+    this.#engine = engine;
   }
 
   load(parameters: Float32Array, statistics: Float32Array): void {
@@ -110,14 +109,27 @@ class LoadedModel implements Model {
     requireLength('parameters', parameters, layout.parameterCount);
     requireLength('statistics', statistics, layout.statisticCount);
     this.dispose();
-    upload(layout.variables, parameters, this.#variables);
-    upload(layout.statistics, statistics, this.#variables);
+    const { run, upload } = this.#engine;
+    run(() => {
+      upload(layout.variables, parameters, this.#variables);
+      upload(layout.statistics, statistics, this.#variables);
+    });
   }
 
   features(images: Uint8Array, count: number, output: NetworkOutput = 'feature'): Float32Array {
     const { featureDim, representationDim } = this.#spec;
     const imageBytes = this.#requireImages(images, count);
     const dim = output === 'feature' ? featureDim : representationDim;
+    return this.#engine.run(() => this.#featuresOf(images, count, imageBytes, output, dim));
+  }
+
+  #featuresOf(
+    images: Uint8Array,
+    count: number,
+    imageBytes: number,
+    output: NetworkOutput,
+    dim: number,
+  ): Float32Array {
     const pass = this.#evaluations.get(output) ?? this.#prepareEvaluation(output);
     const features = new Float32Array(count * dim);
     // A batch is read when the next one has been started: a GPU computes while the host prepares.
@@ -164,7 +176,7 @@ class LoadedModel implements Model {
     if (weights !== undefined) {
       requireLength('weights of the losses', weights, pseudoLabels.length);
     }
-    return withinHeap(pseudoLabels.length, (count) => {
+    return this.#engine.withinMemory(pseudoLabels.length, (count) => {
       const part = {
         ...slice,
         images: images.subarray(0, count * imageBytes),
@@ -183,18 +195,24 @@ class LoadedModel implements Model {
   ): SliceOutcome {
     const { layers, layout, featureLayer } = this.#spec;
     const count = pseudoLabels.length;
-    const results = createStepResults(layout);
+    const { createStepResults, operations, tidy } = this.#engine;
     let outcome: SliceOutcome | null = null;
     // The outcome leaves the scope by assignment: a scope searches what is returned for tensors, element by element.
-    tf.tidy(() => {
+    tidy(() => {
+      const results = createStepResults(layout);
       const pass = trainingPass(this.#inputOf(images, count), {
         layers,
         ...(wantsFeatures ? { keep: featureLayer } : {}),
         variables: this.#variables,
+        operations,
         dropoutMask: (name, probability, shape) =>
-          dropoutMask([...dropoutSeed, name], probability, shape),
+          operations.dropoutMask([...dropoutSeed, name], probability, shape),
       });
-      const loss = softmaxCrossEntropy(pass.output as tf.Tensor2D, pseudoLabels, weights ?? null);
+      const loss = operations.softmaxCrossEntropy(
+        pass.output as tf.Tensor2D,
+        pseudoLabels,
+        weights ?? null,
+      );
       pass.backward(loss.gradient, results.takeGradient);
       outcome = {
         ...results.read(pass.statistics),
@@ -206,8 +224,7 @@ class LoadedModel implements Model {
   }
 
   memory(): { tensors: number; bytes: number } {
-    const { numTensors, numBytes } = tf.memory();
-    return { tensors: numTensors, bytes: numBytes };
+    return this.#engine.memory();
   }
 
   dispose(): void {
@@ -220,7 +237,11 @@ class LoadedModel implements Model {
   #prepareEvaluation(output: NetworkOutput): EvaluationPass {
     const { layers, featureLayer, representationLayer } = this.#spec;
     const last = output === 'feature' ? featureLayer : representationLayer;
-    const pass = evaluationPass(layers.slice(0, last + 1), this.#variables);
+    const pass = evaluationPass(
+      layers.slice(0, last + 1),
+      this.#variables,
+      this.#engine.operations,
+    );
     this.#evaluations.set(output, pass);
     return pass;
   }
@@ -240,7 +261,7 @@ class LoadedModel implements Model {
 
   #inputOf(images: Uint8Array, count: number): tf.Tensor4D {
     const { imageSize, sobel } = this.#spec;
-    return networkInput(images, count, imageSize, sobel);
+    return this.#engine.operations.networkInput(images, count, imageSize, sobel);
   }
 
   /** @returns bytes of an image */

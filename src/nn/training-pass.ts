@@ -4,21 +4,8 @@
  * the device. Shapes: B images, C channels.
  */
 import * as tf from '@tensorflow/tfjs';
-import {
-  addInto,
-  batchNorm,
-  batchNormGradient,
-  convFilterGradient,
-  convInputGradient,
-  convolve,
-  denseInputGradient,
-  globalAveragePool,
-  globalAveragePoolGradient,
-  maxPool,
-  maxPoolGradient,
-  reluGradient,
-} from '../engine/tfjs/operations.ts';
-import type { BatchStatistics } from '../engine/tfjs/transfer.ts';
+import type { BatchStatistics } from '../engine/engine.ts';
+import type { Operations } from '../engine/operations.ts';
 import type { BatchNormLayer, Layer, ResidualLayer } from './layers.ts';
 
 export type Variables = ReadonlyMap<string, tf.Tensor>;
@@ -41,6 +28,8 @@ export interface PassInput {
   /** Index of a layer whose output is wanted, too. */
   readonly keep?: number;
   readonly variables: Variables;
+  /** Of the engine that is current. */
+  readonly operations: Operations;
   /** Of a named dropout layer: a factor for each element of this shape, 0 or 1 / (1 - probability). */
   readonly dropoutMask: (name: string, probability: number, shape: readonly number[]) => tf.Tensor;
 }
@@ -123,7 +112,7 @@ function forward(
   pass: Pass,
   place: { isFirst: boolean; beforeNorm: boolean },
 ): Step {
-  const { variables, dropoutMask } = pass;
+  const { variables, operations, dropoutMask } = pass;
   switch (layer.kind) {
     case 'conv': {
       const filter = variableOf(variables, `${layer.name}.weight`) as tf.Tensor4D;
@@ -133,26 +122,27 @@ function forward(
       const input = x as tf.Tensor4D;
       const backward: Backward = (dy4, sink) => {
         const dy = dy4 as tf.Tensor4D;
-        sink(`${layer.name}.weight`, convFilterGradient(input, dy, filter.shape, layer));
+        sink(`${layer.name}.weight`, operations.convFilterGradient(input, dy, filter.shape, layer));
         if (isBiased) sink(`${layer.name}.bias`, tf.sum(dy, [0, 1, 2]));
-        return place.isFirst ? null : convInputGradient(dy, filter, input.shape, layer);
+        return place.isFirst ? null : operations.convInputGradient(dy, filter, input.shape, layer);
       };
-      return { y: convolve(input, filter, bias, layer), backward };
+      return { y: operations.convolve(input, filter, bias, layer), backward };
     }
     case 'relu': {
       const y = tf.relu(x);
-      return { y, backward: (dy) => reluGradient(dy, y) };
+      return { y, backward: (dy) => operations.reluGradient(dy, y) };
     }
     case 'maxPool': {
-      const y = maxPool(x as tf.Tensor4D, layer);
+      const y = operations.maxPool(x as tf.Tensor4D, layer);
       const backward: Backward = (dy) =>
-        maxPoolGradient(dy as tf.Tensor4D, x as tf.Tensor4D, y, layer);
+        operations.maxPoolGradient(dy as tf.Tensor4D, x as tf.Tensor4D, y, layer);
       return { y, backward };
     }
     case 'globalAveragePool': {
       const { shape } = x as tf.Tensor4D;
-      const backward: Backward = (dy) => globalAveragePoolGradient(dy as tf.Tensor2D, shape);
-      return { y: globalAveragePool(x as tf.Tensor4D), backward };
+      const backward: Backward = (dy) =>
+        operations.globalAveragePoolGradient(dy as tf.Tensor2D, shape);
+      return { y: operations.globalAveragePool(x as tf.Tensor4D), backward };
     }
     case 'flatten': {
       const { shape } = x;
@@ -169,7 +159,7 @@ function forward(
       const backward: Backward = (dy, sink) => {
         sink(`${layer.name}.weight`, tf.matMul(x, dy, true, false));
         sink(`${layer.name}.bias`, tf.sum(dy, 0));
-        return denseInputGradient(dy, weight);
+        return operations.denseInputGradient(dy, weight);
       };
       return { y: tf.tidy(() => tf.add(tf.matMul(x, weight), bias)), backward };
     }
@@ -179,17 +169,18 @@ function forward(
 }
 
 function residual({ main, shortcut }: ResidualLayer, x: tf.Tensor, pass: Pass): Step {
+  const { operations } = pass;
   const long = chain(main, x, pass, false);
   const short = chain(shortcut, x, pass, false);
   // Both ways end in a batch norm, whose gradient does not read its output.
-  const y = addInto(long.y, short.y, true);
+  const y = operations.addInto(long.y, short.y, true);
   if (shortcut.length > 0) short.y.dispose();
   const backward: Backward = (dy, sink) => {
-    const dSum = reluGradient(dy, y);
+    const dSum = operations.reluGradient(dy, y);
     // Either way frees what it is given, so each gets a tensor of its own; a clone shares the numbers.
     const dLong = long.backward(tf.clone(dSum), sink)!;
     const dShort = short.backward(dSum, sink)!;
-    const dx = addInto(dLong, dShort, false);
+    const dx = operations.addInto(dLong, dShort, false);
     dShort.dispose();
     return dx;
   };
@@ -200,7 +191,7 @@ function normalise(
   { name, channels, isAffine }: BatchNormLayer,
   x: tf.Tensor,
   { rectify, biasName }: { rectify: boolean; biasName: string | null },
-  { variables, statistics }: Pass,
+  { variables, operations, statistics }: Pass,
 ): Step {
   const [gamma, beta] = (
     isAffine
@@ -212,7 +203,7 @@ function normalise(
   const maps = (tensor: tf.Tensor): tf.Tensor4D =>
     isVector ? tf.reshape(tensor, [-1, 1, 1, channels]) : (tensor as tf.Tensor4D);
   const input = maps(x);
-  const batch = batchNorm(input, gamma, beta, rectify);
+  const batch = operations.batchNorm(input, gamma, beta, rectify);
   statistics.push({
     name,
     mean:
@@ -221,7 +212,7 @@ function normalise(
   });
   const backward: Backward = (dy, sink) => {
     const g = maps(dy);
-    const { dx, dGamma, dBeta } = batchNormGradient(g, input, gamma, batch, rectify);
+    const { dx, dGamma, dBeta } = operations.batchNormGradient(g, input, gamma, batch, rectify);
     if (isAffine) {
       sink(`${name}.weight`, dGamma);
       sink(`${name}.bias`, dBeta);

@@ -15,8 +15,7 @@ import { startEngine } from '../../src/engine/start.ts';
 import { listGpus, visibleGpus } from '../../src/engine/gpus.ts';
 import { createModel, type SliceGradient } from '../../src/nn/model.ts';
 import * as frontEnd from '../../src/engine/plain/front-end.ts';
-import { networkInput } from '../../src/engine/tfjs/operations.ts';
-import { product } from '../../src/engine/clustering/float32-product.ts';
+import type { Engine } from '../../src/engine/engine.ts';
 import { kmeansOnEngine } from '../../src/engine/clustering/reference/run-on-engine.ts';
 import { FLOAT64_KERNELS } from '../../src/clustering/kernels.ts';
 import { initialCentroidIds } from '../../src/clustering/kmeans.ts';
@@ -43,7 +42,7 @@ async function reasonToSkip(): Promise<string | false> {
   if (found.length === 0) return 'nvidia-smi lists no GPU on this machine';
   if (visible.length === 0) return 'CUDA_VISIBLE_DEVICES hides all GPUs';
   try {
-    const { device, reason } = await startEngine('tensorflow', {});
+    const { device, reason } = await startEngine('tensorflow');
     return device === 'CPU' ? reason : false;
   } catch (error) {
     return messageOf(error).includes('is not installed') ? messageOf(error) : false;
@@ -51,13 +50,13 @@ async function reasonToSkip(): Promise<string | false> {
 }
 
 /** One slice of the demo: 16 images of 64 px, 40 clusters. */
-function demoStep(): SliceGradient {
+function demoStep(engine: Engine): SliceGradient {
   const spec = describeModel(
     modelConfigSchema.parse({ architecture: 'small-convnet', dropout: 0.2 }),
     64,
     40,
   );
-  const model = createModel(spec);
+  const model = createModel(spec, engine);
   try {
     model.load(initialParameters(spec.layout, 31), initialStatistics(spec.layout));
     const labels = Int32Array.from({ length: 16 }, (_, image) => (image * 7) % 40);
@@ -72,13 +71,13 @@ const norm = (values: Float32Array): number =>
 
 describe('tensorflow on a GPU', { skip: await reasonToSkip() }, () => {
   test('is on the last GPU that the process may see', async () => {
-    const { device, reason } = await startEngine('tensorflow', {});
+    const { device, reason } = await startEngine('tensorflow');
     assert.match(device, /^GPU /, reason);
     assert.ok(reason.includes(device));
   });
 
   test('leaves the memory that it does not need', async () => {
-    await startEngine('tensorflow', {});
+    await startEngine('tensorflow');
     tf.tidy(() => tf.matMul(tf.ones([1024, 1024]), tf.ones([1024, 1024])).dataSync());
     const { used, total } = gpuMemory();
     // Without memory growth the runtime takes over 90 % at once; its context and libraries take about one GiB.
@@ -87,7 +86,7 @@ describe('tensorflow on a GPU', { skip: await reasonToSkip() }, () => {
   });
 
   test('has the convolution and its gradients of plain arithmetic, to the bit on small integers', async () => {
-    await startEngine('tensorflow', {});
+    await startEngine('tensorflow');
     const [side, inner, outer, kernel] = [9, 4, 5, 3] as const;
     const out = side - kernel + 1;
     // Integers below 4, summed to below 2^11: exact also where TF32 cuts factors to 11 bits.
@@ -134,18 +133,18 @@ describe('tensorflow on a GPU', { skip: await reasonToSkip() }, () => {
   });
 
   test('makes the input of the network from bytes, up to rounding', async () => {
-    await startEngine('tensorflow', {});
+    const { operations, tidy } = await startEngine('tensorflow');
     for (const sobel of [true, false]) {
       const images = byteImages(5, 3, 37);
-      const got = tf.tidy(() => networkInput(images, 3, 37, sobel).dataSync<'float32'>());
+      const got = tidy(() => operations.networkInput(images, 3, 37, sobel).dataSync<'float32'>());
       assertClose(got, frontEnd.networkInput(images, 3, 37, sobel), 2e-6, `sobel ${sobel}`);
     }
   });
 
   test('gives an image the same feature, to the bit, in any batch', async () => {
-    await startEngine('tensorflow', {});
+    const engine = await startEngine('tensorflow');
     const spec = describeModel(modelConfigSchema.parse({ architecture: 'small-convnet' }), 64, 40);
-    const model = createModel(spec);
+    const model = createModel(spec, engine);
     model.load(initialParameters(spec.layout, 31), initialStatistics(spec.layout));
     const images = byteImages(6, 70, 64);
     const all = model.features(images, 70);
@@ -155,25 +154,25 @@ describe('tensorflow on a GPU', { skip: await reasonToSkip() }, () => {
   });
 
   test('labels and sums of k-means are those of float64, bit for bit', async () => {
-    await startEngine('tensorflow', {});
+    const { clustering } = await startEngine('tensorflow');
     const [n, dim, k] = [20_000, 64, 700];
     const rng = seededRng(7, 'rows');
     const rows = Float32Array.from({ length: n * dim }, () => rng.normal());
     const ids = initialCentroidIds(n, k, 3);
-    const got = kmeansOnEngine(rows, n, dim, k, 3, ids);
-    const expected = kmeansOnEngine(rows, n, dim, k, 3, ids, true, FLOAT64_KERNELS);
+    const got = kmeansOnEngine(clustering, rows, n, dim, k, 3, ids);
+    const expected = kmeansOnEngine(FLOAT64_KERNELS, rows, n, dim, k, 3, ids);
     assert.deepEqual(got.labels, expected.labels);
     assert.deepEqual(got.centroids, expected.centroids);
   });
 
   test('multiplies matrices for clustering in float32, though it has TF32', async () => {
-    await startEngine('tensorflow', {});
+    const { products, tidy } = await startEngine('tensorflow');
     const [n, dim] = [64, 3000];
     const rng = seededRng(8, 'factors');
     const values = Float32Array.from({ length: n * dim }, () => 1 + rng.uint32() / 2 ** 32);
-    const got = tf.tidy(() => {
+    const got = tidy(() => {
       const x = tf.tensor2d(values, [n, dim]);
-      return product(x, x, false, true).dataSync<'float32'>();
+      return products.multiply(x, x, false, true).dataSync<'float32'>();
     });
     let worst = 0;
     for (let i = 0; i < n; i += 1) {

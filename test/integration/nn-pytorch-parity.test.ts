@@ -14,7 +14,7 @@ import {
 for (const network of networkCases) {
   if (network.architecture === 'small-convnet') continue;
   const spec = specOf(network);
-  await testOnEngines(`as PyTorch computes it: ${caseTitle(network)}`, () => {
-    assertMatchesOracle(spec, network, runCase(spec, network));
+  await testOnEngines(`as PyTorch computes it: ${caseTitle(network)}`, (engine) => {
+    assertMatchesOracle(spec, network, runCase(engine, spec, network));
   });
 }

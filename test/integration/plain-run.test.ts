@@ -7,8 +7,7 @@ import { dataConfigSchema } from '../../src/data/config.ts';
 import { createImageLoader } from '../../src/data/loader/loader.ts';
 import { openImageSource } from '../../src/data/source/source.ts';
 import { unavailable } from '../../src/errors.ts';
-import { engineKernels } from '../../src/engine/clustering/kernels.ts';
-import { startEngine, type EngineName } from '../../src/engine/start.ts';
+import type { EngineName } from '../../src/engine/registry.ts';
 import type { Compute } from '../../worker/session.ts';
 import { kmeansBruteForce, whitenBruteForce } from '../support/brute-force-clustering.ts';
 import {
@@ -31,10 +30,8 @@ const { data, out } = await placeForRuns(IMAGES);
 /** Null where the engine is not installed. */
 async function kernelsOf(name: 'float64' | EngineName): Promise<ClusteringKernels | null> {
   if (name === 'float64') return FLOAT64_KERNELS;
-  const engine = (await testEngines()).find((one) => one.name === name);
-  if (engine?.engine === null) return null;
-  await startEngine(name, {});
-  return engineKernels();
+  const engine = (await testEngines()).find((one) => one.name === name)?.engine ?? null;
+  return engine?.clustering ?? null;
 }
 
 for (const name of ['float64', 'wasm', 'tensorflow'] as const) {

@@ -1,11 +1,13 @@
 /**
  * The engines that tests run on: every engine of the project, each with why it cannot run here, if it cannot.
- * One process can hold several engines and switch between them: an engine's tensors live on its own backend, so a test
- * keeps to one engine, and carries numbers from one to the other as arrays. Tests of one file run one after the other.
+ * One process can hold several engines: an engine's tensors live on its own backend, so a test carries numbers from one to
+ * the other as arrays. Tests of one file run one after the other.
  */
 import { test, type TestContext } from 'node:test';
 import { messageOf, TrainerError } from '../../src/errors.ts';
-import { startEngine, type Engine, type EngineName } from '../../src/engine/start.ts';
+import type { Engine } from '../../src/engine/engine.ts';
+import { ENGINE_NAMES, type EngineName } from '../../src/engine/registry.ts';
+import { startEngine } from '../../src/engine/start.ts';
 
 export interface TestEngine {
   readonly name: EngineName;
@@ -14,8 +16,6 @@ export interface TestEngine {
   /** As started, or null where it does not run. */
   readonly engine: Engine | null;
 }
-
-const NAMES: readonly EngineName[] = ['tensorflow', 'wasm'];
 
 let found: Promise<readonly TestEngine[]> | null = null;
 
@@ -30,9 +30,9 @@ export function testEngines(): Promise<readonly TestEngine[]> {
 
 async function probeEngines(): Promise<TestEngine[]> {
   const engines: TestEngine[] = [];
-  for (const name of NAMES) {
+  for (const name of ENGINE_NAMES) {
     try {
-      engines.push({ name, skip: false, engine: await startEngine(name, {}) });
+      engines.push({ name, skip: false, engine: await startEngine(name) });
     } catch (error) {
       const isMissing = error instanceof TrainerError && error.code === 'ENGINE_UNAVAILABLE';
       // wasm runs on every machine: that it does not start is a fault, never a reason to skip.
@@ -49,15 +49,22 @@ async function probeEngines(): Promise<TestEngine[]> {
  */
 export async function testOnEngines(
   title: string,
-  body: (engine: EngineName, context: TestContext) => void | Promise<void>,
+  body: (engine: Engine, context: TestContext) => void | Promise<void>,
 ): Promise<void> {
   for (const { name, skip } of await testEngines()) {
-    test(`${title} (${name})`, { skip }, (context) => withEngine(name, () => body(name, context)));
+    test(`${title} (${name})`, { skip }, (context) =>
+      withEngine(name, (engine) => body(engine, context)),
+    );
   }
 }
 
-/** Makes the engine the backend, and runs `work` on it. Not to be nested, nor run beside another. */
-export async function withEngine<T>(name: EngineName, work: () => T | Promise<T>): Promise<T> {
-  await startEngine(name, {});
-  return await work();
+/**
+ * Starts the engine, which leaves its backend as the current one, and runs `work` on it. Not to be nested, nor run beside
+ * another: work that asks the tensor library itself finds the backend of the engine that was started last.
+ */
+export async function withEngine<T>(
+  name: EngineName,
+  work: (engine: Engine) => T | Promise<T>,
+): Promise<T> {
+  return await work(await startEngine(name));
 }

@@ -1,4 +1,4 @@
-/** Cases of test/oracle/networks.json, and the comparison of the engine that runs with one of them. */
+/** Cases of test/oracle/networks.json, and the comparison of an engine with one of them. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
@@ -8,7 +8,7 @@ import { networkInput } from '../../src/engine/plain/front-end.ts';
 import { createModel, type SliceGradient } from '../../src/nn/model.ts';
 import { pytorchArray, type PytorchArray } from '../../src/nn/pytorch-names.ts';
 import { trainingPass } from '../../src/nn/training-pass.ts';
-import { upload } from '../../src/engine/tfjs/transfer.ts';
+import type { Engine } from '../../src/engine/engine.ts';
 import type { StatisticSpec } from '../../src/ps/layout.ts';
 import { assertClose } from './nn-arrays.ts';
 import {
@@ -70,32 +70,34 @@ export interface NetworkResult extends SliceGradient {
   readonly logits: Float32Array;
 }
 
-/** Features and a training slice of a case, on the engine that runs. */
+/** Features and a training slice of a case. */
 export function runCase(
+  engine: Engine,
   spec: ModelSpec,
   { seed, batch, size, classes }: NetworkCase,
 ): NetworkResult {
   const { parameters, statistics } = ruledValues(spec);
   const images = ruledImages(seed, batch, size);
-  const model = createModel(spec);
+  const model = createModel(spec, engine);
   model.load(parameters, statistics);
   const features = model.features(images, batch);
   const slice = model.lossAndGradient(images, ruledLabels(seed, batch, classes), [seed]);
   model.dispose();
-  const logits = trainingLogits(spec, parameters, images, batch);
+  const logits = trainingLogits(engine, spec, parameters, images, batch);
   return { ...slice, features, logits };
 }
 
 function trainingLogits(
+  engine: Engine,
   { layers, layout, imageSize, sobel, input }: ModelSpec,
   parameters: Float32Array,
   images: Uint8Array,
   batch: number,
 ): Float32Array {
   let logits = new Float32Array();
-  tf.tidy(() => {
+  engine.tidy(() => {
     const variables = new Map<string, tf.Tensor>();
-    upload(layout.variables, parameters, variables);
+    engine.upload(layout.variables, parameters, variables);
     const x = tf.tensor4d(networkInput(images, batch, imageSize, sobel), [
       batch,
       imageSize,
@@ -103,7 +105,7 @@ function trainingLogits(
       input.channels,
     ]);
     const dropoutMask = () => assert.fail('there is no dropout');
-    logits = trainingPass(x, { layers, variables, dropoutMask })
+    logits = trainingPass(x, { layers, variables, operations: engine.operations, dropoutMask })
       .output.dataSync<'float32'>()
       .slice();
   });

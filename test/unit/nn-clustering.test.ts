@@ -1,28 +1,31 @@
 import assert from 'node:assert/strict';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { initialCentroidIds, kmeans } from '../../src/clustering/kmeans.ts';
 import { FLOAT64_KERNELS, type ClusteringKernels } from '../../src/clustering/kernels.ts';
 import { symmetricEigen } from '../../src/math/symmetric-eigen.ts';
-import { engineKernels, searchOnEngine, searchOnGpu } from '../../src/engine/clustering/kernels.ts';
+import { clusteringKernels } from '../../src/engine/clustering/kernels.ts';
+import type { Multiply, Products } from '../../src/engine/clustering/products.ts';
+import {
+  searchOnEngine,
+  searchOnGpu,
+  type MakeSearch,
+} from '../../src/engine/clustering/searches.ts';
 import {
   kmeansOnEngine,
   pcaOnEngine,
 } from '../../src/engine/clustering/reference/run-on-engine.ts';
-import {
-  splitFactor,
-  splitProduct,
-  type Multiply,
-} from '../../src/engine/clustering/float32-product.ts';
+import { splitFactor, splitProduct } from '../../src/engine/clustering/float32-product.ts';
 import { topEigen } from '../../src/engine/clustering/pca/top-eigen.ts';
-import { startEngine, type EngineName } from '../../src/engine/start.ts';
+import type { EngineName } from '../../src/engine/registry.ts';
+import { startEngine } from '../../src/engine/start.ts';
 import { lcg, lcgArray } from '../support/lcg.ts';
 import { testEngines } from '../support/engines.ts';
 
 /** One test for each engine, without the host kernels; skipped, with the reason, where it is not installed. */
 function onEachEngine(
   name: string,
-  body: (kernels: ClusteringKernels, t: TestContext) => void,
+  body: (kernels: ClusteringKernels, products: Products) => void,
 ): void {
   for (const engine of ['wasm', 'tensorflow'] as const) onEngine(engine, engine, name, body);
 }
@@ -30,15 +33,17 @@ function onEachEngine(
 /** Besides these, the search that is for GPUs, on the CPU where there is none. */
 function onEachSearch(name: string, body: (kernels: ClusteringKernels) => void): void {
   onEachEngine(name, body);
-  onEngine('tensorflow, as on a GPU', 'tensorflow', name, body, searchOnGpu(null));
+  onEngine('tensorflow, as on a GPU', 'tensorflow', name, body, (products) =>
+    searchOnGpu(() => null, products),
+  );
 }
 
 function onEngine(
   kind: string,
   engine: EngineName,
   name: string,
-  body: (kernels: ClusteringKernels, t: TestContext) => void,
-  search = searchOnEngine,
+  body: (kernels: ClusteringKernels, products: Products) => void,
+  searchOf: (products: Products) => MakeSearch = searchOnEngine,
 ): void {
   test(`${kind}: ${name}`, async (t) => {
     const skip = (await testEngines()).find((one) => one.name === engine)?.skip ?? false;
@@ -46,8 +51,8 @@ function onEngine(
       t.skip(skip);
       return;
     }
-    await startEngine(engine, {});
-    body(engineKernels(search), t);
+    const { products } = await startEngine(engine);
+    body(clusteringKernels(products, searchOf(products)), products);
   });
 }
 
@@ -185,7 +190,7 @@ onEachSearch('whole runs of k-means are those of float64', (kernels) => {
   const [n, dim, k] = [1500, 24, 40];
   const rows = rowsOf(21, n, dim, 0, true);
   const ids = initialCentroidIds(n, k, 5);
-  const ours = kmeansOnEngine(rows, n, dim, k, 8, ids, true, kernels);
+  const ours = kmeansOnEngine(kernels, rows, n, dim, k, 8, ids);
   const theirs = kmeans(rows, n, dim, k, { iterations: 8, seed: 5 });
   assert.deepEqual(ours.labels, theirs.labels);
   assert.deepEqual(ours.centroids, theirs.centroids);
@@ -220,14 +225,14 @@ onEachEngine(
 
 onEachEngine(
   'whitened columns have sum of squares 1 before rows are normalised, and rows agree with float64 up to sign',
-  () => {
+  (kernels) => {
     const [n, dim, outDim] = [900, 420, 40];
     const next = lcg(41);
     // Decaying spread over the coordinates, away from the origin.
     const rows = new Float32Array(n * dim).map(
       (_, i) => (next() - 0.5) / (1 + 0.05 * (i % dim)) + 3,
     );
-    const { whitening, rows: ours } = pcaOnEngine(rows, n, dim, outDim);
+    const { whitening, rows: ours } = pcaOnEngine(kernels, rows, n, dim, outDim);
     const moments = FLOAT64_KERNELS.moments(rows, n, dim);
     const exact = FLOAT64_KERNELS.solve(moments, { outDim, epsilon: 0 });
     assert.equal(whitening.outDim, outDim);
@@ -262,19 +267,19 @@ onEachEngine(
 
 onEachEngine(
   'fewer rows than dimensions lower the number of dimensions; equal rows are an error',
-  () => {
+  (kernels) => {
     const [n, dim] = [30, 500];
     const rows = rowsOf(51, n, dim);
-    const { whitening } = pcaOnEngine(rows, n, dim, 64);
+    const { whitening } = pcaOnEngine(kernels, rows, n, dim, 64);
     assert.equal(whitening.outDim, n - 1);
     const equal = picked(rowsOf(52, 1, dim), dim, new Int32Array(n));
-    assert.throws(() => pcaOnEngine(equal, n, dim, 8), /same feature/);
+    assert.throws(() => pcaOnEngine(kernels, equal, n, dim, 8), /same feature/);
   },
 );
 
 onEachEngine(
   'top eigenpairs are those of the dense solver: flat, slow, steep, repeated and deficient spectra',
-  () => {
+  (_kernels, { run, multiply }) => {
     const [n, wanted] = [400, 24];
     const spectra: Record<string, (i: number) => number> = {
       flat: () => 1,
@@ -285,7 +290,7 @@ onEachEngine(
     };
     for (const [name, valueOf] of Object.entries(spectra)) {
       const matrix = matrixWith(Array.from({ length: n }, (_, i) => valueOf(i)));
-      const ours = topEigen(matrix, n, wanted);
+      const ours = run(() => topEigen(multiply, matrix, n, wanted));
       assert.equal(ours.method, 'subspace', `${name}: ${ours.failure ?? ''}`);
       assert.ok(ours.residual <= 2e-6, name);
       const theirs = symmetricEigen(matrix, n);
@@ -303,13 +308,10 @@ onEachEngine(
 
 onEachEngine(
   'a spectrum that falls as 1 / i, as that of features does, needs no dense solver',
-  () => {
+  (_kernels, { run, multiply }) => {
     const [n, wanted] = [640, 80];
-    const solved = topEigen(
-      matrixWith(Array.from({ length: n }, (_, i) => 1 / (1 + i))),
-      n,
-      wanted,
-    );
+    const matrix = matrixWith(Array.from({ length: n }, (_, i) => 1 / (1 + i)));
+    const solved = run(() => topEigen(multiply, matrix, n, wanted));
     assert.equal(solved.method, 'subspace', solved.failure ?? '');
     for (let i = 0; i < wanted; i += 1) {
       assert.ok(Math.abs(solved.values[i]! * (1 + i) - 1) < 1e-6, `value ${i}`);
@@ -319,10 +321,10 @@ onEachEngine(
 
 onEachEngine(
   'an iteration that does not reach its tolerance gives way to the dense solver, and says so',
-  () => {
+  (_kernels, { run, multiply }) => {
     const n = 400;
     const matrix = matrixWith(Array.from({ length: n }, (_, i) => 1 / (1 + 0.01 * i)));
-    const solved = topEigen(matrix, n, 10, { tolerance: 1e-18 });
+    const solved = run(() => topEigen(multiply, matrix, n, 10, { tolerance: 1e-18 }));
     assert.equal(solved.method, 'dense');
     assert.match(solved.failure ?? '', /residual/);
     assert.ok(Math.abs(solved.values[0]! - 1) < 1e-12);
@@ -357,7 +359,7 @@ function matrixWith(values: readonly number[]): Float64Array {
 }
 
 test('a factor is cut in two parts of at most 11 and 13 bits, whose sum it is', async () => {
-  await startEngine('wasm', {});
+  await startEngine('wasm');
   const values = Float32Array.from(
     lcgArray(51, 4000),
     (value, i) => (value - 0.5) * 2 ** ((i % 40) - 20),
@@ -374,7 +376,7 @@ test('a factor is cut in two parts of at most 11 and 13 bits, whose sum it is', 
 });
 
 test('products of factors that are rounded to 11 bits are float32 when these are cut in two', async (t) => {
-  await startEngine('wasm', {});
+  await startEngine('wasm');
   const [n, dim, m] = [30, 500, 20];
   const [a, b] = [rowsOf(61, n, dim, 3), rowsOf(62, m, dim, 3)];
   const coarse: Multiply = (x, y, ...transposed) =>

@@ -8,6 +8,7 @@ import { describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import * as tf from '@tensorflow/tfjs';
 import { packageRoot } from '../../src/process/package-root.ts';
+import type { EngineName } from '../../src/engine/registry.ts';
 import { startEngine } from '../../src/engine/start.ts';
 import { setRuntimeEnvironment } from '../../src/engine/tensorflow/addon.ts';
 import { testEngines, testOnEngines } from '../support/engines.ts';
@@ -15,11 +16,11 @@ import { testEngines, testOnEngines } from '../support/engines.ts';
 const [tensorflow] = await testEngines();
 const skip = tensorflow!.skip;
 
-await testOnEngines('an engine starts, is the backend, and computes', async (name) => {
+await testOnEngines('an engine starts, is the backend, and computes', async ({ name }) => {
   const listeners = () =>
     (['uncaughtException', 'unhandledRejection'] as const).map((e) => process.listenerCount(e));
   const before = listeners();
-  const engine = await startEngine(name, {});
+  const engine = await startEngine(name as EngineName);
   assert.deepEqual(listeners(), before, 'errors of the process are left to the process');
   assert.equal(engine.name, name);
   assert.ok(engine.threads >= 1 && engine.threads <= availableParallelism());

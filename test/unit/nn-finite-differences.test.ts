@@ -7,20 +7,6 @@
 import assert from 'node:assert/strict';
 import * as tf from '@tensorflow/tfjs';
 import { seededRng, shuffleInPlace, type Rng } from '../../src/math/rng.ts';
-import {
-  batchNorm,
-  batchNormGradient,
-  convFilterGradient,
-  convInputGradient,
-  convolve,
-  denseInputGradient,
-  globalAveragePool,
-  globalAveragePoolGradient,
-  maxPool,
-  maxPoolGradient,
-  reluGradient,
-  softmaxCrossEntropy,
-} from '../../src/engine/tfjs/operations.ts';
 import { trainingPass } from '../../src/nn/training-pass.ts';
 import { testOnEngines } from '../support/engines.ts';
 
@@ -101,7 +87,7 @@ function drawConvolution(rng: Rng): Convolution {
   };
 }
 
-await testOnEngines('convolutions: gradients of filter and input', () => {
+await testOnEngines('convolutions: gradients of filter and input', ({ operations }) => {
   const rng = seededRng('finite differences', 'convolution');
   for (let trial = 0; trial < TRIALS; trial += 1) {
     const { title, x, filter, output, geometry } = drawConvolution(rng);
@@ -116,7 +102,7 @@ await testOnEngines('convolutions: gradients of filter and input', () => {
     const weighted = (xValues: Float32Array, filterValues: Float32Array) => {
       const y = valuesOf(() => {
         const [input, weights] = tensors(xValues, filterValues);
-        const result = convolve(input, weights, tf.tensor1d(bias), geometry);
+        const result = operations.convolve(input, weights, tf.tensor1d(bias), geometry);
         assert.deepEqual(result.shape, output, title);
         return result;
       });
@@ -124,11 +110,11 @@ await testOnEngines('convolutions: gradients of filter and input', () => {
     };
     const dFilter = valuesOf(() => {
       const [input] = tensors(xs, filters);
-      return convFilterGradient(input, tf.tensor4d(dys, output), filter, geometry);
+      return operations.convFilterGradient(input, tf.tensor4d(dys, output), filter, geometry);
     });
     const dx = valuesOf(() => {
       const [, weights] = tensors(xs, filters);
-      return convInputGradient(tf.tensor4d(dys, output), weights, x, geometry);
+      return operations.convInputGradient(tf.tensor4d(dys, output), weights, x, geometry);
     });
     const ofFilter = {
       at: filters,
@@ -141,7 +127,7 @@ await testOnEngines('convolutions: gradients of filter and input', () => {
   }
 });
 
-await testOnEngines('max poolings: gradient of the input', () => {
+await testOnEngines('max poolings: gradient of the input', ({ operations }) => {
   const rng = seededRng('finite differences', 'max pooling');
   for (let trial = 0; trial < TRIALS; trial += 1) {
     const window = between(rng, 1, 4);
@@ -150,12 +136,12 @@ await testOnEngines('max poolings: gradient of the input', () => {
     const [batch, channels] = [between(rng, 1, 3), between(rng, 1, 9)];
     const shape: Shape4 = [batch, window + rng.integer(9), window + rng.integer(9), channels];
     const xs = wholeNumbers(rng, productOf(shape));
-    const pooled = (at: Float32Array) => maxPool(tf.tensor4d(at, shape), geometry);
+    const pooled = (at: Float32Array) => operations.maxPool(tf.tensor4d(at, shape), geometry);
     const dys = drawn(rng, valuesOf(() => pooled(xs)).length);
     const gradient = valuesOf(() => {
       const output = pooled(xs);
       const input = tf.tensor4d(xs, shape);
-      return maxPoolGradient(tf.tensor4d(dys, output.shape), input, output, geometry);
+      return operations.maxPoolGradient(tf.tensor4d(dys, output.shape), input, output, geometry);
     });
     const value = (at: Float32Array) =>
       dot(
@@ -174,14 +160,14 @@ function wholeNumbers(rng: Rng, length: number): Float32Array {
   return Float32Array.from(numbers);
 }
 
-await testOnEngines('means over maps: gradient of the input', () => {
+await testOnEngines('means over maps: gradient of the input', ({ operations }) => {
   const rng = seededRng('finite differences', 'global average');
   for (let trial = 0; trial < TRIALS; trial += 1) {
     const shape = [1, 1, 1, 1].map(() => between(rng, 1, 9)) as Shape4;
     const [at, dys] = [drawn(rng, productOf(shape)), drawn(rng, shape[0] * shape[3])];
     const dy = () => tf.tensor2d(dys, [shape[0], shape[3]]);
-    const gradient = valuesOf(() => globalAveragePoolGradient(dy(), shape));
-    const mean = (x: Float32Array) => globalAveragePool(tf.tensor4d(x, shape));
+    const gradient = valuesOf(() => operations.globalAveragePoolGradient(dy(), shape));
+    const mean = (x: Float32Array) => operations.globalAveragePool(tf.tensor4d(x, shape));
     const value = (x: Float32Array) =>
       dot(
         valuesOf(() => mean(x)),
@@ -198,7 +184,7 @@ function drawnApart(rng: Rng, length: number): Float32Array {
 
 for (const rectify of [false, true]) {
   const title = rectify ? 'batch norms with ReLU' : 'batch norms';
-  await testOnEngines(`${title}: gradients of input, scale and shift`, () => {
+  await testOnEngines(`${title}: gradients of input, scale and shift`, ({ operations }) => {
     const rng = seededRng('finite differences', 'batch norm', String(rectify));
     for (let trial = 0; trial < TRIALS;) {
       const channels = between(rng, 1, 19);
@@ -208,7 +194,7 @@ for (const rectify of [false, true]) {
       const beta = drawn(rng, channels).map((value) => value / 4);
       const dys = drawn(rng, xs.length);
       const run = (x: Float32Array, g: Float32Array, b: Float32Array, isRectified = rectify) =>
-        batchNorm(tf.tensor4d(x, shape), tf.tensor1d(g), tf.tensor1d(b), isRectified);
+        operations.batchNorm(tf.tensor4d(x, shape), tf.tensor1d(g), tf.tensor1d(b), isRectified);
       // A ReLU's corner within reach of a step would be a slope of neither side.
       const isClear = valuesOf(() => run(xs, gamma, beta, false).y).every((y) => Math.abs(y) > 0.1);
       if (rectify && !isClear) continue;
@@ -218,7 +204,7 @@ for (const rectify of [false, true]) {
         valuesOf(() => {
           const batch = run(xs, gamma, beta);
           const [dy, x] = [tf.tensor4d(dys, shape), tf.tensor4d(xs, shape)];
-          return batchNormGradient(dy, x, tf.tensor1d(gamma), batch, rectify)[pick];
+          return operations.batchNormGradient(dy, x, tf.tensor1d(gamma), batch, rectify)[pick];
         }),
       ) as [Float32Array, Float32Array, Float32Array];
       const weighted = (x: Float32Array, g: Float32Array, b: Float32Array) =>
@@ -246,14 +232,16 @@ for (const rectify of [false, true]) {
   });
 }
 
-await testOnEngines('ReLUs: gradient of the input', () => {
+await testOnEngines('ReLUs: gradient of the input', ({ operations }) => {
   const rng = seededRng('finite differences', 'ReLU');
   for (let trial = 0; trial < TRIALS; trial += 1) {
     const shape = [between(rng, 2, 6), between(rng, 2, 40)] as const;
     const at = drawnApart(rng, productOf(shape));
     const dys = drawn(rng, at.length);
     const rectified = (x: Float32Array) => tf.relu(tf.tensor2d(x, [...shape]));
-    const gradient = valuesOf(() => reluGradient(tf.tensor2d(dys, [...shape]), rectified(at)));
+    const gradient = valuesOf(() =>
+      operations.reluGradient(tf.tensor2d(dys, [...shape]), rectified(at)),
+    );
     const value = (x: Float32Array) =>
       dot(
         valuesOf(() => rectified(x)),
@@ -264,7 +252,7 @@ await testOnEngines('ReLUs: gradient of the input', () => {
   }
 });
 
-await testOnEngines('fully connected layers: gradient of the input', () => {
+await testOnEngines('fully connected layers: gradient of the input', ({ operations }) => {
   const rng = seededRng('finite differences', 'dense');
   for (let trial = 0; trial < TRIALS; trial += 1) {
     const [batch, inputs, outputs] = [between(rng, 1, 9), between(rng, 1, 70), between(rng, 1, 40)];
@@ -273,7 +261,7 @@ await testOnEngines('fully connected layers: gradient of the input', () => {
     const weight = () => tf.tensor2d(weights, [inputs, outputs]);
     const product = (x: Float32Array) => tf.matMul(tf.tensor2d(x, [batch, inputs]), weight());
     const gradient = valuesOf(() =>
-      denseInputGradient(tf.tensor2d(dys, [batch, outputs]), weight()),
+      operations.denseInputGradient(tf.tensor2d(dys, [batch, outputs]), weight()),
     );
     const value = (x: Float32Array) =>
       dot(
@@ -285,62 +273,66 @@ await testOnEngines('fully connected layers: gradient of the input', () => {
   }
 });
 
-await testOnEngines('a pass of two fully connected layers around a dropout: every variable', () => {
-  const rng = seededRng('finite differences', 'dropout');
-  for (let trial = 0; trial < TRIALS; trial += 1) {
-    const [batch, inputs, hidden, outputs] = [3, 1, 1, 1].map((low) => between(rng, low, 20)) as [
-      number,
-      number,
-      number,
-      number,
-    ];
-    const shapes = new Map([
-      ['a.weight', [inputs, hidden]],
-      ['a.bias', [hidden]],
-      ['b.weight', [hidden, outputs]],
-      ['b.bias', [outputs]],
-    ]);
-    const values = new Map([...shapes].map(([name, s]) => [name, drawn(rng, productOf(s))]));
-    const [xs, dys] = [drawn(rng, batch * inputs), drawn(rng, batch * outputs)];
-    const mask = Float32Array.from({ length: batch * hidden }, () =>
-      rng.integer(4) === 0 ? 0 : 4 / 3,
-    );
-    mask[0] = 4 / 3; // at least one is kept
-    const dense = { kind: 'dense', group: 'body', initialStd: 0 } as const;
-    const pass = (replaced: ReadonlyMap<string, Float32Array>) =>
-      trainingPass(tf.tensor2d(xs, [batch, inputs]), {
-        layers: [
-          { ...dense, name: 'a', inFeatures: inputs, outFeatures: hidden },
-          { kind: 'dropout', name: 'drop', probability: 0.25 },
-          { ...dense, name: 'b', inFeatures: hidden, outFeatures: outputs },
-        ],
-        variables: new Map(
-          [...shapes].map(([name, shape]) => [
-            name,
-            tf.tensor(replaced.get(name) ?? values.get(name)!, shape),
-          ]),
-        ),
-        dropoutMask: (_name, _probability, shape) => tf.tensor(mask, [...shape]),
+await testOnEngines(
+  'a pass of two fully connected layers around a dropout: every variable',
+  ({ operations }) => {
+    const rng = seededRng('finite differences', 'dropout');
+    for (let trial = 0; trial < TRIALS; trial += 1) {
+      const [batch, inputs, hidden, outputs] = [3, 1, 1, 1].map((low) => between(rng, low, 20)) as [
+        number,
+        number,
+        number,
+        number,
+      ];
+      const shapes = new Map([
+        ['a.weight', [inputs, hidden]],
+        ['a.bias', [hidden]],
+        ['b.weight', [hidden, outputs]],
+        ['b.bias', [outputs]],
+      ]);
+      const values = new Map([...shapes].map(([name, s]) => [name, drawn(rng, productOf(s))]));
+      const [xs, dys] = [drawn(rng, batch * inputs), drawn(rng, batch * outputs)];
+      const mask = Float32Array.from({ length: batch * hidden }, () =>
+        rng.integer(4) === 0 ? 0 : 4 / 3,
+      );
+      mask[0] = 4 / 3; // at least one is kept
+      const dense = { kind: 'dense', group: 'body', initialStd: 0 } as const;
+      const pass = (replaced: ReadonlyMap<string, Float32Array>) =>
+        trainingPass(tf.tensor2d(xs, [batch, inputs]), {
+          layers: [
+            { ...dense, name: 'a', inFeatures: inputs, outFeatures: hidden },
+            { kind: 'dropout', name: 'drop', probability: 0.25 },
+            { ...dense, name: 'b', inFeatures: hidden, outFeatures: outputs },
+          ],
+          variables: new Map(
+            [...shapes].map(([name, shape]) => [
+              name,
+              tf.tensor(replaced.get(name) ?? values.get(name)!, shape),
+            ]),
+          ),
+          operations,
+          dropoutMask: (_name, _probability, shape) => tf.tensor(mask, [...shape]),
+        });
+      const gradients = new Map<string, Float32Array>();
+      tf.tidy(() => {
+        pass(new Map()).backward(tf.tensor2d(dys, [batch, outputs]), (name, gradient) => {
+          gradients.set(name, gradient.dataSync<'float32'>().slice());
+        });
       });
-    const gradients = new Map<string, Float32Array>();
-    tf.tidy(() => {
-      pass(new Map()).backward(tf.tensor2d(dys, [batch, outputs]), (name, gradient) => {
-        gradients.set(name, gradient.dataSync<'float32'>().slice());
-      });
-    });
-    for (const [name, at] of values) {
-      const value = (v: Float32Array) =>
-        dot(
-          valuesOf(() => pass(new Map([[name, v]])).output),
-          dys,
-        );
-      const what = `${name} of ${batch} x ${inputs}, ${hidden}, ${outputs}`;
-      assertSlopes(rng, { what, value, at, gradient: gradients.get(name)!, ...LINEAR });
+      for (const [name, at] of values) {
+        const value = (v: Float32Array) =>
+          dot(
+            valuesOf(() => pass(new Map([[name, v]])).output),
+            dys,
+          );
+        const what = `${name} of ${batch} x ${inputs}, ${hidden}, ${outputs}`;
+        assertSlopes(rng, { what, value, at, gradient: gradients.get(name)!, ...LINEAR });
+      }
     }
-  }
-});
+  },
+);
 
-await testOnEngines('softmax cross-entropy: gradient of the logits', () => {
+await testOnEngines('softmax cross-entropy: gradient of the logits', ({ operations }) => {
   const rng = seededRng('finite differences', 'softmax loss');
   for (let trial = 0; trial < TRIALS; trial += 1) {
     const [batch, classes] = [between(rng, 1, 6), between(rng, 2, 40)];
@@ -349,7 +341,7 @@ await testOnEngines('softmax cross-entropy: gradient of the logits', () => {
     const weights =
       trial % 2 === 0 ? null : Float32Array.from({ length: batch }, () => rng.float());
     const loss = (logits: Float32Array) =>
-      softmaxCrossEntropy(tf.tensor2d(logits, [batch, classes]), labels, weights);
+      operations.softmaxCrossEntropy(tf.tensor2d(logits, [batch, classes]), labels, weights);
     const gradient = valuesOf(() => loss(at).gradient);
     const value = (logits: Float32Array) => {
       let sum = NaN;

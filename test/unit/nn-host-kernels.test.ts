@@ -6,11 +6,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { FLOAT64_KERNELS } from '../../src/clustering/kernels.ts';
 import { initialCentroidIds, kmeans } from '../../src/clustering/kmeans.ts';
-import {
-  engineKernels,
-  searchOnEngine,
-  searchOnHost,
-} from '../../src/engine/clustering/kernels.ts';
+import { clusteringKernels } from '../../src/engine/clustering/kernels.ts';
+import { searchOnEngine, searchOnHost } from '../../src/engine/clustering/searches.ts';
 import {
   hostKernels,
   loadHostKernels,
@@ -23,7 +20,7 @@ import { startEngine } from '../../src/engine/start.ts';
 import { lcg } from '../support/lcg.ts';
 
 // What the kernels are compared with where float64 is not what computes, and what takes what they do not.
-await startEngine('wasm', {});
+const { products } = await startEngine('wasm');
 
 const { module, story } = hostKernels();
 const skip = module === null && `host kernels: ${story}`;
@@ -170,7 +167,7 @@ onEachKernels('any number of threads gives the same bits', (host, kernels) => {
   const results = [1, 2, 7].map((threads) => {
     const search = new HostSearch(host, rows, n, dim, { threads, kernels });
     const labels = search.labels(rows.subarray(0, k * dim), k, () => undefined);
-    return { labels, ...search.sumByLabel(labels, k), lengths: search.lengths };
+    return { labels, ...search.sumByLabel(labels, k), norms: search.norms };
   });
   assert.deepEqual(results[1], results[0]);
   assert.deepEqual(results[2], results[0]);
@@ -187,12 +184,12 @@ onEachKernels('what an engine finds without them is the same to the last bit', (
   const [n, dim, k] = [2500, 37, 60];
   const rows = uniform(lcg(4), n, dim);
   const ours = new HostSearch(host, rows, n, dim, { threads: 2, kernels });
-  const theirs = new NearestCentroids(rows, n, dim);
-  assert.deepEqual(ours.lengths, theirs.lengths);
+  const theirs = products.run(() => new NearestCentroids(products, rows, n, dim));
+  assert.deepEqual(ours.norms, theirs.norms);
   const ids = initialCentroidIds(n, k, 5);
-  const withHost = engineKernels(searchOnHost({ module: host, threads: 2, kernels }));
-  const [a, b] = [withHost, engineKernels(searchOnEngine)].map((kind) =>
-    kmeansOnEngine(rows, n, dim, k, 8, ids, true, kind),
+  const onHost = searchOnHost({ module: host, threads: 2, kernels }, products);
+  const [a, b] = [onHost, searchOnEngine(products)].map((search) =>
+    kmeansOnEngine(clusteringKernels(products, search), rows, n, dim, k, 8, ids),
   );
   assert.deepEqual(a, b);
   assert.deepEqual(a!.labels, kmeans(rows, n, dim, k, { iterations: 8, seed: 5 }).labels);
@@ -237,7 +234,10 @@ test('wrong arguments are errors, and read nothing', { skip }, () => {
 test('rows of more dimensions than they take are left to the engine', { skip }, () => {
   const dim = module!.mostDim + 1;
   const rows = uniform(lcg(6), 3, dim);
-  const kernels = engineKernels(searchOnHost({ module: module!, threads: 1 }));
+  const kernels = clusteringKernels(
+    products,
+    searchOnHost({ module: module!, threads: 1 }, products),
+  );
   const { labels } = kernels.rowsToCluster(rows, 3, dim).assign(rows, 3);
   assert.deepEqual(labels, Int32Array.of(0, 1, 2));
 });

@@ -3,11 +3,13 @@ import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { describeModel } from '../../src/nn/architectures.ts';
+import type { Engine } from '../../src/engine/engine.ts';
 import { startEngine } from '../../src/engine/start.ts';
 import { createModel } from '../../src/nn/model.ts';
 import { initialParameters, initialStatistics } from '../../src/ps/initial-values.ts';
 import { modelConfig } from '../support/model-config.ts';
 import { assertClose, byteImages, centredValues, lcgValues } from '../support/nn-arrays.ts';
+import { plainEngine } from '../support/plain-engine.ts';
 
 const SIZE = 32;
 const CLASSES = 3;
@@ -25,9 +27,10 @@ const spec = describeModel(
 );
 const IMAGE = SIZE * SIZE * 3;
 
+let engine: Engine;
+
 before(async () => {
-  tf.env().set('IS_TEST', true); // no banner of the JavaScript backend
-  await startEngine('wasm', {});
+  engine = await startEngine('wasm');
 });
 
 /** Parameters whose fully connected layers are large enough for gradients to be well above rounding. */
@@ -47,8 +50,8 @@ function statistics(): Float32Array {
   return values.map((value, i) => value + 0.3 * noise[i]!);
 }
 
-function loadedModel() {
-  const model = createModel(spec);
+function loadedModel(on: Engine = engine) {
+  const model = createModel(spec, on);
   model.load(parameters(), statistics());
   return model;
 }
@@ -88,19 +91,20 @@ test('a step repeated has the same bits, and another seed has other dropout mask
   model.dispose();
 });
 
-test('wasm and the plain JavaScript backend agree on features, loss, gradient and statistics', async () => {
+test('wasm and the plain JavaScript backend agree on features, loss, gradient and statistics', () => {
   const images = byteImages(2, 5, SIZE);
   const labels = Int32Array.of(0, 1, 2, 2, 1);
   const results = [];
-  for (const backend of ['wasm', 'cpu']) {
-    await tf.setBackend(backend);
+  for (const [backend, on] of [
+    ['wasm', engine],
+    ['cpu', plainEngine()],
+  ] as const) {
+    const model = loadedModel(on);
     assert.equal(tf.getBackend(), backend);
-    const model = loadedModel();
     const features = model.features(images, 5);
     results.push({ features, ...model.lossAndGradient(images, labels, [7]) });
     model.dispose();
   }
-  await tf.setBackend('wasm');
   const [wasm, cpu] = results as [(typeof results)[0], (typeof results)[0]];
   // Float32 sums of some hundred terms through five layers.
   const tolerance = 2e-5;
@@ -115,7 +119,7 @@ test('wasm and the plain JavaScript backend agree on features, loss, gradient an
 });
 
 test('the gradient is the slope of the loss along itself, for each variable', () => {
-  const model = createModel(spec);
+  const model = createModel(spec, engine);
   const images = byteImages(2, 6, SIZE);
   const labels = Int32Array.of(0, 1, 2, 0, 1, 2);
   const origin = parameters();
@@ -186,7 +190,7 @@ test('without dropout the seed changes nothing', () => {
     SIZE,
     CLASSES,
   );
-  const model = createModel(still);
+  const model = createModel(still, engine);
   model.load(initialParameters(still.layout, 5), initialStatistics(still.layout));
   const step = (seed: number) =>
     model.lossAndGradient(byteImages(2, 3, SIZE), Int32Array.of(0, 1, 2), [seed]);
@@ -196,9 +200,9 @@ test('without dropout the seed changes nothing', () => {
 
 test('memory does not grow with steps, and dispose frees all', () => {
   const empty = tf.memory().numTensors;
-  const buffers = () => tf.engine().backend.numDataIds();
+  const buffers = () => tf.findBackend('wasm').numDataIds();
   const emptyBuffers = buffers();
-  const model = createModel(spec);
+  const model = createModel(spec, engine);
   const step = (seed: number) => {
     model.load(parameters(), statistics());
     model.features(byteImages(1, 3, SIZE), 3);
@@ -230,7 +234,7 @@ test('arrays of another size and unknown pseudo-labels are refused', () => {
 
 test('a loaded version does not follow the arrays it came from', () => {
   const values = parameters();
-  const model = createModel(spec);
+  const model = createModel(spec, engine);
   model.load(values, statistics());
   const images = byteImages(1, 2, SIZE);
   const expected = model.features(images, 2);
@@ -277,7 +281,7 @@ test("with ODC's neck the pass gives its own features, and the representation is
     SIZE,
     CLASSES,
   );
-  const model = createModel(odc);
+  const model = createModel(odc, engine);
   model.load(initialParameters(odc.layout, 5), initialStatistics(odc.layout));
   const images = byteImages(3, 6, SIZE);
   const { features, gradient } = model.lossGradientAndFeatures(

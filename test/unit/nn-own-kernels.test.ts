@@ -13,23 +13,13 @@ import { seededRng, type Rng } from '../../src/math/rng.ts';
 import { describeModel } from '../../src/nn/architectures.ts';
 import { modelConfigSchema } from '../../src/nn/config.ts';
 import { startEngine } from '../../src/engine/start.ts';
-import { dropoutMask } from '../../src/engine/tfjs/dropout-mask.ts';
 import * as frontEnd from '../../src/engine/plain/front-end.ts';
 import { hostArray } from '../../src/engine/tensorflow/host-array.ts';
 import { createModel } from '../../src/nn/model.ts';
-import {
-  BATCH_NORM_EPSILON,
-  addInto,
-  batchNorm,
-  batchNormGradient,
-  convolve,
-  maxPool,
-  maxPoolGradient,
-  networkInput,
-} from '../../src/engine/tfjs/operations.ts';
-import { hasOwnKernels } from '../../src/engine/tensorflow/own-kernels.ts';
+import { BATCH_NORM_EPSILON } from '../../src/engine/operations.ts';
+import { operationsOn } from '../../src/engine/tfjs/operations.ts';
 import { chooseKernels } from '../../src/engine/tensorflow/register.ts';
-import { runtimeOf } from '../../src/engine/tensorflow/runtime.ts';
+import { hasOwnKernels, runtimeOf } from '../../src/engine/tensorflow/runtime.ts';
 import { initialParameters, initialStatistics } from '../../src/ps/initial-values.ts';
 import { testEngines } from '../support/engines.ts';
 import { assertClose, byteImages } from '../support/nn-arrays.ts';
@@ -43,6 +33,17 @@ const skip =
       : engine.hasOwnKernels
         ? false
         : 'its addon lacks them: npx deepcluster setup';
+
+const {
+  addInto,
+  batchNorm,
+  batchNormGradient,
+  convolve,
+  dropoutMask,
+  maxPool,
+  maxPoolGradient,
+  networkInput,
+} = operationsOn('tensorflow');
 
 const TRIALS = 40;
 
@@ -279,7 +280,7 @@ test("a step is the same with this project's kernels, the runtime's and a GPU's"
       const [own, ...others] = (['own', 'runtime', 'gpu-own', 'gpu-runtime'] as const).map(
         (set) => {
           chooseKernels(set);
-          const model = createModel(spec);
+          const model = createModel(spec, engine!);
           model.load(initialParameters(spec.layout, 5), initialStatistics(spec.layout));
           const step = model.lossAndGradient(images, labels, [1]);
           const features = model.features(images, 6);
@@ -323,15 +324,13 @@ function chunkNorms(values: Float32Array): number[] {
 }
 
 test('batch norm is the same bits on any number of threads', { skip }, () => {
-  const [engineFile, operationsFile] = ['start', 'tfjs/operations'].map(
-    (name) => pathToFileURL(join(packageRoot(), `src/engine/${name}.ts`)).href,
-  );
+  const engineFile = pathToFileURL(join(packageRoot(), 'src/engine/start.ts')).href;
   const program = `
     import { createHash } from 'node:crypto';
     import * as tf from '@tensorflow/tfjs';
-    const { startEngine } = await import('${engineFile!}');
-    const { batchNorm, batchNormGradient } = await import('${operationsFile!}');
-    await startEngine('tensorflow', { threads: Number(process.env.THREADS) });
+    const { startEngine } = await import('${engineFile}');
+    const engine = await startEngine('tensorflow', { threads: Number(process.env.THREADS) });
+    const { batchNorm, batchNormGradient } = engine.operations;
     const values = Float32Array.from({ length: 3 * 50 * 50 * 40 }, (_, i) => Math.sin(i * i) + (i % 40));
     const x = tf.tensor4d(values, [3, 50, 50, 40]);
     const [gamma, beta] = [tf.ones([40]), tf.zeros([40])];

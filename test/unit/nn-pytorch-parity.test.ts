@@ -22,8 +22,8 @@ const small = networkCases.filter(({ architecture }) => architecture === 'small-
 
 for (const network of small) {
   const spec = specOf(network);
-  await testOnEngines(`as PyTorch computes it: ${caseTitle(network)}`, () => {
-    assertMatchesOracle(spec, network, runCase(spec, network));
+  await testOnEngines(`as PyTorch computes it: ${caseTitle(network)}`, (engine) => {
+    assertMatchesOracle(spec, network, runCase(engine, spec, network));
   });
 }
 
@@ -41,11 +41,11 @@ test('weights, images and labels of the rule are those that PyTorch had, to the 
   assert.deepEqual(ruledLabels(whole.seed, whole.batch, whole.classes), arrays['labels']!.data);
 });
 
-await testOnEngines('every element of a small network is as PyTorch computes it', () => {
+await testOnEngines('every element of a small network is as PyTorch computes it', (engine) => {
   const { parameters, statistics } = fromPytorch(spec, arrays as PytorchArrays);
   const images = arrays['images']!.data as Uint8Array;
   const labels = arrays['labels']!.data as Int32Array;
-  const model = createModel(spec);
+  const model = createModel(spec, engine);
   model.load(parameters, statistics);
   const features = model.features(images, whole.batch);
   assertClose(features, arrays['features']!.data, TOLERANCE.forward, 'features');
@@ -72,8 +72,8 @@ test('the engines agree with each other', async (context) => {
   if (missing !== undefined) return context.skip(`${missing.name}: ${String(missing.skip)}`);
   const network = small[0]!;
   const larger = specOf(network);
-  const tensorflow = await withEngine('tensorflow', () => runCase(larger, network));
-  const wasm = await withEngine('wasm', () => runCase(larger, network));
+  const tensorflow = await withEngine('tensorflow', (engine) => runCase(engine, larger, network));
+  const wasm = await withEngine('wasm', (engine) => runCase(engine, larger, network));
   assertClose([wasm.lossSum], [tensorflow.lossSum], TOLERANCE.loss, 'loss');
   assertClose(wasm.features, tensorflow.features, TOLERANCE.forward, 'features');
   for (const { name, offset, size } of larger.layout.statistics) {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
+import { operationsOn } from '../../src/engine/tfjs/operations.ts';
 import type { Layer } from '../../src/nn/layers.ts';
 import { evaluationPass } from '../../src/nn/evaluation-pass.ts';
 import { trainingPass } from '../../src/nn/training-pass.ts';
@@ -64,6 +65,7 @@ for (const { name: backend, skip } of backends) {
         const pass = trainingPass(images(), {
           layers: LAYERS,
           variables: variables(),
+          operations: operationsOn(backend),
           dropoutMask: () => assert.fail('there is no dropout'),
         });
         const pooled = pass.output.dataSync<'float32'>();
@@ -108,7 +110,7 @@ for (const { name: backend, skip } of backends) {
       const all = variables();
       all.set('norm.running_mean', tf.tensor1d([-0.02322289, -0.00312204, 0.04040416]));
       all.set('norm.running_var', tf.tensor1d([0.93121688, 0.93257661, 0.92171886]));
-      return tf.sum(evaluationPass(LAYERS, all).run(images()));
+      return tf.sum(evaluationPass(LAYERS, all, operationsOn(backend)).run(images()));
     });
     assertClose(total.dataSync(), [90.350661554], FLOAT32_SUMS);
   });

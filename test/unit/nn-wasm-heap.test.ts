@@ -5,6 +5,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import { TrainerError } from '../../src/errors.ts';
 import { describeModel } from '../../src/nn/architectures.ts';
+import type { Engine } from '../../src/engine/engine.ts';
 import { startEngine } from '../../src/engine/start.ts';
 import { createModel } from '../../src/nn/model.ts';
 import { fittingImages, limitHeap, watchHeap } from '../../src/engine/wasm/heap.ts';
@@ -18,8 +19,10 @@ const spec = describeModel(
   5,
 );
 
+let engine: Engine;
+
 before(async () => {
-  await startEngine('wasm', { threads: 1 });
+  engine = await startEngine('wasm', { threads: 1 });
 });
 
 afterEach(() => {
@@ -27,7 +30,7 @@ afterEach(() => {
 });
 
 function trainableModel() {
-  const model = createModel(spec);
+  const model = createModel(spec, engine);
   model.load(initialParameters(spec.layout, 1), initialStatistics(spec.layout));
   const step = (images: number) =>
     model.lossAndGradient(

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { startEngine } from '../../src/engine/start.ts';
-import { batchNorm, batchNormGradient } from '../../src/engine/tfjs/operations.ts';
+import { operationsOn } from '../../src/engine/tfjs/operations.ts';
 import { assertClose, centredValues } from '../support/nn-arrays.ts';
 
 type Shape4 = [number, number, number, number];
@@ -297,6 +297,7 @@ for (const taps of [3, 5]) {
 test('batch norm over more rows than a block, and channels in and beyond groups of four', async () => {
   const shape: Shape4 = [2, 17, 19, 11];
   const run = (pick: 'y' | 'mean' | 'variance' | 'dx' | 'dGamma' | 'dBeta') => () => {
+    const { batchNorm, batchNormGradient } = operationsOn(tf.getBackend());
     // Means far from zero beside the deviations: what a sum of squares in float32 would lose.
     const x: tf.Tensor4D = tf.add(seeded(8, shape), 40);
     const gamma = seeded(10, [11]) as tf.Tensor1D;
@@ -331,6 +332,7 @@ function plainBatchNorm(x: Float64Array, gamma: Float32Array, beta: Float32Array
 for (const backend of ['wasm', 'cpu'] as const) {
   test(`batch norm with ReLU and its gradients on ${backend} are those of the definition`, async () => {
     await tf.setBackend(backend);
+    const { batchNorm, batchNormGradient } = operationsOn(backend);
     const [x, dy] = [centredValues(8, N * C), centredValues(9, N * C)];
     const gamma = centredValues(10, C).map((value) => value + 1);
     const beta = centredValues(11, C);

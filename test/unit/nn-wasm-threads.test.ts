@@ -5,17 +5,9 @@ import { after, test } from 'node:test';
 import { promisify } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 import { describeModel } from '../../src/nn/architectures.ts';
+import type { Engine } from '../../src/engine/engine.ts';
 import { startEngine } from '../../src/engine/start.ts';
 import { createModel } from '../../src/nn/model.ts';
-import {
-  batchNorm,
-  batchNormGradient,
-  convFilterGradient,
-  convInputGradient,
-  convolve,
-  maxPool,
-  maxPoolGradient,
-} from '../../src/engine/tfjs/operations.ts';
 import { MAX_PAGES, assembleModule } from '../../src/engine/assembly/assembler.ts';
 import { compileKernels, instantiateKernels } from '../../src/engine/wasm/kernels/kernels.ts';
 import { withSharedMemory } from '../../src/engine/wasm/threads/shared-module.ts';
@@ -37,12 +29,14 @@ function seeded<R extends tf.Rank>(seed: number, shape: readonly number[]): tf.T
 }
 
 /** What `compute` gives on each number of threads must be what it gives on one. */
-async function assertSameBits(compute: () => readonly ArrayLike<number>[]): Promise<void> {
+async function assertSameBits(
+  compute: (engine: Engine) => readonly ArrayLike<number>[],
+): Promise<void> {
   let expected: readonly ArrayLike<number>[] = [];
   for (const threads of THREADS) {
     const engine = await startEngine('wasm', { threads });
     assert.equal(engine.threads, threads);
-    const got = compute();
+    const got = compute(engine);
     if (threads === 1) expected = got;
     for (const [i, values] of got.entries()) {
       assert.ok(
@@ -55,26 +49,26 @@ async function assertSameBits(compute: () => readonly ArrayLike<number>[]): Prom
 }
 
 test('convolutions, products, batch norm and pooling have the same bits on any number of threads', async () => {
-  await assertSameBits(() =>
+  await assertSameBits(({ operations }) =>
     tf
       .tidy(() => {
         const geometry = { stride: 2, padding: 1 };
         const x = seeded<tf.Rank.R4>(1, [3, 23, 23, 12]);
         const filter = seeded<tf.Rank.R4>(2, [3, 3, 12, 20]);
-        const y = convolve(x, filter, seeded(3, [20]), geometry, 'relu');
+        const y = operations.convolve(x, filter, seeded(3, [20]), geometry, 'relu');
         const dy = seeded<tf.Rank.R4>(4, y.shape);
         const [gamma, beta] = [seeded<tf.Rank.R1>(5, [12]), seeded<tf.Rank.R1>(6, [12])];
-        const batch = batchNorm(x, gamma, beta, true);
-        const dBatch = batchNormGradient(seeded(7, x.shape), x, gamma, batch, true);
+        const batch = operations.batchNorm(x, gamma, beta, true);
+        const dBatch = operations.batchNormGradient(seeded(7, x.shape), x, gamma, batch, true);
         const pooling = { window: 3, stride: 2, padding: 1 };
-        const pooled = maxPool(x, pooling);
+        const pooled = operations.maxPool(x, pooling);
         const [few, many] = [seeded(8, [9, 700]), seeded(9, [70, 700])];
         const [matrix, turned] = [seeded(10, [700, 264]), seeded(11, [264, 700])];
         return [
-          ...[y, convFilterGradient(x, dy, filter.shape, geometry)],
-          convInputGradient(dy, filter, x.shape, geometry),
+          ...[y, operations.convFilterGradient(x, dy, filter.shape, geometry)],
+          operations.convInputGradient(dy, filter, x.shape, geometry),
           ...[batch.y, batch.mean, batch.variance, dBatch.dx, dBatch.dGamma, dBatch.dBeta],
-          ...[pooled, maxPoolGradient(seeded(12, pooled.shape), x, pooled, pooling)],
+          ...[pooled, operations.maxPoolGradient(seeded(12, pooled.shape), x, pooled, pooling)],
           ...[few, many].flatMap((a) => [tf.matMul(a, matrix), tf.matMul(a, turned, false, true)]),
           tf.matMul(many, seeded(13, [70, 36]), true),
         ];
@@ -85,18 +79,18 @@ test('convolutions, products, batch norm and pooling have the same bits on any n
 
 for (const taps of [3, 5]) {
   test(`a convolution of ${taps} x ${taps} taps in tiles has the same bits on any number of threads`, async () => {
-    await assertSameBits(() =>
+    await assertSameBits(({ operations }) =>
       tf
         .tidy(() => {
           const geometry = { stride: 1, padding: Math.floor(taps / 2) };
           // More tiles than a block has, and some that stick out.
           const x = seeded<tf.Rank.R4>(1, [5, 33, 31, 32]);
           const filter = seeded<tf.Rank.R4>(2, [taps, taps, 32, 40]);
-          const y = convolve(x, filter, seeded(3, [40]), geometry, 'relu');
+          const y = operations.convolve(x, filter, seeded(3, [40]), geometry, 'relu');
           const dy = seeded<tf.Rank.R4>(4, y.shape);
           return [
-            ...[y, convFilterGradient(x, dy, filter.shape, geometry)],
-            convInputGradient(dy, filter, x.shape, geometry),
+            ...[y, operations.convFilterGradient(x, dy, filter.shape, geometry)],
+            operations.convInputGradient(dy, filter, x.shape, geometry),
           ];
         })
         .map((tensor) => tensor.dataSync()),
@@ -111,8 +105,8 @@ test('a training step and features have the same bits on any number of threads',
     { length: 6 * 32 * 32 * 3 },
     (_, i) => Math.imul(i, 2654435761) >>> 24,
   );
-  await assertSameBits(() => {
-    const model = createModel(spec);
+  await assertSameBits((engine) => {
+    const model = createModel(spec, engine);
     model.load(initialParameters(spec.layout, 1), initialStatistics(spec.layout));
     const slice = model.lossAndGradient(images, Int32Array.of(1, 2, 3, 4, 5, 6), ['slice']);
     const features = model.features(images, 6);

@@ -9,11 +9,12 @@ import { ProcessFailure } from '../../launch/process-failure.ts';
 import { KEEP_FREED_MEMORY } from '../../process/allocator.ts';
 import { packageRoot } from '../../process/package-root.ts';
 import { listGpus } from '../../engine/gpus.ts';
+import { engineEntry, type EngineChoice } from '../../engine/registry.ts';
 import { engineOption, positiveInteger, wholeNumber } from '../options.ts';
 import { printJson, printLines, type Terminal } from '../terminal.ts';
 
 interface BenchCommandOptions {
-  readonly engine: 'auto' | 'tensorflow' | 'wasm';
+  readonly engine: EngineChoice;
   readonly threads?: number;
   readonly runs?: number;
   readonly peers?: boolean;
@@ -121,8 +122,9 @@ async function runSuite(
   terminal: Terminal,
 ): Promise<void> {
   const missing = Object.keys(KEEP_FREED_MEMORY).some((name) => terminal.env[name] === undefined);
-  // The allocator reads its settings when a process starts; wasm has a heap of its own.
-  if (missing && options.engine !== 'wasm') return runWithAllocator(suite, options, terminal);
+  // The allocator reads its settings when a process starts; they say nothing of an engine's own heap.
+  if (missing && !engineEntry(options.engine).hasOwnHeap)
+    return runWithAllocator(suite, options, terminal);
   const { runBench } = await import('../../../bench/bench.ts');
   const { engine, threads, only, peers, python, quick: isQuick = false } = options;
   const report = await runBench({

@@ -2,13 +2,14 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import type { Command } from 'commander';
-import type { Engine, EngineName } from '../../engine/start.ts';
+import type { EngineFacts } from '../../engine/engine.ts';
 import { listGpus, visibleGpus, type Gpu } from '../../engine/gpus.ts';
+import { ENGINE_NAMES, engineEntry, type EngineChoice } from '../../engine/registry.ts';
 import { engineOption } from '../options.ts';
 import { printJson, printLines, type Terminal } from '../terminal.ts';
 
 interface DoctorOptions {
-  readonly engine: 'auto' | EngineName;
+  readonly engine: EngineChoice;
   readonly json?: boolean;
 }
 
@@ -22,7 +23,7 @@ export function addDoctorCommand(program: Command, terminal: Terminal): void {
 }
 
 interface Diagnosis {
-  readonly engine: Omit<Engine, 'threads'>;
+  readonly engine: Omit<EngineFacts, 'threads'>;
   readonly threads: number;
   readonly cpu: {
     readonly model: string;
@@ -46,10 +47,11 @@ async function examineMachine(options: DoctorOptions, terminal: Terminal): Promi
   const { startEngine } = await import('../../engine/start.ts');
   const { measureConvolution, measureGemm } = await import('../../engine/probe.ts');
   const { hostKernels } = await import('../../engine/clustering/host/host-kernels.ts');
-  const { threads, ...engine } = await startEngine(options.engine, {});
+  const engine = await startEngine(options.engine);
+  const { name, version, reason, device, threads, hasOwnKernels } = engine;
   const gpus = listGpus(terminal.env);
   const diagnosis: Diagnosis = {
-    engine,
+    engine: { name, version, reason, device, hasOwnKernels },
     threads,
     cpu: {
       model: cpus()[0]?.model ?? 'unknown',
@@ -60,8 +62,8 @@ async function examineMachine(options: DoctorOptions, terminal: Terminal): Promi
     node: process.version,
     gpus,
     hostKernels: hostKernels().story,
-    gemmGflops: rounded(measureGemm()),
-    convGflops: rounded(measureConvolution()),
+    gemmGflops: rounded(measureGemm(engine)),
+    convGflops: rounded(measureConvolution(engine)),
     missing: missingFrom(engine, options.engine, visibleGpus(terminal.env, gpus).length),
   };
   if (options.json) printJson(terminal, diagnosis);
@@ -96,13 +98,13 @@ function featuresText(features: readonly string[] | null): string {
 
 /** What the reason says of an engine that did not start, a GPU that nothing uses, and kernels that are not there. */
 function missingFrom(
-  engine: Pick<Engine, 'name' | 'device' | 'reason' | 'hasOwnKernels'>,
+  engine: Pick<EngineFacts, 'name' | 'device' | 'reason' | 'hasOwnKernels'>,
   asked: DoctorOptions['engine'],
   visible: number,
 ): string[] {
   const missing: string[] = [];
-  if (engine.name === 'wasm' && asked === 'auto') missing.push(engine.reason);
-  if (engine.name === 'tensorflow' && engine.device === 'CPU' && visible > 0) {
+  if (engine.name !== ENGINE_NAMES[0] && asked === 'auto') missing.push(engine.reason);
+  if (engineEntry(engine.name).usesGpus && engine.device === 'CPU' && visible > 0) {
     missing.push('CUDA for the GPU: npx deepcluster setup --variant cuda');
   }
   if (!engine.hasOwnKernels) {

@@ -1,5 +1,6 @@
 /** `deepcluster worker`: a compute process, one per GPU; it owns nothing that a run could lose. */
 import type { Command } from 'commander';
+import type { EngineChoice } from '../../engine/registry.ts';
 import { configInvalid, messageOf } from '../../errors.ts';
 import { createLogger, type Logger, type LogLevel } from '../../telemetry/logger.ts';
 import { NO_TRACE, openTrace, type Trace } from '../../telemetry/trace.ts';
@@ -11,7 +12,7 @@ import { engineOption, logLevelOption } from '../options.ts';
 interface WorkerOptions {
   readonly coordinator: string;
   readonly data?: string;
-  readonly engine?: 'auto' | 'tensorflow' | 'wasm';
+  readonly engine?: EngineChoice;
   readonly workerId?: string;
   readonly trace?: string;
   readonly credentials?: string;

@@ -5,28 +5,14 @@
  * Sources: Dekker 1971 (the cut, by Veltkamp); Markidis et al. 2018 (products of low precision refined by their remainders).
  */
 import * as tf from '@tensorflow/tfjs';
-import { nativeBackend } from '../tensorflow/bfloat16.ts';
-
-/** A product of two matrices, each transposed first if asked. */
-export type Multiply = (
-  a: tf.Tensor2D,
-  b: tf.Tensor2D,
-  transposeA?: boolean,
-  transposeB?: boolean,
-) => tf.Tensor2D;
-
-/** On the running engine, with factors of 24 bits. */
-export const product: Multiply = (a, b, transposeA = false, transposeB = false) =>
-  nativeBackend()?.isUsingGpuDevice === true
-    ? splitProduct(a, b, transposeA, transposeB)
-    : tf.matMul(a, b, transposeA, transposeB);
+import type { Multiply } from './products.ts';
 
 /** @param multiply whose factors may be rounded to 11 bits */
 export function splitProduct(
   a: tf.Tensor2D,
   b: tf.Tensor2D,
-  transposeA: boolean,
-  transposeB: boolean,
+  transposeA = false,
+  transposeB = false,
   multiply: Multiply = tf.matMul,
 ): tf.Tensor2D {
   return tf.tidy(() => {

@@ -38,7 +38,7 @@ export interface TensorflowRuntime {
  * @param threads compute threads on the CPU; where absent, TF_NUM_INTRAOP_THREADS or one a core. The first load decides.
  * @throws TrainerError ENGINE_UNAVAILABLE
  */
-export async function loadTensorflow(threads?: number): Promise<void> {
+export async function loadAddon(threads?: number): Promise<void> {
   setRuntimeEnvironment(process.env, threads);
   restoreNodeFunctions();
   try {
@@ -71,12 +71,13 @@ function restoreNodeFunctions(): void {
 }
 
 /**
- * What runs, once `tensorflow` is the backend.
+ * What runs, once the backend `tensorflow` has started.
  * @throws TrainerError ENGINE_UNAVAILABLE, if the runtime is built for GPUs, sees one, and computes on the CPU all the same
  */
 export function describeTensorflow(): TensorflowRuntime {
   const { env } = process;
-  const { binding, isUsingGpuDevice } = tf.backend() as TensorflowBackend;
+  const backend = tf.findBackend('tensorflow') as TensorflowBackend;
+  const { binding, isUsingGpuDevice } = backend;
   const found = listGpus(env);
   const titles = visibleGpus(env, found).map((gpu) => gpuTitle(gpu, found));
   const isIdle = !isUsingGpuDevice && titles.length > 0;
@@ -87,7 +88,7 @@ export function describeTensorflow(): TensorflowRuntime {
       'see "A GPU that is not used" in docs/engines.md, or hide the GPU with CUDA_VISIBLE_DEVICES=',
     );
   }
-  const { hasOwnKernels } = runtimeOf(tf.backend());
+  const { hasOwnKernels } = runtimeOf(backend);
   const remarks = [
     ...(isIdle
       ? [

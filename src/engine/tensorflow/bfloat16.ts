@@ -3,11 +3,12 @@
  * runtime's own numbers, and leave it as pairs in int32.
  */
 import * as tf from '@tensorflow/tfjs';
+import type { Bfloat16Products, Products } from '../clustering/products.ts';
 import type { Attribute, Binding, TensorMetadata } from './runtime.ts';
 
+/** What is used here of the addon's backend. */
 interface RawBackend {
   readonly binding: Binding;
-  readonly isUsingGpuDevice: boolean;
   getInputTensorIds(tensors: readonly tf.TensorInfo[]): number[];
   createOutputTensor(metadata: TensorMetadata): tf.Tensor;
 }
@@ -15,29 +16,23 @@ interface RawBackend {
 /** DT_BFLOAT16 of the runtime. */
 const BFLOAT16 = 14;
 
-export class NativeBackend {
+class NativeBfloat16 implements Bfloat16Products {
   readonly #raw: RawBackend;
 
   constructor(raw: RawBackend) {
     this.#raw = raw;
   }
 
-  get isUsingGpuDevice(): boolean {
-    return this.#raw.isUsingGpuDevice;
-  }
-
-  /** Rounded to bfloat16, ties to even. @returns the runtime's number of a new tensor, to be dropped */
-  toHalf(tensor: tf.Tensor): number {
+  round(tensor: tf.Tensor): number {
     const [id] = this.#raw.getInputTensorIds([tensor]);
     return this.#cast(id!, this.#raw.binding.TF_FLOAT, BFLOAT16).id;
   }
 
-  fromHalf(id: number): tf.Tensor {
+  widen(id: number): tf.Tensor {
     return this.#raw.createOutputTensor(this.#cast(id, BFLOAT16, this.#raw.binding.TF_FLOAT));
   }
 
-  /** The product of two matrices of bfloat16, rounded to bfloat16: pairs of columns, the even one in the low half. */
-  multiplyHalves(a: number, b: number, [rows, columns]: readonly [number, number]): Int32Array {
+  multiply(a: number, b: number, [rows, columns]: readonly [number, number]): Int32Array {
     const { TF_ATTR_BOOL, TF_ATTR_TYPE, TF_INT32 } = this.#raw.binding;
     const product = this.#execute(
       'MatMul',
@@ -95,39 +90,37 @@ export class NativeBackend {
   }
 }
 
-/** Null where another engine runs. */
-export function nativeBackend(): NativeBackend | null {
-  if (tf.getBackend() !== 'tensorflow') return null;
-  return new NativeBackend(tf.backend() as unknown as RawBackend);
-}
-
-let paysHere: boolean | null = null;
-
 /** Of the probe: rows, inner dimension and columns of a product. */
 const PROBE = [1024, 256, 1024] as const;
 const PROBE_RUNS = 4;
 /** So many times as fast as float32 it must be, for what else it costs. */
 const WORTH = 1.2;
 
+/** @param backend of the addon, the current one when it is asked */
+export function bfloat16Of(backend: unknown): Products['bfloat16'] {
+  const products = new NativeBfloat16(backend as RawBackend);
+  let pays: boolean | null = null;
+  return () => ((pays ??= paysHere(products)) ? products : null);
+}
+
 /**
  * Whether products in bfloat16 are faster here than in float32, and summed in float32, as their bound supposes: where the
- * hardware has no such instruction, the runtime may do neither. Measured once in a process; results do not depend on it.
+ * hardware has no such instruction, the runtime may do neither. Results do not depend on it.
  */
-export function halvesPay(backend: NativeBackend): boolean {
-  paysHere ??= tf.tidy(() => {
+function paysHere(products: Bfloat16Products): boolean {
+  return tf.tidy(() => {
     const [rows, inner, columns] = PROBE;
     const x = tf.ones([rows, inner]);
     const c = tf.ones([inner, columns]);
-    const [halfX, halfC] = [backend.toHalf(x), backend.toHalf(c)];
-    const [longX, longC] = [backend.toHalf(tf.ones([2, 600])), backend.toHalf(tf.ones([600, 2]))];
+    const [coarseX, coarseC] = [products.round(x), products.round(c)];
+    const [longX, longC] = [products.round(tf.ones([2, 600])), products.round(tf.ones([600, 2]))];
     const float = fastest(() => tf.matMul(x, c).dataSync());
-    const half = fastest(() => backend.multiplyHalves(halfX, halfC, [rows, columns]));
+    const coarse = fastest(() => products.multiply(coarseX, coarseC, [rows, columns]));
     // A sum in bfloat16 would stay at 256: 257 is not one of its numbers.
-    const pair = backend.multiplyHalves(longX, longC, [2, 2])[0]!;
-    for (const id of [halfX, halfC, longX, longC]) backend.drop(id);
-    return half * WORTH < float && pair === 0x4416_4416;
+    const pair = products.multiply(longX, longC, [2, 2])[0]!;
+    for (const id of [coarseX, coarseC, longX, longC]) products.drop(id);
+    return coarse * WORTH < float && pair === 0x4416_4416;
   });
-  return paysHere;
 }
 
 function fastest(work: () => unknown): number {

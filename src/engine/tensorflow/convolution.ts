@@ -7,7 +7,7 @@
  * Shapes: x [B, H, W, C], dy and y [B, OH, OW, K], filter [KH, KW, C, K].
  */
 import * as tf from '@tensorflow/tfjs';
-import type { Attribute, NativeKernel, Runtime } from './runtime.ts';
+import { pairOf, type Attribute, type NativeKernel, type Runtime } from './runtime.ts';
 
 type Attributes = Readonly<Record<string, unknown>>;
 /** Zeros before and after, for rows and columns. */
@@ -257,10 +257,6 @@ function padsOf(pad: unknown, same: Pads): Pads {
       [pad, pad],
     ];
   return (pad as number[][]).slice(1, 3) as unknown as Pads;
-}
-
-function pairOf(value: unknown): readonly [number, number] {
-  return Array.isArray(value) ? (value as [number, number]) : [value as number, value as number];
 }
 
 function attributesOf({ type }: Runtime, geometry: Geometry): Attribute[] {

@@ -3,7 +3,7 @@
  * memory to its place, on all threads of the engine. For engines that have COPY_OUT_KERNEL.
  */
 import * as tf from '@tensorflow/tfjs';
-import { COPY_OUT_KERNEL } from '../tfjs/operations.ts';
+import { COPY_OUT_KERNEL, hasKernel, runKernel } from '../tfjs/named-kernels.ts';
 
 export interface HostArray {
   /** What was in it before it was allocated, until something is written. */
@@ -18,6 +18,11 @@ export interface HostArray {
 const MOST_ALIGNMENT = 16;
 /** Addresses of large arrays are multiples of 16 bytes [floats]. */
 const LEAST_ALIGNMENT = 4;
+
+/** Whether the engine writes into the program's arrays. */
+export function canCopyOut(): boolean {
+  return hasKernel(COPY_OUT_KERNEL, 'tensorflow');
+}
 
 /** The engine's part of it ends with the tidy scope, too. */
 export function hostArray(length: number): HostArray {
@@ -61,5 +66,5 @@ function isSharedFrom(words: Int32Array, begin: number): boolean {
 }
 
 function copyOut(destination: tf.Tensor, part: tf.Tensor, offset: number): void {
-  tf.engine().runKernel(COPY_OUT_KERNEL, { destination, part }, { offset });
+  runKernel(COPY_OUT_KERNEL, { destination, part }, { offset });
 }

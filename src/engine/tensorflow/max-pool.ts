@@ -1,5 +1,5 @@
 /** Max pooling and its gradient on the TensorFlow runtime, with zeros or more around the images. */
-import type { Attribute, NativeKernel, Runtime } from './runtime.ts';
+import { pairOf, type Attribute, type NativeKernel, type Runtime } from './runtime.ts';
 
 export const maxPool: NativeKernel = (runtime, { x }, attributes) =>
   runtime.one('MaxPool', [x!], attributesOf(runtime, attributes));
@@ -19,8 +19,4 @@ function attributesOf(
     type.string('padding', isNamed ? pad.toUpperCase() : 'EXPLICIT'),
     ...(isNamed ? [] : [type.int('explicit_paddings', (pad as number[][]).flat())]),
   ];
-}
-
-function pairOf(value: unknown): readonly [number, number] {
-  return Array.isArray(value) ? (value as [number, number]) : [value as number, value as number];
 }

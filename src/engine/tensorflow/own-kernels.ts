@@ -4,22 +4,10 @@
  * Shapes: activations [B, H, W, C].
  */
 import * as tf from '@tensorflow/tfjs';
-import { BATCH_NORM_EPSILON, besselFactor } from '../tfjs/operations.ts';
+import { BATCH_NORM_EPSILON } from '../operations.ts';
+import { besselFactor } from '../tfjs/batch-norm.ts';
 import type { AddBias } from './convolution.ts';
-import type { NativeKernel, Runtime } from './runtime.ts';
-
-/** Of the operations' inputs, outputs and attributes; native/revision.cc has the same number. */
-const KERNELS_REVISION = 2;
-
-/** Asks the addon, by an operation that does nothing else than to know its revision. */
-export function hasOwnKernels({ type, many }: Pick<Runtime, 'type' | 'many'>): boolean {
-  try {
-    many('DeepclusterKernels', [], 0, [type.int('revision', KERNELS_REVISION)]);
-    return true;
-  } catch {
-    return false; // an operation that the runtime does not know, or of another revision
-  }
-}
+import { pairOf, type NativeKernel, type Runtime } from './runtime.ts';
 
 /** @param otherwise for padding by a name of TensorFlow's that depends on the image's size */
 export function ownMaxPoolGradient(otherwise: NativeKernel): NativeKernel {
@@ -38,10 +26,6 @@ export function ownMaxPoolGradient(otherwise: NativeKernel): NativeKernel {
       ],
     );
   };
-}
-
-function pairOf(value: unknown): readonly [number, number] {
-  return Array.isArray(value) ? (value as [number, number]) : [value as number, value as number];
 }
 
 /** Saves scale and shift, by which the gradient finds what passed the ReLU without reading y, and the biased variance. */

@@ -3,9 +3,9 @@
  * norm, softmax and ReLU gradients are composed of many small ones. Each is one or a few operations of the TensorFlow runtime.
  */
 import * as tf from '@tensorflow/tfjs';
+import { BATCH_NORM_EPSILON } from '../operations.ts';
 import {
   ADD_INTO_KERNEL,
-  BATCH_NORM_EPSILON,
   BATCH_NORM_GRADIENT_KERNEL,
   BATCH_NORM_KERNEL,
   COPY_OUT_KERNEL,
@@ -15,7 +15,7 @@ import {
   RELU_GRADIENT_KERNEL,
   SOFTMAX_LOSS_KERNEL,
   hasKernel,
-} from '../tfjs/operations.ts';
+} from '../tfjs/named-kernels.ts';
 import {
   addBiasStepwise,
   convFilterGradient,
@@ -41,7 +41,7 @@ type Kernels = Readonly<Record<string, NativeKernel>>;
 
 let isRegistered = false;
 
-/** Once in a process, with the native backend in place; more often changes nothing. */
+/** Once in a process, with the native backend started; more often changes nothing. */
 export function registerTensorflowKernels(): void {
   if (isRegistered) return;
   isRegistered = true;
@@ -55,7 +55,7 @@ export function registerTensorflowKernels(): void {
     [SOFTMAX_LOSS_KERNEL]: softmaxCrossEntropy,
     [DENSE_INPUT_GRADIENT_KERNEL]: denseInputGradient,
   });
-  const { isGpu, hasOwnKernels } = runtimeOf(tf.backend());
+  const { isGpu, hasOwnKernels } = runtimeOf(tf.findBackend('tensorflow'));
   const set = hasOwnKernels ? 'own' : 'runtime';
   chooseKernels(isGpu ? `gpu-${set}` : set);
 }

@@ -1,6 +1,5 @@
 /** What the kernels here need of the native backend: operations of the TensorFlow runtime by name, with typed attributes. */
 import * as tf from '@tensorflow/tfjs';
-import { hasOwnKernels } from './own-kernels.ts';
 
 /** One attribute of an operation, as the addon wants it. */
 export interface Attribute {
@@ -142,4 +141,22 @@ function createRuntime(native: NativeBackend): Runtime {
       return native.createOutputTensor(floats!);
     },
   };
+}
+
+/** Of the operations' inputs, outputs and attributes; native/revision.cc has the same number. */
+const KERNELS_REVISION = 2;
+
+/** Asks the addon, by an operation that does nothing else than to know its revision. */
+export function hasOwnKernels({ type, many }: Pick<Runtime, 'type' | 'many'>): boolean {
+  try {
+    many('DeepclusterKernels', [], 0, [type.int('revision', KERNELS_REVISION)]);
+    return true;
+  } catch {
+    return false; // an operation that the runtime does not know, or of another revision
+  }
+}
+
+/** Rows and columns of an attribute that may have one number for both. */
+export function pairOf(value: unknown): readonly [number, number] {
+  return Array.isArray(value) ? (value as [number, number]) : [value as number, value as number];
 }

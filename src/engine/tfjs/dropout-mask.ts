@@ -4,10 +4,11 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { seededRng, seededState } from '../../math/rng.ts';
-import { DROPOUT_MASK_KERNEL, hasKernel } from './operations.ts';
+import { DROPOUT_MASK_KERNEL, hasKernel, runKernel } from './named-kernels.ts';
 
 /** @param seed names the mask @returns a factor for each element, 0 or 1 / (1 - probability); the caller's */
 export function dropoutMask(
+  backend: string,
   seed: readonly (string | number)[],
   probability: number,
   shape: readonly number[],
@@ -16,10 +17,10 @@ export function dropoutMask(
   const scale = 1 / (1 - probability);
   // A draw of 32 bits below this drops its element.
   const threshold = Math.ceil(probability * 2 ** 32);
-  if (hasKernel(DROPOUT_MASK_KERNEL, tf.getBackend())) {
+  if (hasKernel(DROPOUT_MASK_KERNEL, backend)) {
     const state = tf.tensor1d(new Int32Array(seededState(...seed).buffer), 'int32');
     const attributes = { elements, threshold, scale };
-    const mask: tf.Tensor = tf.engine().runKernel(DROPOUT_MASK_KERNEL, { state }, attributes);
+    const mask = runKernel(DROPOUT_MASK_KERNEL, { state }, attributes) as tf.Tensor;
     const shaped = tf.reshape(mask, [...shape]);
     tf.dispose([state, mask]);
     return shaped;

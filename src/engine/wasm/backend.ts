@@ -6,7 +6,7 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
-import { hasKernel } from '../tfjs/operations.ts';
+import { hasKernel } from '../tfjs/named-kernels.ts';
 import { compileKernels, instantiateKernels, type Kernels } from './kernels/kernels.ts';
 import { soloTeam, startTeam, type Team } from './threads/team.ts';
 

@@ -2,7 +2,6 @@
  * The wasm engine's heap: what is in use, its peak, and what to do where 4 GiB, all that 32-bit addresses reach, are not
  * enough. Upstream takes the address 0 that a failed allocation gives, and writes there: here it is an error.
  */
-import * as tf from '@tensorflow/tfjs';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import { TrainerError, memoryExceeded } from '../../errors.ts';
 
@@ -93,21 +92,21 @@ class HeapExhausted extends TrainerError {
  * @param run with so many images of the slice; leaves nothing behind, also when it fails
  * @throws TrainerError CONFIG_INVALID
  */
-export function withinHeap<T>(images: number, run: (images: number) => T): T {
+export function withinHeap<T>(backend: BackendWasm, images: number, run: (images: number) => T): T {
   try {
     return run(images);
   } catch (error) {
     if (!(error instanceof HeapExhausted)) throw error;
-    throw explainExhaustion(images, run, error);
+    throw explainExhaustion(watchHeap(backend), images, run, error);
   }
 }
 
 function explainExhaustion(
+  meter: HeapMeter,
   images: number,
   run: (images: number) => unknown,
   error: HeapExhausted,
 ): TrainerError {
-  const meter = watchHeap(tf.backend() as unknown as BackendWasm);
   const peakOf = (count: number): number => {
     meter.resetPeak();
     run(count);

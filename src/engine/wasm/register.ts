@@ -1,7 +1,7 @@
 /** Gives the wasm backend the kernels that training needs and upstream lacks, or has slow or wrong. */
 import * as tf from '@tensorflow/tfjs';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
-import { BATCH_NORM_GRADIENT_KERNEL, BATCH_NORM_KERNEL } from '../tfjs/operations.ts';
+import { BATCH_NORM_GRADIENT_KERNEL, BATCH_NORM_KERNEL } from '../tfjs/named-kernels.ts';
 import { registerWasmKernel, stockKernel } from './backend.ts';
 import { trainingBatchNorm, trainingBatchNormGradient } from './operations/batch-norm.ts';
 import {
@@ -18,12 +18,12 @@ import { maxPool, maxPoolGradient } from './operations/max-pool.ts';
 let isRegistered = false;
 
 /**
- * Once in a process, with the wasm backend in place; more often changes nothing.
+ * Once in a process, with the wasm backend started; more often changes nothing.
  * @returns whether multiply-adds are fused: results of engines that differ in it differ in rounding
  */
 export function registerWasmKernels(): { isFused: boolean } {
   const isFused = canFuse();
-  watchHeap(tf.backend() as unknown as BackendWasm);
+  watchHeap(tf.findBackend('wasm') as unknown as BackendWasm);
   if (isRegistered) return { isFused };
   isRegistered = true;
   registerWasmKernel(tf.Conv2D, convolution(stockKernel(tf.Conv2D)));

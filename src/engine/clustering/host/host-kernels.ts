@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { HOST_KERNELS_FILE, setupFolder } from '../../../process/setup-folder.ts';
 import { messageOf } from '../../../errors.ts';
 
-/** Rows as the module takes them: centre [D], codes [n, D padded to QUAD], coded [n, CODED_NUMBERS], lengths [n]. */
+/** Rows as the module takes them: centre [D], codes [n, D padded to QUAD], coded [n, CODED_NUMBERS], norms [n]. */
 export type HostRowArrays = readonly [
   count: number,
   dim: number,
@@ -16,7 +16,7 @@ export type HostRowArrays = readonly [
   centre: Float32Array,
   codes: Int8Array,
   coded: Float32Array,
-  lengths: Float64Array,
+  norms: Float64Array,
 ];
 
 /** `kernels` is an index of the names; every call returns when it is done. What it is given wrong, it throws. */

@@ -47,7 +47,7 @@ export class HostSearch implements RowSearch {
     this.#guesses = new Int32Array(count).fill(-1);
   }
 
-  get lengths(): Float64Array {
+  get norms(): Float64Array {
     return this.#rows[6];
   }
 

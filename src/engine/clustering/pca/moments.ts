@@ -9,15 +9,16 @@ import * as tf from '@tensorflow/tfjs';
 import type { OnProgress } from '../../../clustering/kernels.ts';
 import type { ShardMoments } from '../../../clustering/moments.ts';
 import { shapeMismatch } from '../../../errors.ts';
-import { product } from '../float32-product.ts';
-import { numbersOf } from '../../tfjs/to-host.ts';
+import type { Multiply } from '../products.ts';
+import { toHost } from '../to-host.ts';
 
 /** Rows of a block, and columns that are multiplied with columns at a time: only panels at or right of the diagonal. */
 const BLOCK_ROWS = 2048;
 const PANEL = 512;
 
-/** As `momentsOf` of src/clustering. @throws TrainerError SHAPE_MISMATCH */
+/** As `momentsOf` of src/clustering, by products in float32. @throws TrainerError SHAPE_MISMATCH */
 export function momentsOnEngine(
+  multiply: Multiply,
   features: Float32Array,
   count: number,
   dim: number,
@@ -35,7 +36,7 @@ export function momentsOnEngine(
       const panels = panelsOf(features.subarray(begin * dim, (begin + rows) * dim), rows, pilot);
       panels.forEach((left, i) => {
         panels.slice(i).forEach((right, further) => {
-          const products = numbersOf(() => product(left, right, true));
+          const products = toHost(() => multiply(left, right, true));
           const at = { top: i * PANEL, left: (i + further) * PANEL };
           addToTriangle(products, at, right.shape[1], outer, dim);
         });

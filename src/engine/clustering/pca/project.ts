@@ -1,19 +1,20 @@
 /**
  * The whitening projection by the engine's matrix product: rows less the mean, which is taken off in float64, times the
- * components, both rounded to float32; lengths in float64. A whitened value is off by at most (D + 2) * 2^-24 of the
- * product of the lengths of row and component, in practice by the root of that D.
+ * components, both rounded to float32; norms in float64. A whitened value is off by at most (D + 2) * 2^-24 of the
+ * product of the norms of row and component, in practice by the root of that D.
  */
 import * as tf from '@tensorflow/tfjs';
 import type { OnProgress } from '../../../clustering/kernels.ts';
 import type { Whitening } from '../../../clustering/whitening.ts';
 import { shapeMismatch } from '../../../errors.ts';
-import { product } from '../float32-product.ts';
-import { numbersOf } from '../../tfjs/to-host.ts';
+import type { Multiply } from '../products.ts';
+import { toHost } from '../to-host.ts';
 
 const BLOCK_ROWS = 1024;
 
-/** As `applyWhitening` of src/clustering. @throws TrainerError SHAPE_MISMATCH */
+/** As `applyWhitening` of src/clustering, by products in float32. @throws TrainerError SHAPE_MISMATCH */
 export function projectOnEngine(
+  multiply: Multiply,
   { inDim, outDim, mean, components }: Whitening,
   features: Float32Array,
   count: number,
@@ -33,9 +34,9 @@ export function projectOnEngine(
       const from = (begin + i) * inDim;
       for (let j = 0; j < inDim; j += 1) centred[i * inDim + j] = features[from + j]! - mean[j]!;
     }
-    const projected = numbersOf(() => {
+    const projected = toHost(() => {
       const part = tf.tensor2d(centred.slice(0, height * inDim), [height, inDim]);
-      return product(part, columns);
+      return multiply(part, columns);
     });
     storeNormalised(projected, outDim, rows, begin * outDim);
     onProgress();

@@ -12,8 +12,8 @@ import { TILE_ROWS, multiplyTransposed } from '../../../math/matrix.ts';
 import { Mt19937 } from '../../../math/rng.ts';
 import { symmetricEigen, type SymmetricEigen } from '../../../math/symmetric-eigen.ts';
 import { choleskyFactor, invertLower } from './cholesky.ts';
-import { product } from '../float32-product.ts';
-import { numbersOf } from '../../tfjs/to-host.ts';
+import type { Multiply } from '../products.ts';
+import { toHost } from '../to-host.ts';
 
 export interface TopEigen extends SymmetricEigen {
   /** `dense`: the full problem was solved, since it is small, or since the iteration did not converge. */
@@ -52,11 +52,13 @@ const MOST_WEIGHT = 1e7;
 const LEAST_DAMPED = 1e-6;
 
 /**
+ * @param multiply in float32, of the engine that is current
  * @param matrix [n, n] symmetric, positive semi-definite up to rounding; read only
  * @param wanted pairs, at most n
  * @returns at least `wanted` values and vectors, descending
  */
 export function topEigen(
+  multiply: Multiply,
   matrix: Float64Array,
   n: number,
   wanted: number,
@@ -69,7 +71,8 @@ export function topEigen(
   };
   const size = wanted + Math.max(LEAST_GUARD, Math.ceil(wanted * GUARD_SHARE));
   if (n <= DENSE_SIDE || 2 * size > n) return dense(0, null);
-  const { vectors, products } = iterate(matrix, n, wanted, size, { onProgress, seed, tolerance });
+  const chosen = { onProgress, seed, tolerance };
+  const { vectors, products } = iterate(multiply, matrix, n, wanted, size, chosen);
   if (vectors === null) return dense(products, 'the block lost its rank');
   const solved = lastStep(matrix, n, vectors, wanted, onProgress);
   if (!(solved.residual <= tolerance)) {
@@ -91,6 +94,7 @@ interface Block {
 
 /** @returns vectors [wanted + LAST_GUARD, n], null if the block lost its rank */
 function iterate(
+  multiply: Multiply,
   matrix: Float64Array,
   n: number,
   wanted: number,
@@ -101,11 +105,12 @@ function iterate(
   const a = scaledTensor(matrix, n);
   const apply = (block: tf.Tensor2D): tf.Tensor2D => {
     products += 1;
-    const image = product(a, block);
+    const image = multiply(a, block);
     onProgress();
     return image;
   };
   let block = ritz(
+    multiply,
     tf.tidy(() => startBlock(n, size, seed)),
     apply,
   );
@@ -120,13 +125,13 @@ function iterate(
     if (stalled === 3 && best < Math.sqrt(tolerance)) break;
     const filtered = filter(block, apply);
     tf.dispose([block.vectors, block.images]);
-    block = ritz(filtered, apply);
+    block = ritz(multiply, filtered, apply);
   }
   a.dispose();
   if (block === null) return { vectors: null, products };
   const last = Math.min(size, wanted + LAST_GUARD);
   const { vectors, images } = block;
-  const rows = numbersOf(() => tf.transpose(tf.slice(vectors, [0, 0], [n, last])));
+  const rows = toHost(() => tf.transpose(tf.slice(vectors, [0, 0], [n, last])));
   tf.dispose([vectors, images]);
   return { vectors: Float64Array.from(rows), products };
 }
@@ -146,25 +151,31 @@ function startBlock(n: number, size: number, seed: number): tf.Tensor2D {
 }
 
 /** Rayleigh-Ritz on the span of a block, which it disposes of. Null where the block has no full rank in float32. */
-function ritz(block: tf.Tensor2D, apply: (block: tf.Tensor2D) => tf.Tensor2D): Block | null {
+function ritz(
+  multiply: Multiply,
+  block: tf.Tensor2D,
+  apply: (block: tf.Tensor2D) => tf.Tensor2D,
+): Block | null {
   const size = block.shape[1];
-  const coarse = orthonormalised(block, (gram, scales) => refilled(block, gram, scales));
+  const coarse = orthonormalised(multiply, block, (gram, scales) =>
+    refilled(multiply, block, gram, scales),
+  );
   block.dispose();
   // A second time removes what rounding left of the first: "twice is enough".
-  const basis = coarse === null ? null : orthonormalised(coarse);
+  const basis = coarse === null ? null : orthonormalised(multiply, coarse);
   coarse?.dispose();
   if (basis === null) return null;
   const image = apply(basis);
   const projected = symmetrised(
-    numbersOf(() => product(basis, image, true)),
+    toHost(() => multiply(basis, image, true)),
     size,
   );
   const { values, vectors } = symmetricEigen(projected, size);
   const result = tf.tidy(() => {
     const rotation = tf.tensor2d(Float32Array.from(vectors), [size, size]);
     return {
-      vectors: product(basis, rotation, false, true),
-      images: product(image, rotation, false, true),
+      vectors: multiply(basis, rotation, false, true),
+      images: multiply(image, rotation, false, true),
     };
   });
   tf.dispose([basis, image]);
@@ -176,12 +187,13 @@ const LEAST_PIVOT = 1e-5;
 
 /** Cholesky QR with columns scaled to length 1 before: the filter leaves them of very different length. */
 function orthonormalised(
+  multiply: Multiply,
   block: tf.Tensor2D,
   refill?: (gram: Float64Array, scales: Float64Array) => tf.Tensor2D,
 ): tf.Tensor2D | null {
   const size = block.shape[1];
   const gram = symmetrised(
-    numbersOf(() => product(block, block, true)),
+    toHost(() => multiply(block, block, true)),
     size,
   );
   const scales = Float64Array.from({ length: size }, (_, i) => 1 / Math.sqrt(gram[i * size + i]!));
@@ -193,14 +205,19 @@ function orthonormalised(
   if (factor === null) return refill?.(gram, scales) ?? null;
   const inverse = invertLower(factor, size);
   const weights = Float32Array.from(inverse, (value, at) => value * scales[at % size]!);
-  return tf.tidy(() => product(block, tf.tensor2d(weights, [size, size]), false, true));
+  return tf.tidy(() => multiply(block, tf.tensor2d(weights, [size, size]), false, true));
 }
 
 /**
  * What is left of a block that lost rank, by the eigenvectors of its Gram matrix, and random vectors in place of the rest.
  * Source: Stathopoulos and Wu 2002 (orthonormalisation by singular vectors).
  */
-function refilled(block: tf.Tensor2D, gram: Float64Array, scales: Float64Array): tf.Tensor2D {
+function refilled(
+  multiply: Multiply,
+  block: tf.Tensor2D,
+  gram: Float64Array,
+  scales: Float64Array,
+): tf.Tensor2D {
   const [n, size] = block.shape;
   const { values, vectors } = symmetricEigen(gram, size);
   const kept = values.filter((value) => value > LEAST_PIVOT * values[0]!).length;
@@ -212,7 +229,7 @@ function refilled(block: tf.Tensor2D, gram: Float64Array, scales: Float64Array):
     }
   }
   return tf.tidy(() => {
-    const left = product(block, tf.tensor2d(weights, [kept, size]), false, true);
+    const left = multiply(block, tf.tensor2d(weights, [kept, size]), false, true);
     // Entries that make a column about as long as those of what is left.
     const fresh = tf.mul(startBlock(n, size - kept, SEED + kept), Math.sqrt(12 / n));
     return tf.concat([left, fresh], 1) as tf.Tensor2D;
@@ -231,7 +248,7 @@ function symmetrised(values: ArrayLike<number>, size: number): Float64Array {
 
 /** Of the wanted pairs, in float32, as a share of the greatest value. */
 function greatestResidual({ vectors, images, values }: Block, wanted: number): number {
-  const lengths = numbersOf(() => {
+  const lengths = toHost(() => {
     const scaled = tf.mul(vectors, tf.tensor1d(Float32Array.from(values)));
     return tf.norm(tf.sub(images, scaled), 'euclidean', 0);
   });

@@ -1,23 +1,24 @@
 /**
- * k-means and PCA of features in one process, on the running engine and with the kernels that a worker uses: for
- * measurements and for collections that fit one machine. Start the engine first (startEngine of ../engine.ts).
+ * k-means and PCA of features in one process, with the kernels that a worker uses: what tests compare the distributed
+ * computation with, and what benchmarks measure. No run uses it.
  * Shapes: n rows, D dimensions, K centroids; matrices are flat and row-major.
  */
 import type { ClusteringKernels, OnProgress } from '../../../clustering/kernels.ts';
 import { nextCentroids } from '../../../clustering/kmeans-reducer.ts';
 import type { KmeansResult } from '../../../clustering/kmeans.ts';
 import type { Whitening } from '../../../clustering/whitening.ts';
-import { engineKernels } from '../kernels.ts';
 import { gatherRows } from '../../../math/matrix.ts';
 
 /**
  * Lloyd's algorithm from given rows.
+ * @param kernels of an engine, or in float64
  * @param features [n, D] float32; read only
  * @param initialIds [K] rows that are the first centroids
  * @param finalAssignment whether labels and inertia of the last centroids are wanted; labels are empty if not
  * @returns objectives of each step, centroids, labels
  */
 export function kmeansOnEngine(
+  kernels: ClusteringKernels,
   features: Float32Array,
   n: number,
   dim: number,
@@ -25,7 +26,6 @@ export function kmeansOnEngine(
   iterations: number,
   initialIds: Int32Array,
   finalAssignment = true,
-  kernels: ClusteringKernels = engineKernels(),
 ): KmeansResult {
   let centroids = gatherRows(features, initialIds, dim);
   const rows = kernels.rowsToCluster(features, n, dim);
@@ -56,13 +56,13 @@ export interface PcaOptions {
 
 /** @param features [n, D] float32; read only */
 export function pcaOnEngine(
+  kernels: ClusteringKernels,
   features: Float32Array,
   n: number,
   dim: number,
   outDim: number,
   { epsilon = 0, onProgress = () => undefined }: PcaOptions = {},
 ): { whitening: Whitening; rows: Float32Array } {
-  const kernels = engineKernels();
   const moments = kernels.moments(features, n, dim, onProgress);
   const whitening = kernels.solve(moments, { outDim, epsilon, onProgress });
   return { whitening, rows: kernels.project(whitening, features, n, onProgress) };

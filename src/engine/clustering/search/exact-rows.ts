@@ -1,5 +1,5 @@
 /**
- * What float64 on the host has to do with single rows: their lengths, and a decision where scores of the engine leave more than
+ * What float64 on the host has to do with single rows: their norms, and a decision where scores of the engine leave more than
  * one centroid possible. Sums are those of src/clustering, in their order. Shapes: n rows, D dimensions, K centroids.
  */
 import { assignShard } from '../../../clustering/kmeans-reducer.ts';
@@ -55,14 +55,14 @@ export function tableOf(centroids: Float32Array, k: number, dim: number): Centro
   return { k, dim, values: centroids, halfSquares, longest: Math.sqrt(most) };
 }
 
-export function lengthsOf(features: Float32Array, count: number, dim: number): Float64Array {
-  const lengths = new Float64Array(count);
+export function normsOf(features: Float32Array, count: number, dim: number): Float64Array {
+  const norms = new Float64Array(count);
   for (let i = 0; i < count; i += 1) {
     let squares = 0;
     for (let j = i * dim; j < (i + 1) * dim; j += 1) squares += features[j]! * features[j]!;
-    lengths[i] = Math.sqrt(squares);
+    norms[i] = Math.sqrt(squares);
   }
-  return lengths;
+  return norms;
 }
 
 /** Writes the labels of rows that scores cannot tell, each by all of its distances. @param labels [n] */

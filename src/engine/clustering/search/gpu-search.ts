@@ -6,7 +6,8 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import type { OnProgress } from '../../../clustering/kernels.ts';
-import { lengthsOf, nearestOf, settleRows, tableOf } from './exact-rows.ts';
+import type { Products } from '../products.ts';
+import { normsOf, nearestOf, settleRows, tableOf } from './exact-rows.ts';
 import type { LabelSums, RowSearch, SumByLabel } from './row-search.ts';
 import { floatErrors, type CentroidTable, type Rows, type ScoreErrors } from './score-blocks.ts';
 
@@ -31,27 +32,35 @@ export class GpuSearch implements RowSearch {
   readonly #rows: Rows;
   /** [BLOCK_ROWS, D] each, the last one shorter. */
   readonly #blocks: readonly tf.Tensor2D[];
+  readonly #factorRounding: number;
   readonly #sumByLabel: SumByLabel;
 
-  constructor(features: Float32Array, count: number, dim: number, sumByLabel: SumByLabel) {
-    this.#rows = { features, count, dim, lengths: lengthsOf(features, count, dim) };
+  constructor(
+    { factorRounding }: Pick<Products, 'factorRounding'>,
+    features: Float32Array,
+    count: number,
+    dim: number,
+    sumByLabel: SumByLabel,
+  ) {
+    this.#rows = { features, count, dim, norms: normsOf(features, count, dim) };
     this.#blocks = Array.from({ length: Math.ceil(count / BLOCK_ROWS) }, (_, block) => {
       const begin = block * BLOCK_ROWS;
       const end = Math.min(begin + BLOCK_ROWS, count);
       return tf.tensor2d(features.subarray(begin * dim, end * dim), [end - begin, dim]);
     });
+    this.#factorRounding = factorRounding;
     this.#sumByLabel = sumByLabel;
   }
 
-  get lengths(): Float64Array {
-    return this.#rows.lengths;
+  get norms(): Float64Array {
+    return this.#rows.norms;
   }
 
   labels(centroids: Float32Array, k: number, onProgress: OnProgress): Int32Array {
     const { count, dim } = this.#rows;
     const labels = new Int32Array(count);
     const table = tableOf(centroids, k, dim);
-    const errors = floatErrors(this.#rows, table);
+    const errors = floatErrors(this.#rows, table, this.#factorRounding);
     const matrix = tf.tensor2d(centroids.slice(), [k, dim]);
     const bias = tf.tensor1d(Float32Array.from(table.halfSquares));
     // What a block gave is read when the next one has been started: the device does not wait for the host.

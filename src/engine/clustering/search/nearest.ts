@@ -6,19 +6,19 @@
  * Source of the bounds: Higham, Accuracy and Stability of Numerical Algorithms, section 3.1 (inner products).
  */
 import type { OnProgress } from '../../../clustering/kernels.ts';
-import { halvesPay, nativeBackend } from '../../tensorflow/bfloat16.ts';
+import type { Products } from '../products.ts';
 import { BLOCK_COLUMNS, BLOCK_ROWS, GROUP, ScoreScanner, type ScoreBlock } from './scan-kernels.ts';
 import type { LabelSums, RowSearch } from './row-search.ts';
+import { bfloat16Scores } from './bfloat16-scores.ts';
 import {
   floatScores,
-  halfScores,
   type CentroidTable,
   type Rows,
   type ScoreSource,
   type ScoreStep,
 } from './score-blocks.ts';
 import { sumByLabel } from './sum-by-label.ts';
-import { lengthsOf, nearestOf, settleRows, tableOf } from './exact-rows.ts';
+import { normsOf, nearestOf, settleRows, tableOf } from './exact-rows.ts';
 
 /** Candidates of a row that are looked at one by one; a row with more is done in full. */
 const MOST_CANDIDATES = 64;
@@ -27,20 +27,24 @@ const TOO_MANY_UNSURE = 1 / 64;
 
 export class NearestCentroids implements RowSearch {
   readonly #rows: Rows;
+  readonly #factorRounding: number;
   #source: ScoreSource;
   readonly #scanner = new ScoreScanner();
   readonly #candidates = new Candidates();
 
-  constructor(features: Float32Array, count: number, dim: number) {
-    this.#rows = { features, count, dim, lengths: lengthsOf(features, count, dim) };
-    const native = nativeBackend();
-    const isHalf = native !== null && halvesPay(native);
-    this.#source = isHalf ? halfScores(this.#rows, native) : floatScores(this.#rows);
+  constructor(products: Products, features: Float32Array, count: number, dim: number) {
+    this.#rows = { features, count, dim, norms: normsOf(features, count, dim) };
+    this.#factorRounding = products.factorRounding;
+    const bfloat16 = products.bfloat16();
+    this.#source =
+      bfloat16 === null
+        ? floatScores(this.#rows, this.#factorRounding)
+        : bfloat16Scores(this.#rows, bfloat16);
   }
 
   /** [n] |x| */
-  get lengths(): Float64Array {
-    return this.#rows.lengths;
+  get norms(): Float64Array {
+    return this.#rows.norms;
   }
 
   /**
@@ -62,9 +66,9 @@ export class NearestCentroids implements RowSearch {
       onProgress();
     }
     step.release();
-    if (this.#source.isHalf && unsure > count * TOO_MANY_UNSURE) {
+    if (this.#source.isBfloat16 && unsure > count * TOO_MANY_UNSURE) {
       this.#source.release();
-      this.#source = floatScores(this.#rows);
+      this.#source = floatScores(this.#rows, this.#factorRounding);
     }
     return labels;
   }
@@ -80,7 +84,7 @@ export class NearestCentroids implements RowSearch {
   /** The candidates of a block of rows, tile by tile of centroids. */
   #collect(step: ScoreStep, begin: number, rows: number): void {
     const scanner = this.#scanner;
-    const { isHalf } = this.#source;
+    const { isBfloat16 } = this.#source;
     const { factor, windowOf } = step.errors;
     scanner.begin(factor);
     for (let i = 0; i < rows; i += 1) scanner.windows[i] = windowOf(begin + i);
@@ -93,11 +97,11 @@ export class NearestCentroids implements RowSearch {
         block,
         groups,
         tile * BLOCK_COLUMNS,
-        limitsOf(scanner, factor, isHalf),
+        limitsOf(scanner, factor, isBfloat16),
         scanner.bias,
       );
     }
-    this.#candidates.close(limitsOf(scanner, factor, isHalf));
+    this.#candidates.close(limitsOf(scanner, factor, isBfloat16));
   }
 }
 
@@ -105,12 +109,12 @@ export class NearestCentroids implements RowSearch {
 function limitsOf(
   { maxima, windows }: ScoreScanner,
   factor: number,
-  isHalf: boolean,
+  isBfloat16: boolean,
 ): (row: number) => number {
   const rounded = Math.fround(factor);
   return (row) => {
     const limit = Math.fround(Math.fround(maxima[row]! * rounded) - windows[row]!);
-    return isHalf && limit <= 0 ? NaN : limit;
+    return isBfloat16 && limit <= 0 ? NaN : limit;
   };
 }
 
@@ -136,7 +140,7 @@ class Candidates {
   ): void {
     const perRow = columns / GROUP;
     const isFloat = values instanceof Float32Array;
-    const halves = isFloat
+    const pairs = isFloat
       ? null
       : new Int16Array(values.buffer, values.byteOffset, 2 * values.length);
     let row = -1;
@@ -152,7 +156,7 @@ class Candidates {
       for (let c = column; c < column + GROUP; c += 1) {
         const at = row * columns + c;
         const score =
-          halves === null ? Math.fround(values[at]! - bias[c]!) : floatOfHalf(halves[at]!);
+          pairs === null ? Math.fround(values[at]! - bias[c]!) : floatOfBfloat16(pairs[at]!);
         if (score >= limit) this.#add(row, first + c, score);
       }
     }
@@ -222,7 +226,7 @@ class Candidates {
 const bits = new Int32Array(1);
 const float = new Float32Array(bits.buffer);
 
-function floatOfHalf(pattern: number): number {
+function floatOfBfloat16(pattern: number): number {
   bits[0] = pattern << 16;
   return float[0]!;
 }

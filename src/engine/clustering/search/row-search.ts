@@ -21,7 +21,7 @@ export type SumByLabel = (
 
 export interface RowSearch {
   /** [n] |x| */
-  readonly lengths: Float64Array;
+  readonly norms: Float64Array;
   /** @param centroids [K, D] @returns [n], the caller's own */
   labels(centroids: Float32Array, k: number, onProgress: OnProgress): Int32Array;
   sumByLabel(labels: Int32Array, k: number): LabelSums;

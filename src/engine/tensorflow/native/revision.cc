@@ -5,7 +5,7 @@
 namespace deepcluster {
 namespace {
 
-// To be raised with KERNELS_REVISION in src/engine/tensorflow/own-kernels.ts where an operation changes what it takes or gives.
+// To be raised with KERNELS_REVISION in src/engine/tensorflow/runtime.ts where an operation changes what it takes or gives.
 constexpr int64_t kRevision = 2;
 
 class Kernels {

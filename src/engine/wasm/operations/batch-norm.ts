@@ -6,7 +6,8 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
-import { BATCH_NORM_EPSILON, besselFactor } from '../../tfjs/operations.ts';
+import { BATCH_NORM_EPSILON } from '../../operations.ts';
+import { besselFactor } from '../../tfjs/batch-norm.ts';
 import { Scratch, addressOf, allocate, free, teamOf, viewOf, type WasmKernel } from '../backend.ts';
 import { SUM_BYTES_OF_GROUP } from '../jobs/channel-jobs.ts';
 import { GROUP } from '../kernels/channel-kernels.ts';

@@ -83,7 +83,7 @@ class Arguments {
 constexpr size_t CODED_NUMBERS = 4;
 static_assert(sizeof(host::Coded) == CODED_NUMBERS * sizeof(float), "an array of these is one of float32");
 
-/** Rows as their arguments are: count, dim, features, centre, codes, coded, lengths. */
+/** Rows as their arguments are: count, dim, features, centre, codes, coded, norms. */
 host::Rows rowsOf(const Arguments& given, size_t at) {
   host::Rows rows{};
   rows.count = given.number(at);
@@ -93,7 +93,7 @@ host::Rows rowsOf(const Arguments& given, size_t at) {
   rows.centre = given.floats(at + 3, rows.dim);
   rows.codes = given.bytes(at + 4, rows.count * rows.stride());
   rows.coded = reinterpret_cast<host::Coded*>(given.floats(at + 5, rows.count * CODED_NUMBERS));
-  rows.lengths = given.doubles(at + 6, rows.count);
+  rows.norms = given.doubles(at + 6, rows.count);
   return rows;
 }
 

@@ -326,7 +326,7 @@ class Searcher {
     const double largest = search.length * (most.length + most.loss) + factor * most.half;
     const double exact = static_cast<double>(rows_.dim + 8) * DOUBLE_UNIT * largest;
     // The reference's scores are without the centre.
-    const double reference = decision_.errorOf(rows_.lengths[row]) / (search.scale * table_.unit());
+    const double reference = decision_.errorOf(rows_.norms[row]) / (search.scale * table_.unit());
     search.rounding =
         SLACK * (ROUNDINGS * FLOAT_UNIT * largest + exact + 2 * reference) + UNDERFLOW;
     search.best = LOWEST;
@@ -391,7 +391,7 @@ class Searcher {
     const bool isKnown = search.count > 0 && search.count <= MOST_CANDIDATES;
     int32_t* const candidates = isKnown ? search.indices : allCentroids();
     const size_t count = isKnown ? search.count : table_.k();
-    return decision_.among(rowOf(row), rows_.lengths[row], candidates, count);
+    return decision_.among(rowOf(row), rows_.norms[row], candidates, count);
   }
 
   const Rows& rows_;
@@ -434,7 +434,7 @@ void measureRows(const Rows& rows, size_t begin, size_t end) {
       }
     }
     for (size_t t = 0; t < TOGETHER && row + t < end; t += 1) {
-      rows.lengths[row + t] = std::sqrt(sums[t]);
+      rows.norms[row + t] = std::sqrt(sums[t]);
     }
   }
 }

@@ -20,7 +20,7 @@ struct Rows {
   /** [n] */
   Coded* coded;
   /** [n] |x| */
-  double* lengths;
+  double* norms;
 
   size_t stride() const { return (dim + QUAD - 1) / QUAD * QUAD; }
 };

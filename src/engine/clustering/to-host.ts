@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 
 /** @param work makes a float32 tensor; it and all between are disposed of */
-export function numbersOf(work: () => tf.Tensor): Float32Array {
+export function toHost(work: () => tf.Tensor): Float32Array {
   const tensor = tf.tidy(work);
   const numbers = tensor.dataSync<'float32'>();
   tensor.dispose();
