@@ -2,7 +2,6 @@
  * The worker's gRPC shell: the session with the coordinator (orders down), artifacts, results, and pull and push with the
  * parameter server. It translates; the order of things is in loop.ts.
  */
-import { setMaxListeners } from 'node:events';
 import type * as grpc from '@grpc/grpc-js';
 import {
   decodeSafetensors,
@@ -23,6 +22,7 @@ import type { ResultMessage } from '../src/rpc/generated/deepcluster/v1/ResultMe
 import type { ResultReply__Output } from '../src/rpc/generated/deepcluster/v1/ResultReply.ts';
 import type { Welcome__Output } from '../src/rpc/generated/deepcluster/v1/Welcome.ts';
 import type { WorkerMessage } from '../src/rpc/generated/deepcluster/v1/WorkerMessage.ts';
+import { forManyCalls } from '../src/rpc/many-listeners.ts';
 import { isWrongRole } from '../src/rpc/status.ts';
 import type { Credentials } from '../src/security/credentials.ts';
 
@@ -178,8 +178,7 @@ export class CoordinatorClient {
   #connect(): Connection {
     const channel = channelTo(this.#address, 'coordinator', this.#credentials, PATIENCE_MS);
     const givenUp = new AbortController();
-    // Every call under way listens for the end: that many listeners are no leak.
-    setMaxListeners(0, givenUp.signal);
+    forManyCalls(givenUp.signal);
     return { client: new wire.Coordinator(...channel), givenUp };
   }
 

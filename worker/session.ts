@@ -2,7 +2,6 @@
  * A worker's life: finds the coordinator, prepares for its run, works through sessions, and connects again when cut off.
  * What it computes with is handed in, so that tests can work with features of their own.
  */
-import { setMaxListeners } from 'node:events';
 import { nanoid } from 'nanoid';
 import { arrayOf } from '../src/arrays/bundle.ts';
 import { FLOAT64_KERNELS, type ClusteringKernels } from '../src/clustering/kernels.ts';
@@ -19,6 +18,7 @@ import { layoutHash, type ParameterLayout } from '../src/ps/layout.ts';
 import { withAnySignal } from '../src/rpc/any-signal.ts';
 import type { Ready } from '../src/rpc/generated/deepcluster/v1/Ready.ts';
 import type { Welcome__Output } from '../src/rpc/generated/deepcluster/v1/Welcome.ts';
+import { forManyCalls } from '../src/rpc/many-listeners.ts';
 import type { Credentials } from '../src/security/credentials.ts';
 import type { Logger } from '../src/telemetry/logger.ts';
 import { NO_TRACE, type Trace } from '../src/telemetry/trace.ts';
@@ -84,9 +84,8 @@ export async function workThroughSessions(
   options: WorkerOptions,
   startCompute: StartCompute,
 ): Promise<void> {
-  const { logger, signal } = options;
-  // Every call in flight listens for the end: that many listeners are no leak.
-  setMaxListeners(0, signal);
+  const { logger } = options;
+  const signal = forManyCalls(options.signal);
   const identity = { workerId: options.workerId ?? `worker-${nanoid(6)}`, incarnation: nanoid(10) };
   const client = new CoordinatorClient(options.coordinator, identity, options.credentials);
   let prepared: Promise<Prepared> | null = null;

@@ -1,13 +1,23 @@
 /**
- * The parameter servers of a run: one in a thread of the coordinator, or processes that register themselves. A term needs all of
- * them; when one dies, falls silent or comes back as another process, what it held is gone, and the term with it.
+ * The parameter servers of a run. A term needs all of them; when one dies, falls silent or comes
+ * back as another process, what it held is gone, and the term with it. fleet-transition.ts decides;
+ * this carries out.
  */
-import { nanoid } from 'nanoid';
 import { TrainerError, configInvalid, protocolViolation } from '../../src/errors.ts';
-import type { Credentials } from '../../src/security/credentials.ts';
 import type { Logger } from '../../src/telemetry/logger.ts';
 import type { RunFolder } from '../record/run-folder.ts';
-import { startParameterThread, type ParameterThread } from '../../server/thread.ts';
+import {
+  initialFleet,
+  missingParts,
+  serverName,
+  type FleetAction,
+  type FleetEvent,
+  type FleetSettings,
+  type FleetState,
+  type KnownServer,
+  type ServerIdentity,
+} from './fleet-state.ts';
+import { fleetTransition } from './fleet-transition.ts';
 
 /** All servers of a term. */
 export interface ReadyServers {
@@ -17,13 +27,18 @@ export interface ReadyServers {
   readonly incarnations: readonly string[];
   /** Aborted with a {@link ServerLost} when one of them is gone. */
   readonly lost: AbortSignal;
-  /** Has `ask` called when a server has been asked to end; it goes when `release` is called. */
+  /**
+   * Tells that steps begin, which the servers alone hold. From then on `ask` is called when one has
+   * been asked to end; it goes when `release` is called.
+   */
   readonly onLeaving: (ask: (release: () => void) => void) => void;
 }
 
 export interface ServerFleet {
   /** Waits until every part has its server. @throws the signal's reason */
   ready(signal: AbortSignal): Promise<ReadyServers>;
+  /** Time has passed. */
+  tick(): void;
   stop(): Promise<void>;
 }
 
@@ -39,231 +54,182 @@ export interface FleetRecord {
   readonly logger: Logger;
 }
 
-/** The server inside the coordinator's process; a thread that dies is started again. */
-export class OwnServer implements ServerFleet {
-  readonly #listen: string;
-  readonly #credentials: Credentials | null;
-  readonly #record: FleetRecord;
-  #thread: ParameterThread | null = null;
-  #incarnation = '';
-
-  /** @param credentials the coordinator's */
-  constructor(listen: string, credentials: Credentials | null, record: FleetRecord) {
-    this.#listen = listen;
-    this.#credentials = credentials;
-    this.#record = record;
-  }
-
-  async ready(): Promise<ReadyServers> {
-    if (this.#thread === null) {
-      this.#thread = await startParameterThread(this.#listen, this.#credentials?.folder ?? null);
-      this.#incarnation = nanoid(10);
-      const { pid } = process;
-      const started = {
-        role: 'server',
-        id: 'server-0',
-        pid,
-        incarnation: this.#incarnation,
-      } as const;
-      this.#record.folder.processStarted(started, 'server in a thread of the coordinator');
-    }
-    const thread = this.#thread;
-    const lost = new AbortController();
-    thread.failed.catch((error: unknown) => {
-      if (this.#thread === thread) this.#thread = null;
-      lost.abort(new ServerLost('parameter server', String(error)));
-    });
-    return {
-      addresses: [thread.address],
-      incarnations: [this.#incarnation],
-      lost: lost.signal,
-      // It goes with the coordinator.
-      onLeaving: () => undefined,
-    };
-  }
-
-  async stop(): Promise<void> {
-    await this.#thread?.stop();
-  }
-}
-
-/** A server process as it says hello. */
-export interface ServerIdentity {
-  readonly part: number;
-  readonly incarnation: string;
-  readonly pid: number;
-  readonly address: string;
-}
-
-interface Registered extends ServerIdentity {
-  readonly seenMs: number;
-}
-
-export interface RegisteredServersOptions extends FleetRecord {
-  readonly parts: number;
-  /** A server silent for this long is lost [ms]. */
-  readonly timeoutMs: number;
+export interface RegisteredServersOptions extends FleetSettings, FleetRecord {
   readonly now: () => number;
+  /** Where a server is, for people; left out: at its address. */
+  readonly placeOf?: (server: ServerIdentity) => string;
 }
 
-/** Server processes, by their registrations. Transport is in server-session-service.ts. */
+/** Servers by their registrations. Transport is in server-session-service.ts. */
 export class RegisteredServers implements ServerFleet {
   readonly #options: RegisteredServersOptions;
-  readonly #servers = new Map<number, Registered>();
-  /** Incarnations whose place another process took: two processes of one part would end each other's terms for ever. */
-  readonly #superseded = new Set<string>();
-  /** Those who wait for all servers. */
-  readonly #waiting = new Set<() => void>();
-  /** Of the term under way. */
-  #lost: AbortController | null = null;
-  #askToLeave: (release: () => void) => void = goAtOnce;
+  #state: FleetState;
+  /** Who waits for all servers. */
+  #begin: ((servers: readonly KnownServer[]) => void) | null = null;
+  /** Of the newest term. */
+  #lost = new AbortController();
+  /** Of the newest term, from its first step on. */
+  #ask: (release: () => void) => void = goAtOnce;
+  /** By incarnation: what lets a server go that wishes to. */
+  readonly #releases = new Map<string, () => void>();
 
   constructor(options: RegisteredServersOptions) {
     this.#options = options;
+    this.#state = initialFleet({ parts: options.parts, timeoutMs: options.timeoutMs });
   }
 
-  /** @throws TrainerError CONFIG_INVALID for a part that the run does not have, PROTOCOL_VIOLATION once another has its place */
+  /**
+   * @throws TrainerError CONFIG_INVALID for a part that the run does not have, PROTOCOL_VIOLATION
+   *   once another has its place
+   */
   join(server: ServerIdentity): void {
-    const { parts, now, folder, logger } = this.#options;
-    const { part, incarnation, pid, address } = server;
-    if (part >= parts) {
-      const rule = `must be below the run's number of servers (cluster.servers ${parts})`;
-      throw configInvalid('shard', rule, part, '--shard');
-    }
-    if (this.#superseded.has(incarnation)) {
-      throw protocolViolation(
-        nameOf(part),
-        'the newest process of this part',
-        'an earlier one',
-        'start one process for each part',
-      );
-    }
-    const earlier = this.#servers.get(part);
-    if (earlier !== undefined && earlier.incarnation !== incarnation) {
-      remember(this.#superseded, earlier.incarnation);
-      this.#drop(earlier, 'a new process took its place');
-    }
-    const id = nameOf(part);
-    if (earlier?.incarnation !== incarnation) {
-      const started = { role: 'server', id, pid, incarnation } as const;
-      folder.processStarted(started, `parameter server at ${address}`);
-      logger.info('server.ready', { id, pid, address });
-    }
-    this.#servers.set(part, { ...server, seenMs: now() });
-    if (this.#servers.size === parts) for (const go of [...this.#waiting]) go();
+    this.#dispatch({ type: 'serverJoined', server });
   }
 
-  /** A server that was held lost for its silence, and lives, is one again. */
-  beat(identity: ServerIdentity): void {
-    const { part, incarnation } = identity;
-    const server = this.#servers.get(part);
-    if (server === undefined && !this.#superseded.has(incarnation)) this.join(identity);
-    if (server?.incarnation !== incarnation) return;
-    this.#servers.set(part, { ...server, seenMs: this.#options.now() });
+  beat(server: ServerIdentity): void {
+    this.#dispatch({ type: 'serverBeat', server });
   }
 
-  leave({ part, incarnation }: ServerIdentity, reason: string): void {
-    const server = this.#servers.get(part);
-    if (server?.incarnation === incarnation) this.#drop(server, reason);
+  leave(server: ServerIdentity, reason: string): void {
+    this.#dispatch({ type: 'serverGone', server, reason });
   }
 
   /** A server has been asked to end; `release` lets it, once the run has what it needs. */
-  wantsToLeave({ part, incarnation }: ServerIdentity, release: () => void): void {
-    if (this.#servers.get(part)?.incarnation !== incarnation) {
-      release();
-      return;
-    }
-    const id = nameOf(part);
-    this.#options.folder.event('server.leaving', `${id} was asked to end`, { id });
-    this.#askToLeave(release);
+  wantsToLeave(server: ServerIdentity, release: () => void): void {
+    this.#releases.set(server.incarnation, release);
+    this.#dispatch({ type: 'leaveWished', server });
   }
 
-  /** Drops servers that are silent for too long. */
   tick(): void {
-    const { now, timeoutMs } = this.#options;
-    for (const server of this.#servers.values()) {
-      const silentMs = now() - server.seenMs;
-      if (silentMs > timeoutMs)
-        this.#drop(server, `no sign of life for ${Math.round(silentMs)} ms`);
-    }
+    this.#dispatch({ type: 'tick' });
   }
 
   /** Parts that have no server. */
   get missing(): readonly number[] {
-    return Array.from({ length: this.#options.parts }, (_, part) => part).filter(
-      (part) => !this.#servers.has(part),
-    );
+    return missingParts(this.#state);
   }
 
-  async ready(signal: AbortSignal): Promise<ReadyServers> {
-    const { folder, logger } = this.#options;
-    while (this.missing.length > 0) {
-      const names = this.missing.map(nameOf).join(', ');
-      logger.info('servers.awaited', { missing: names });
-      folder.event('run.waiting', `for ${names}`, { servers: this.missing });
-      await this.#nextComplete(signal);
-    }
-    this.#lost = new AbortController();
-    this.#askToLeave = goAtOnce;
-    const servers = [...this.#servers.values()].toSorted((a, b) => a.part - b.part);
-    return {
-      addresses: servers.map(({ address }) => address),
-      incarnations: servers.map(({ incarnation }) => incarnation),
-      lost: this.#lost.signal,
-      onLeaving: (ask) => {
-        this.#askToLeave = ask;
-      },
-    };
+  ready(signal: AbortSignal): Promise<ReadyServers> {
+    return new Promise((resolve, reject) => {
+      const stop = (): void => {
+        this.#begin = null;
+        reject(signal.reason as Error);
+      };
+      this.#begin = (servers) => {
+        signal.removeEventListener('abort', stop);
+        resolve(this.#termOf(servers));
+      };
+      signal.addEventListener('abort', stop, { once: true });
+      this.#dispatch({ type: 'serversAwaited' });
+      if (signal.aborted) stop();
+    });
   }
 
   stop(): Promise<void> {
     return Promise.resolve();
   }
 
-  #nextComplete(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const settle = (end: () => void) => (): void => {
-        this.#waiting.delete(go);
-        signal.removeEventListener('abort', stop);
-        end();
-      };
-      const go = settle(resolve);
-      const stop = settle(() => {
-        reject(signal.reason as Error);
-      });
-      this.#waiting.add(go);
-      signal.addEventListener('abort', stop, { once: true });
-      if (signal.aborted) stop();
-    });
+  #termOf(servers: readonly KnownServer[]): ReadyServers {
+    this.#lost = new AbortController();
+    this.#ask = goAtOnce;
+    return {
+      addresses: servers.map(({ address }) => address),
+      incarnations: servers.map(({ incarnation }) => incarnation),
+      lost: this.#lost.signal,
+      onLeaving: (ask) => {
+        this.#ask = ask;
+        this.#dispatch({ type: 'stepsBegun' });
+      },
+    };
   }
 
-  #drop({ part, incarnation }: Registered, reason: string): void {
-    const { folder, logger } = this.#options;
-    this.#servers.delete(part);
-    const id = nameOf(part);
-    folder.event('server.lost', `${id}: ${reason}`, { id, incarnation });
-    logger.warn('server.lost', { id, reason });
-    this.#lost?.abort(new ServerLost(id, reason));
+  #dispatch(event: FleetEvent): void {
+    const { state, actions } = fleetTransition(this.#state, event, this.#options.now());
+    this.#state = state;
+    for (const action of actions) this.#carryOut(action);
+  }
+
+  #carryOut(action: FleetAction): void {
+    const { folder, logger, placeOf = atItsAddress } = this.#options;
+    switch (action.type) {
+      case 'refuse':
+        throw refusal(action, this.#options.parts);
+      case 'noteStarted': {
+        const { part, pid, address, incarnation } = action.server;
+        const id = serverName(part);
+        const started = { role: 'server', id, pid, incarnation } as const;
+        folder.processStarted(started, placeOf(action.server));
+        logger.info('server.ready', { id, pid, address });
+        return;
+      }
+      case 'noteAwaited': {
+        const names = action.parts.map(serverName).join(', ');
+        logger.info('servers.awaited', { missing: names });
+        folder.event('run.waiting', `for ${names}`, { servers: action.parts });
+        return;
+      }
+      case 'noteLost': {
+        const { reason, server } = action;
+        const id = serverName(server.part);
+        this.#releases.delete(server.incarnation);
+        folder.event('server.lost', `${id}: ${reason}`, { id, incarnation: server.incarnation });
+        logger.warn('server.lost', { id, reason });
+        return;
+      }
+      case 'noteLeaving': {
+        const id = serverName(action.server.part);
+        folder.event('server.leaving', `${id} was asked to end`, { id });
+        return;
+      }
+      case 'beginTerm':
+        this.#begin?.(action.servers);
+        this.#begin = null;
+        return;
+      case 'endTerm':
+        this.#lost.abort(new ServerLost(serverName(action.server.part), action.reason));
+        return;
+      case 'askRun': {
+        const { incarnation } = action.server;
+        this.#ask(() => {
+          this.#release(incarnation);
+        });
+        return;
+      }
+      case 'letGo':
+        this.#release(action.server.incarnation);
+        return;
+    }
+  }
+
+  #release(incarnation: string): void {
+    const release = this.#releases.get(incarnation);
+    this.#releases.delete(incarnation);
+    release?.();
   }
 }
 
-/** Replaced processes that are remembered: far more than can still be about. */
-const MOST_REMEMBERED = 1_000;
-
-/** Adds to what is remembered, and forgets the oldest where it grows too large. */
-export function remember(incarnations: Set<string>, incarnation: string): void {
-  incarnations.add(incarnation);
-  if (incarnations.size <= MOST_REMEMBERED) return;
-  const [oldest] = incarnations;
-  if (oldest !== undefined) incarnations.delete(oldest);
+function refusal(
+  { server: { part }, because }: Extract<FleetAction, { type: 'refuse' }>,
+  parts: number,
+): TrainerError {
+  if (because === 'noSuchPart') {
+    const rule = `must be below the run's number of servers (cluster.servers ${parts})`;
+    return configInvalid('shard', rule, part, '--shard');
+  }
+  return protocolViolation(
+    serverName(part),
+    'the newest process of this part',
+    'an earlier one',
+    'start one process for each part',
+  );
 }
 
 function goAtOnce(release: () => void): void {
   release();
 }
 
-function nameOf(part: number): string {
-  return `server-${part}`;
+function atItsAddress({ address }: ServerIdentity): string {
+  return `parameter server at ${address}`;
 }
 
 /** @throws TrainerError PROTOCOL_VIOLATION when a server process comes to a run that has its own */

@@ -6,7 +6,8 @@ import { PROTOCOL_VERSION } from '../../src/rpc/definitions.ts';
 import type { ServerHello__Output } from '../../src/rpc/generated/deepcluster/v1/ServerHello.ts';
 import type { ServerMessage__Output } from '../../src/rpc/generated/deepcluster/v1/ServerMessage.ts';
 import type { ServerOrder } from '../../src/rpc/generated/deepcluster/v1/ServerOrder.ts';
-import { refuseServers, type RegisteredServers, type ServerIdentity } from './server-fleet.ts';
+import type { ServerIdentity } from './fleet-state.ts';
+import { refuseServers, type RegisteredServers } from './server-fleet.ts';
 
 type Registry = Pick<RegisteredServers, 'join' | 'beat' | 'leave' | 'wantsToLeave'>;
 type SessionCall = grpc.ServerDuplexStream<ServerMessage__Output, ServerOrder>;

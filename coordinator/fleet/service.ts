@@ -22,8 +22,8 @@ import type { StatusReply } from '../../src/rpc/generated/deepcluster/v1/StatusR
 import type { Welcome } from '../../src/rpc/generated/deepcluster/v1/Welcome.ts';
 import type { WorkerMessage__Output } from '../../src/rpc/generated/deepcluster/v1/WorkerMessage.ts';
 import { toServiceError } from '../../src/rpc/status.ts';
-import { remember } from './server-fleet.ts';
 import type { ServerSessions } from './server-session-service.ts';
+import { claimPlace, remember } from './superseded.ts';
 import type { Verdict } from '../control/state.ts';
 
 type SessionCall = grpc.ServerDuplexStream<WorkerMessage__Output, CoordinatorMessage>;
@@ -75,8 +75,8 @@ export class CoordinatorService {
   readonly #servers: ServerSessions;
   /** By worker id: the stream of its newest incarnation. */
   readonly #sessions = new Map<string, Session>();
-  /** Incarnations whose place another process took: two of one name would take turns for ever, and neither get to work. */
-  readonly #superseded = new Set<string>();
+  /** Incarnations whose place another process took. */
+  #superseded: ReadonlySet<string> = new Set();
 
   constructor(servers: ServerSessions) {
     this.#servers = servers;
@@ -215,7 +215,10 @@ export class CoordinatorService {
 
   /** Ends the session that an earlier process of the name has. @throws TrainerError PROTOCOL_VIOLATION when this is the earlier one */
   #supersede({ workerId, incarnation }: WorkerIdentity): void {
-    if (this.#superseded.has(incarnation)) {
+    const earlier = this.#sessions.get(workerId);
+    const holder = earlier?.worker.incarnation ?? null;
+    const place = claimPlace(this.#superseded, holder, incarnation);
+    if (place === 'refused') {
       throw protocolViolation(
         `worker ${workerId}`,
         'the newest process of this name',
@@ -223,11 +226,10 @@ export class CoordinatorService {
         'give every worker a name of its own',
       );
     }
-    const earlier = this.#sessions.get(workerId);
-    if (earlier === undefined) return;
-    if (earlier.worker.incarnation !== incarnation)
-      remember(this.#superseded, earlier.worker.incarnation);
-    earlier.call.end();
+    if (place === 'taken' && holder !== null) {
+      this.#superseded = remember(this.#superseded, holder);
+    }
+    earlier?.call.end();
   }
 
   async #sendArtifact(call: Parameters<CoordinatorHandlers['FetchArtifact']>[0]): Promise<void> {

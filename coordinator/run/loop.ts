@@ -4,7 +4,6 @@
  * Source: Caron et al. 2018, section 3; spec of DeepCluster, section 1.
  */
 import type { Checkpoint } from '../../src/checkpoint/checkpoint.ts';
-import { writeCheckpoint } from '../../src/checkpoint/checkpoint.ts';
 import {
   clusterEntropy,
   clusterSizes,
@@ -26,6 +25,9 @@ import type { Dispatcher } from '../control/dispatcher.ts';
 import { stepCount } from './epoch-plan.ts';
 import { evaluateRun } from './evaluate-run.ts';
 import type { MissingImages } from '../images/missing-images.ts';
+import type { RunDisk } from '../outside.ts';
+import { followsStep } from './checkpoint-cadence.ts';
+import { Checkpoints } from './checkpoints.ts';
 import { CollapseWatch } from './collapse-watch.ts';
 import { noteChanges } from './note-changes.ts';
 import { OdcStrategy } from './odc-strategy.ts';
@@ -63,8 +65,7 @@ export interface LoopDeps {
   readonly logger: Logger;
   readonly signal: AbortSignal;
   readonly notify: (notice: Notice) => void;
-  /** Left out: to the run's folder. */
-  readonly saveCheckpoint?: typeof writeCheckpoint;
+  readonly saveCheckpoint: RunDisk['saveCheckpoint'];
 }
 
 export class RunLoop {
@@ -72,20 +73,16 @@ export class RunLoop {
   readonly #skips: SkipLog;
   readonly #damages: SkipLog;
   readonly #strategy: Strategy;
+  readonly #checkpoints: Checkpoints;
   #position: RunPosition = { epoch: 0, stage: 'cluster', index: 0, firstStep: 0 };
   /** Parameter version now; also the count of committed steps. */
   #version = 0;
   /** From the beginning of an epoch's clustering to its end. */
   #isClustering = false;
-  /** Where the newest checkpoint was taken, so that none is taken twice. */
-  #checkpointed = '';
-  /** To be called after the next checkpoint. */
-  #leaving: (() => void)[] = [];
-  /** The checkpoint being written; the next one waits for it. */
-  #writing: Promise<void> = Promise.resolve();
 
   constructor(deps: LoopDeps) {
     this.#deps = deps;
+    this.#checkpoints = new Checkpoints({ ...deps, keep: deps.config.checkpoint.keep });
     this.#skips = new SkipLog(deps.logger);
     this.#damages = new SkipLog(deps.logger, DAMAGED);
     const collapse = new CollapseWatch(deps);
@@ -137,7 +134,7 @@ export class RunLoop {
     this.#deps.images.restore(saved.leftOut, saved.strategy.pseudoLabels);
     noteChanges(changes, this.#deps);
     this.#deps.dispatcher.dispatch({ type: 'ledgerRestored', ledger: saved.ledger });
-    this.#checkpointed = this.#checkpointKey();
+    this.#checkpoints.restored(this.#checkpointKey(), this.#version);
     this.#deps.folder.event('run.resumed', `from ${checkpoint.name}`, {
       step: this.#version,
       ...this.#position,
@@ -163,7 +160,7 @@ export class RunLoop {
       enterPhase: this.#enterPhase,
       imagesLeftOut: this.#imagesLeftOut,
     });
-    await this.#writing;
+    await this.#checkpoints.settled();
   }
 
   /** Takes a checkpoint if the run has moved since the last one, and waits until it is on disk. */
@@ -173,21 +170,18 @@ export class RunLoop {
     const { firstStep, stage } = this.#position;
     if (stage === 'train') this.#position = { ...this.#position, index: this.#version - firstStep };
     await this.#checkpoint(AbortSignal.timeout(60_000));
-    await this.#writing;
+    await this.#checkpoints.settled();
   }
 
-  /**
-   * Takes a checkpoint after the step under way and then calls back: a server is about to leave. Between epochs nothing is
-   * lost with it but a clustering, which has its checkpoint.
-   */
+  /** Calls back once a checkpoint has all that counts: a server is about to leave. */
   checkpointThen(release: () => void): void {
-    if (this.#position.stage === 'train') this.#leaving.push(release);
-    else release();
+    const { stage } = this.#position;
+    this.#checkpoints.thenLeave({ stage, version: this.#version }, release);
   }
 
   /** Waits until no checkpoint is being written. */
   settled(): Promise<void> {
-    return this.#writing;
+    return this.#checkpoints.settled();
   }
 
   async #cluster(): Promise<void> {
@@ -204,6 +198,7 @@ export class RunLoop {
     this.#position = { epoch, stage: 'train', index: 0, firstStep: this.#version };
     this.#isClustering = false;
     await this.#checkpoint(signal);
+    await this.#checkpoints.letGo();
   }
 
   async #train(): Promise<void> {
@@ -245,16 +240,7 @@ export class RunLoop {
     });
     this.#position = { epoch: epoch + 1, stage: 'cluster', index: 0, firstStep: this.#version };
     await this.#checkpoint(this.#deps.signal);
-    await this.#letGo();
-  }
-
-  /** Lets the servers go that wait for a checkpoint, once it is on disk. */
-  async #letGo(): Promise<void> {
-    const released = this.#leaving;
-    if (released.length === 0) return;
-    this.#leaving = [];
-    await this.#writing;
-    for (const release of released) release();
+    await this.#checkpoints.letGo();
   }
 
   async #stepDone(step: CommittedStep, stepsOfEpoch: number): Promise<void> {
@@ -271,10 +257,10 @@ export class RunLoop {
     const index = step.version - this.#position.firstStep;
     this.#position = { ...this.#position, index };
     const { everySteps } = config.checkpoint;
-    const isDue = everySteps > 0 && step.version % everySteps === 0;
-    if ((isDue || this.#leaving.length > 0) && index < stepsOfEpoch) {
+    const { isAwaited } = this.#checkpoints;
+    if (followsStep({ everySteps, version: step.version, index, stepsOfEpoch, isAwaited })) {
       await this.#checkpoint(signal);
-      await this.#letGo();
+      await this.#checkpoints.letGo();
     }
   }
 
@@ -367,64 +353,32 @@ export class RunLoop {
 
   /** The parameters are copied before this returns; writing goes on while the run does. */
   async #checkpoint(signal: AbortSignal): Promise<void> {
-    const {
-      config,
-      dispatcher,
-      folder,
-      record,
-      runId,
-      layout,
-      source,
-      parameters,
-      images,
-      logger,
-    } = this.#deps;
-    const { saveCheckpoint = writeCheckpoint } = this.#deps;
-    const key = this.#checkpointKey();
-    if (key === this.#checkpointed) return;
-    await this.#writing;
-    const strategy = await this.#strategy.snapshot();
-    const snapshot = await parameters.snapshot(this.#deps.featureDim, signal);
-    if (snapshot.version !== this.#version) {
-      throw protocolViolation(
-        'snapshot',
-        `version ${this.#version}`,
-        snapshot.version,
-        'this is a defect',
-      );
-    }
-    const { state, files } = toCheckpoint({
-      runId,
-      config,
-      dataDigest: source.digest,
-      layout,
-      position: this.#position,
-      ledger: dispatcher.state.ledger,
-      // The others are known by their pseudo-label, -1.
-      leftOut: [...images.leftOut.values()].filter(({ id }) => strategy.pseudoLabels[id]! >= 0),
-      record: record.state(),
-      recordArrays: record.arrays(),
-      parameters: snapshot,
-      strategy,
+    await this.#checkpoints.take(this.#checkpointKey(), this.#version, async () => {
+      const { config, dispatcher, record, runId, layout, source, parameters, images } = this.#deps;
+      const strategy = await this.#strategy.snapshot();
+      const snapshot = await parameters.snapshot(this.#deps.featureDim, signal);
+      if (snapshot.version !== this.#version) {
+        throw protocolViolation(
+          'snapshot',
+          `version ${this.#version}`,
+          snapshot.version,
+          'this is a defect',
+        );
+      }
+      return toCheckpoint({
+        runId,
+        config,
+        dataDigest: source.digest,
+        layout,
+        position: this.#position,
+        ledger: dispatcher.state.ledger,
+        // The others are known by their pseudo-label, -1.
+        leftOut: [...images.leftOut.values()].filter(({ id }) => strategy.pseudoLabels[id]! >= 0),
+        record: record.state(),
+        recordArrays: record.arrays(),
+        parameters: snapshot,
+        strategy,
+      });
     });
-    this.#checkpointed = key;
-    hitFailpoint('coordinator.snapshotTaken', { step: this.#version });
-    // Before and after a clustering the step is the same: the later checkpoint replaces the earlier one.
-    const step = this.#version;
-    const { keep } = config.checkpoint;
-    const { checkpoints, staging } = folder;
-    this.#writing = saveCheckpoint(checkpoints, step, { state, files }, { keep, staging }).then(
-      ({ name, bytes }) => {
-        folder.event('checkpoint.written', name, { step, bytes });
-      },
-      (error: unknown) => {
-        // Written by the process that has the run now; this one ends.
-        if (!folder.isHeld()) return;
-        // A full disk must not cost the run; the checkpoints before this one are as they were.
-        this.#checkpointed = '';
-        folder.event('checkpoint.failed', messageOf(error), { step });
-        logger.error('checkpoint.failed', { step, reason: messageOf(error) });
-      },
-    );
   }
 }

@@ -1,5 +1,5 @@
 /** One signal for several, for as long as something runs. */
-import { setMaxListeners } from 'node:events';
+import { forManyCalls } from './many-listeners.ts';
 
 /**
  * Runs with a signal that is aborted as soon as one of these is, for its reason, and leaves nothing on them afterwards. When the
@@ -11,8 +11,7 @@ export async function withAnySignal<Result>(
   run: (any: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
   const any = new AbortController();
-  // Every call under way listens for the end: that many listeners are no leak.
-  setMaxListeners(0, any.signal, ...signals);
+  forManyCalls(any.signal, ...signals);
   const abort = (): void => {
     any.abort(signals.find(({ aborted }) => aborted)?.reason);
   };

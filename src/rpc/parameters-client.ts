@@ -2,7 +2,6 @@
  * Client of one parameter server: pull and push for workers; commit, head reset, snapshot and restore for the coordinator.
  * Vectors are those of the server's part. Every call names plan, part and term; every call that changes state may be repeated.
  */
-import { setMaxListeners } from 'node:events';
 import type { SliceGeneration, SlicePush } from '../ps/slice-push.ts';
 import type { Credentials } from '../security/credentials.ts';
 import { callDownload, callUnary, callUpload, retryTransient, type CallLimits } from './calls.ts';
@@ -18,6 +17,7 @@ import type { ResetHeadReply__Output } from './generated/deepcluster/v1/ResetHea
 import type { RestoreMessage } from './generated/deepcluster/v1/RestoreMessage.ts';
 import type { RestoreReply__Output } from './generated/deepcluster/v1/RestoreReply.ts';
 import type { VectorMessage__Output } from './generated/deepcluster/v1/VectorMessage.ts';
+import { forManyCalls } from './many-listeners.ts';
 import { VectorCollector, vectorMessages, type NamedVectors } from './named-vectors.ts';
 
 /** A push on its way: from whom it is, and for ODC what takes effect with the gradient. */
@@ -67,8 +67,7 @@ export class ParametersClient {
   constructor({ address, planHash, term, credentials }: ServerLink) {
     this.#client = new wire.Parameters(...channelTo(address, 'parameters', credentials));
     this.#identity = { planHash, term };
-    // Every call under way listens for the end: that many listeners are no leak.
-    setMaxListeners(0, this.#closed.signal);
+    forManyCalls(this.#closed.signal);
   }
 
   /** The values of exactly this version. @throws TrainerError GENERATION_FENCED when another is current */

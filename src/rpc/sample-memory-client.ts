@@ -2,7 +2,6 @@
  * Client of the sample memory on a parameter server; bundles of arrays go in and come out as bytes.
  * Every call names plan, part and term; every call that changes state may be repeated.
  */
-import { setMaxListeners } from 'node:events';
 import { unavailable } from '../errors.ts';
 import { callDownload, callUnary, callUpload, retryTransient, type CallLimits } from './calls.ts';
 import { channelTo } from './channel/channel.ts';
@@ -12,6 +11,7 @@ import type { MemoryHeader } from './generated/deepcluster/v1/MemoryHeader.ts';
 import type { MemoryMessage } from './generated/deepcluster/v1/MemoryMessage.ts';
 import type { MemoryReply__Output } from './generated/deepcluster/v1/MemoryReply.ts';
 import type { MemoryShape } from './generated/deepcluster/v1/MemoryShape.ts';
+import { forManyCalls } from './many-listeners.ts';
 import type { ServerLink } from './parameters-client.ts';
 
 const BULK_MS = 600_000;
@@ -32,8 +32,7 @@ export class SampleMemoryClient {
   constructor({ address, planHash, term, credentials }: ServerLink) {
     this.#client = new wire.SampleMemory(...channelTo(address, 'parameters', credentials));
     this.#identity = { planHash, term };
-    // Every call under way listens for the end: that many listeners are no leak.
-    setMaxListeners(0, this.#closed.signal);
+    forManyCalls(this.#closed.signal);
   }
 
   async begin(shape: Required<MemoryShape>, signal: AbortSignal): Promise<void> {

@@ -9,7 +9,7 @@ import { chmodSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync 
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { assertRoomForClusters } from '../../coordinator/main.ts';
+import { assertRoomForClusters } from '../../coordinator/images/usable-images.ts';
 import { refuseServers } from '../../coordinator/fleet/server-fleet.ts';
 import { packageRoot } from '../../src/process/package-root.ts';
 import { configFileOf, makeRunFolder, requireRunFolder } from '../../src/run/folder.ts';

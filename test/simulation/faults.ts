@@ -2,15 +2,20 @@
  * What goes wrong in a simulated run, drawn from its seed: weather on the network, processes that die, stop, come back as
  * zombies or are cut off, a full disk, a damaged checkpoint, and deaths at named failpoints.
  */
+import { seededRng } from '../../src/math/rng.ts';
 import type { FailpointName } from '../../src/process/failpoints.ts';
-import type { Simulation } from './simulation.ts';
-import type { SimulatedProcess } from './virtual-world.ts';
+import type { Network } from './network.ts';
+import type { SimulatedDisk } from './simulated-disk.ts';
+import type { Scenario } from './tiny-network.ts';
+import type { SimulatedProcess, World } from './virtual-world.ts';
 
 /** Faults begin within this time, and are all over after the second [ms]. */
 const FAULTS_MS = 400;
 const MENDED_MS = 800;
 const MOST_FAULTS = 4;
 const MOST_FAILPOINTS = 2;
+/** Of so many seeds one has a server that is asked to end. */
+const LEAVING_SEEDS = 6;
 
 const FAILPOINTS: readonly FailpointName[] = [
   'folder.claimed',
@@ -37,6 +42,29 @@ const FAILPOINTS: readonly FailpointName[] = [
   'worker.submitted',
 ];
 
+/** A run that faults befall. */
+export interface FaultyRun {
+  readonly seed: number;
+  readonly world: World;
+  readonly network: Network;
+  readonly disk: SimulatedDisk;
+  readonly scenario: Scenario;
+  /** Images that are missing now, by id. */
+  readonly absent: Set<number>;
+  readonly roles: readonly string[];
+  count(what: string): void;
+  roleOf(process: SimulatedProcess): string | null;
+  nameIn(role: string): string;
+  kill(role: string, why: string): void;
+  stop(role: string, forMs: number, why: string): void;
+  hang(role: string, forMs: number): void;
+  replace(role: string, forMs: number): void;
+  resumeAll(): void;
+  startSecond(): void;
+  terminate(): void;
+  askToLeave(role: string): void;
+}
+
 interface Armed {
   readonly name: FailpointName;
   /** Times it is passed before. */
@@ -45,12 +73,12 @@ interface Armed {
 }
 
 export class Faults {
-  readonly #simulation: Simulation;
+  readonly #run: FaultyRun;
   readonly #armed: Armed[];
 
-  constructor(simulation: Simulation) {
-    this.#simulation = simulation;
-    const { world } = simulation;
+  constructor(run: FaultyRun) {
+    this.#run = run;
+    const { world } = run;
     this.#armed = Array.from({ length: world.rng.integer(MOST_FAILPOINTS + 1) }, () => ({
       name: world.pick(FAILPOINTS)!,
       passes: world.rng.integer(5),
@@ -60,7 +88,7 @@ export class Faults {
 
   /** Queues them. @returns when the last one is over */
   begin(): number {
-    const { world, network, disk } = this.#simulation;
+    const { world, network, disk } = this.#run;
     const harshness = world.pick([0, 0.3, 1])!;
     network.weather.lost = harshness * world.between(0, 0.08);
     network.weather.late = harshness * world.between(0, 0.15);
@@ -75,45 +103,46 @@ export class Faults {
         this.#hideImages();
       });
     }
+    this.#askServersToLeave();
     world.after(MENDED_MS, null, 'the faults stop', () => {
       this.#armed.length = 0;
-      this.#simulation.absent.clear();
+      this.#run.absent.clear();
       network.mendAll();
       disk.isFull = false;
-      this.#simulation.resumeAll();
+      this.#run.resumeAll();
     });
     return MENDED_MS;
   }
 
   /** A process has come to a failpoint. */
   hit(process: SimulatedProcess, name: FailpointName): void {
-    const role = this.#simulation.roleOf(process);
+    const role = this.#run.roleOf(process);
     const armed = this.#armed.find((one) => one.name === name);
     if (armed === undefined || role === null || process.state !== 'alive') return;
     armed.passes -= 1;
     if (armed.passes >= 0) return;
     this.#armed.splice(this.#armed.indexOf(armed), 1);
-    const { world } = this.#simulation;
+    const { world } = this.#run;
     world.log(`failpoint ${name}`);
-    this.#simulation.count(`failpoint.${name}`);
-    if (armed.does === 'kill') this.#simulation.kill(role, `failpoint ${name}`);
+    this.#run.count(`failpoint.${name}`);
+    if (armed.does === 'kill') this.#run.kill(role, `failpoint ${name}`);
     else if (armed.does === 'stop') {
-      this.#simulation.stop(role, world.between(20, 350), `failpoint ${name}`);
-    } else this.#simulation.replace(role, world.between(60, 500));
+      this.#run.stop(role, world.between(20, 350), `failpoint ${name}`);
+    } else this.#run.replace(role, world.between(60, 500));
   }
 
   #strike(): void {
-    const simulation = this.#simulation;
-    const { world, disk } = simulation;
+    const run = this.#run;
+    const { world, disk } = run;
     const role = this.#pickRole();
     const draw = world.rng.integer(100);
-    if (draw < 35) simulation.kill(role, 'SIGKILL');
-    else if (draw < 44) simulation.stop(role, world.between(20, 450), 'SIGSTOP');
-    else if (draw < 50) simulation.hang(role, world.between(20, 450));
-    else if (draw < 65) simulation.replace(role, world.between(60, 500));
+    if (draw < 35) run.kill(role, 'SIGKILL');
+    else if (draw < 44) run.stop(role, world.between(20, 450), 'SIGSTOP');
+    else if (draw < 50) run.hang(role, world.between(20, 450));
+    else if (draw < 65) run.replace(role, world.between(60, 500));
     else if (draw < 85) this.#cut(role, this.#pickRole(), world.between(30, 350));
-    else if (draw < 89) simulation.startSecond();
-    else if (draw < 93) simulation.terminate();
+    else if (draw < 89) run.startSecond();
+    else if (draw < 93) run.terminate();
     else if (draw < 96) disk.damageNewest();
     else {
       disk.isFull = true;
@@ -123,13 +152,25 @@ export class Faults {
     }
   }
 
+  /** Some runs have a server moved elsewhere: drawn apart, so that the other faults of a seed stay what they are. */
+  #askServersToLeave(): void {
+    const { seed, world, roles } = this.#run;
+    const rng = seededRng('leaving', seed);
+    if (rng.integer(LEAVING_SEEDS) > 0) return;
+    const servers = roles.filter((role) => role.startsWith('server'));
+    const role = servers[rng.integer(servers.length)]!;
+    world.after(rng.float() * FAULTS_MS, null, '', () => {
+      this.#run.askToLeave(role);
+    });
+  }
+
   /** One image, or all of them, as when a share is unmounted; back before long. */
   #hideImages(): void {
-    const { world, scenario, absent } = this.#simulation;
+    const { world, scenario, absent } = this.#run;
     const all = Array.from({ length: scenario.images }, (_, id) => id);
     const hidden = world.rng.integer(2) === 0 ? all : [world.pick(all)!];
     world.log(`images ${hidden.join(', ')} are gone`);
-    this.#simulation.count('images.hidden');
+    this.#run.count('images.hidden');
     for (const id of hidden) absent.add(id);
     world.after(world.between(20, 400), null, `images ${hidden.join(', ')} are back`, () => {
       for (const id of hidden) absent.delete(id);
@@ -138,14 +179,14 @@ export class Faults {
 
   /** Each kind of process as often as the others. */
   #pickRole(): string {
-    const { world, roles } = this.#simulation;
+    const { world, roles } = this.#run;
     const kind = world.pick(['coordinator', 'server', 'worker'])!;
     return world.pick(roles.filter((role) => role.startsWith(kind)))!;
   }
 
   #cut(a: string, b: string, forMs: number): void {
-    const { world, network } = this.#simulation;
-    const [one, other] = [a, b].map((role) => this.#simulation.nameIn(role)) as [string, string];
+    const { world, network } = this.#run;
+    const [one, other] = [a, b].map((role) => this.#run.nameIn(role)) as [string, string];
     if (one === other) return;
     world.log(`${one} and ${other} are cut off`);
     network.cut(one, other);

@@ -1,68 +1,36 @@
 /**
- * A coordinator process of a simulated run: the real service, dispatcher, state machine, server fleet, run loop and strategies,
- * term after term as coordinator/main.ts and coordinator/run/conduct-run.ts order them. Its disk is the simulation's.
+ * A coordinator process of a simulated run: the real terms (coordinator/terms.ts, run/conduct-run.ts)
+ * with the real service, control plane and server fleet, as coordinator/main.ts wires them, over the
+ * simulation's network, clock and disk.
  */
-import { EventEmitter } from 'node:events';
-import type * as grpc from '@grpc/grpc-js';
-import { createControl, type Control } from '../../coordinator/control/control.ts';
-import { RunLoop } from '../../coordinator/run/loop.ts';
-import type { RunFolder } from '../../coordinator/record/run-folder.ts';
-import { RunRecord } from '../../coordinator/record/run-record.ts';
-import {
-  RegisteredServers,
-  ServerLost,
-  type ReadyServers,
-} from '../../coordinator/fleet/server-fleet.ts';
+import { createControl } from '../../coordinator/control/control.ts';
+import type { CoordinatorState } from '../../coordinator/control/state.ts';
+import { RegisteredServers } from '../../coordinator/fleet/server-fleet.ts';
 import { ServerSessions } from '../../coordinator/fleet/server-session-service.ts';
 import { CoordinatorService } from '../../coordinator/fleet/service.ts';
-import type { CoordinatorState } from '../../coordinator/control/state.ts';
+import type { Clock, Outside, RunDisk } from '../../coordinator/outside.ts';
+import type { RunFolder } from '../../coordinator/record/run-folder.ts';
+import { Terms } from '../../coordinator/terms.ts';
 import { EXIT, TrainerError, exitCodeOf, messageOf, unavailable } from '../../src/errors.ts';
-import type { CoordinatorHandlers } from '../../src/rpc/generated/deepcluster/v1/Coordinator.ts';
+import { withAnySignal } from '../../src/rpc/any-signal.ts';
 import type { ResultHeader } from '../../src/rpc/generated/deepcluster/v1/ResultHeader.ts';
 import type { ResultReply__Output } from '../../src/rpc/generated/deepcluster/v1/ResultReply.ts';
-import { chunkBytes } from '../../src/rpc/chunks.ts';
-import { fromServiceError } from '../../src/rpc/status.ts';
+import type { ServerOrder } from '../../src/rpc/generated/deepcluster/v1/ServerOrder.ts';
 import { RunLock } from '../../src/run/lock/run-lock.ts';
 import type { Respond, Session } from './network.ts';
-import type { Simulation } from './simulation.ts';
+import { simulatedFolder } from './simulated-folder.ts';
+import type { CoordinatorActor, RunOutcome, SimulatedRun } from './simulated-run.ts';
+import { SimulatedService } from './simulated-service.ts';
 import { LOCK_TIMES } from './simulated-terms.ts';
 import { connectServers } from './simulated-worker.ts';
 import { CLUSTER_TIMES, TINY_LAYOUT, sourceOf } from './tiny-network.ts';
-import { ProcessDied, SimulatedProcess } from './virtual-world.ts';
+import { ProcessDied, SimulatedProcess, type Timer } from './virtual-world.ts';
 
-const TICK_MS = Math.min(CLUSTER_TIMES.leaseTtlMs, CLUSTER_TIMES.heartbeatTimeoutMs) / 4;
-const EMPTY_HEADER = {
-  failure: null,
-  unreadable: [],
-  damaged: [],
-  samples: 0,
-  lossSum: 0,
-  repeatedPush: false,
-  residentRows: 0,
-  computeSeconds: 0,
-  viewWaitSeconds: 0,
-};
-
-/** What a run came to. */
-export interface RunOutcome {
-  readonly losses: readonly number[];
-  readonly pseudoLabels: Int32Array;
-  readonly state: CoordinatorState;
-  /** Without times. */
-  readonly epochs: readonly object[];
-  readonly term: number;
-}
-
-interface Term {
-  readonly term: number;
-  readonly control: Control;
-}
-
-export class SimulatedCoordinator {
+export class SimulatedCoordinator implements CoordinatorActor {
   readonly process: SimulatedProcess;
-  readonly #simulation: Simulation;
-  readonly #handlers: CoordinatorHandlers;
+  readonly #run: SimulatedRun;
   readonly #service: CoordinatorService;
+  readonly #calls: SimulatedService;
   readonly #sessions: ServerSessions;
   readonly #fleet: RegisteredServers;
   readonly #folder: RunFolder;
@@ -70,32 +38,37 @@ export class SimulatedCoordinator {
   /** Null before it has the folder. */
   #lock: RunLock | null = null;
   readonly #stopping = new AbortController();
-  #term: Term | null = null;
+  /** Null before it has the folder. */
+  #terms: Terms | null = null;
+  #outcome: RunOutcome | null = null;
 
-  constructor(simulation: Simulation, birth: number) {
-    this.#simulation = simulation;
+  constructor(run: SimulatedRun, birth: number) {
+    this.#run = run;
     this.#birth = birth;
     this.process = new SimulatedProcess(`coordinator-${birth}`);
-    this.#folder = this.#openFolder();
+    this.#folder = simulatedFolder(run, this.process, () => {
+      if (this.#lock === null) throw new Error('the folder is not taken yet');
+      return this.#lock;
+    });
     this.#fleet = new RegisteredServers({
-      parts: simulation.scenario.servers,
+      parts: run.scenario.servers,
       timeoutMs: CLUSTER_TIMES.heartbeatTimeoutMs,
-      now: () => simulation.world.nowMs,
+      now: () => run.world.nowMs,
       folder: this.#folder,
-      logger: simulation.logger,
+      logger: run.logger,
     });
     this.#sessions = new ServerSessions(this.#fleet);
     this.#service = new CoordinatorService(this.#sessions);
-    this.#handlers = handlersOf(this.#service);
+    this.#calls = new SimulatedService(this.#service);
   }
 
   /** Null between terms. */
   get state(): CoordinatorState | null {
-    return this.#term?.control.dispatcher.state ?? null;
+    return this.#terms?.control?.dispatcher.state ?? null;
   }
 
   get term(): number {
-    return this.#term?.term ?? 0;
+    return this.#lock?.term ?? 0;
   }
 
   /** Whether it listens: it has the folder, or had it. */
@@ -105,25 +78,23 @@ export class SimulatedCoordinator {
 
   /** Takes the folder and runs the run to its end, or until this process ends. */
   async main(): Promise<void> {
-    const { world } = this.#simulation;
+    const { world } = this.#run;
     try {
       const lock = await this.#takeFolder();
       this.#lock = lock;
-      this.#simulation.serve(this);
-      lock.lost.addEventListener('abort', () => {
-        this.#stopping.abort(lock.lost.reason);
+      this.#run.serve(this);
+      await withAnySignal([this.#stopping.signal, lock.lost], (signal) => {
+        this.#terms = this.#makeTerms(lock, signal);
+        return this.#terms.run();
       });
-      const outcome = await this.#runTerms(this.#simulation.disk.holdsRun);
-      this.#sayStop('the run is finished', EXIT.done);
       lock.release();
-      this.#simulation.finish(outcome);
+      this.#run.finish(this.#outcome!);
     } catch (error) {
       if (this.process.state === 'dead' || error instanceof ProcessDied) return;
       const isElsewhere = this.#lock?.lost.aborted === true;
-      if (!isElsewhere) this.#sayStop(messageOf(error), exitCodeOf(error));
       const isExpected =
         error instanceof TrainerError &&
-        (exitCodeOf(error) === EXIT.retry || isElsewhere || this.#simulation.isReplaced(this));
+        (exitCodeOf(error) === EXIT.retry || isElsewhere || this.#run.isReplaced(this));
       if (!isExpected) world.violate(`the run failed: ${messageOf(error)}${stackOf(error)}`);
       world.kill(this.process, messageOf(error));
     }
@@ -131,8 +102,8 @@ export class SimulatedCoordinator {
 
   /** As src/run/lock/take-folder.ts: the claim, and a sign of life every now and then. */
   async #takeFolder(): Promise<RunLock> {
-    const simulation = this.#simulation;
-    const { world, disk } = simulation;
+    const run = this.#run;
+    const { world, disk } = run;
     const host = world.pick(['host-a', 'host-b'])!;
     const isWaiting = world.chance(0.5);
     const takesOver = world.chance(0.1);
@@ -147,7 +118,7 @@ export class SimulatedCoordinator {
     };
     const lock = await RunLock.acquire(disk.terms.seenFrom(host, takesOver), holder, {
       ...{ times: LOCK_TIMES, isWaiting, takesOver, signal: this.#stopping.signal },
-      pause: (ms) => simulation.wait(this.process, ms, ms),
+      pause: (ms) => run.wait(this.process, ms, ms),
     });
     const beat = (): void => {
       lock.beat();
@@ -158,39 +129,99 @@ export class SimulatedCoordinator {
     return lock;
   }
 
+  #makeTerms(lock: RunLock, signal: AbortSignal): Terms {
+    const { config, logger, scenario, disk } = this.#run;
+    return new Terms({
+      ...this.#outside(),
+      ...{ runId: 'simulated', config, source: sourceOf(scenario), logger, signal },
+      ...{ folder: this.#folder, folderLost: lock.lost, incarnation: this.process.name },
+      ...{ service: this.#service, sessions: this.#sessions, fleet: this.#fleet },
+      resume: disk.holdsRun,
+      prepare: () => Promise.resolve(),
+      settingsTaken: () => Promise.resolve(),
+      credentials: null,
+      notify: () => undefined,
+    });
+  }
+
+  #outside(): Outside {
+    const run = this.#run;
+    const images = {
+      look: (ids: Int32Array) => run.absentImages(this.process, ids),
+      pause: (ms: number) => run.wait(this.process, ms, ms),
+    };
+    return {
+      clock: this.#clock(),
+      disk: this.#disk(),
+      connect: (_network, { addresses, term, lost }) =>
+        connectServers(run, this.process, addresses, term, lost),
+      makeControl: (deps) => createControl({ ...deps, images }),
+    };
+  }
+
+  #clock(): Clock {
+    const { world } = this.#run;
+    const nowMs = (): number => world.nowMs;
+    return {
+      nowMs,
+      dateMs: nowMs,
+      every: (intervalMs, tick) => {
+        let timer: Timer;
+        const wait = (): void => {
+          timer = world.after(intervalMs, this.process, '', () => {
+            tick();
+            wait();
+          });
+        };
+        wait();
+        return {
+          stop: () => {
+            timer.cancel();
+          },
+        };
+      },
+    };
+  }
+
+  #disk(): RunDisk {
+    const { disk } = this.#run;
+    return {
+      newestCheckpoint: () => Promise.resolve(disk.newest()),
+      saveCheckpoint: (_root, step, content, { keep, staging }) =>
+        disk.write(this.process, Number(staging), step, content, keep),
+      writeResults: ({ record, pseudoLabels }) => {
+        const epochs = record.epochs.map(({ seconds: _seconds, ...epoch }) => epoch);
+        const { losses } = record;
+        const outcome = { losses, pseudoLabels, state: this.state!, epochs, term: this.term };
+        this.#outcome = outcome;
+        return Promise.resolve();
+      },
+    };
+  }
+
   /** SIGTERM. */
   terminate(): void {
     this.#stopping.abort(unavailable('run', 'was asked to stop'));
   }
 
   openWorkerSession(session: Session<object, object>): void {
-    const call = callOf(session);
-    this.#handlers.Session(call as never);
+    this.#calls.openWorkerSession(session);
   }
 
   openServerSession(session: Session<object, object>): void {
-    this.#handlers.ServerSession(callOf(session) as never);
+    this.#calls.openServerSession(session, ({ stop }: ServerOrder) => {
+      if (stop?.reason === 'it may leave') this.#requireSaved();
+    });
   }
 
   heartbeat(request: { workerId: string; incarnation: string; progress: number }): void {
     this.#expectNoEffectUnless(request, () => {
-      this.#handlers.Heartbeat({ request } as never, () => undefined);
+      this.#calls.heartbeat(request);
     });
   }
 
   artifact(name: string): Uint8Array {
-    const events = { bytes: [] as Uint8Array[], error: null as unknown };
-    const call = Object.assign(new EventEmitter(), {
-      request: { name },
-      write: ({ data }: { data: Uint8Array }) => events.bytes.push(data) > 0,
-      end: () => undefined,
-    });
-    call.on('error', (error: unknown) => {
-      events.error = error;
-    });
-    this.#handlers.FetchArtifact(call as never);
-    if (events.error !== null) throw fromServiceError(`artifact ${name}`, events.error);
-    return Uint8Array.from(Buffer.concat(events.bytes));
+    return this.#calls.artifact(name);
   }
 
   submit(
@@ -198,100 +229,14 @@ export class SimulatedCoordinator {
     bytes: Uint8Array | null,
     respond: Respond<ResultReply__Output>,
   ): void {
-    const call = new EventEmitter();
     this.#expectNoEffectUnless(header, () => {
-      this.#handlers.SubmitResult(call as never, (error, reply) => {
-        const verdict = (reply as ResultReply__Output | null)?.outcome ?? 'refused';
-        this.#simulation.count(`result.${verdict.toLowerCase()}`);
-        this.#simulation.world.log(`the result is ${verdict}`);
-        respond(error ? fromServiceError('result', error) : null, reply as ResultReply__Output);
+      this.#calls.submit(header, bytes, (error, reply) => {
+        const verdict = reply?.outcome ?? 'refused';
+        this.#run.count(`result.${verdict.toLowerCase()}`);
+        this.#run.world.log(`the result is ${verdict}`);
+        respond(error, reply);
       });
-      call.emit('data', { header: { ...EMPTY_HEADER, ...header } });
-      if (bytes !== null) for (const chunk of chunkBytes(bytes)) call.emit('data', { chunk });
-      call.emit('end');
     });
-  }
-
-  async #runTerms(resumeFirst: boolean): Promise<RunOutcome> {
-    const { world } = this.#simulation;
-    const { signal } = this.#stopping;
-    const tick = (): void => {
-      this.#fleet.tick();
-      this.#term?.control.dispatcher.dispatch({ type: 'tick' });
-      world.after(TICK_MS, this.process, '', tick);
-    };
-    world.after(TICK_MS, this.process, '', tick);
-    for (let resume = resumeFirst; ; resume = true) {
-      this.#service.pause('waiting for parameter servers');
-      this.#term = null;
-      const servers = await this.#fleet.ready(signal);
-      try {
-        return await this.#runTerm(servers, resume);
-      } catch (error) {
-        if (!(error instanceof ServerLost) || signal.aborted) throw error;
-        world.log(`the term ends: ${error.message}`);
-      }
-    }
-  }
-
-  async #runTerm(servers: ReadyServers, resume: boolean): Promise<RunOutcome> {
-    const simulation = this.#simulation;
-    const { config, logger, scenario } = simulation;
-    const { signal } = this.#stopping;
-    const { addresses, lost } = servers;
-    const term = this.#folder.beginTerm();
-    const record = new RunRecord(() => simulation.world.nowMs);
-    const source = sourceOf(scenario);
-    const run = { runId: 'simulated', config, source, folder: this.#folder, record, logger };
-    const ended = AbortSignal.any([signal, lost]);
-    const images = {
-      look: (ids: Int32Array) => simulation.absentImages(this.process, ids),
-      pause: (ms: number) => simulation.wait(this.process, ms, ms),
-    };
-    const reign = { addresses, term, signal: ended, images };
-    const control = createControl({ ...run, service: this.#service, ...reign });
-    this.#term = { term, control };
-    const { dispatcher, membership } = control;
-    this.#service.begin(control.events);
-    const stop = (): void => {
-      dispatcher.fail(ended.reason);
-    };
-    if (ended.aborted) stop();
-    ended.addEventListener('abort', stop, { once: true });
-    const network = await Promise.race([membership.network, rejectOnAbort(ended)]);
-    const reached = connectServers(simulation, this.process, addresses, term, lost);
-    const loop = new RunLoop({
-      ...{ ...run, ...control, ...network, ...reached, signal: ended },
-      layout: TINY_LAYOUT,
-      notify: () => undefined,
-      saveCheckpoint: (_root, step, content, { keep, staging }) =>
-        simulation.disk.write(this.process, Number(staging), step, content, keep),
-    });
-    try {
-      await loop.begin(resume ? simulation.disk.newest() : null);
-      servers.onLeaving((release) => {
-        loop.checkpointThen(release);
-      });
-      await loop.run().catch(async (error: unknown) => {
-        const mayWrite = signal.aborted && !lost.aborted && this.#folder.isHeld();
-        if (mayWrite) await loop.checkpointNow();
-        throw error;
-      });
-      const epochs = record.epochs.map(({ seconds: _seconds, ...epoch }) => epoch);
-      const { losses } = record;
-      return { losses, pseudoLabels: loop.pseudoLabels, state: dispatcher.state, epochs, term };
-    } catch (error) {
-      if (lost.aborted && !signal.aborted) throw lost.reason;
-      throw error;
-    } finally {
-      await loop.settled();
-      reached.close();
-    }
-  }
-
-  #sayStop(reason: string, exitCode: number): void {
-    this.#service.stopAll(reason, exitCode);
-    this.#sessions.stopAll(reason, exitCode);
   }
 
   /** What comes in the name of a process that is no member changes neither members, nor leases, nor tasks. */
@@ -299,94 +244,34 @@ export class SimulatedCoordinator {
     { workerId, incarnation }: { workerId: string; incarnation: string },
     work: () => void,
   ): void {
+    const control = this.#terms?.control ?? null;
     const isMember = this.state?.members.get(workerId)?.incarnation === incarnation;
-    if (isMember || this.#term === null) {
+    if (isMember || control === null) {
       work();
       return;
     }
     // What is due by the clock alone, a backup slice for instance, is no effect of the message.
-    this.#term.control.dispatcher.dispatch({ type: 'tick' });
-    const before = describe(this.#term.control.dispatcher.state);
+    control.dispatcher.dispatch({ type: 'tick' });
+    const before = describe(control.dispatcher.state);
     work();
     const after = this.state;
     if (after === null || describe(after) === before) return;
-    this.#simulation.world.violate(`${incarnation} is no member, and what it sent had an effect`);
+    this.#run.world.violate(`${incarnation} is no member, and what it sent had an effect`);
   }
 
-  #openFolder(): RunFolder {
-    const { world, disk } = this.#simulation;
-    const lock = (): RunLock => {
-      if (this.#lock === null) throw new Error('the folder is not taken yet');
-      return this.#lock;
-    };
-    const folder: Pick<
-      RunFolder,
-      | 'path'
-      | 'checkpoints'
-      | 'staging'
-      | 'isHeld'
-      | 'event'
-      | 'processStarted'
-      | 'metrics'
-      | 'beginTerm'
-      | 'writeUnreadable'
-    > = {
-      path: '/simulated',
-      checkpoints: '/simulated/checkpoints',
-      get staging() {
-        return String(lock().term);
-      },
-      isHeld: () => lock().isHeld(),
-      event: (event, reason) => {
-        if (!lock().isHeld()) return;
-        disk.terms.requireWriter(this.process.name, lock().term, `event ${event}`);
-        this.#simulation.count(event);
-        world.log(`${event}: ${reason}`);
-      },
-      processStarted: ({ id }) => {
-        world.log(`${id} has started`);
-      },
-      metrics: () => undefined,
-      beginTerm: () => {
-        const term = lock().beginTerm();
-        disk.holdsRun = true;
-        world.log(`term ${term} begins`);
-        return term;
-      },
-      writeUnreadable: () => undefined,
-    };
-    return folder as RunFolder;
+  /** A server that was asked to end takes nothing along that counts. */
+  #requireSaved(): void {
+    const { world, disk, oracle } = this.#run;
+    const { state } = this;
+    if (state === null || disk.hasBeenFull || !disk.terms.isOpen(this.term)) return;
+    if (this.#stopping.signal.aborted || this.process.state !== 'alive') return;
+    this.#run.count('server.let-go');
+    const steps = oracle.drawsBySteps.indexOf(state.ledger.committedTotal);
+    if (steps <= disk.written) return;
+    world.violate(
+      `a server may leave though ${steps} steps count, and the newest checkpoint has ${disk.written}`,
+    );
   }
-}
-
-function handlersOf(service: CoordinatorService): CoordinatorHandlers {
-  const found: CoordinatorHandlers[] = [];
-  const server = {
-    addService: (_definition: unknown, handlers: CoordinatorHandlers) => found.push(handlers),
-  };
-  service.addTo(server as unknown as grpc.Server);
-  const [handlers] = found;
-  if (handlers === undefined) throw new Error('the coordinator has no service');
-  return handlers;
-}
-
-/** The server's side of a stream, as grpc-js hands it to a handler. */
-function callOf(session: Session<object, object>): EventEmitter {
-  const call = Object.assign(new EventEmitter(), {
-    write: (message: object) => {
-      session.sendDown(message);
-    },
-    end: () => {
-      session.end();
-    },
-    /** Headers of their own are an affair of HTTP/2: a session is open here with its first message. */
-    sendMetadata: () => undefined,
-  });
-  session.attach({
-    take: (message) => call.emit('data', message),
-    closed: (isBroken) => call.emit(isBroken ? 'cancelled' : 'end'),
-  });
-  return call;
 }
 
 function describe({ members, leases, tasks }: CoordinatorState): string {
@@ -395,14 +280,4 @@ function describe({ members, leases, tasks }: CoordinatorState): string {
 
 function stackOf(error: unknown): string {
   return error instanceof Error && !(error instanceof TrainerError) ? `\n${error.stack ?? ''}` : '';
-}
-
-function rejectOnAbort(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    const stop = (): void => {
-      reject(signal.reason as Error);
-    };
-    if (signal.aborted) stop();
-    else signal.addEventListener('abort', stop, { once: true });
-  });
 }

@@ -12,12 +12,16 @@ import type { JsonObject } from '../../src/checkpoint/manifest.ts';
 import type { NamedArrays } from '../../src/arrays/safetensors.ts';
 import { hitFailpoint } from '../../src/process/failpoints.ts';
 import { unavailable } from '../../src/errors.ts';
-import type { Simulation } from './simulation.ts';
-import { SimulatedTerms } from './simulated-terms.ts';
+import { SimulatedTerms, type ClaimWorld } from './simulated-terms.ts';
 import type { SimulatedProcess } from './virtual-world.ts';
 
+/** What the disk needs of the run. */
+export interface DiskWorld extends ClaimWorld {
+  wait(process: SimulatedProcess, lowMs: number, highMs: number): Promise<void>;
+}
+
 export class SimulatedDisk {
-  readonly #simulation: Simulation;
+  readonly #run: DiskWorld;
   /** Complete ones by step. */
   readonly #checkpoints = new Map<number, CheckpointContent>();
   #latest: number | null = null;
@@ -26,10 +30,14 @@ export class SimulatedDisk {
   holdsRun = false;
   /** No checkpoint can be written. */
   isFull = false;
+  /** Whether one could not be written for that. */
+  hasBeenFull = false;
+  /** The newest step that was ever checkpointed; 0: none. */
+  written = 0;
 
-  constructor(simulation: Simulation) {
-    this.#simulation = simulation;
-    this.terms = new SimulatedTerms(simulation);
+  constructor(run: DiskWorld) {
+    this.#run = run;
+    this.terms = new SimulatedTerms(run);
   }
 
   /**
@@ -46,14 +54,17 @@ export class SimulatedDisk {
     const state = copyOfState(content.state);
     const files: Record<string, NamedArrays> = {};
     for (const [name, arrays] of Object.entries(content.files)) {
-      await this.#simulation.wait(process, 1, 10);
-      if (this.isFull) throw unavailable(`checkpoint step-${step}`, 'no space is left');
+      await this.#run.wait(process, 1, 10);
+      if (this.isFull) {
+        this.hasBeenFull = true;
+        throw unavailable(`checkpoint step-${step}`, 'no space is left');
+      }
       files[name] = copyOf(arrays);
     }
     hitFailpoint('checkpoint.filesWritten', { step });
     const rename = (what: string): void => {
       if (!this.terms.isOpen(term)) {
-        this.#simulation.count('checkpoint.fenced');
+        this.#run.count('checkpoint.fenced');
         throw unavailable(`checkpoint step-${step}`, 'no such folder');
       }
       this.terms.requireWriter(process.name, term, `${what} step-${step}`);
@@ -63,10 +74,16 @@ export class SimulatedDisk {
     hitFailpoint('checkpoint.named', { step });
     rename('LATEST of');
     this.#latest = step;
+    this.written = Math.max(this.written, step);
     const upToStep = [...this.#checkpoints.keys()].filter((other) => other <= step);
     for (const old of upToStep.sort((a, b) => b - a).slice(keep)) this.#checkpoints.delete(old);
-    this.#simulation.count('checkpoint');
+    this.#run.count('checkpoint');
     return { name: `step-${step}`, bytes: 0 };
+  }
+
+  /** Step of the {@link newest} one; 0: none. */
+  get newestStep(): number {
+    return this.#latest ?? Math.max(0, ...this.#checkpoints.keys());
   }
 
   /** The one that `LATEST` names; where a crash came before it was named, the newest of all. */
@@ -89,7 +106,7 @@ export class SimulatedDisk {
     if (this.#checkpoints.size < 2 || this.#latest === null) return;
     this.#checkpoints.delete(this.#latest);
     this.#latest = Math.max(...this.#checkpoints.keys());
-    this.#simulation.world.log(`the newest checkpoint is damaged; step-${this.#latest} is left`);
+    this.#run.world.log(`the newest checkpoint is damaged; step-${this.#latest} is left`);
   }
 }
 

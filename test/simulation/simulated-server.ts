@@ -24,7 +24,7 @@ import type { RestoreContent, SentPush } from '../../src/rpc/parameters-client.t
 import type { MemoryServer } from '../../src/server-clients/memory-servers.ts';
 import type { ParameterServer } from '../../src/server-clients/parameter-servers.ts';
 import { FEATURE_DIM, HEARTBEAT_MS, TINY_LAYOUT } from './tiny-network.ts';
-import type { Simulation } from './simulation.ts';
+import type { Sender, ServerActor, SimulatedRun } from './simulated-run.ts';
 import { SimulatedProcess } from './virtual-world.ts';
 
 const OUTCOMES = { applied: 'APPLIED', duplicate: 'DUPLICATE', fenced: 'FENCED' } as const;
@@ -35,48 +35,56 @@ const PUSHES = {
   stale: 'STALE',
 } as const;
 const RECONNECT_MS = 20;
+/** For the run to take its checkpoint, once a server was asked to end. */
+const LEAVE_MS = 1_000;
 
-export class SimulatedServer {
+export class SimulatedServer implements ServerActor {
   readonly process: SimulatedProcess;
   readonly part: number;
   readonly incarnation: string;
   readonly address: string;
   readonly host = new ParameterHost();
-  readonly #simulation: Simulation;
+  readonly #run: SimulatedRun;
+  /** With the coordinator; null between two. */
+  #session: Sender | null = null;
+  #isLeaving = false;
   /** The greatest it was filled for; 0 before. */
   term = 0;
   /** In #term, the newest seen. */
   #version = 0;
 
-  constructor(simulation: Simulation, part: number, birth: number) {
-    this.#simulation = simulation;
+  constructor(run: SimulatedRun, part: number, birth: number) {
+    this.#run = run;
     this.part = part;
     this.incarnation = `s${part}.${birth}`;
     this.process = new SimulatedProcess(`server-${part}`);
     // A process that is started again listens where the last one did, or somewhere else.
-    this.address = simulation.keepsAddresses ? `server-${part}` : this.incarnation;
+    this.address = run.keepsAddresses ? `server-${part}` : this.incarnation;
   }
 
   /** Joins the coordinator that is there now, and comes again when the session ends. */
   register(): void {
     const { part, incarnation, address, process } = this;
-    const { world } = this.#simulation;
+    const { world } = this.#run;
     const again = (): void => {
       world.after(RECONNECT_MS, process, '', () => {
         this.register();
       });
     };
     let isOpen = true;
-    const session = this.#simulation.openServerSession(process, {
+    const session = this.#run.openServerSession(process, {
       take: ({ stop, refused }) => {
         if (refused) world.kill(process, `refused: ${refused.reason}`);
         if (stop) world.kill(process, `told to stop: ${stop.reason}`);
       },
       closed: () => {
         isOpen = false;
-        again();
+        this.#session = null;
+        if (this.#isLeaving) world.kill(process, 'its session is over');
+        else again();
       },
     });
+    this.#session = session;
     if (session === null) {
       again();
       return;
@@ -92,13 +100,26 @@ export class SimulatedServer {
     world.after(HEARTBEAT_MS, process, '', beat);
   }
 
+  /** SIGTERM: it tells the coordinator, and waits for its word as server/main.ts does. */
+  leave(): void {
+    const { process } = this;
+    const { world } = this.#run;
+    if (process.state !== 'alive' || this.#isLeaving) return;
+    world.after(0, process, 'SIGTERM', () => {
+      this.#isLeaving = true;
+      if (this.#session === null) world.kill(process, 'it has no session');
+      this.#session?.send({ leaving: {} });
+      world.after(LEAVE_MS, process, '', () => {
+        world.kill(process, 'it has waited for long enough');
+      });
+    });
+  }
+
   /** A call of some term. @throws what the server refuses */
   answer<Reply>(identity: CallIdentity, work: (shard: ParameterShard) => Reply): Reply {
     const shard = this.host.require(identity);
     if (identity.term !== this.term) {
-      this.#simulation.world.violate(
-        `a call of term ${identity.term} was taken in term ${this.term}`,
-      );
+      this.#run.world.violate(`a call of term ${identity.term} was taken in term ${this.term}`);
     }
     const reply = work(shard);
     this.#check(shard);
@@ -114,8 +135,11 @@ export class SimulatedServer {
       training: JSON.parse(trainingJson) as never,
       memory: memory ?? null,
     });
-    if (term < this.term) this.#simulation.world.violate(`term ${term} began after ${this.term}`);
-    if (term > this.term) this.#version = version;
+    if (term < this.term) this.#run.world.violate(`term ${term} began after ${this.term}`);
+    if (term > this.term) {
+      this.#requireNewest(term, version);
+      this.#version = version;
+    }
     this.term = Math.max(term, this.term);
     this.#check(this.host.require({ planHash, term: this.term }));
     return version;
@@ -126,8 +150,17 @@ export class SimulatedServer {
     return this.term === identity.term ? this.host.require(identity) : null;
   }
 
+  /** A term begins with the newest checkpoint: what it has is never computed again. */
+  #requireNewest(term: number, version: number): void {
+    const { disk, world } = this.#run;
+    if (term !== disk.terms.newest || version >= disk.newestStep) return;
+    world.violate(
+      `term ${term} begins at ${version}; the newest checkpoint has ${disk.newestStep}`,
+    );
+  }
+
   #check({ store, part, memory }: ParameterShard): void {
-    const { world, oracle } = this.#simulation;
+    const { world, oracle } = this.#run;
     const { version, headEpoch, parameters, statistics, release } = store.pull();
     if (version !== this.#version && version !== this.#version + 1) {
       world.violate(`version ${version} of server ${this.part} after ${this.#version}`);
@@ -159,7 +192,7 @@ function isEqual(values: Float32Array, whole: Float32Array, begin: number): bool
 
 /** One process's connection to one server, under one term; what src/rpc's two clients are in a real run. */
 export interface Link {
-  readonly simulation: Simulation;
+  readonly run: SimulatedRun;
   readonly caller: SimulatedProcess;
   readonly address: string;
   readonly part: number;
@@ -169,25 +202,25 @@ export interface Link {
 }
 
 function callServer<Reply>(
-  { simulation, caller, address, closed, part }: Link,
+  { run, caller, address, closed, part }: Link,
   what: string,
   signal: AbortSignal,
-  handle: (server: SimulatedServer) => Reply,
+  handle: (server: ServerActor) => Reply,
 ): Promise<Reply> {
-  return simulation.network.call({
+  return run.network.call({
     caller,
-    address: () => simulation.serverAt(address)?.process ?? null,
+    address: () => run.serverAt(address)?.process ?? null,
     what: `${what} at server ${part}`,
     signal: AbortSignal.any([signal, closed]),
     handle: (target, respond) => {
-      respond(null, handle(simulation.serverOf(target)));
+      respond(null, handle(run.serverOf(target)));
     },
   });
 }
 
 /** Translates as server/parameter-service.ts does. */
 export function parameterLink(link: Link): ParameterServer {
-  const { simulation, identity } = link;
+  const { run, identity } = link;
   const ask = <Reply>(
     what: string,
     signal: AbortSignal,
@@ -223,7 +256,7 @@ export function parameterLink(link: Link): ParameterServer {
             { step, slice, generation, basedOn, samples, ...values },
             rows,
           );
-          simulation.count(`push.${kind}`);
+          run.count(`push.${kind}`);
           return { outcome: PUSHES[kind], version: shard.store.version };
         },
       );
@@ -232,11 +265,11 @@ export function parameterLink(link: Link): ParameterServer {
       ask(`prepare of step ${step}`, signal, ({ store }) => store.missing(step, slices)),
     commit: (step, slices, factor, signal) =>
       ask(`commit of step ${step}`, signal, (shard) => {
-        const isReady = simulation.areStaged(identity.term, step, slices);
+        const isReady = run.areStaged(identity.term, step, slices);
         const outcome = shard.commit(step, slices, factor);
-        simulation.count(`commit.${outcome.kind}`);
+        run.count(`commit.${outcome.kind}`);
         if (outcome.kind === 'applied' && !isReady) {
-          simulation.world.violate(`step ${step} is committed, and a server has not all slices`);
+          run.world.violate(`step ${step} is committed, and a server has not all slices`);
         }
         return outcome.kind === 'missing'
           ? { outcome: 'MISSING', version: 0, missing: [...outcome.slices] }

@@ -4,13 +4,21 @@
  * that still gives signs of life breaks a rule.
  */
 import type { Holder, TermStore } from '../../src/run/lock/run-lock.ts';
-import type { Simulation } from './simulation.ts';
+import type { World } from './virtual-world.ts';
 
 /** Of a simulated run's lock [ms]. */
 export const LOCK_TIMES = { beatMs: 15, leaseMs: 60 };
 
 /** How often somebody else makes a claim between a look and the claim that follows. */
 const OVERTAKEN = 0.05;
+
+/** What the claims need of the run. */
+export interface ClaimWorld {
+  readonly world: World;
+  count(what: string): void;
+  /** Whether the process of this name has ended. */
+  isDead(name: string): boolean;
+}
 
 interface Claim {
   readonly holder: Holder;
@@ -21,11 +29,11 @@ interface Claim {
 }
 
 export class SimulatedTerms {
-  readonly #simulation: Simulation;
+  readonly #run: ClaimWorld;
   readonly #claims = new Map<number, Claim>();
 
-  constructor(simulation: Simulation) {
-    this.#simulation = simulation;
+  constructor(run: ClaimWorld) {
+    this.#run = run;
   }
 
   get newest(): number {
@@ -43,14 +51,14 @@ export class SimulatedTerms {
     const claim = this.#claims.get(this.newest);
     if (term === this.newest && claim?.holder.incarnation === incarnation) return;
     const owner = `${claim?.holder.incarnation ?? 'nobody'} in term ${this.newest}`;
-    this.#simulation.world.violate(
+    this.#run.world.violate(
       `${what} of ${incarnation}, term ${term}: written though the folder is that of ${owner}`,
     );
   }
 
   /** @param host of the process that looks: it knows of the dead of its own machine only */
   seenFrom(host: string, takesOver: boolean): TermStore {
-    const { world } = this.#simulation;
+    const { world } = this.#run;
     const claims = this.#claims;
     return {
       name: '/simulated',
@@ -75,8 +83,7 @@ export class SimulatedTerms {
       fence: (term) => {
         const claim = claims.get(term)!;
         claim.isOpen = false;
-        if (claim.holder.incarnation !== world.current?.name)
-          this.#simulation.count('folder.fenced');
+        if (claim.holder.incarnation !== world.current?.name) this.#run.count('folder.fenced');
       },
       beat: (term) => {
         const claim = claims.get(term)!;
@@ -90,13 +97,13 @@ export class SimulatedTerms {
         claims.get(term)!.isReleased = true;
       },
       isReleased: (term) => claims.get(term)?.isReleased === true,
-      isDead: (holder) => holder.host === host && this.#simulation.isDead(holder.incarnation),
+      isDead: (holder) => holder.host === host && this.#run.isDead(holder.incarnation),
     };
   }
 
   /** Another process was a little quicker, and died of it. */
   #overtake(term: number, { host }: Holder): void {
-    const { world } = this.#simulation;
+    const { world } = this.#run;
     const incarnation = `overtaker-${term}`;
     const holder = { incarnation, host, pid: 0, launcher: null, life: null, since: '' };
     const beatMs = world.nowMs;
@@ -108,9 +115,9 @@ export class SimulatedTerms {
     const claim = this.#claims.get(this.newest);
     if (claim === undefined || claim.isReleased || claim.holder.incarnation === incarnation) return;
     const { holder, beatMs } = claim;
-    const { world } = this.#simulation;
-    if (takesOver || this.#simulation.isDead(holder.incarnation)) return;
-    this.#simulation.count('folder.taken-over');
+    const { world } = this.#run;
+    if (takesOver || this.#run.isDead(holder.incarnation)) return;
+    this.#run.count('folder.taken-over');
     if (world.nowMs - beatMs >= LOCK_TIMES.leaseMs / 2) return;
     world.violate(
       `${incarnation} takes the folder of ${holder.incarnation}, which gave a sign of life just now`,

@@ -18,7 +18,7 @@ import { ParameterServers } from '../../src/server-clients/parameter-servers.ts'
 import { WorkerLoop, type WorkerDeps } from '../../worker/loop.ts';
 import { memoryLink, parameterLink, type Link } from './simulated-server.ts';
 import { STILL } from './signals.ts';
-import type { Simulation } from './simulation.ts';
+import type { SimulatedRun } from './simulated-run.ts';
 import {
   FEATURE_DIM,
   HEARTBEAT_MS,
@@ -42,7 +42,7 @@ export interface Servers {
 
 /** What src/server-clients/connect.ts does in a real run. */
 export function connectServers(
-  simulation: Simulation,
+  run: SimulatedRun,
   caller: SimulatedProcess,
   addresses: readonly string[],
   term: number,
@@ -51,7 +51,7 @@ export function connectServers(
   const closing = new AbortController();
   const parts = partsOf(addresses.length);
   const links = parts.map(({ hash, index }): Link => ({
-    simulation,
+    run,
     caller,
     address: addresses[index]!,
     part: index,
@@ -72,15 +72,15 @@ export class SimulatedWorker {
   /** The thread of its heartbeats, which goes on while the main thread hangs. */
   readonly heart: SimulatedProcess;
   readonly identity: { readonly workerId: string; readonly incarnation: string };
-  readonly #simulation: Simulation;
+  readonly #run: SimulatedRun;
   readonly #loop: WorkerLoop;
   #servers: Servers | null = null;
   #serversKey = '';
   /** Pieces of work done, as heartbeats tell. */
   #progress = 0;
 
-  constructor(simulation: Simulation, workerId: string, birth: number) {
-    this.#simulation = simulation;
+  constructor(run: SimulatedRun, workerId: string, birth: number) {
+    this.#run = run;
     this.identity = { workerId, incarnation: `${workerId}.${birth}` };
     this.process = new SimulatedProcess(workerId);
     this.heart = new SimulatedProcess(workerId);
@@ -96,17 +96,17 @@ export class SimulatedWorker {
   }
 
   #deps(): WorkerDeps {
-    const { config, scenario, logger } = this.#simulation;
+    const { config, scenario, logger } = this.#run;
     const now = (): Servers => {
       if (this.#servers === null) throw new Error('no coordinator has welcomed this worker yet');
       return this.#servers;
     };
-    const views = (): Promise<void> => this.#simulation.wait(this.process, 1, 8);
+    const views = (): Promise<void> => this.#run.wait(this.process, 1, 8);
     return {
       identity: this.identity,
       config,
       source: sourceOf(scenario),
-      loader: loaderOf(scenario, views, (id) => this.#simulation.absent.has(id)),
+      loader: loaderOf(scenario, views, (id) => this.#run.absent.has(id)),
       layout: TINY_LAYOUT,
       featureDim: FEATURE_DIM,
       representationDim: FEATURE_DIM,
@@ -135,22 +135,21 @@ export class SimulatedWorker {
 
   #connect(): void {
     const { process, identity } = this;
-    const simulation = this.#simulation;
+    const run = this.#run;
     const again = (): void => {
       this.#loop.abandonOrders();
-      simulation.world.after(RECONNECT_MS, process, '', () => {
+      run.world.after(RECONNECT_MS, process, '', () => {
         this.#connect();
       });
     };
-    const session = simulation.openWorkerSession(process, {
+    const session = run.openWorkerSession(process, {
       take: (message: CoordinatorMessage) => {
         if (message.welcome) {
           this.#begin(message.welcome as Required<Welcome>);
           session?.send({ ready: this.#ready() });
         } else if (message.order) this.#loop.take(message.order as Order__Output);
-        else if (message.refused) simulation.world.kill(process, message.refused.reason ?? '');
-        else if (message.stop)
-          simulation.world.kill(process, `told to stop: ${message.stop.reason}`);
+        else if (message.refused) run.world.kill(process, message.refused.reason ?? '');
+        else if (message.stop) run.world.kill(process, `told to stop: ${message.stop.reason}`);
       },
       closed: again,
     });
@@ -162,14 +161,14 @@ export class SimulatedWorker {
     const key = `${term} ${parameterServers.join(' ')}`;
     if (key !== this.#serversKey) {
       this.#servers?.close();
-      this.#servers = connectServers(this.#simulation, this.process, parameterServers, term);
+      this.#servers = connectServers(this.#run, this.process, parameterServers, term);
       this.#serversKey = key;
     }
     this.#loop.beginTerm(term);
   }
 
   #ready(): object {
-    const { source } = { source: sourceOf(this.#simulation.scenario) };
+    const { source } = { source: sourceOf(this.#run.scenario) };
     return {
       dataDigest: source.digest,
       imageCount: source.count,
@@ -190,31 +189,31 @@ export class SimulatedWorker {
   }
 
   #beat(): void {
-    const simulation = this.#simulation;
+    const run = this.#run;
     const request = { ...this.identity, progress: this.#progress };
-    simulation.network.callOnce({
+    run.network.callOnce({
       caller: this.heart,
-      address: () => simulation.coordinatorProcess(),
+      address: () => run.coordinatorProcess(),
       what: '',
       handle: (target, respond) => {
-        simulation.coordinatorOf(target).heartbeat(request);
+        run.coordinatorOf(target).heartbeat(request);
         respond(null);
       },
     });
-    simulation.world.after(HEARTBEAT_MS, this.heart, '', () => {
+    run.world.after(HEARTBEAT_MS, this.heart, '', () => {
       this.#beat();
     });
   }
 
   async #artifact(name: string, signal: AbortSignal): Promise<NamedArrays> {
-    const simulation = this.#simulation;
-    const bytes = await simulation.network.call<Uint8Array>({
+    const run = this.#run;
+    const bytes = await run.network.call<Uint8Array>({
       caller: this.process,
-      address: () => simulation.coordinatorProcess(),
+      address: () => run.coordinatorProcess(),
       what: `artifact ${name}`,
       signal,
       handle: (target, respond) => {
-        respond(null, simulation.coordinatorOf(target).artifact(name));
+        respond(null, run.coordinatorOf(target).artifact(name));
       },
     });
     return decodeSafetensors(bytes, { what: name, code: 'PROTOCOL_VIOLATION' }).arrays;
@@ -225,15 +224,15 @@ export class SimulatedWorker {
     arrays: NamedArrays,
     signal: AbortSignal,
   ): ReturnType<WorkerDeps['coordinator']['submit']> {
-    const simulation = this.#simulation;
+    const run = this.#run;
     const bytes = Object.keys(arrays).length === 0 ? null : encodeSafetensors(arrays);
-    return simulation.network.call({
+    return run.network.call({
       caller: this.process,
-      address: () => simulation.coordinatorProcess(),
-      what: `result for ${simulation.nameOfLease(header.leaseId ?? '')}`,
+      address: () => run.coordinatorProcess(),
+      what: `result for ${run.nameOfLease(header.leaseId ?? '')}`,
       signal,
       handle: (target, respond) => {
-        simulation.coordinatorOf(target).submit({ ...header, ...this.identity }, bytes, respond);
+        run.coordinatorOf(target).submit({ ...header, ...this.identity }, bytes, respond);
       },
     });
   }

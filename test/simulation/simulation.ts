@@ -2,24 +2,24 @@
  * One simulated run: coordinator, parameter servers and workers, all of them the real decision code, under the faults that a
  * seed draws; the rules that must hold after every event; and the end, which must be the plain loop's to the last bit.
  */
-import { setMaxListeners } from 'node:events';
 import type { SliceGeneration } from '../../src/ps/slice-push.ts';
-import { armFailpoints, type FailpointName } from '../../src/process/failpoints.ts';
 import type { RunConfig } from '../../src/config/schema.ts';
 import type { CoordinatorMessage } from '../../src/rpc/generated/deepcluster/v1/CoordinatorMessage.ts';
 import type { ServerOrder } from '../../src/rpc/generated/deepcluster/v1/ServerOrder.ts';
 import type { Logger } from '../../src/telemetry/logger.ts';
-import { Faults } from './faults.ts';
+import { Faults, type FaultyRun } from './faults.ts';
 import { Network, Session, type SessionEnd } from './network.ts';
+import { requireOutcome } from './outcome-rules.ts';
 import type { PlainRun } from './plain-run.ts';
 import { requireRules } from './rules.ts';
-import { SimulatedCoordinator, type RunOutcome } from './simulated-coordinator.ts';
+import { SimulatedCoordinator } from './simulated-coordinator.ts';
 import { SimulatedDisk } from './simulated-disk.ts';
+import type { RunOutcome, Sender, SimulatedRun } from './simulated-run.ts';
 import { SimulatedServer } from './simulated-server.ts';
 import { SimulatedWorker } from './simulated-worker.ts';
-import { STILL, anyOf } from './signals.ts';
+import { takeOver } from './takeover.ts';
 import { ABSENT, configOf, partsOf, type Scenario } from './tiny-network.ts';
-import { ProcessDied, World, type SimulatedProcess } from './virtual-world.ts';
+import { World, type SimulatedProcess } from './virtual-world.ts';
 
 export interface SimulationOptions {
   readonly seed: number;
@@ -36,11 +36,10 @@ type Actor = SimulatedCoordinator | SimulatedServer | SimulatedWorker;
 
 /** Once the faults have stopped, a run takes no longer [ms, virtual]. */
 const RECOVERY_MS = 12_000;
-/** As Node has it: more listeners are warned of. */
-const LISTENERS = 10;
 const RESTART_MS = [5, 60] as const;
 
-export class Simulation {
+export class Simulation implements SimulatedRun, FaultyRun {
+  readonly seed: number;
   readonly world: World;
   readonly network: Network;
   readonly disk: SimulatedDisk;
@@ -68,6 +67,7 @@ export class Simulation {
   constructor(options: SimulationOptions) {
     this.#options = options;
     const { seed, scenario, oracle, trace } = options;
+    this.seed = seed;
     this.world = new World(seed, trace ?? null);
     this.network = new Network(this.world);
     this.disk = new SimulatedDisk(this);
@@ -90,7 +90,8 @@ export class Simulation {
   /** Runs to the end, or to the first rule that is broken, which is then the world's `failure`. */
   async run(): Promise<void> {
     const { world } = this;
-    const restore = this.#takeOverTime();
+    const restore = takeOver(world);
+    this.#watchFailpoints();
     try {
       this.#begin();
       const endMs = (this.#faults?.begin() ?? 0) + RECOVERY_MS;
@@ -127,28 +128,11 @@ export class Simulation {
 
   finish(outcome: RunOutcome): void {
     this.outcome = outcome;
-    const { world, oracle, config } = this;
-    const { losses, pseudoLabels, state, epochs, term } = outcome;
-    const expect = (what: string, holds: boolean): void => {
-      if (!holds) world.violate(`${what}: not those of the undisturbed run`);
-    };
-    expect('losses', isSame(losses, oracle.losses));
-    expect('pseudo-labels', isSame(pseudoLabels, oracle.pseudoLabels));
-    const { epoch, length, committed, committedTotal, skippedTotal } = state.ledger;
-    expect('skipped draws', skippedTotal === 0);
-    expect('epoch of the ledger', epoch === config.epochs - 1);
-    expect('draws of the last epoch', length === oracle.drawsOfLastEpoch && committed === length);
-    expect('draws of the ledger', committedTotal === oracle.draws);
-    for (const { part, store } of this.#shardsIn(term)) {
-      const { momentum, version } = store.snapshot();
-      expect('version at the end', version === oracle.losses.length);
-      const { begin } = part.parameters;
-      const whole = oracle.last.momentum.subarray(begin, begin + momentum.length);
-      expect('momentum', isSame(momentum, whole));
-    }
-    const undisturbed = this.#options.epochs;
-    if (undisturbed === null) return;
-    expect('epoch records', JSON.stringify(epochs) === JSON.stringify(undisturbed));
+    const { config, oracle } = this;
+    const { epochs } = this.#options;
+    requireOutcome(outcome, this.#shardsIn(outcome.term), { config, oracle, epochs }, (rule) => {
+      this.world.violate(rule);
+    });
   }
 
   coordinatorProcess(): SimulatedProcess {
@@ -197,19 +181,13 @@ export class Simulation {
     return leaseId.slice(7);
   }
 
-  openWorkerSession(
-    client: SimulatedProcess,
-    down: SessionEnd<CoordinatorMessage>,
-  ): { send(message: object): void } | null {
+  openWorkerSession(client: SimulatedProcess, down: SessionEnd<CoordinatorMessage>): Sender | null {
     return this.#open(client, down, (coordinator, session) => {
       coordinator.openWorkerSession(session);
     });
   }
 
-  openServerSession(
-    client: SimulatedProcess,
-    down: SessionEnd<ServerOrder>,
-  ): { send(message: object): void } | null {
+  openServerSession(client: SimulatedProcess, down: SessionEnd<ServerOrder>): Sender | null {
     return this.#open(client, down, (coordinator, session) => {
       coordinator.openServerSession(session);
     });
@@ -265,6 +243,12 @@ export class Simulation {
     this.world.after(0, coordinator.process, 'SIGTERM', () => {
       coordinator.terminate();
     });
+  }
+
+  /** Somebody asks a server to end. */
+  askToLeave(role: string): void {
+    this.count('server.asked-to-leave');
+    (this.#actorIn(role) as SimulatedServer).leave();
   }
 
   nameIn(role: string): string {
@@ -346,7 +330,7 @@ export class Simulation {
     client: SimulatedProcess,
     down: SessionEnd<object>,
     greet: (coordinator: SimulatedCoordinator, session: Session<object, object>) => void,
-  ): { send(message: object): void } | null {
+  ): Sender | null {
     const server = this.coordinatorProcess();
     if (server.state === 'dead' || this.network.isCut(client, server)) return null;
     if (!this.coordinatorOf(server).isServing) return null;
@@ -390,40 +374,11 @@ export class Simulation {
     }
   }
 
-  /** Real code reads the world's clock, and its failpoints lead here. @returns what puts everything back */
-  #takeOverTime(): () => void {
-    const { world } = this;
-    const originals = {
-      timeout: Object.getOwnPropertyDescriptor(AbortSignal, 'timeout')!,
-      any: Object.getOwnPropertyDescriptor(AbortSignal, 'any')!,
-    };
-    const { stackTraceLimit } = Error;
-    // Refusals are daily bread here, and their stacks cost more than all the rest.
-    if (!world.isTraced) Error.stackTraceLimit = 0;
-    Object.defineProperty(performance, 'now', { value: () => world.nowMs, configurable: true });
-    // No call of the simulation takes as long as the real code waits for one.
-    AbortSignal.timeout = () => STILL;
-    AbortSignal.any = anyOf;
-    setMaxListeners(0);
-    world.onFailpoint = (process, name, { step = 0 }) => {
+  #watchFailpoints(): void {
+    this.world.onFailpoint = (process, name, { step = 0 }) => {
       this.#faults?.hit(process, name);
       if (name !== 'coordinator.counted') return;
       this.requireApplied(this.coordinatorOf(process).term, step);
-    };
-    armFailpoints((name: FailpointName, facts) => {
-      world.hit(name, facts);
-    });
-    const onRejection = (error: unknown): void => {
-      if (!(error instanceof ProcessDied)) world.violate(`nobody handled ${String(error)}`);
-    };
-    process.on('unhandledRejection', onRejection);
-    return () => {
-      process.off('unhandledRejection', onRejection);
-      armFailpoints(null);
-      Error.stackTraceLimit = stackTraceLimit;
-      Object.defineProperties(AbortSignal, originals);
-      setMaxListeners(LISTENERS);
-      Reflect.deleteProperty(performance, 'now');
     };
   }
 
@@ -442,8 +397,4 @@ export class Simulation {
     };
     return logger;
   }
-}
-
-function isSame(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
-  return a.length === b.length && Array.from(a).every((value, i) => Object.is(value, b[i]));
 }

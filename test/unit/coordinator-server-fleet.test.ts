@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { RegisteredServers, type ServerIdentity } from '../../coordinator/fleet/server-fleet.ts';
+import type { ServerIdentity } from '../../coordinator/fleet/fleet-state.ts';
+import { RegisteredServers } from '../../coordinator/fleet/server-fleet.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 
 const TIMEOUT_MS = 100;

@@ -1,0 +1,50 @@
+/** What a real run keeps besides its events: checkpoints and results, in the run's folder. */
+import { readLatestCheckpoint, writeCheckpoint } from '../../src/checkpoint/checkpoint.ts';
+import type { ConfigOrigins } from '../../src/config/load.ts';
+import type { RunConfig } from '../../src/config/schema.ts';
+import type { ImageSource } from '../../src/data/source/source.ts';
+import type { Logger } from '../../src/telemetry/logger.ts';
+import type { RunDisk } from '../outside.ts';
+import { onceThereIsRoom } from './disk-room.ts';
+import { fromCheckpoint } from '../../src/run/checkpoint-content.ts';
+import type { RunFolder } from './run-folder.ts';
+import { renderRunReport } from '../../src/run/run-report.ts';
+
+export interface RunDiskDeps {
+  readonly runId: string;
+  readonly config: RunConfig;
+  readonly origins: ConfigOrigins;
+  readonly source: ImageSource;
+  readonly folder: RunFolder;
+  readonly logger: Logger;
+}
+
+export function runDisk(deps: RunDiskDeps): RunDisk {
+  const { runId, folder, logger } = deps;
+  return {
+    newestCheckpoint: () =>
+      readLatestCheckpoint(
+        folder.checkpoints,
+        (name, reason) => {
+          logger.warn('checkpoint.refused', { name, reason });
+          folder.event('checkpoint.refused', reason, { name });
+        },
+        (checkpoint) => {
+          fromCheckpoint(checkpoint, runId);
+        },
+      ),
+    saveCheckpoint: writeCheckpoint,
+    writeResults: async (results, signal) => {
+      const { record, summary } = results;
+      const page = await renderRunReport({ ...deps, ...results, signal });
+      const write = (): void => {
+        if (record.unreadable.length > 0) folder.writeUnreadable(record.unreadable);
+        if (record.damaged.length > 0) folder.writeDamaged(record.damaged);
+        folder.writeLosses(record.losses);
+        folder.writeSummary(summary);
+        folder.writeReport(page);
+      };
+      await onceThereIsRoom('the result', write, { folder, logger, signal });
+    },
+  };
+}
