@@ -23,7 +23,7 @@ import type { CoordinatorActor, RunOutcome, SimulatedRun } from './simulated-run
 import { SimulatedService } from './simulated-service.ts';
 import { LOCK_TIMES } from './simulated-terms.ts';
 import { connectServers } from './simulated-worker.ts';
-import { CLUSTER_TIMES, TINY_LAYOUT, sourceOf } from './tiny-network.ts';
+import { CLUSTER_TIMES, sourceOf } from './tiny-network.ts';
 import { ProcessDied, SimulatedProcess, type Timer } from './virtual-world.ts';
 
 export class SimulatedCoordinator implements CoordinatorActor {
