@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { join } from 'node:path';
-import { packageRoot } from '../../src/config/package-root.ts';
+import { packageRoot } from '../../src/process/package-root.ts';
 import { scratchCopy, type ScratchCopy } from '../support/scratch-copy.ts';
 
 const DOUBLE = `

@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import type { RowsToCluster } from '../../src/clustering/kernels.ts';
-import { packageRoot } from '../../src/config/package-root.ts';
+import { packageRoot } from '../../src/process/package-root.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { describeModel } from '../../src/nn/architectures.ts';
 import { createModel, type Model } from '../../src/nn/model.ts';

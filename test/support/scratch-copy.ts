@@ -11,7 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { packageRoot } from '../../src/config/package-root.ts';
+import { packageRoot } from '../../src/process/package-root.ts';
 
 export interface ScratchCopy {
   readonly folder: string;
