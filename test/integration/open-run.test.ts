@@ -7,11 +7,11 @@ import { readLatestCheckpoint, type Checkpoint } from '../../src/checkpoint/chec
 import { openRun } from '../../src/run/open-run.ts';
 import {
   FEATURES,
-  PLAIN_LAYOUT,
   makeNoiseImages,
   runPlain,
   temporaryFolder,
 } from '../support/in-process-run.ts';
+import { PLAIN_LAYOUT } from '../support/layouts.ts';
 
 const IMAGES = 30;
 const K = 4;
