@@ -5,12 +5,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { readLatestCheckpoint, type Checkpoint } from '../../src/checkpoint/checkpoint.ts';
 import { openRun } from '../../src/run/open-run.ts';
-import {
-  FEATURES,
-  makeNoiseImages,
-  runPlain,
-  temporaryFolder,
-} from '../support/in-process-run.ts';
+import { FEATURES, makeNoiseImages, runPlain, temporaryFolder } from '../support/in-process-run.ts';
 import { PLAIN_LAYOUT } from '../support/layouts.ts';
 
 const IMAGES = 30;
