@@ -1,63 +1,64 @@
 /**
- * Runs the tests of test/unit, test/simulation, test/integration, test/fuzz, test/e2e and test/gpu. `--only unit,integration`
- * takes some of the folders; further arguments go to Node's test runner (`--test-name-pattern=...`). Says at the end which
- * engines the tests had.
+ * Runs parts of the tests (test-parts.mjs): those of every time, or those that `--only unit,mutants`
+ * names; `--list` says which there are. Further arguments go to Node's test runner
+ * (`--test-name-pattern=...`). Says at the end which engines the tests had.
  */
-import { existsSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { root, runCommand } from './run-command.mjs';
-
-const FOLDERS = ['unit', 'simulation', 'integration', 'fuzz', 'e2e', 'gpu'];
-/** Folders whose files start no processes and share nothing: as many run at a time as there are cores. */
-const PARALLEL = ['unit', 'simulation'];
-
-function testFiles(folder) {
-  const path = join(root, 'test', folder);
-  if (!existsSync(path)) return [];
-  return readdirSync(path)
-    .filter((file) => file.endsWith('.test.ts'))
-    .sort()
-    .map((file) => join('test', folder, file));
-}
-
-function fail(message) {
-  process.stderr.write(`${message}\n`);
-  process.exit(2);
-}
+import { runCommand } from './run-command.mjs';
+import { EVERY_TIME, PARTS, filesOf } from './test-parts.mjs';
 
 const { values, tokens } = parseArgs({
-  options: { only: { type: 'string', default: FOLDERS.join(',') } },
+  options: {
+    only: { type: 'string', default: EVERY_TIME.join(',') },
+    list: { type: 'boolean', default: false },
+  },
   strict: false,
   tokens: true,
 });
-const folders = values.only.split(',');
-const unknown = folders.find((folder) => !FOLDERS.includes(folder));
-if (unknown !== undefined) fail(`--only ${unknown}: must be some of ${FOLDERS.join(', ')}`);
+if (values.list) {
+  for (const [name, { says, everyTime }] of Object.entries(PARTS)) {
+    process.stdout.write(`${everyTime ? '*' : ' '} ${name.padEnd(14)} ${says}\n`);
+  }
+  process.stdout.write('* runs every time\n');
+  process.exit(0);
+}
+const names = String(values.only).split(',');
+const unknown = names.find((name) => !Object.hasOwn(PARTS, name));
+if (unknown !== undefined) {
+  const known = Object.keys(PARTS).join(', ');
+  process.stderr.write(`--only ${unknown}: must be some of ${known}\n`);
+  process.exit(2);
+}
 const passedOn = tokens
   .filter((token) => token.kind === 'option' && token.name !== 'only')
   .map((token) => (token.value === undefined ? token.rawName : `${token.rawName}=${token.value}`));
 
+/** Arguments of Node for a part; null where it has no files. */
+function argumentsOf(part) {
+  if (part.program !== undefined) return part.program;
+  const files = filesOf(part);
+  if (files.length === 0) return null;
+  const concurrency = part.isParallel ? availableParallelism() : 1;
+  return [
+    ...['--import', 'tsx', '--test', '--test-reporter=spec'],
+    ...[`--test-concurrency=${concurrency}`, ...passedOn, ...files],
+  ];
+}
+
 let exitCode = 0;
-// One folder after the other: what starts processes of its own gets the machine to itself.
-for (const folder of folders) {
-  const files = testFiles(folder);
-  if (files.length === 0) {
-    process.stdout.write(`test/${folder}: no tests\n`);
+// One part after the other: what starts processes of its own gets the machine to itself.
+for (const name of names) {
+  const args = argumentsOf(PARTS[name]);
+  if (args === null) {
+    process.stdout.write(`${name}: no tests\n`);
+    exitCode ||= 1;
     continue;
   }
-  const concurrency = PARALLEL.includes(folder) ? availableParallelism() : 1;
-  const result = await runCommand(
-    [
-      ...[process.execPath, '--import', 'tsx', '--test', '--test-reporter=spec'],
-      ...[`--test-concurrency=${concurrency}`, ...passedOn, ...files],
-    ],
-    { isShown: true },
-  );
+  const result = await runCommand([process.execPath, ...args], { isShown: true });
   exitCode ||= result.exitCode;
   const verdict = result.exitCode === 0 ? 'passed' : 'FAILED';
-  process.stdout.write(`test/${folder}: ${verdict} in ${result.seconds.toFixed(1)} s\n`);
+  process.stdout.write(`${name}: ${verdict} in ${result.seconds.toFixed(1)} s\n`);
 }
 const engines = await runCommand([
   ...[process.execPath, '--import', 'tsx', 'test/support/print-engines.ts'],

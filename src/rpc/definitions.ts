@@ -8,7 +8,7 @@ import type { ProtoGrpcType as CoordinatorTypes } from './generated/coordinator.
 import type { ProtoGrpcType as MemoryTypes } from './generated/memory.ts';
 import type { ProtoGrpcType as ParametersTypes } from './generated/parameters.ts';
 
-/** Peers of another version are refused by name; raise it with every incompatible change of proto/. */
+/** Peers of another version are refused by name; raise it with every change of proto/. */
 export const PROTOCOL_VERSION = 4;
 
 type Wire = CoordinatorTypes['deepcluster']['v1'] &
