@@ -26,7 +26,7 @@ import type { Credentials } from '../src/security/credentials.ts';
 import type { Logger } from '../src/telemetry/logger.ts';
 import type { Notice } from '../src/telemetry/notice.ts';
 import { conductRun } from './run/conduct-run.ts';
-import { createControl } from './control/control.ts';
+import { createControl, type ControlDeps } from './control/control.ts';
 import { refusalLog } from '../src/telemetry/refusal-log.ts';
 import { onceThereIsRoom } from './record/disk-room.ts';
 import { RunFolder, readRunId } from './record/run-folder.ts';
@@ -63,6 +63,7 @@ export interface CoordinatorOptions {
   readonly isWaiting?: boolean;
   /** Take the folder from another process that holds it; left out: no. */
   readonly takesOver?: boolean;
+  readonly journal?: ControlDeps['journal'];
   readonly logger: Logger;
   /** Ends the run in order, after a checkpoint; its reason is what the run then fails with. */
   readonly signal: AbortSignal;
