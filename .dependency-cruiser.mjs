@@ -25,6 +25,11 @@ const MAY_IMPORT = {
   config: ['messages', 'process', '[a-z-]+/config', 'clustering/odc/config', 'engine/registry'],
   // What a saved run is: opened by the coordinator, the worker and the commands alike.
   run: ['.'],
+  // The kinds of work: the coordinator orders and takes, the worker performs.
+  work: [
+    ...['arrays', 'clustering', 'config', 'data', 'evaluation', 'process', 'rpc'],
+    ...['run', 'server-clients', 'telemetry'],
+  ],
   // A whole run on one machine: starts the program's own processes.
   launch: ['.'],
   cli: ['.'],

@@ -17,7 +17,7 @@ import { runImagesOf } from '../src/run/run-images.ts';
 import type { Credentials } from '../src/security/credentials.ts';
 import { connectServers } from '../src/server-clients/connect.ts';
 import { refusalLog } from '../src/telemetry/refusal-log.ts';
-import { createControl } from './control/control.ts';
+import { createControl, type ControlDeps } from './control/control.ts';
 import { OwnServer } from './fleet/own-server.ts';
 import { RegisteredServers, type FleetRecord } from './fleet/server-fleet.ts';
 import { ServerSessions } from './fleet/server-session-service.ts';
@@ -44,6 +44,7 @@ export interface CoordinatorOptions extends ClaimOptions {
   /** `host:port` for plain-text health probes; null: none. */
   readonly health: string | null;
   readonly resume: boolean;
+  readonly journal?: ControlDeps['journal'];
 }
 
 /** Time that clients have to end their calls when the server stops. */

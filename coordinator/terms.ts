@@ -11,7 +11,7 @@ import { withAnySignal } from '../src/rpc/any-signal.ts';
 import type { Credentials } from '../src/security/credentials.ts';
 import type { Logger } from '../src/telemetry/logger.ts';
 import type { Notice } from '../src/telemetry/notice.ts';
-import type { Control } from './control/control.ts';
+import type { Control, ControlDeps } from './control/control.ts';
 import type { ReadyServers, ServerFleet } from './fleet/server-fleet.ts';
 import type { ServerSessions } from './fleet/server-session-service.ts';
 import type { CoordinatorService } from './fleet/service.ts';
@@ -52,6 +52,7 @@ export interface TermsDeps extends Outside {
   readonly credentials: Credentials | null;
   readonly logger: Logger;
   readonly notify: (notice: Notice) => void;
+  readonly journal?: ControlDeps['journal'];
   /** Asks the run to end; aborted with `folderLost` too. */
   readonly signal: AbortSignal;
 }

@@ -14,7 +14,9 @@ export type ErrorCode =
   | 'DATA_UNREADABLE'
   | 'ENGINE_UNAVAILABLE'
   | 'FOLDER_HELD'
-  | 'UNAVAILABLE';
+  | 'UNAVAILABLE'
+  /** A defect, of whatever kind: an error that nobody foresaw. */
+  | 'INTERNAL';
 
 export type ErrorDetails = Readonly<Record<string, unknown>>;
 

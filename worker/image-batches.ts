@@ -1,6 +1,6 @@
 /** Views of many images in batches of bounded size, the next ones made while the present one is used. */
 import type { ImageLoader, LoadedViews } from '../src/data/loader/loader.ts';
-import type { OrderTimes } from './order-times.ts';
+import type { Times, ViewBatches } from '../src/work/tools.ts';
 
 /** Images of a batch at the most. */
 const BATCH_IMAGES = 128;
@@ -12,7 +12,7 @@ const LEAST_AHEAD = 2;
 const MOST_AHEAD = 8;
 
 /** Deterministic views of some images, batch after batch; the first ones are begun when it is made. */
-export class CentreBatches {
+export class CentreBatches implements ViewBatches {
   readonly #loader: ImageLoader;
   readonly #ids: Int32Array;
   readonly #signal: AbortSignal;
@@ -36,7 +36,7 @@ export class CentreBatches {
   }
 
   /** The batches in the order of the ids, unreadable images left out, once. */
-  async *each(times: OrderTimes): AsyncGenerator<LoadedViews> {
+  async *each(times: Times): AsyncGenerator<LoadedViews> {
     for (let views = this.#begun.shift(); views; views = this.#begun.shift()) {
       this.#fill();
       yield await times.views(views);

@@ -9,11 +9,9 @@ import { applyCentroidDelta, type CentroidDelta } from '../src/clustering/odc/ce
 import { mixAndAssign } from '../src/clustering/odc/mixing.ts';
 import type { RunConfig } from '../src/config/schema.ts';
 import { TrainerError, protocolViolation } from '../src/errors.ts';
-import type { Order__Output } from '../src/rpc/generated/deepcluster/v1/Order.ts';
-import type { TrainSlice__Output } from '../src/rpc/generated/deepcluster/v1/TrainSlice.ts';
 import type { MemoryServers } from '../src/server-clients/memory-servers.ts';
 import type { MovedRows } from '../src/server-clients/sample-parts.ts';
-import type { ResidentShard } from './state.ts';
+import type { OnlineClasses, OnlineSlice, OrderIds, ResidentShard } from '../src/work/tools.ts';
 
 export interface OdcWorkDeps {
   readonly config: RunConfig;
@@ -28,7 +26,7 @@ export interface OdcWorkDeps {
 /** Slices whose memory rows are fetched or being fetched. */
 const SLICES_AHEAD = 4;
 
-export class OdcWork {
+export class OdcWork implements OnlineClasses {
   readonly #deps: OdcWorkDeps;
   /** [K, d] as published in #version; zeros, and -1, before the first. */
   readonly #centroids: Float32Array;
@@ -42,9 +40,8 @@ export class OdcWork {
   }
 
   /** Begins the downloads that a slice needs. */
-  prepare(order: Order__Output, { samples, centroidVersion }: TrainSlice__Output): void {
-    if (!samples) return;
-    this.#rowsFor(order, Int32Array.from(samples.ids)).catch(() => undefined);
+  prepare(order: OrderIds, { samples, centroidVersion }: OnlineSlice): void {
+    this.#rowsFor(order, samples.ids).catch(() => undefined);
     if (centroidVersion === this.#version) return;
     this.#deps.artifact(centroidsArtifact(this.#version, centroidVersion)).catch(() => undefined);
   }
@@ -61,14 +58,14 @@ export class OdcWork {
    * @returns what is pushed with the gradient
    */
   async mix(
-    order: Order__Output,
-    { samples, centroidVersion }: TrainSlice__Output,
+    order: OrderIds,
+    { samples, centroidVersion }: OnlineSlice,
     features: Float32Array,
   ): Promise<MovedRows> {
     const { config, featureDim: dim } = this.#deps;
     const { k: classes } = config.clustering;
     const { momentum, metric } = config.odc;
-    const ids = Int32Array.from(samples?.ids ?? []);
+    const { ids } = samples;
     const rows = await this.#rowsFor(order, ids);
     this.#rows.delete(order.leaseId);
     await this.#bringCentroidsTo(centroidVersion);
@@ -78,7 +75,7 @@ export class OdcWork {
   }
 
   /** Sends the unit rows of a data shard to the sample memory. @throws TrainerError GENERATION_FENCED */
-  async fill({ generation }: Order__Output, resident: ResidentShard): Promise<void> {
+  async fill({ generation }: OrderIds, resident: ResidentShard): Promise<void> {
     const { memory, signal } = this.#deps;
     const { shard, ids, features: rows } = resident;
     if (ids.length === 0) return;
@@ -90,7 +87,7 @@ export class OdcWork {
     );
   }
 
-  #rowsFor({ leaseId, parameterVersion }: Order__Output, ids: Int32Array): Promise<Float32Array> {
+  #rowsFor({ leaseId, parameterVersion }: OrderIds, ids: Int32Array): Promise<Float32Array> {
     const known = this.#rows.get(leaseId);
     if (known !== undefined) return known;
     const rows = this.#deps.memory.rows(parameterVersion, ids, this.#deps.signal);

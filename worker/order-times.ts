@@ -1,7 +1,8 @@
 /** Where the time of an order goes: into waiting for views, into the device, into the network; as sums, and as a trace. */
 import type { Trace, TraceArgs } from '../src/telemetry/trace.ts';
+import type { Times } from '../src/work/tools.ts';
 
-export class OrderTimes {
+export class OrderTimes implements Times {
   readonly #trace: Trace;
   /** Time that the device had nothing to do because views were late [s]. */
   viewWaitSeconds = 0;

@@ -4,10 +4,10 @@
  */
 import type { NamedArrays } from '../src/arrays/safetensors.ts';
 import type { ImageLoader, LoadedViews } from '../src/data/loader/loader.ts';
-import type { Samples__Output } from '../src/rpc/generated/deepcluster/v1/Samples.ts';
 import type { NamedVectors } from '../src/rpc/named-vectors.ts';
 import type { ParameterServers } from '../src/server-clients/parameter-servers.ts';
 import { traceNowUs, type Trace } from '../src/telemetry/trace.ts';
+import type { ShardRange, SliceName, SliceSamples } from '../src/work/tools.ts';
 import { CentreBatches, idRange } from './image-batches.ts';
 import type { CoordinatorClient } from './service.ts';
 
@@ -19,24 +19,6 @@ export interface PrefetchDeps {
   readonly loader: ImageLoader;
   readonly trace?: Trace;
   readonly signal: AbortSignal;
-}
-
-/**
- * A slice of a step; the same slice leased again has the same views, unless some of its images were
- * left out meanwhile.
- */
-export interface SliceName {
-  readonly epoch: number;
-  readonly step: number;
-  readonly slice: number;
-}
-
-/** Samples begin <= id < end. */
-export interface ShardRange {
-  readonly begin: number;
-  readonly end: number;
-  /** Of these samples, those that are not read. */
-  readonly leftOut: readonly number[];
 }
 
 /** A clustering refers to its whitening and to two versions of centroids at a time. */
@@ -83,7 +65,7 @@ export class Prefetch {
     return begun(this.#artifacts, name, ARTIFACTS_KEPT, () => coordinator.artifact(name, signal));
   }
 
-  views({ epoch, step, slice }: SliceName, samples: Samples__Output): Promise<LoadedViews> {
+  views({ epoch, step, slice }: SliceName, samples: SliceSamples): Promise<LoadedViews> {
     const { loader, signal } = this.#deps;
     const key = `${epoch}/${step}/${slice}/${samples.ids.join()}`;
     return begun(this.#views, key, SLICES_AHEAD, async () => {

@@ -3,19 +3,7 @@
  * orders of one clustering; those of an earlier clustering, or of other parameters, are let go.
  */
 import { TrainerError } from '../src/errors.ts';
-
-/** Features of one data shard in this process's memory. */
-export interface ResidentShard {
-  readonly shard: number;
-  readonly epoch: number;
-  readonly parameterVersion: number;
-  /** [n] ids of the readable images. */
-  readonly ids: Int32Array;
-  /** [n, dim] as extracted, then whitened and L2-normalised. */
-  readonly features: Float32Array;
-  readonly dim: number;
-  readonly isProjected: boolean;
-}
+import type { ResidentShard } from '../src/work/tools.ts';
 
 /** By data shard. */
 export type Residency = ReadonlyMap<number, ResidentShard>;

@@ -1,7 +1,6 @@
 /** The control plane, wired: state machine, sessions, membership, and what orders refer to. */
 import { nanoid } from 'nanoid';
 import type { RunConfig } from '../../src/config/schema.ts';
-import { planShards } from '../../src/data/shard-plan.ts';
 import { encodeListing, presentCount } from '../../src/data/source/listing.ts';
 import type { ImageSource } from '../../src/data/source/source.ts';
 import { absentImages } from '../../src/data/source/survey.ts';
@@ -10,10 +9,9 @@ import type { Logger } from '../../src/telemetry/logger.ts';
 import type { Notice } from '../../src/telemetry/notice.ts';
 import { Artifacts } from './artifacts.ts';
 import { collapseLine } from '../run/collapse-watch.ts';
-import { Dispatcher } from './dispatcher.ts';
+import { Dispatcher, type DispatcherDeps } from './dispatcher.ts';
 import { Membership } from './membership.ts';
 import { MissingImages, type MissingImagesDeps } from '../images/missing-images.ts';
-import { composeOrder, type OrderContext } from './order-composer.ts';
 import type { RunFolder } from '../record/run-folder.ts';
 import type { RunRecord } from '../record/run-record.ts';
 import type { CoordinatorService, ServiceEvents } from '../fleet/service.ts';
@@ -37,6 +35,7 @@ export interface ControlDeps {
   readonly notify?: (notice: Notice) => void;
   /** Left out: on the disk, by the machine's clock. */
   readonly images?: Pick<MissingImagesDeps, 'look' | 'pause'>;
+  readonly journal?: DispatcherDeps['journal'];
 }
 
 /** The control plane of one term. */
@@ -44,7 +43,6 @@ export interface Control {
   readonly events: ServiceEvents;
   readonly dispatcher: Dispatcher;
   readonly membership: Membership;
-  readonly context: OrderContext;
   readonly artifacts: Artifacts;
   readonly images: MissingImages;
 }
@@ -71,7 +69,6 @@ export function createControl(deps: ControlDeps): Control {
       deps.notify?.({ type: 'remark', text: reason });
     },
   });
-  const context = emptyContext(config, source, images);
   const dispatcher: Dispatcher = new Dispatcher(
     { ...config.cluster, leasePrefix: `${nanoid(6)}-` },
     {
@@ -82,14 +79,14 @@ export function createControl(deps: ControlDeps): Control {
       dropWorker: (workerId, incarnation) => {
         service.drop(workerId, incarnation);
       },
-      composeOrder: (lease) => composeOrder(lease, context),
       record: (event, reason, fields) => {
         folder.event(event, reason, fields);
       },
       images,
+      ...(deps.journal === undefined ? {} : { journal: deps.journal }),
     },
   );
-  const membership = new Membership({ ...deps, dispatcher, context });
+  const membership = new Membership({ ...deps, dispatcher });
   const events: ServiceEvents = {
     welcome: () => ({
       runId,
@@ -124,31 +121,9 @@ export function createControl(deps: ControlDeps): Control {
       term,
     }),
   };
-  return { events, dispatcher, membership, context, artifacts, images };
+  return { events, dispatcher, membership, artifacts, images };
 }
 
 function pauseOf({ isPaused, members, settings }: CoordinatorState): string {
   return isPaused ? `${members.size} of at least ${settings.minWorkers} workers are there` : '';
-}
-
-function emptyContext(
-  config: RunConfig,
-  source: ImageSource,
-  { leftOut }: MissingImages,
-): OrderContext {
-  return {
-    shards: planShards(source.count, config.data.shardSize),
-    training: config.training,
-    epoch: 0,
-    parameterVersion: 0,
-    momentsArtifact: '',
-    whiteningArtifact: '',
-    centroidsArtifact: '',
-    leftOut,
-    shardRows: new Map(),
-    rowsByShard: new Map(),
-    plan: null,
-    firstStep: 0,
-    odc: null,
-  };
 }

@@ -1,32 +1,47 @@
 /**
  * The shell around the pure state machine: feeds it events, carries out its actions, and lets a procedure wait for a phase
- * as for a promise. It owns the clock and the payloads of results; decisions are all in state.ts.
+ * as for a promise. It owns the clock and the payloads of results; decisions are all in transition.ts.
  */
-import { TrainerError, messageOf, unavailable, type ErrorCode } from '../../src/errors.ts';
+import { TrainerError, messageOf } from '../../src/errors.ts';
 import type { Order } from '../../src/rpc/generated/deepcluster/v1/Order.ts';
+import { errorCodeOf } from '../../src/rpc/status.ts';
+import type { Work } from '../../src/work/kind.ts';
+import { WORK_KINDS, type WorkKinds } from '../../src/work/kinds.ts';
 import type { ResultPayload } from '../fleet/service.ts';
+import type { OrderFailure, RunFailure } from './failure-policy.ts';
+import { openPhase, type OpenPhase, type PhaseRequest } from './phase-request.ts';
 import {
   initialState,
   type Action,
   type CoordinatorState,
   type Event,
   type Lease,
-  type Phase,
   type StateSettings,
   type Verdict,
 } from './state.ts';
 import { transition } from './transition.ts';
-import type { Work } from './work.ts';
 
 export interface DispatcherDeps {
   readonly now: () => number;
   readonly sendOrder: (workerId: string, incarnation: string, order: Order) => void;
   readonly dropWorker: (workerId: string, incarnation: string) => void;
-  readonly composeOrder: (lease: Lease) => Order;
   /** A transition for events.jsonl. */
   readonly record: (event: string, reason: string, fields: object) => void;
   /** Decides about images that cannot be read. */
   readonly images: ImageWatch;
+  /** Left out: all that there are. */
+  readonly kinds?: WorkKinds;
+  /** Is told of every decision; left out: nobody is. */
+  readonly journal?: (decision: Decision) => void;
+}
+
+/** An event and what it came to: the events of a run, played again in their order, come to the same. */
+export interface Decision {
+  readonly event: Event;
+  readonly nowMs: number;
+  readonly actions: readonly Action[];
+  /** From then on. */
+  readonly state: CoordinatorState;
 }
 
 /** Who decides about images that cannot be read (missing-images.ts). */
@@ -40,56 +55,38 @@ export interface ImageWatch {
   phaseBegins(): void;
 }
 
-export interface PhaseRequest {
-  readonly phase: Phase;
-  readonly epoch: number;
-  readonly parameterVersion: number;
-  readonly work: readonly Work[];
-  /** Generations of leases on this work that were given before it was entered; 0 if left out. */
-  readonly generationsGiven?: number;
-  /** Called once for each task, when its result is accepted; throwing fails the run. */
-  readonly take: (work: Work, payload: ResultPayload) => void;
-}
-
-/** Failures of a worker's order that another worker would meet as well. */
-const LASTING: ReadonlySet<string> = new Set<ErrorCode>([
-  'CONFIG_INVALID',
-  'SHAPE_MISMATCH',
-  'PROTOCOL_VIOLATION',
-  'DATA_UNREADABLE',
-]);
-
-/**
- * Times that numbers of one task may be not finite. Once may be a sick device, and another worker has the numbers; the same again
- * is the training itself.
- */
-const MAX_NON_FINITE = 2;
-
-/** Other failures of orders in a row, over all workers, after which the run gives up. */
-const MAX_FAILURES = 20;
-
-interface PendingPhase {
-  readonly request: PhaseRequest;
+/** Who waits for the phase. */
+interface Pending {
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
 
+/** What a result says, once its kind has read it. */
+interface ReadResult {
+  /** Null: the work is done. */
+  readonly failure: OrderFailure | null;
+  /** Hands it to the procedure. */
+  readonly give: () => void;
+}
+
+type Answer = Extract<Action, { type: 'answerResult' }>;
+
 export class Dispatcher {
   readonly #deps: DispatcherDeps;
+  readonly #kinds: WorkKinds;
   #state: CoordinatorState;
-  /** The phase that a procedure waits for; null between phases. */
-  #pending: PendingPhase | null = null;
+  /** The phase entered last, of which orders are made; null before the first. */
+  #phase: OpenPhase | null = null;
+  /** Who waits for it; null between phases, and once it has been interrupted. */
+  #pending: Pending | null = null;
   /** Set once the run cannot go on; every later phase fails with it. */
   #failure: unknown = null;
-  /** By task of the phase: workers whose numbers were not finite. */
-  readonly #nonFinite = new Map<string, string[]>();
-  /** Failed orders since the last accepted result. */
-  #failuresInRow = 0;
-  /** Of all leases so far. */
-  #highestGeneration = 0;
+  /** Whether an event is being decided on, or its actions carried out. */
+  #isDeciding = false;
 
   constructor(settings: StateSettings, deps: DispatcherDeps) {
     this.#deps = deps;
+    this.#kinds = deps.kinds ?? WORK_KINDS;
     this.#state = initialState(settings);
   }
 
@@ -101,37 +98,55 @@ export class Dispatcher {
     return this.#failure !== null;
   }
 
-  /**
-   * What is computed anew, after something of it was delivered, gets generations above this one.
-   */
-  get highestGeneration(): number {
-    return this.#highestGeneration;
+  /** Gives the work out and resolves when all of it is done. @throws whatever fails the run */
+  runPhase<Piece extends Work, Order, Result>(
+    request: PhaseRequest<Piece, Order, Result>,
+  ): Promise<void> {
+    const { kind, epoch, parameterVersion, work, isRepeated = false } = request;
+    if (work.length === 0) return this.#whenDone(null);
+    const { phase } = kind;
+    return this.#whenDone(() => {
+      this.#phase = openPhase(request);
+      return { type: 'phaseEntered', phase, epoch, parameterVersion, work, isRepeated };
+    });
   }
 
-  /** Gives the work out and resolves when all of it is done. @throws whatever fails the run */
-  runPhase(request: PhaseRequest): Promise<void> {
+  /**
+   * Has work of the phase that is done computed again, since what its results refer to is lost; resolves when all of it is.
+   * @throws TrainerError PROTOCOL_VIOLATION when it has been lost too often
+   */
+  runAgain(tasks: readonly string[]): Promise<void> {
+    return this.#whenDone(() => ({ type: 'resultsLost', tasks }));
+  }
+
+  /** @param enter null: there is nothing to be done */
+  #whenDone(enter: (() => Event) | null): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#failure !== null) {
         reject(toError(this.#failure));
         return;
       }
-      if (request.work.length === 0) {
+      if (enter === null) {
         resolve();
         return;
       }
-      this.#pending = { request, resolve, reject };
+      this.#pending = { resolve, reject };
       this.#deps.images.phaseBegins();
-      this.#nonFinite.clear();
-      this.dispatch({ type: 'phaseEntered', ...request });
+      this.dispatch(enter());
+      if (this.#state.open === 0) this.#endPhase();
     });
+  }
+
+  #endPhase(): void {
+    const pending = this.#pending;
+    this.#pending = null;
+    pending?.resolve();
   }
 
   /** Fails the phase under way and every later one. */
   fail(error: unknown): void {
     this.#failure ??= error;
-    const pending = this.#pending;
-    this.#pending = null;
-    pending?.reject(toError(this.#failure));
+    this.interrupt(toError(this.#failure));
   }
 
   /** Ends the phase under way with an error that its procedure answers by entering another. */
@@ -141,109 +156,116 @@ export class Dispatcher {
     pending?.reject(error);
   }
 
+  /** @throws Error when an event is brought about by what another one's actions do: each is decided on by itself */
   dispatch(event: Event): readonly Action[] {
-    const { state, actions } = transition(this.#state, event, this.#deps.now());
-    this.#state = state;
-    for (const action of actions) this.#carryOut(action);
-    return actions;
+    return this.#decide(event, () => undefined);
   }
 
-  /** A result from a worker: decides, keeps the payload where it counts, and answers. */
+  /** A result from a worker: decides, hands it on where it counts, and answers. */
   takeResult(payload: ResultPayload): Verdict {
-    const { leaseId, generation, incarnation, failure } = payload.header;
-    const request = this.#pending?.request;
+    const { header } = payload;
+    const { leaseId, generation, incarnation, samples, repeatedPush } = header;
     const held = this.#state.leases.get(leaseId);
-    const waitsForImages = held !== undefined && this.#deps.images.mustWait(held, payload.header);
-    const { state, actions } = transition(
-      this.#state,
+    const waitsForImages = held !== undefined && this.#deps.images.mustWait(held, header);
+    const { failure, give } = this.#read(waitsForImages ? undefined : held, payload);
+    const actions = this.#decide(
       {
         type: 'resultArrived',
-        leaseId,
-        generation,
-        incarnation,
-        isFailure: Boolean(failure),
-        waitsForImages,
+        ...{ leaseId, generation, incarnation, failure },
+        ...{ waitsForImages, samples, repeatedPush },
       },
-      this.#deps.now(),
+      ({ lease, completesTask }) => {
+        if (lease === null) return;
+        const isAwaited = this.#pending !== null;
+        if (waitsForImages && isAwaited) this.#deps.images.taskWaits(lease.task, header);
+        if (!completesTask) return;
+        this.#deps.images.taskDone(lease.task);
+        if (isAwaited) this.#orFail(give);
+      },
     );
-    this.#state = state;
     const answer = actions.find((action) => action.type === 'answerResult');
-    const lease = answer?.lease ?? null;
-    if (lease !== null && !waitsForImages) {
-      this.#takeAnswer(lease, answer?.completesTask === true, payload, request);
-    } else if (lease !== null && this.#pending !== null) {
-      this.#deps.images.taskWaits(lease.task, payload.header);
-    }
-    for (const action of actions) this.#carryOut(action);
     return answer?.verdict ?? 'fenced';
   }
 
-  #takeAnswer(
-    lease: Lease,
-    completesTask: boolean,
-    payload: ResultPayload,
-    request: PhaseRequest | undefined,
-  ): void {
-    const { failure } = payload.header;
-    if (failure) this.#noteFailure(lease, failure.code, failure.message);
-    else this.#failuresInRow = 0;
-    if (failure || !completesTask) return;
-    this.#deps.images.taskDone(lease.task);
-    this.#give(request, lease.work, payload);
-  }
-
-  #give(request: PhaseRequest | undefined, work: Work, payload: ResultPayload): void {
+  /** What does not decode is the failure of its order. */
+  #read(held: Lease | undefined, { header, arrays }: ResultPayload): ReadResult {
+    const nothing = (): void => undefined;
+    if (header.failure) {
+      const { code, message } = header.failure;
+      return { failure: { code: errorCodeOf(code), message }, give: nothing };
+    }
+    if (held === undefined) return { failure: null, give: nothing };
     try {
-      request?.take(work, payload);
+      const give = this.#phase?.read(held, { header, arrays }) ?? nothing;
+      return { failure: null, give };
     } catch (error) {
-      this.fail(error);
+      const code = error instanceof TrainerError ? error.code : 'INTERNAL';
+      return { failure: { code, message: messageOf(error) }, give: nothing };
     }
   }
 
-  #noteFailure(lease: Lease, code: string, message: string): void {
-    this.#failuresInRow += 1;
-    const reason = `${lease.workerId}: ${message}`;
-    this.#deps.record('order.failed', reason, { leaseId: lease.id, code });
-    if (code === 'NON_FINITE') {
-      const workers = [...(this.#nonFinite.get(lease.task) ?? []), lease.workerId];
-      this.#nonFinite.set(lease.task, workers);
-      if (workers.length < MAX_NON_FINITE) return;
-      const who = `of ${workers.join(' and ')}`;
-      this.fail(new TrainerError(code, `${message} (${workers.length} times: ${who})`));
-    } else if (LASTING.has(code)) {
-      this.fail(new TrainerError(code as ErrorCode, message));
-    } else if (this.#failuresInRow >= MAX_FAILURES) {
-      const problem = `${MAX_FAILURES} orders failed in a row, the last: ${reason}`;
-      this.fail(code === 'UNAVAILABLE' ? unavailable('workers', problem) : new Error(problem));
+  #decide(event: Event, answer: (answer: Answer) => void): readonly Action[] {
+    if (this.#isDeciding) throw new Error(`${event.type} within the actions of another event`);
+    this.#isDeciding = true;
+    try {
+      const nowMs = this.#deps.now();
+      const { state, actions } = transition(this.#state, event, nowMs, this.#kinds);
+      this.#state = state;
+      this.#deps.journal?.({ event, nowMs, actions, state });
+      for (const action of actions) this.#carryOut(action, answer);
+      return actions;
+    } finally {
+      this.#isDeciding = false;
     }
   }
 
-  #carryOut(action: Action): void {
+  #carryOut(action: Action, answer: (answer: Answer) => void): void {
     switch (action.type) {
-      case 'sendOrder':
-        this.#highestGeneration = Math.max(this.#highestGeneration, action.lease.generation);
-        this.#deps.sendOrder(
-          action.lease.workerId,
-          action.lease.incarnation,
-          this.#deps.composeOrder(action.lease),
-        );
+      case 'record':
+        this.#deps.record(action.event, action.reason, action.fields);
         return;
       case 'dropWorker':
         this.#deps.dropWorker(action.workerId, action.incarnation);
         return;
-      case 'phaseDone': {
-        const pending = this.#pending;
-        this.#pending = null;
-        pending?.resolve();
-        return;
-      }
-      case 'record':
-        this.#deps.record(action.event, action.reason, action.fields);
-        return;
       case 'answerResult':
+        answer(action);
+        return;
+      case 'failRun':
+        this.fail(errorOf(action.failure));
+        return;
+      case 'phaseDone':
+        this.#endPhase();
+        return;
+      case 'sendOrder':
+        this.#orFail(() => {
+          this.#send(action.lease);
+        });
         return;
     }
   }
+
+  /** Lease, generation, epoch and version are the state machine's alone. */
+  #send(lease: Lease): void {
+    const { id: leaseId, generation, workerId, incarnation, work } = lease;
+    const { epoch, parameterVersion } = this.#state;
+    const body = this.#phase?.bodyOf(lease);
+    if (body === undefined) throw new Error(`${lease.task} was leased before any phase`);
+    const order = { leaseId, generation, epoch, parameterVersion, kind: work.kind, body };
+    this.#deps.sendOrder(workerId, incarnation, order);
+  }
+
+  #orFail(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+}
+
+/** A defect is a plain error: whoever ends with it prints its stack. */
+function errorOf({ code, message }: RunFailure): Error {
+  return code === 'INTERNAL' ? new Error(message) : new TrainerError(code, message);
 }
 
 function toError(failure: unknown): Error {

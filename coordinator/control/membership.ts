@@ -10,7 +10,6 @@ import type { Ready__Output } from '../../src/rpc/generated/deepcluster/v1/Ready
 import type { WorkerStatus } from '../../src/rpc/generated/deepcluster/v1/WorkerStatus.ts';
 import type { Logger } from '../../src/telemetry/logger.ts';
 import type { Dispatcher } from './dispatcher.ts';
-import type { OrderContext } from './order-composer.ts';
 import type { RunFolder } from '../record/run-folder.ts';
 import type { RunRecord } from '../record/run-record.ts';
 import type { ResultPayload, WorkerIdentity } from '../fleet/service.ts';
@@ -29,7 +28,6 @@ export interface MembershipDeps {
   readonly config: RunConfig;
   readonly source: ImageSource;
   readonly dispatcher: Dispatcher;
-  readonly context: Pick<OrderContext, 'shardRows'>;
   readonly record: RunRecord;
   readonly folder: RunFolder;
   readonly logger: Logger;
@@ -57,7 +55,7 @@ export class Membership {
 
   /** @throws TrainerError PROTOCOL_VIOLATION when the worker's images or network are not this run's */
   workerReady(worker: WorkerIdentity, ready: Ready__Output): void {
-    const { dispatcher, context, record, folder, logger } = this.#deps;
+    const { dispatcher, record, folder, logger } = this.#deps;
     this.#assertSameImages(worker, ready);
     this.#assertSameLayout(worker, ready);
     const { workerId, incarnation, pid } = worker;
@@ -69,15 +67,10 @@ export class Membership {
       type: 'workerJoined',
       workerId,
       incarnation,
-      // Features that lack an image, or have one more than those that count, are of no use.
-      holdings: ready.holdings
-        .filter(({ shard, rows }) => context.shardRows.get(shard) === rows)
-        .map(({ shard, epoch, parameterVersion, projected }): OfferedHolding => ({
-          shard,
-          epoch,
-          parameterVersion,
-          stage: projected ? 'projected' : 'extracted',
-        })),
+      holdings: ready.holdings.map(({ projected, ...holding }): OfferedHolding => ({
+        ...holding,
+        stage: projected ? 'projected' : 'extracted',
+      })),
     });
   }
 
@@ -97,8 +90,9 @@ export class Membership {
     const { workerId, residentRows } = payload.header;
     const verdict = this.#deps.dispatcher.takeResult(payload);
     // Only of members: names that nobody knows would fill the tables.
-    if (verdict !== 'accepted') return verdict;
-    this.#deps.record.noteDevice(payload);
+    if (verdict !== 'accepted' && verdict !== 'failed') return verdict;
+    // An order that failed did nothing for the run, whatever it took.
+    if (verdict === 'accepted') this.#deps.record.noteDevice(payload);
     this.#residentRows.set(workerId, residentRows);
     if (residentRows > (this.#mostRows.get(workerId) ?? 0)) {
       this.#mostRows.set(workerId, residentRows);

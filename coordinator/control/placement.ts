@@ -1,6 +1,6 @@
 /** Which work comes first for a task, and which worker has it: the one that holds the data shard, else the least busy. Pure. */
 import type { Holding } from './state.ts';
-import { shardOf, stageNeeded, type Work } from './work.ts';
+import type { Stage, Work, WorkKind } from '../../src/work/kind.ts';
 
 /** Work on resident features is short and needs no decoding: deeper queues hide the round trip. */
 const ORDERS_IN_FLIGHT_RESIDENT = 8;
@@ -9,31 +9,31 @@ const ORDERS_IN_FLIGHT_RESIDENT = 8;
 type Holdings = ReadonlyMap<number, Holding>;
 
 /** The task's own work, or what must be made of its shard first. */
-export function nextWork(work: Work, holdings: Holdings): Work {
-  const shard = shardOf(work);
-  const needed = stageNeeded(work);
-  if (shard === null || needed === 'none') return work;
+export function nextWork(work: Work, needed: Stage, holdings: Holdings): Work {
+  const { shard } = work;
+  if (shard === undefined || needed === 'none') return work;
   const holding = holdings.get(shard);
   if (holding === undefined) return { kind: 'extract', shard };
   if (needed === 'projected' && holding.stage === 'extracted') return { kind: 'project', shard };
   return work;
 }
 
-/**
- * @param load leases of each worker that may have more
- * @param ordersInFlight leases a worker has at most, of work that decodes images
- * @returns null when all that could have it have enough to do
- */
+export interface Places {
+  /** Leases of each worker that may have more. */
+  readonly load: ReadonlyMap<string, number>;
+  readonly holdings: Holdings;
+  /** Leases a worker has at most, of work that reads images. */
+  readonly ordersInFlight: number;
+}
+
+/** @returns null when all that could have it have enough to do */
 export function pickWorker(
-  work: Work,
-  load: ReadonlyMap<string, number>,
-  holdings: Holdings,
-  ordersInFlight: number,
+  { shard }: Work,
+  { needs, makes, readsImages }: Pick<WorkKind, 'needs' | 'makes' | 'readsImages'>,
+  { load, holdings, ordersInFlight }: Places,
 ): string | null {
-  const decodes = work.kind === 'extract' || work.kind === 'trainSlice' || work.kind === 'evaluate';
-  const limit = decodes ? ordersInFlight : ORDERS_IN_FLIGHT_RESIDENT;
-  const shard = shardOf(work);
-  const holder = work.kind === 'extract' || shard === null ? undefined : holdings.get(shard);
+  const limit = readsImages ? ordersInFlight : ORDERS_IN_FLIGHT_RESIDENT;
+  const holder = needs === 'none' || shard === undefined ? undefined : holdings.get(shard);
   if (holder !== undefined) {
     const count = load.get(holder.workerId);
     return count !== undefined && count < limit ? holder.workerId : null;
@@ -41,7 +41,7 @@ export function pickWorker(
   let best: string | null = null;
   let bestLoad = limit;
   for (const [workerId, count] of load) {
-    const weight = work.kind === 'extract' ? count + shardsHeld(workerId, holdings) : count;
+    const weight = makes === 'extracted' ? count + shardsHeld(workerId, holdings) : count;
     if (count < limit && (best === null || weight < bestLoad)) {
       best = workerId;
       bestLoad = weight;

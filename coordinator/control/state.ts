@@ -4,21 +4,8 @@
  * decides what they change.
  */
 import { EMPTY_LEDGER, type Ledger } from '../../src/run/ledger.ts';
-import type { Stage, Work } from './work.ts';
-
-export type Phase =
-  | 'gathering'
-  | 'extract'
-  | 'moments'
-  | 'pca'
-  | 'project'
-  | 'sampleRows'
-  | 'kmeans'
-  | 'assign'
-  | 'memory'
-  | 'train'
-  | 'evaluate'
-  | 'finished';
+import type { Stage, Work } from '../../src/work/kind.ts';
+import type { OrderFailure, RunFailure } from './failure-policy.ts';
 
 export interface StateSettings {
   readonly minWorkers: number;
@@ -53,10 +40,13 @@ export interface Task {
    * on one machine alone.
    */
   readonly unreadBy: readonly string[];
+  /** Workers whose numbers for it were not finite. */
+  readonly nonFiniteBy: readonly string[];
 }
 
 export interface Lease {
   readonly id: string;
+  /** The key of the task. */
   readonly task: string;
   /** What was ordered: the task's own work, or the features it needs first. */
   readonly work: Work;
@@ -86,11 +76,14 @@ export interface OfferedHolding extends Omit<Holding, 'workerId'> {
   readonly shard: number;
   readonly epoch: number;
   readonly parameterVersion: number;
+  /** Of the shard's images, those that the features are of. */
+  readonly rows: number;
 }
 
 export interface CoordinatorState {
   readonly settings: StateSettings;
-  readonly phase: Phase;
+  /** `gathering`, before the first, or that of the kind of work that was given out last. */
+  readonly phase: string;
   readonly epoch: number;
   /** The version of parameters that the phase's work is based on. */
   readonly parameterVersion: number;
@@ -104,8 +97,16 @@ export interface CoordinatorState {
   readonly leases: ReadonlyMap<string, Lease>;
   /** By data shard: at most one worker holds its features of this epoch. */
   readonly holdings: ReadonlyMap<number, Holding>;
+  /** By data shard: images that the features of the clustering under way are of. */
+  readonly shardRows: ReadonlyMap<number, number>;
   /** Leases ever given; makes the next lease id. */
   readonly leaseCount: number;
+  /** Of all leases so far. */
+  readonly highestGeneration: number;
+  /** Failed orders since the last one that was done. */
+  readonly failuresInRow: number;
+  /** Times that results of the phase were lost after they had been taken. */
+  readonly recomputations: number;
   readonly ledger: Ledger;
   /** Results that came for a lease that was gone. */
   readonly fenced: number;
@@ -139,22 +140,31 @@ export type Event =
       readonly leaseId: string;
       readonly generation: number;
       readonly incarnation: string;
-      /** The worker could not do it, but another may. */
-      readonly isFailure: boolean;
+      /** Why the worker could not do it; null, as when left out: it did. */
+      readonly failure?: OrderFailure | null;
       /** Images that take part could not be read: the task waits; left out: none. */
       readonly waitsForImages?: boolean;
+      /** Samples that the result is of; left out: 0. */
+      readonly samples?: number;
+      /** What it pushed had been pushed before; left out: no. */
+      readonly repeatedPush?: boolean;
     }
   /** Tasks that waited for their images are to be given out again. */
   | { readonly type: 'tasksReleased'; readonly tasks: readonly string[] }
   | {
       readonly type: 'phaseEntered';
-      /** Generations of leases on this work that were given before; 0 if left out. */
-      readonly generationsGiven?: number;
-      readonly phase: Phase;
+      readonly phase: string;
       readonly epoch: number;
       readonly parameterVersion: number;
       readonly work: readonly Work[];
+      /**
+       * Something of this work may have been delivered before: its generations lie above all that
+       * were ever given. Left out: no.
+       */
+      readonly isRepeated?: boolean;
     }
+  /** Results of the phase were taken, and something that they refer to is lost: they are computed again. */
+  | { readonly type: 'resultsLost'; readonly tasks: readonly string[] }
   /** The run goes on from a checkpoint. */
   | { readonly type: 'ledgerRestored'; readonly ledger: Ledger }
   | { readonly type: 'epochOpened'; readonly epoch: number; readonly draws: number }
@@ -165,30 +175,40 @@ export type Event =
       /** Draws among them whose images were left out. */
       readonly skipped: number;
     }
-  | { readonly type: 'pushDuplicated' }
   | { readonly type: 'tick' };
 
-/** What becomes of a result. */
-export type Verdict = 'accepted' | 'duplicate' | 'fenced';
+/** What becomes of a result; `failed`: the order's failure was noted, and the task goes to another. */
+export type Verdict = 'accepted' | 'failed' | 'duplicate' | 'fenced';
 
+/**
+ * What the shell does once the state has become the next one, in the order of this list (transition.ts sorts by it), and all of
+ * it before the next event: no action may bring one about while it is carried out.
+ *
+ * `record` first, so that events.jsonl has what happened before anything that follows from it, even if the process dies in
+ * between. `dropWorker` before orders, which a dropped worker must not get. `answerResult` hands an accepted result to its
+ * procedure, and so comes before the `phaseDone` that it brings about, and before orders that are made of what it left behind.
+ * `failRun` before `phaseDone`: where both are due, the procedure learns that the run failed. `sendOrder` last. Nothing here
+ * waits: a procedure that `phaseDone` wakes goes on after the last action.
+ */
 export type Action =
-  | { readonly type: 'sendOrder'; readonly lease: Lease }
-  /** The answer to a result; accepted payloads belong to `task` when `work` is its own. */
-  | {
-      readonly type: 'answerResult';
-      readonly verdict: Verdict;
-      readonly lease: Lease | null;
-      readonly completesTask: boolean;
-    }
-  | { readonly type: 'dropWorker'; readonly workerId: string; readonly incarnation: string }
-  | { readonly type: 'phaseDone'; readonly phase: Phase; readonly epoch: number }
   /** A transition for events.jsonl. */
   | {
       readonly type: 'record';
       readonly event: string;
       readonly reason: string;
       readonly fields: object;
-    };
+    }
+  | { readonly type: 'dropWorker'; readonly workerId: string; readonly incarnation: string }
+  /** The answer to a result; an accepted one belongs to the task when the lease's work is the task's own. */
+  | {
+      readonly type: 'answerResult';
+      readonly verdict: Verdict;
+      readonly lease: Lease | null;
+      readonly completesTask: boolean;
+    }
+  | { readonly type: 'failRun'; readonly failure: RunFailure }
+  | { readonly type: 'phaseDone'; readonly phase: string; readonly epoch: number }
+  | { readonly type: 'sendOrder'; readonly lease: Lease };
 
 export interface Transition {
   readonly state: CoordinatorState;
@@ -209,7 +229,11 @@ export function initialState(settings: StateSettings): CoordinatorState {
     open: 0,
     leases: new Map(),
     holdings: new Map(),
+    shardRows: new Map(),
     leaseCount: 0,
+    highestGeneration: 0,
+    failuresInRow: 0,
+    recomputations: 0,
     ledger: EMPTY_LEDGER,
     fenced: 0,
     sliceMs: 0,

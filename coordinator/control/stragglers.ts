@@ -19,11 +19,14 @@ export interface LateRule {
   readonly factor: number;
 }
 
-/** Leases on slices that are late and that nobody else computes, those first that were given first. */
+/**
+ * Those that are late and that nobody else computes, those first that were given first.
+ * @param leases on slices
+ */
 export function lateSlices(leases: Iterable<Lease>, { nowMs, usualMs, factor }: LateRule): Lease[] {
   if (factor === 0 || usualMs === 0) return [];
   const lateMs = Math.max(LEAST_LATE_MS, factor * usualMs);
-  const slices = [...leases].filter(({ work }) => work.kind === 'trainSlice');
+  const slices = [...leases];
   const holders = new Map<string, number>();
   for (const { task } of slices) holders.set(task, (holders.get(task) ?? 0) + 1);
   return slices

@@ -8,40 +8,73 @@
  * earlier holder is fenced. A task on a data shard goes to the worker that holds the shard's features; where none does, the
  * features are made again first (recomputation from lineage: same parameters, same images, same numbers).
  */
+import { WORK_KINDS, type WorkKinds } from '../../src/work/kinds.ts';
+import { commitDraws, openEpoch, positionOf } from '../../src/run/ledger.ts';
 import { Draft } from './draft.ts';
-import type { CoordinatorState, Event, Transition } from './state.ts';
+import { giveOutWork } from './give-out.ts';
+import { beat, expire, join, lose } from './members.ts';
+import { enterPhase, loseResults } from './phases.ts';
+import { release, takeResult } from './results.ts';
+import type { Action, CoordinatorState, Event, Transition } from './state.ts';
 
 /** Decides. Pure: the given state is not changed. */
-export function transition(state: CoordinatorState, event: Event, nowMs: number): Transition {
-  const draft = new Draft(state, nowMs);
+export function transition(
+  state: CoordinatorState,
+  event: Event,
+  nowMs: number,
+  kinds: WorkKinds = WORK_KINDS,
+): Transition {
+  const draft = new Draft(state, nowMs, kinds);
   const reason = decide(draft, event);
-  draft.giveOutWork();
-  return { state: draft.finish(), actions: draft.actions, reason };
+  giveOutWork(draft);
+  return { state: draft.next, actions: inOrder(draft.actions), reason };
+}
+
+/** The order in which actions are carried out; why it is this one stands at `Action`. */
+const ORDER: Readonly<Record<Action['type'], number>> = {
+  record: 0,
+  dropWorker: 1,
+  answerResult: 2,
+  failRun: 3,
+  phaseDone: 4,
+  sendOrder: 5,
+};
+
+function inOrder(actions: readonly Action[]): Action[] {
+  return actions.toSorted((a, b) => ORDER[a.type] - ORDER[b.type]);
 }
 
 function decide(draft: Draft, event: Event): string {
+  const { next } = draft;
   switch (event.type) {
     case 'workerJoined':
-      return draft.join(event);
+      return join(draft, event);
     case 'workerLost':
-      return draft.lose(event.workerId, event.incarnation, event.reason);
+      return lose(draft, event.workerId, event.incarnation, event.reason);
     case 'heartbeat':
-      return draft.beat(event.workerId, event.incarnation, event.progress);
+      return beat(draft, event);
     case 'resultArrived':
-      return draft.takeResult(event);
+      return takeResult(draft, event);
     case 'tasksReleased':
-      return draft.release(event.tasks);
+      return release(draft, event.tasks);
     case 'phaseEntered':
-      return draft.enterPhase(event);
-    case 'ledgerRestored':
-      return draft.restoreLedger(event.ledger);
+      return enterPhase(draft, event);
+    case 'resultsLost':
+      return loseResults(draft, event.tasks);
+    case 'ledgerRestored': {
+      next.ledger = event.ledger;
+      const { epoch, length } = event.ledger;
+      return `the ledger of epoch ${epoch} stands at ${positionOf(event.ledger)} of ${length} draws`;
+    }
     case 'epochOpened':
-      return draft.openEpoch(event.epoch, event.draws);
-    case 'stepCommitted':
-      return draft.commitDraws(event.begin, event.end, event.skipped);
-    case 'pushDuplicated':
-      return draft.countDuplicate();
+      next.ledger = openEpoch(next.ledger, event.epoch, event.draws);
+      return `epoch ${event.epoch} trains on ${event.draws} draws`;
+    case 'stepCommitted': {
+      const { begin, end, skipped } = event;
+      next.ledger = commitDraws(next.ledger, begin, end, skipped);
+      return `draws ${begin} to ${end} took effect, but for ${skipped} of them`;
+    }
     case 'tick':
-      return draft.expire();
+      return expire(draft);
   }
 }

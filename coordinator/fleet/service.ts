@@ -63,6 +63,8 @@ interface Session {
 
 const VERDICTS: Readonly<Record<Verdict, ResultReply['outcome'] & string>> = {
   accepted: 'ACCEPTED',
+  // Taken note of: it is not to be sent again.
+  failed: 'ACCEPTED',
   duplicate: 'DUPLICATE',
   fenced: 'FENCED',
 };

@@ -15,7 +15,7 @@ import type { ResultHeader__Output } from '../../src/rpc/generated/deepcluster/v
 import type { Dispatcher, ImageWatch } from '../control/dispatcher.ts';
 import type { Lease } from '../control/state.ts';
 import type { LeftOutImage } from '../../src/run/checkpoint-content.ts';
-import { taskKey } from '../control/work.ts';
+import { taskKey } from '../../src/work/kinds.ts';
 
 export interface MissingImagesDeps {
   readonly source: Pick<ImageSource, 'count' | 'spec' | 'root' | 'path' | 'size'>;

@@ -15,20 +15,7 @@ import type {
   TimedPhase,
 } from '../../src/run/record-state.ts';
 import type { ResultPayload } from '../fleet/service.ts';
-import type { Phase } from '../control/state.ts';
 import type { CommittedStep } from '../run/train-epoch.ts';
-
-const TIMED: Partial<Record<Phase, TimedPhase>> = {
-  extract: 'extract',
-  moments: 'pca',
-  pca: 'pca',
-  project: 'pca',
-  sampleRows: 'kmeans',
-  kmeans: 'kmeans',
-  assign: 'kmeans',
-  memory: 'kmeans',
-  train: 'train',
-};
 
 /** What the workers' devices did in a phase, summed over the workers [s]. */
 export interface DeviceTimes {
@@ -106,15 +93,15 @@ export class RunRecord {
     return [...this.#processes.values()].reduce((total, { starts }) => total + starts - 1, 0);
   }
 
-  /** Ends the time of the phase before and begins this one's. */
-  enterPhase(phase: Phase): void {
+  /** Ends the time of the phase before and begins this one's, if it has one. */
+  enterPhase(timedAs: TimedPhase | null): void {
     const nowMs = this.#nowMs();
     const { timed, sinceMs } = this.#phase;
     if (timed !== null) {
       this.#seconds[timed] += (nowMs - sinceMs) / 1000;
       this.#epochSeconds[timed] += (nowMs - sinceMs) / 1000;
     }
-    this.#phase = { timed: TIMED[phase] ?? null, sinceMs: nowMs };
+    this.#phase = { timed: timedAs, sinceMs: nowMs };
   }
 
   /** @param incarnation new for every process start. @returns whether it is another process than the last of this name */
@@ -183,7 +170,7 @@ export class RunRecord {
       samples += this.#samples[step]!;
     }
     epoch.meanLoss = lossSum / samples;
-    this.enterPhase('gathering');
+    this.enterPhase(null);
     epoch.seconds = this.#epochSeconds;
     this.#epochSeconds = { extract: 0, pca: 0, kmeans: 0, train: 0 };
     return epoch;

@@ -7,7 +7,7 @@ import { drawOdcEpoch } from '../../src/clustering/odc/sampler.ts';
 import { drawEpochSamples } from '../../src/clustering/sampler.ts';
 import { seededRng } from '../../src/math/rng.ts';
 import type { TrainingConfig } from '../../src/ps/config.ts';
-import type { Samples } from '../../src/rpc/generated/deepcluster/v1/Samples.ts';
+import type { SliceSamples } from '../../src/work/tools.ts';
 
 export interface EpochPlan {
   readonly epoch: number;
@@ -105,12 +105,16 @@ export function pseudoLabelsOf(
   return counting(plan, plan.ids, draws, leftOut).map((id) => plan.pseudoLabels[id] ?? -1);
 }
 
-/** The draws that count, as they travel in an order. */
-export function samplesOf(plan: EpochPlan, draws: DrawRange, leftOut: LeftOut = NONE): Samples {
+/** The draws that count, as an order has them; not to be kept, they may be the plan's own. */
+export function samplesOf(
+  plan: EpochPlan,
+  draws: DrawRange,
+  leftOut: LeftOut = NONE,
+): Omit<SliceSamples, 'lossWeights'> {
   return {
-    ids: [...counting(plan, plan.ids, draws, leftOut)],
-    occurrences: [...counting(plan, plan.occurrences, draws, leftOut)],
-    pseudoLabels: [...pseudoLabelsOf(plan, draws, leftOut)],
+    ids: counting(plan, plan.ids, draws, leftOut),
+    occurrences: counting(plan, plan.occurrences, draws, leftOut),
+    pseudoLabels: pseudoLabelsOf(plan, draws, leftOut),
   };
 }
 

@@ -2,38 +2,33 @@
  * The evaluation at the end of a run: one worker classifies held-out images by the trained network's features, another (or
  * the same) by those of the network as it was initialised. The only place where class folders are used.
  */
-import { arrayOf } from '../../src/arrays/bundle.ts';
 import type { RunConfig } from '../../src/config/schema.ts';
 import type { ImageSource } from '../../src/data/source/source.ts';
 import type { Notice } from '../../src/telemetry/notice.ts';
+import {
+  evaluate,
+  type EvaluateWork,
+  type Network,
+  type NetworkScores,
+} from '../../src/work/evaluate.ts';
+import type { TimedWork } from '../../src/work/kind.ts';
 import type { Dispatcher } from '../control/dispatcher.ts';
 import { ImagesLeftOut, type MissingImages } from '../images/missing-images.ts';
-import type { OrderContext } from '../control/order-composer.ts';
 import type { RunRecord } from '../record/run-record.ts';
-import type { Phase } from '../control/state.ts';
-import type { Network, Work } from '../control/work.ts';
 
 export interface EvaluationDeps {
   readonly config: RunConfig;
   readonly source: ImageSource;
   readonly dispatcher: Dispatcher;
-  readonly context: OrderContext;
   readonly record: RunRecord;
   readonly parameterVersion: number;
-  readonly enterPhase: (phase: Phase) => void;
-  readonly images: Pick<MissingImages, 'stepBegins'>;
+  readonly enterPhase: (kind: TimedWork) => void;
+  readonly images: Pick<MissingImages, 'leftOut' | 'stepBegins'>;
   /** Called when images have been left out. */
   readonly imagesLeftOut: () => Promise<void>;
   readonly notify: (notice: Notice) => void;
   /** Name of the layer that is evaluated. */
   readonly representationName: string;
-}
-
-interface NetworkScores {
-  readonly knnTop1: number;
-  readonly linearTop1: number;
-  readonly trainImages: number;
-  readonly testImages: number;
 }
 
 const NETWORKS: readonly Network[] = ['trained', 'random'];
@@ -78,30 +73,18 @@ function evaluateNetworks(
   deps: EvaluationDeps,
   scores: Map<Network, NetworkScores>,
 ): Promise<void> {
-  const { config, dispatcher, context, notify } = deps;
+  const { config, dispatcher, parameterVersion, images, notify } = deps;
   const epoch = config.epochs - 1;
-  Object.assign(context, { epoch, parameterVersion: deps.parameterVersion });
-  deps.enterPhase('evaluate');
+  deps.enterPhase(evaluate);
   return dispatcher.runPhase({
-    phase: 'evaluate',
-    epoch,
-    parameterVersion: deps.parameterVersion,
-    work: NETWORKS.map((network): Work => ({ kind: 'evaluate', network })),
-    take: (work, { arrays }) => {
-      if (work.kind !== 'evaluate') return;
-      const [knnTop1, linearTop1, trainImages, testImages] = arrayOf(
-        arrays,
-        'scores',
-        Float64Array,
-      ) as unknown as [number, number, number, number];
-      scores.set(work.network, { knnTop1, linearTop1, trainImages, testImages });
-      const progress = {
-        epoch: epoch + 1,
-        epochs: config.epochs,
-        phase: 'evaluate',
-        unit: 'networks',
-      };
-      notify({ type: 'progress', ...progress, done: scores.size, total: NETWORKS.length });
+    ...{ kind: evaluate, epoch, parameterVersion },
+    work: NETWORKS.map((network): EvaluateWork => ({ kind: 'evaluate', network })),
+    order: ({ network }) => ({ network, leftOut: [...images.leftOut.keys()] }),
+    take: ({ network }, taken) => {
+      scores.set(network, taken);
+      const progress = { epoch: epoch + 1, epochs: config.epochs, phase: evaluate.phase };
+      const { length: total } = NETWORKS;
+      notify({ type: 'progress', ...progress, unit: 'networks', done: scores.size, total });
     },
   });
 }

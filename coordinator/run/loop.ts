@@ -19,11 +19,14 @@ import type { ParameterServers } from '../../src/server-clients/parameter-server
 import type { MemoryServers } from '../../src/server-clients/memory-servers.ts';
 import type { Logger } from '../../src/telemetry/logger.ts';
 import type { Notice } from '../../src/telemetry/notice.ts';
+import type { TimedWork } from '../../src/work/kind.ts';
+import { kmeansStep } from '../../src/work/kmeans-step.ts';
 import type { Artifacts } from '../control/artifacts.ts';
 import type { ClusteringDeps } from './cluster-epoch.ts';
 import type { Dispatcher } from '../control/dispatcher.ts';
 import { stepCount } from './epoch-plan.ts';
 import { evaluateRun } from './evaluate-run.ts';
+import { ImageLists } from '../images/image-lists.ts';
 import type { MissingImages } from '../images/missing-images.ts';
 import type { RunDisk } from '../outside.ts';
 import { followsStep } from './checkpoint-cadence.ts';
@@ -31,7 +34,6 @@ import { Checkpoints } from './checkpoints.ts';
 import { CollapseWatch } from './collapse-watch.ts';
 import { noteChanges } from './note-changes.ts';
 import { OdcStrategy } from './odc-strategy.ts';
-import type { OrderContext } from '../control/order-composer.ts';
 import {
   fromCheckpoint,
   toCheckpoint,
@@ -40,9 +42,6 @@ import {
 import { requireResumable } from '../record/resumable.ts';
 import type { RunFolder } from '../record/run-folder.ts';
 import type { RunRecord } from '../record/run-record.ts';
-import type { ResultPayload } from '../fleet/service.ts';
-import { DAMAGED, SkipLog } from '../images/skip-log.ts';
-import type { Phase } from '../control/state.ts';
 import { DeepClusterStrategy, type EpochStart, type Strategy } from './strategy.ts';
 import { trainEpoch, type CommittedStep } from './train-epoch.ts';
 
@@ -55,7 +54,6 @@ export interface LoopDeps {
   /** Name of the layer that is evaluated. */
   readonly representationName: string;
   readonly dispatcher: Dispatcher;
-  readonly context: OrderContext;
   readonly artifacts: Artifacts;
   readonly images: MissingImages;
   readonly parameters: ParameterServers;
@@ -70,8 +68,7 @@ export interface LoopDeps {
 
 export class RunLoop {
   readonly #deps: LoopDeps;
-  readonly #skips: SkipLog;
-  readonly #damages: SkipLog;
+  readonly #lists: ImageLists;
   readonly #strategy: Strategy;
   readonly #checkpoints: Checkpoints;
   #position: RunPosition = { epoch: 0, stage: 'cluster', index: 0, firstStep: 0 };
@@ -83,15 +80,14 @@ export class RunLoop {
   constructor(deps: LoopDeps) {
     this.#deps = deps;
     this.#checkpoints = new Checkpoints({ ...deps, keep: deps.config.checkpoint.keep });
-    this.#skips = new SkipLog(deps.logger);
-    this.#damages = new SkipLog(deps.logger, DAMAGED);
+    this.#lists = new ImageLists(deps);
     const collapse = new CollapseWatch(deps);
     const clustering: ClusteringDeps = {
       ...deps,
       imageCount: deps.source.count,
-      noteUnreadable: (payload) => {
-        deps.record.noteExtracted(payload.header.samples);
-        this.#noteUnreadable(payload);
+      noteExtracted: ({ rows, unreadable, damaged }) => {
+        deps.record.noteExtracted(rows);
+        this.#lists.noteFound(unreadable, damaged);
       },
       imagesLeftOut: this.#imagesLeftOut,
       noteClusters: (figures, at) => {
@@ -202,13 +198,14 @@ export class RunLoop {
   }
 
   async #train(): Promise<void> {
-    const { config, source, context, record, folder, notify } = this.#deps;
+    const { config, source, record, folder, notify } = this.#deps;
     const { epoch, index, firstStep } = this.#position;
     const plan = this.#strategy.plan(epoch);
-    context.firstStep = firstStep;
     const steps = stepCount(plan, config.training);
-    await trainEpoch(plan, index, this.#version, {
+    const start = { index, firstStep, version: this.#version };
+    await trainEpoch(plan, start, {
       ...this.#deps,
+      classFacts: () => this.#strategy.classFacts,
       imagesLeftOut: this.#imagesLeftOut,
       enterPhase: this.#enterPhase,
       progress: this.#progress,
@@ -223,7 +220,7 @@ export class RunLoop {
       const problem = `no image that epoch ${epoch} draws can be read any more`;
       throw imagesGone(source.spec, problem, 'resume the run once they are back');
     }
-    const ended = this.#strategy.endEpoch();
+    const ended = this.#strategy.endEpoch(epoch);
     const closed = record.closeEpoch(ended?.end ?? null);
     folder.metrics({ ...closed });
     for (const { phase, computeSeconds, viewWaitSeconds } of record.takeDevice()) {
@@ -287,60 +284,28 @@ export class RunLoop {
    * counts. A clustering decides anew when it is begun again.
    */
   readonly #imagesLeftOut = async (): Promise<void> => {
-    const { record, images, signal } = this.#deps;
+    const { images, signal } = this.#deps;
     const now = [...images.leftOut.values()];
     const unreadable = now.map(({ step, reason, ...image }) => ({
       ...image,
       reason: `${reason}, left out from step ${step} on`,
     }));
-    if (record.noteUnreadable(unreadable).length > 0) this.#writeUnreadable();
+    this.#lists.noteUnreadable(unreadable);
     if (!this.#isClustering) await this.#checkpoint(signal);
   };
 
-  readonly #noteUnreadable = (payload: ResultPayload): void => {
-    const { record, folder } = this.#deps;
-    const unreadable = record.noteUnreadable(payload.header.unreadable);
-    if (unreadable.length > 0) this.#writeUnreadable();
-    this.#skips.note(unreadable);
-    const damaged = record.noteDamaged(payload.header.damaged);
-    if (damaged.length > 0) {
-      this.#unlessFull('damaged.csv', () => {
-        folder.writeDamaged(record.damaged);
-      });
-    }
-    this.#damages.note(damaged);
-  };
-
-  #writeUnreadable(): void {
-    const { record, folder } = this.#deps;
-    this.#unlessFull('unreadable.csv', () => {
-      folder.writeUnreadable(record.unreadable);
-    });
-  }
-
-  /** A list that a full disk does not take is written again with the next image, and at the end. */
-  #unlessFull(name: string, write: () => void): void {
-    try {
-      write();
-    } catch (error) {
-      if (!isDiskFull(error)) throw error;
-      const reason = `${name} is not written: ${messageOf(error)}`;
-      this.#deps.logger.error('disk.full', { reason });
-    }
-  }
-
-  readonly #enterPhase = (phase: Phase): void => {
+  readonly #enterPhase = ({ phase, timedAs }: TimedWork): void => {
     const { record, folder } = this.#deps;
     const { epoch } = this.#position;
-    record.enterPhase(phase);
-    if (phase !== 'kmeans' || this.#lastPhase !== 'kmeans') {
+    record.enterPhase(timedAs);
+    if (phase !== kmeansStep.phase || this.#lastPhase !== phase) {
       folder.event('phase.entered', `epoch ${epoch}: ${phase}`, { epoch, phase });
     }
     this.#lastPhase = phase;
   };
 
   /** So that k-means' iterations are one phase in events.jsonl. */
-  #lastPhase: Phase = 'gathering';
+  #lastPhase = '';
 
   readonly #progress = (progress: Omit<Extract<Notice, { type: 'progress' }>, 'type'>): void => {
     this.#deps.notify({ type: 'progress', ...progress });

@@ -35,6 +35,7 @@ import { planOdcEpoch, type EpochPlan } from './epoch-plan.ts';
 import type { RunFolder } from '../record/run-folder.ts';
 import type { StrategyState } from '../../src/run/checkpoint-content.ts';
 import type { EpochEnd } from '../../src/run/record-state.ts';
+import type { ClassFacts } from './slice-order.ts';
 import type { EpochStart, Strategy } from './strategy.ts';
 
 export interface OdcStrategyDeps extends ClusteringDeps {
@@ -100,6 +101,16 @@ export class OdcStrategy implements Strategy {
     return this.#clusters?.pseudoLabels ?? new Int32Array(0);
   }
 
+  get classFacts(): ClassFacts | null {
+    const clusters = this.#clusters;
+    if (clusters === null) return null;
+    const { lossNormaliser } = this.#deps.config.odc;
+    return {
+      centroidVersion: clusters.centroidMemory.version,
+      lossWeights: (slices) => sampleWeights(slices, clusters.weights, lossNormaliser),
+    };
+  }
+
   memoryShape({ pseudoLabels }: StrategyState): MemoryForm | null {
     return pseudoLabels.length === 0 ? null : this.#shape();
   }
@@ -111,17 +122,15 @@ export class OdcStrategy implements Strategy {
     if (!counters.success) throw checkpointCorrupt('ODC state', counters.error.message);
     const { step, centroidVersion, interval, epoch } = counters.data;
     await this.#memory.seal(version, pseudoLabels, this.#deps.signal);
-    this.#follow(
-      new OdcClusters(this.#settings, {
-        step,
-        pseudoLabels,
-        centroids: {
-          version: centroidVersion,
-          sums: arrayOf(clustering, 'class-sums', Float64Array),
-          published: arrayOf(clustering, 'centroids', Float32Array),
-        },
-      }),
-    );
+    this.#clusters = new OdcClusters(this.#settings, {
+      step,
+      pseudoLabels,
+      centroids: {
+        version: centroidVersion,
+        sums: arrayOf(clustering, 'class-sums', Float64Array),
+        published: arrayOf(clustering, 'centroids', Float32Array),
+      },
+    });
     this.#labelsBefore = arrayOf(clustering, 'labels-before', Int32Array);
     this.#interval = interval;
     this.#epoch = epoch;
@@ -132,7 +141,6 @@ export class OdcStrategy implements Strategy {
     const clustered = this.#clusters === null ? await this.#clusterOnce(version) : null;
     this.#labelsBefore = this.pseudoLabels.slice();
     this.#epoch = NO_STEPS;
-    Object.assign(this.#deps.context, { epoch, parameterVersion: version });
     return {
       previousLabels,
       isClustered: clustered !== null,
@@ -166,10 +174,10 @@ export class OdcStrategy implements Strategy {
     return stepsDone % this.#deps.config.odc.logInterval === 0;
   }
 
-  endEpoch(): { end: EpochEnd; remark: string } {
+  endEpoch(epoch: number): { end: EpochEnd; remark: string } {
     const labels = this.pseudoLabels;
     const { step } = this.#require();
-    if (!this.#isIntervalEnd(step)) this.#noteClusters(this.#deps.context.epoch, step);
+    if (!this.#isIntervalEnd(step)) this.#noteClusters(epoch, step);
     const { sizes } = this.#require();
     const { empty, smallest, largest, perplexity } = sizeStatistics(sizes);
     const { changeRatio, smallClusters } = summariseInterval([this.#epoch]);
@@ -228,21 +236,9 @@ export class OdcStrategy implements Strategy {
       logger.warn('clusters.filled', { splits: counts.splits, unfilled: counts.unfilled });
       folder.event('clusters.filled', reason, { ...counts });
     }
-    this.#follow(clusters);
+    this.#clusters = clusters;
     this.#noteClusters(0, version);
     return { inertia, refilled: refilled + counts.splits };
-  }
-
-  /** From now on orders refer to these classes. */
-  #follow(clusters: OdcClusters): void {
-    const { lossNormaliser } = this.#deps.config.odc;
-    this.#clusters = clusters;
-    this.#deps.context.odc = {
-      get centroidVersion() {
-        return clusters.centroidMemory.version;
-      },
-      lossWeights: (slices) => sampleWeights(slices, clusters.weights, lossNormaliser),
-    };
   }
 
   /** What a worker lacks that asks with `held/wanted`; null when those it wants are not the published ones any more. */

@@ -8,6 +8,7 @@ import { figuresOf } from '../../src/clustering/collapse.ts';
 import { clusterEpoch, type ClusteringDeps } from './cluster-epoch.ts';
 import type { StrategyState } from '../../src/run/checkpoint-content.ts';
 import { planEpoch, type EpochPlan } from './epoch-plan.ts';
+import type { ClassFacts } from './slice-order.ts';
 import type { EpochEnd } from '../../src/run/record-state.ts';
 
 /** How an epoch begins. */
@@ -24,6 +25,8 @@ export interface EpochStart {
 export interface Strategy {
   /** [images] as they are now, -1 where an image could not be read; empty before the first clustering. */
   readonly pseudoLabels: Int32Array;
+  /** What orders carry of classes that change with every step; null where they do not. */
+  readonly classFacts: ClassFacts | null;
   /** Form of the sample memory that the parameter server restores; null without one. */
   memoryShape(saved: StrategyState): MemoryForm | null;
   /** Goes on from a checkpoint, once the parameter server has its part. */
@@ -33,13 +36,14 @@ export interface Strategy {
   /** A step has taken effect on the parameter server; the next one's orders follow. */
   stepApplied(step: number, epoch: number): Promise<void>;
   /** What an epoch's end knows better than its beginning, with a remark for people; null if nothing. */
-  endEpoch(): { readonly end: EpochEnd; readonly remark: string } | null;
+  endEpoch(epoch: number): { readonly end: EpochEnd; readonly remark: string } | null;
   /** Checks what can drift, and tells what a checkpoint must hold; to be written before the next step. */
   snapshot(): Promise<StrategyState>;
 }
 
 /** Clusters anew at every epoch's beginning; pseudo-labels then stay for the epoch. */
 export class DeepClusterStrategy implements Strategy {
+  readonly classFacts = null;
   readonly #deps: ClusteringDeps;
   #pseudoLabels: Int32Array = new Int32Array(0);
   /** Centroids and whitening of the newest clustering. */

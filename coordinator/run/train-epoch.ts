@@ -4,36 +4,30 @@
  */
 import { hitFailpoint } from '../../src/process/failpoints.ts';
 import type { RunConfig } from '../../src/config/schema.ts';
-import { TrainerError, protocolViolation } from '../../src/errors.ts';
+import { protocolViolation } from '../../src/errors.ts';
 import { learningRateFactor } from '../../src/ps/schedule.ts';
 import type { ParameterServers } from '../../src/server-clients/parameter-servers.ts';
 import type { Progress } from '../../src/telemetry/notice.ts';
+import type { TimedWork } from '../../src/work/kind.ts';
+import { trainSlice, type TrainSliceWork } from '../../src/work/train-slice.ts';
 import type { Dispatcher } from '../control/dispatcher.ts';
-import {
-  countOf,
-  sliceDraws,
-  stepCount,
-  stepDraws,
-  type DrawRange,
-  type EpochPlan,
-} from './epoch-plan.ts';
+import { countOf, sliceDraws, stepCount, stepDraws, type EpochPlan } from './epoch-plan.ts';
 import { ImagesLeftOut, type MissingImages } from '../images/missing-images.ts';
-import type { OrderContext } from '../control/order-composer.ts';
 import type { RunFolder } from '../record/run-folder.ts';
-import type { Phase } from '../control/state.ts';
-import type { Work } from '../control/work.ts';
+import { sliceOrder, type ClassFacts } from './slice-order.ts';
 
 export interface TrainingDeps {
   readonly config: RunConfig;
   readonly dispatcher: Dispatcher;
-  readonly context: OrderContext;
   readonly parameters: Pick<ParameterServers, 'commit'>;
   readonly signal: AbortSignal;
   readonly folder: Pick<RunFolder, 'event'>;
   readonly images: Pick<MissingImages, 'leftOut' | 'stepBegins'>;
   /** Called when images have been left out; a checkpoint that knows of it is taken here. */
   readonly imagesLeftOut: () => Promise<void>;
-  readonly enterPhase: (phase: Phase) => void;
+  readonly enterPhase: (kind: TimedWork) => void;
+  /** What orders carry where classes change with every step; null where they do not. */
+  readonly classFacts: () => ClassFacts | null;
   readonly progress: (progress: Progress) => void;
   /** Called when a step has taken effect on the parameter server, before it counts here; not to be cut short by a stop. */
   readonly stepApplied: (step: number) => Promise<void>;
@@ -65,57 +59,65 @@ interface SliceResult {
   readonly samples: number;
 }
 
-/**
- * Trains from the plan's step `firstIndex` to its end.
- * @param version of the parameters that the first step is based on
- */
+/** Where training of an epoch begins or goes on. */
+export interface TrainingStart {
+  /** Of the first step to be trained, within the plan. */
+  readonly index: number;
+  /** Global number of the plan's first step. */
+  readonly firstStep: number;
+  /** Of the parameters that it is based on. */
+  readonly version: number;
+}
+
+/** Trains to the plan's end. */
 export async function trainEpoch(
   plan: EpochPlan,
-  firstIndex: number,
-  version: number,
+  start: TrainingStart,
   deps: TrainingDeps,
 ): Promise<void> {
-  const { context, config } = deps;
-  context.plan = plan;
-  context.epoch = plan.epoch;
+  const { config } = deps;
   const steps = stepCount(plan, config.training);
-  deps.enterPhase('train');
-  for (let index = firstIndex, current = version; index < steps; index += 1) {
+  deps.enterPhase(trainSlice);
+  let { firstStep, version } = start;
+  for (let { index } = start; index < steps; index += 1) {
     deps.signal.throwIfAborted();
-    context.parameterVersion = current;
-    const committed = await trainStep(plan, index, current, deps);
+    const committed = await trainStep({ plan, index, step: firstStep + index, version }, deps);
     if (committed === null) {
-      context.firstStep -= 1;
+      firstStep -= 1;
       deps.stepSkipped();
       continue;
     }
     deps.progress({
       epoch: plan.epoch,
       epochs: config.epochs,
-      phase: 'train',
+      phase: trainSlice.phase,
       done: index + 1,
       total: steps,
       unit: 'steps',
       note: `loss ${committed.loss.toFixed(3)}`,
     });
     await deps.stepDone(committed);
-    current = committed.version;
+    ({ version } = committed);
   }
 }
 
+/** A step to be computed and committed. */
+interface DueStep {
+  readonly plan: EpochPlan;
+  /** Within the epoch, and over the whole run. */
+  readonly index: number;
+  readonly step: number;
+  /** Of the parameters it is based on. */
+  readonly version: number;
+}
+
 /** Null where none of the step's draws count: its images were left out. */
-async function trainStep(
-  plan: EpochPlan,
-  index: number,
-  version: number,
-  deps: TrainingDeps,
-): Promise<CommittedStep | null> {
-  const { config, context, dispatcher, images } = deps;
-  const step = context.firstStep + index;
+async function trainStep(due: DueStep, deps: TrainingDeps): Promise<CommittedStep | null> {
+  const { config, dispatcher, images } = deps;
+  const { plan, index, step } = due;
   images.stepBegins(step);
   const draws = stepDraws(plan, index, config.training);
   const count = draws.end - draws.begin;
-  const due = { step, plan, version, slices: sliceDraws(draws, config.training) };
   const taken = await takeStep(due, deps);
   if (taken === null) {
     dispatcher.dispatch({ type: 'stepCommitted', ...draws, skipped: count });
@@ -131,24 +133,12 @@ async function trainStep(
   return { step, epoch: plan.epoch, loss: lossSum / samples, samples, version: nextVersion };
 }
 
-/** A step to be computed and committed. */
-interface DueStep {
-  readonly step: number;
-  readonly plan: EpochPlan;
-  /** Of the parameters it is based on. */
-  readonly version: number;
-  /** Draws by slice, in slice order. */
-  readonly slices: readonly DrawRange[];
-}
-
-/** Times that slices may be missing on a server though they were reported as pushed. */
-const MAX_ATTEMPTS = 5;
-
 /**
  * Has the slices computed, and commits them once all are on all servers. Slices that a server lost
  * are computed again, under generations of their own; what was applied is applied once.
  * @returns results in slice order, and the version from now on; null where no draw of the step
  *   counts
+ * @throws TrainerError PROTOCOL_VIOLATION when slices are lost time after time
  */
 async function takeStep(
   due: DueStep,
@@ -157,10 +147,8 @@ async function takeStep(
   const { step } = due;
   const factor = learningRateFactor(deps.config.training.schedule, due.plan.epoch);
   const results = new Map<number, SliceResult>();
-  let open: readonly number[] = countingSlices(due, deps);
-  for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
-    const generationsGiven = attempt === 1 ? 0 : deps.dispatcher.highestGeneration;
-    await computeSlices({ ...due, generationsGiven }, open, results, deps);
+  await compute(() => runSlices(due, false, results, deps), due, results, deps);
+  for (;;) {
     const inOrder = [...results.values()].toSorted((a, b) => a.slice - b.slice);
     if (inOrder.length === 0) return null;
     hitFailpoint('coordinator.computed', { step });
@@ -168,75 +156,56 @@ async function takeStep(
     const signal = AbortSignal.timeout(COMMIT_MS);
     const reply = await deps.parameters.commit(step, inOrder, factor, signal);
     if (reply.kind === 'committed') return { results: inOrder, version: reply.version };
-    open = reply.slices;
-    const fields = { step, slices: open };
+    const { slices } = reply;
+    const fields = { step, slices };
     deps.folder.event('slices.missing', `step ${step}: computed again, a server lost them`, fields);
+    const tasks = slices.map((slice) => trainSlice.key({ kind: 'trainSlice', step, slice }));
+    await compute(() => deps.dispatcher.runAgain(tasks), due, results, deps);
   }
-  throw new TrainerError(
-    'PROTOCOL_VIOLATION',
-    `commit of step ${step}: slices ${open.join(', ')} were reported as pushed ${MAX_ATTEMPTS} times, but a parameter server does not have them`,
-  );
-}
-
-/** Slices that have a draw which counts. */
-function countingSlices(
-  { plan, slices }: DueStep,
-  { images }: Pick<TrainingDeps, 'images'>,
-): number[] {
-  return [...slices.keys()].filter((slice) => countOf(plan, slices[slice]!, images.leftOut) > 0);
 }
 
 /**
- * Gives the slices out and waits for their results, which replace earlier ones. Where images are
- * left out meanwhile, the whole step is computed again: a draw counts in all slices or in none, and
- * ODC's loss weights have their mean over those that count.
+ * Waits for what is computed. Where images are left out meanwhile, the whole step is computed
+ * again: a draw counts in all slices or in none, and ODC's loss weights have their mean over those
+ * that count.
  */
-async function computeSlices(
-  due: DueStep & { readonly generationsGiven: number },
-  open: readonly number[],
+async function compute(
+  begin: () => Promise<void>,
+  due: DueStep,
   results: Map<number, SliceResult>,
   deps: TrainingDeps,
 ): Promise<void> {
-  let { generationsGiven } = due;
-  for (let slices = open; slices.length > 0;) {
+  for (let computed = begin; ; computed = () => runSlices(due, true, results, deps)) {
     try {
-      await runSlices({ ...due, generationsGiven }, slices, results, deps);
+      await computed();
       return;
     } catch (error) {
       if (!(error instanceof ImagesLeftOut)) throw error;
       results.clear();
-      generationsGiven = deps.dispatcher.highestGeneration;
       await deps.imagesLeftOut();
-      slices = countingSlices(due, deps);
     }
   }
 }
 
+/** Gives the slices out that have a draw which counts, and waits for their results, which replace earlier ones. */
 function runSlices(
-  {
-    step,
-    plan,
-    version,
-    slices,
-    generationsGiven,
-  }: DueStep & { readonly generationsGiven: number },
-  open: readonly number[],
+  { plan, index, step, version }: DueStep,
+  isRepeated: boolean,
   results: Map<number, SliceResult>,
-  { dispatcher, images }: TrainingDeps,
+  { config, dispatcher, images, classFacts }: TrainingDeps,
 ): Promise<void> {
+  const { training } = config;
+  const slices = sliceDraws(stepDraws(plan, index, training), training);
+  const countingDraws = (slice: number): number => countOf(plan, slices[slice]!, images.leftOut);
+  const counting = [...slices.keys()].filter((slice) => countingDraws(slice) > 0);
   return dispatcher.runPhase({
-    phase: 'train',
-    epoch: plan.epoch,
-    parameterVersion: version,
-    work: open.map((slice): Work => ({ kind: 'trainSlice', step, slice })),
-    generationsGiven,
-    take: (work, payload) => {
-      if (work.kind !== 'trainSlice') return;
-      const { slice } = work;
-      const { generation, lossSum, samples, repeatedPush } = payload.header;
-      requireAll(step, slice, countOf(plan, slices[slice]!, images.leftOut), samples);
+    ...{ kind: trainSlice, epoch: plan.epoch, parameterVersion: version, isRepeated },
+    work: counting.map((slice): TrainSliceWork => ({ kind: 'trainSlice', step, slice })),
+    order: ({ slice }) =>
+      sliceOrder({ plan, index, step, slice }, training, images.leftOut, classFacts()),
+    take: ({ slice }, { lossSum, samples }, { generation }) => {
+      requireAll(step, slice, countingDraws(slice), samples);
       results.set(slice, { slice, generation, lossSum, samples });
-      if (repeatedPush) dispatcher.dispatch({ type: 'pushDuplicated' });
     },
   });
 }

@@ -7,13 +7,15 @@ import { loadSync } from '@grpc/proto-loader';
 import type { ProtoGrpcType as CoordinatorTypes } from './generated/coordinator.ts';
 import type { ProtoGrpcType as MemoryTypes } from './generated/memory.ts';
 import type { ProtoGrpcType as ParametersTypes } from './generated/parameters.ts';
+import type { ProtoGrpcType as WorkTypes } from './generated/work.ts';
 
 /** Peers of another version are refused by name; raise it with every change of proto/. */
-export const PROTOCOL_VERSION = 4;
+export const PROTOCOL_VERSION = 5;
 
 type Wire = CoordinatorTypes['deepcluster']['v1'] &
   ParametersTypes['deepcluster']['v1'] &
-  MemoryTypes['deepcluster']['v1'];
+  MemoryTypes['deepcluster']['v1'] &
+  WorkTypes['deepcluster']['v1'];
 
 /** proto/ lies at the package's root, some folders above this file: two in the source tree, three in dist/. */
 function protoFolder(): string {
@@ -30,10 +32,10 @@ function protoFolder(): string {
 const LOAD_OPTIONS = { longs: Number, enums: String, defaults: true, oneofs: true };
 
 function loadWire(): Wire {
-  const definition = loadSync(['coordinator.proto', 'parameters.proto', 'memory.proto'], {
-    ...LOAD_OPTIONS,
-    includeDirs: [protoFolder()],
-  });
+  const definition = loadSync(
+    ['coordinator.proto', 'parameters.proto', 'memory.proto', 'work.proto'],
+    { ...LOAD_OPTIONS, includeDirs: [protoFolder()] },
+  );
   const loaded = grpc.loadPackageDefinition(definition) as unknown as {
     deepcluster: { v1: Wire };
   };

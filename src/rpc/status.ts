@@ -19,6 +19,7 @@ const STATUS_OF: Readonly<Record<ErrorCode, grpc.status>> = {
   ENGINE_UNAVAILABLE: grpc.status.FAILED_PRECONDITION,
   FOLDER_HELD: grpc.status.ABORTED,
   UNAVAILABLE: grpc.status.UNAVAILABLE,
+  INTERNAL: grpc.status.INTERNAL,
 };
 
 /**
@@ -38,6 +39,11 @@ const MAX_DETAILS = 2_000;
 
 function isErrorCode(code: string): code is ErrorCode {
   return Object.hasOwn(STATUS_OF, code);
+}
+
+/** The code that a peer names; one that is not known here is none of its own. */
+export function errorCodeOf(code: string): ErrorCode {
+  return isErrorCode(code) ? code : 'INTERNAL';
 }
 
 /** What a service answers for anything thrown in a handler. */

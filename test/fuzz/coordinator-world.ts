@@ -8,6 +8,7 @@ import { CoordinatorService } from '../../coordinator/fleet/service.ts';
 import { loadRunConfig } from '../../src/config/load.ts';
 import { protocolViolation } from '../../src/errors.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
+import { extract, type ExtractOrder } from '../../src/work/extract.ts';
 import { ask, methodsOf, type Method } from './service-double.ts';
 import { sessionOf } from './wire-seeds.ts';
 
@@ -75,11 +76,15 @@ export async function coordinatorWorld(): Promise<CoordinatorWorld> {
   );
   const { messages: written } = await ask(method, read, 'kept');
   const work = [0, 1, 2].map((shard) => ({ kind: 'extract', shard }) as const);
-  const request = { phase: 'extract', epoch: 0, parameterVersion: 0, work } as const;
+  const order = ({ shard }: { shard: number }): ExtractOrder => {
+    return { shard, begin: 13 * shard, end: Math.min(IMAGES, 13 * (shard + 1)), leftOut: [] };
+  };
   // Orders are written to the session that is still open.
-  control.dispatcher.runPhase({ ...request, take: () => undefined }).catch(() => undefined);
-  const order = written.find((message) => 'order' in (message as object)) as {
+  control.dispatcher
+    .runPhase({ kind: extract, epoch: 0, parameterVersion: 0, work, order, take: () => undefined })
+    .catch(() => undefined);
+  const sent = written.find((message) => 'order' in (message as object)) as {
     order?: { leaseId?: string };
   };
-  return { methods, addTo, digest: DIGEST, leaseId: order.order?.leaseId ?? '' };
+  return { methods, addTo, digest: DIGEST, leaseId: sent.order?.leaseId ?? '' };
 }

@@ -120,11 +120,11 @@ async function runTrace(serverCount: number): Promise<void> {
   const { parameters, memory } = reached;
   try {
     const { featureDim } = await control.membership.network;
-    const { dispatcher, context, artifacts, images } = control;
+    const { dispatcher, artifacts, images } = control;
     const strategy = new OdcStrategy({
-      ...{ config, imageCount: N, dispatcher, context, artifacts, source, memory, featureDim },
+      ...{ config, imageCount: N, dispatcher, artifacts, source, memory, featureDim },
       ...{ folder: run, logger, signal, images },
-      noteUnreadable: () => undefined,
+      noteExtracted: () => undefined,
       imagesLeftOut: () => Promise.resolve(),
       noteClusters: () => undefined,
       progress: () => undefined,
@@ -177,15 +177,20 @@ async function runTrace(serverCount: number): Promise<void> {
       assert.deepEqual([...pseudoLabels], expected.labels, `labels after step ${step}`);
       assertNear(clustering['centroids']!.data, expected.centroids.flat(), `centroids, ${step}`);
     };
-    await trainEpoch(plan, 0, 0, {
-      ...{ config, dispatcher, context, parameters, folder: run, signal, images },
-      imagesLeftOut: () => Promise.resolve(),
-      stepSkipped: () => undefined,
-      enterPhase: () => undefined,
-      progress: () => undefined,
-      stepApplied: (step) => strategy.stepApplied(step, 0),
-      stepDone: ({ step }) => assertStep(step),
-    });
+    await trainEpoch(
+      plan,
+      { index: 0, firstStep: 0, version: 0 },
+      {
+        classFacts: () => strategy.classFacts,
+        ...{ config, dispatcher, parameters, folder: run, signal, images },
+        imagesLeftOut: () => Promise.resolve(),
+        stepSkipped: () => undefined,
+        enterPhase: () => undefined,
+        progress: () => undefined,
+        stepApplied: (step) => strategy.stepApplied(step, 0),
+        stepDone: ({ step }) => assertStep(step),
+      },
+    );
     const all = Int32Array.from({ length: N }, (_, id) => id);
     const last = trace.iterations.length - 1;
     assertNear(await memory.rows(last + 1, all), trace.bank_after.flat(), 'rows');

@@ -10,13 +10,15 @@ import { runConfigSchema } from '../../src/config/schema.ts';
 import { createImageLoader } from '../../src/data/loader/loader.ts';
 import { openImageSource } from '../../src/data/source/source.ts';
 import type { Order__Output } from '../../src/rpc/generated/deepcluster/v1/Order.ts';
-import type { Samples__Output } from '../../src/rpc/generated/deepcluster/v1/Samples.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { openTrace } from '../../src/telemetry/trace.ts';
+import type { SliceSamples } from '../../src/work/tools.ts';
+import { trainSlice } from '../../src/work/train-slice.ts';
 import { WorkerLoop, type WorkerDeps } from '../../worker/loop.ts';
 import { noiseJpeg, writeFiles } from '../support/data-images.ts';
 import { FEATURES, plainCompute, SIDE, temporaryFolder } from '../support/in-process-run.ts';
 import { PLAIN_LAYOUT } from '../support/layouts.ts';
+import { orderMessage } from '../support/order-message.ts';
 import { eventsOf, type Span } from '../support/trace-events.ts';
 
 const STEPS = 5;
@@ -26,18 +28,17 @@ const folder = temporaryFolder();
 after(folder.remove);
 
 /** Images of step i: others than those of its neighbours. */
-function samplesOf(step: number): Samples__Output {
-  const ids = Array.from({ length: IMAGES }, (_, i) => (step % 2) * IMAGES + i);
+function samplesOf(step: number): SliceSamples {
+  const ids = Int32Array.from({ length: IMAGES }, (_, i) => (step % 2) * IMAGES + i);
   const zeros = ids.map(() => 0);
-  return { ids, occurrences: zeros, pseudoLabels: zeros, lossWeights: [] };
+  return { ids, occurrences: zeros, pseudoLabels: zeros, lossWeights: new Float32Array(0) };
 }
 
 function orderOf(step: number): Order__Output {
   const samples = samplesOf(step);
   const upcoming = step + 1 < STEPS ? samplesOf(step + 1) : null;
-  const trainSlice = { step, slice: 0, samples, upcoming, centroidVersion: 0 };
-  const names = { leaseId: `step-${step}`, generation: 1, epoch: 0, parameterVersion: step };
-  return { ...names, trainSlice, work: 'trainSlice' };
+  const content = { step, slice: 0, samples, upcoming, centroidVersion: 0 };
+  return orderMessage(trainSlice, content, { leaseId: `step-${step}`, parameterVersion: step });
 }
 
 /** Keeps the thread for a while, as an engine does. */

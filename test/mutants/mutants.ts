@@ -13,7 +13,7 @@ export interface Mutant {
 }
 
 const STORE = 'src/ps/parameter-store.ts';
-const DRAFT = 'coordinator/control/draft.ts';
+const MEMBERS = 'coordinator/control/members.ts';
 const TRAIN = 'coordinator/run/train-epoch.ts';
 
 const LOCK = 'src/run/lock/run-lock.ts';
@@ -89,11 +89,11 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'an old incarnation is accepted: a new process does not take the leases of the old one',
     patches: [
       {
-        file: DRAFT,
+        file: MEMBERS,
         find: `if (earlier !== undefined) {
-      const isSame`,
+    const isSame`,
         replace: `if (earlier?.incarnation === incarnation) {
-      const isSame`,
+    const isSame`,
       },
     ],
   },
@@ -101,7 +101,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'an old incarnation is accepted: its heartbeats keep the leases of the new one alive',
     patches: [
       {
-        file: DRAFT,
+        file: MEMBERS,
         find: 'if (member?.incarnation !== incarnation) return `${workerId} is not a member`;',
         replace: 'if (member === undefined) return `${workerId} is not a member`;',
       },
@@ -184,11 +184,10 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'a slice is computed without the images that cannot be read',
     patches: [
       {
-        file: 'worker/loop.ts',
+        file: 'src/work/train-slice.ts',
         find: 'requireReadable(views.unreadable);',
-        replace: `for (const list of [samples.pseudoLabels, samples.lossWeights, samples.ids]) {
-      const kept = list.filter((_value, row) => views.rows.includes(row));
-      list.splice(0, list.length, ...kept);
+        replace: `for (const name of ['pseudoLabels', 'lossWeights', 'ids']) {
+      samples[name] = samples[name].filter((_value, row) => views.rows.includes(row));
     }`,
       },
       {

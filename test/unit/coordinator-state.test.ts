@@ -47,7 +47,7 @@ function extract(...shards: number[]): Event {
 
 function answer(lease: Lease): Event {
   const { id: leaseId, generation, incarnation } = lease;
-  return { type: 'resultArrived', leaseId, generation, incarnation, isFailure: false };
+  return { type: 'resultArrived', leaseId, generation, incarnation };
 }
 
 function ordersOf(actions: readonly Action[]): Lease[] {
@@ -196,7 +196,8 @@ test('features that their holder turns out not to have are made again', () => {
     work: [{ kind: 'moments', shard: 0 }],
   };
   const asked = play(first.state, [answer(ordersOf(first.actions)[0]!), moments]);
-  const failed = { ...answer(ordersOf(asked.actions)[0]!), isFailure: true } as Event;
+  const failure = { code: 'LEASE_LOST', message: 'they are not held here' };
+  const failed = { ...answer(ordersOf(asked.actions)[0]!), failure } as Event;
   const { actions } = play(asked.state, [failed]);
   assert.deepEqual(ordersOf(actions)[0]?.work, { kind: 'extract', shard: 0 });
 });
@@ -264,7 +265,8 @@ test('skipped draws are counted beside the committed ones: every draw is one or 
 
 /** An answer that says that images could not be read. */
 function unread(lease: Lease): Event {
-  return { ...answer(lease), isFailure: true, waitsForImages: true } as Event;
+  const failure = { code: 'DATA_UNREADABLE', message: 'an image cannot be read' };
+  return { ...answer(lease), failure, waitsForImages: true } as Event;
 }
 
 test('work whose images cannot be read waits until it is released, and then goes to another worker first', () => {

@@ -6,9 +6,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { runConfigSchema } from '../../src/config/schema.ts';
 import { TrainerError } from '../../src/errors.ts';
-import type { Order__Output } from '../../src/rpc/generated/deepcluster/v1/Order.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
+import { kmeansStep } from '../../src/work/kmeans-step.ts';
 import { WorkerLoop, type WorkerDeps } from '../../worker/loop.ts';
+import { orderMessage } from '../support/order-message.ts';
 
 /**
  * Level and event of each line that a worker writes of a k-means order whose centroids it cannot
@@ -36,9 +37,8 @@ async function linesOf(failure: Error, outcome: 'ACCEPTED' | 'FENCED'): Promise<
       signal: ended.signal,
     };
     let advances = 0;
-    const kmeansStep = { shard: 0, iteration: 0, centroidsArtifact: 'centroids' };
-    const order = { leaseId: 'a', generation: 1, epoch: 0, kmeansStep, work: 'kmeansStep' };
-    new WorkerLoop(deps as unknown as WorkerDeps).take(order as unknown as Order__Output);
+    const order = orderMessage(kmeansStep, { shard: 0, centroidsArtifact: 'centroids' });
+    new WorkerLoop(deps as unknown as WorkerDeps).take(order);
   });
   await answered;
   return lines.map((line) => {

@@ -1,4 +1,4 @@
-// Original file: proto/coordinator.proto
+// Original file: proto/work.proto
 
 
 export interface FillMemory {

@@ -1,4 +1,4 @@
-// Original file: proto/coordinator.proto
+// Original file: proto/work.proto
 
 import type { Samples as _deepcluster_v1_Samples, Samples__Output as _deepcluster_v1_Samples__Output } from '../../deepcluster/v1/Samples.ts';
 

@@ -2,8 +2,8 @@
  * An order whose images cannot all be read: nothing is done with the others, and the coordinator
  * decides.
  */
-import type { UnreadableImage } from '../src/data/source/unreadable.ts';
-import { TrainerError } from '../src/errors.ts';
+import type { UnreadableImage } from './unreadable.ts';
+import { TrainerError } from '../../errors.ts';
 
 /** Images that a failed order names: a result's header stays far below gRPC's 4 MiB. */
 export const MOST_NAMED = 1_000;

@@ -1,0 +1,43 @@
+/** Phases: sets of tasks that are given out together, and what of them must be done again. Pure. */
+import type { Draft } from './draft.ts';
+import { judgeLoss } from './failure-policy.ts';
+import type { Event } from './state.ts';
+
+export function enterPhase(draft: Draft, event: Extract<Event, { type: 'phaseEntered' }>): string {
+  const { next } = draft;
+  const { phase, epoch, parameterVersion, isRepeated = false } = event;
+  const isNewClustering = event.work.some((work) => draft.kindOf(work).makes === 'extracted');
+  if (isNewClustering) next.shardRows = new Map();
+  if (isNewClustering || parameterVersion !== next.parameterVersion) next.holdings.clear();
+  Object.assign(next, { phase, epoch, parameterVersion, recomputations: 0 });
+  next.leases.clear();
+  next.earlierTasks = next.tasks;
+  next.tasks = new Map();
+  const generation = isRepeated ? next.highestGeneration : 0;
+  for (const work of event.work) {
+    next.tasks.set(draft.keyOf(work), {
+      ...{ work, status: 'todo', generation },
+      ...{ answered: [], unreadBy: [], nonFiniteBy: [] },
+    });
+  }
+  next.open = next.tasks.size;
+  return `epoch ${epoch}: ${phase} with ${next.open} tasks`;
+}
+
+/** Results that were taken are of no use any more: computed again under generations of their own, up to a limit. */
+export function loseResults(draft: Draft, keys: readonly string[]): string {
+  const { next } = draft;
+  next.recomputations += 1;
+  const ended = judgeLoss(keys, next.recomputations);
+  if (ended !== null) {
+    draft.actions.push({ type: 'failRun', failure: ended });
+    return ended.message;
+  }
+  for (const key of keys) {
+    const task = next.tasks.get(key);
+    if (task?.status !== 'done') continue;
+    next.tasks.set(key, { ...task, status: 'todo', generation: next.highestGeneration });
+    next.open += 1;
+  }
+  return `${keys.length} results are lost and computed again`;
+}

@@ -1,0 +1,332 @@
+/**
+ * The steps of a clustering, spread over the workers. Features never leave the workers; what comes here is sums per data
+ * shard, folded in shard order.
+ * Shapes: N readable images, D feature dimensions, d whitened dimensions, K centroids.
+ */
+import type { NamedArrays } from '../../src/arrays/safetensors.ts';
+import { spreadOfMoments, type CollapseFigures } from '../../src/clustering/collapse.ts';
+import {
+  mergeShardSums,
+  nextCentroids,
+  type ShardSums,
+} from '../../src/clustering/kmeans-reducer.ts';
+import { clusterSeed, initialCentroidIds } from '../../src/clustering/kmeans.ts';
+import { mergeMoments, type ShardMoments } from '../../src/clustering/moments.ts';
+import type { RunConfig } from '../../src/config/schema.ts';
+import { planShards, type DataShard } from '../../src/data/shard-plan.ts';
+import { whiteningToArrays } from '../../src/run/whitening-arrays.ts';
+import type { Progress } from '../../src/telemetry/notice.ts';
+import { centroidsToArrays, momentsToArrays } from '../../src/work/artifacts.ts';
+import { assign } from '../../src/work/assign.ts';
+import { extract, type Extracted, type ExtractOrder } from '../../src/work/extract.ts';
+import { fillMemory } from '../../src/work/fill-memory.ts';
+import type { TimedWork, Work } from '../../src/work/kind.ts';
+import { kmeansStep } from '../../src/work/kmeans-step.ts';
+import { moments } from '../../src/work/moments.ts';
+import { project, type ProjectOrder } from '../../src/work/project.ts';
+import { sampleRows } from '../../src/work/sample-rows.ts';
+import { solvePca } from '../../src/work/solve-pca.ts';
+import type { Artifacts } from '../control/artifacts.ts';
+import type { Dispatcher } from '../control/dispatcher.ts';
+import type { PhaseRequest } from '../control/phase-request.ts';
+import { requireEnough } from '../images/enough-images.ts';
+import type { MissingImages } from '../images/missing-images.ts';
+import {
+  requireDifferentFeatures,
+  requireFilledClusters,
+  type ClusteringMoment,
+} from './collapse-watch.ts';
+import { OrderedFold } from './ordered-fold.ts';
+
+export interface ClusteringDeps {
+  readonly config: RunConfig;
+  readonly imageCount: number;
+  readonly dispatcher: Dispatcher;
+  readonly artifacts: Artifacts;
+  readonly images: Pick<MissingImages, 'accept' | 'beginClustering' | 'clustered' | 'leftOut'>;
+  readonly noteExtracted: (extracted: Extracted) => void;
+  /** Called when images have been left out. */
+  readonly imagesLeftOut: () => Promise<void>;
+  /**
+   * Called with how far the clusters are from collapse, and since when.
+   * @param at its step is the next one
+   */
+  readonly noteClusters: (figures: CollapseFigures, at: ClusteringMoment) => void;
+  readonly progress: (progress: Progress) => void;
+  readonly enterPhase: (kind: TimedWork) => void;
+}
+
+/** What an epoch's clustering gives. */
+export interface Clustering {
+  /** [N images] cluster of every image, -1 where it could not be read. */
+  readonly pseudoLabels: Int32Array;
+  /** Sum of squared distances to the own centroid, at the final assignment. */
+  readonly inertia: number;
+  /** Empty clusters that were refilled, over all iterations. */
+  readonly refilled: number;
+  /** [K, d], with the whitening they live in. */
+  readonly centroids: Float32Array;
+  readonly whitening: NamedArrays;
+  /** Of the features as they were; null where there were no moments. */
+  readonly spread: number | null;
+}
+
+/** What a step of the clustering says of its phase; the rest is the same for all. */
+type Step<Piece extends Work, Order, Result> = Omit<
+  PhaseRequest<Piece, Order, Result>,
+  'epoch' | 'parameterVersion' | 'features'
+>;
+
+export class ClusteringRound {
+  readonly #epoch: number;
+  readonly #parameterVersion: number;
+  readonly #deps: ClusteringDeps;
+  readonly #shards: readonly DataShard[];
+  /** Readable images by data shard. */
+  readonly #rows: number[];
+  /** Damaged images by data shard. */
+  readonly #damaged: number[];
+  #whitening: NamedArrays = {};
+  /** Null before the PCA, and without one. */
+  #whiteningArtifact: string | null = null;
+  #centroids: Float32Array = new Float32Array(0);
+  /** Published last; null before the first. */
+  #centroidsArtifact: string | null = null;
+  #refilled = 0;
+  #spread: number | null = null;
+
+  constructor(epoch: number, parameterVersion: number, deps: ClusteringDeps) {
+    this.#epoch = epoch;
+    this.#parameterVersion = parameterVersion;
+    this.#deps = deps;
+    this.#shards = planShards(deps.imageCount, deps.config.data.shardSize);
+    this.#rows = this.#shards.map(() => 0);
+    this.#damaged = this.#shards.map(() => 0);
+    deps.artifacts.clear();
+  }
+
+  async extract(): Promise<void> {
+    let images = 0;
+    await this.#run({
+      kind: extract,
+      work: this.#perShard('extract'),
+      order: ({ shard }) => this.#extractOrder(shard),
+      take: ({ shard }, extracted) => {
+        this.#rows[shard] = extracted.rows;
+        this.#damaged[shard] = extracted.damaged.length;
+        images += this.#shardLength(shard);
+        this.#deps.images.accept(extracted.unreadable);
+        this.#deps.noteExtracted(extracted);
+        this.#progress(extract.phase, images, this.#deps.imageCount, 'images');
+      },
+    });
+    const readable = this.#readable();
+    const damaged = this.#damaged.reduce((total, count) => total + count, 0);
+    requireEnough({ total: this.#deps.imageCount, readable, damaged }, this.#deps.config);
+  }
+
+  /** Moments of every shard, then the PCA solved by one worker, then every shard projected. */
+  async whiten(): Promise<void> {
+    const { artifacts } = this.#deps;
+    const fold = new OrderedFold<ShardMoments>((total, part) => mergeMoments([total, part]));
+    await this.#run({
+      kind: moments,
+      work: this.#perShard('moments'),
+      order: ({ shard }) => ({ shard }),
+      take: ({ shard }, part) => {
+        fold.add(shard, part);
+      },
+    });
+    const merged = fold.finish(this.#shards.length);
+    this.#spread = spreadOfMoments(merged);
+    requireDifferentFeatures(this.#spread, merged.count, this.#epoch);
+    const momentsArtifact = artifacts.publish(`moments-${this.#epoch}`, momentsToArrays(merged));
+    await this.#run({
+      kind: solvePca,
+      work: [{ kind: 'solvePca' }],
+      order: () => ({ momentsArtifact }),
+      take: (_work, whitening) => {
+        this.#whitening = whiteningToArrays(whitening);
+      },
+    });
+    artifacts.withdraw(momentsArtifact);
+    this.#whiteningArtifact = artifacts.publish(`whitening-${this.#epoch}`, this.#whitening);
+    await this.normalise();
+  }
+
+  /** Every shard projected by the whitening, or made unit rows as it is where there is none. */
+  async normalise(): Promise<void> {
+    let done = 0;
+    await this.#run({
+      kind: project,
+      work: this.#perShard('project'),
+      order: ({ shard }) => this.#projectOrder(shard),
+      take: () => {
+        done += 1;
+        this.#progress('pca', done, this.#shards.length, 'shards');
+      },
+    });
+  }
+
+  /** The rows go from the workers straight to the sample memory. */
+  async fillMemory(): Promise<void> {
+    let done = 0;
+    await this.#run({
+      kind: fillMemory,
+      work: this.#perShard('fillMemory'),
+      // Rows that came before the clustering had to begin once more give way to these.
+      isRepeated: true,
+      order: ({ shard }) => ({ shard }),
+      take: () => {
+        done += 1;
+        this.#progress(fillMemory.phase, done, this.#shards.length, 'shards');
+      },
+    });
+  }
+
+  /** Fetches the K rows that the run's seed picks; row p of the permutation lies in the shard that covers it. */
+  async drawCentroids(): Promise<void> {
+    const { config } = this.#deps;
+    const { k, freshSeed } = config.clustering;
+    const total = this.#readable();
+    const seed = clusterSeed(config.seed, this.#epoch, freshSeed);
+    const picked = [...initialCentroidIds(total, k, seed)];
+    const begins = prefixSums(this.#rows);
+    const byShard = new Map<number, { row: number; centroid: number }[]>();
+    picked.forEach((position, centroid) => {
+      const shard = begins.findLastIndex((begin) => begin <= position);
+      const rows = byShard.get(shard) ?? [];
+      rows.push({ row: position - begins[shard]!, centroid });
+      byShard.set(shard, rows);
+    });
+    await this.#run({
+      kind: sampleRows,
+      work: [...byShard.keys()].map((shard) => ({ kind: 'sampleRows', shard })),
+      order: ({ shard }) => ({ shard, rows: byShard.get(shard)!.map(({ row }) => row) }),
+      take: ({ shard }, { rows }) => {
+        const asked = byShard.get(shard)!;
+        const dim = rows.length / asked.length;
+        if (this.#centroids.length === 0) this.#centroids = new Float32Array(k * dim);
+        asked.forEach(({ centroid }, i) => {
+          this.#centroids.set(rows.subarray(i * dim, (i + 1) * dim), centroid * dim);
+        });
+      },
+    });
+  }
+
+  /** Lloyd's steps: every shard's sums, folded in shard order, then means and the rule for empty clusters. */
+  async iterate(): Promise<void> {
+    const { iterations } = this.#deps.config.clustering;
+    for (let iteration = 0; iteration < iterations; iteration += 1) {
+      const total = await this.#sumShards(iteration);
+      const { centroids, refilled } = nextCentroids(total, this.#centroids);
+      this.#centroids = centroids;
+      this.#refilled += refilled.length;
+      const note = `inertia ${total.inertia.toPrecision(5)}`;
+      this.#progress(kmeansStep.phase, iteration + 1, iterations, 'iterations', note);
+    }
+  }
+
+  async assign(): Promise<Clustering> {
+    const { config, imageCount } = this.#deps;
+    const centroidsArtifact = this.#publishCentroids(config.clustering.iterations);
+    const pseudoLabels = new Int32Array(imageCount).fill(-1);
+    const inertias = new OrderedFold<number>((total, part) => total + part);
+    await this.#run({
+      kind: assign,
+      work: this.#perShard('assign'),
+      order: ({ shard }) => ({ shard, centroidsArtifact }),
+      take: ({ shard }, { ids, labels, inertia: part }) => {
+        ids.forEach((id, i) => {
+          pseudoLabels[id] = labels[i]!;
+        });
+        inertias.add(shard, part);
+      },
+    });
+    const inertia = inertias.finish(this.#shards.length);
+    if (this.#epoch === 0) requireFilledClusters(pseudoLabels, inertia, config.clustering.k);
+    return {
+      pseudoLabels,
+      inertia,
+      refilled: this.#refilled,
+      centroids: this.#centroids,
+      whitening: this.#whitening,
+      spread: this.#spread,
+    };
+  }
+
+  async #sumShards(iteration: number): Promise<ShardSums> {
+    const centroidsArtifact = this.#publishCentroids(iteration);
+    const fold = new OrderedFold<ShardSums>((total, part) => mergeShardSums([total, part]));
+    await this.#run({
+      kind: kmeansStep,
+      work: this.#perShard('kmeansStep').map((work) => ({ ...work, iteration })),
+      order: ({ shard }) => ({ shard, centroidsArtifact }),
+      take: ({ shard }, sums) => {
+        fold.add(shard, { shard, ...sums });
+      },
+    });
+    return fold.finish(this.#shards.length);
+  }
+
+  #publishCentroids(iteration: number): string {
+    const { artifacts, config } = this.#deps;
+    if (this.#centroidsArtifact !== null) artifacts.withdraw(this.#centroidsArtifact);
+    const name = `centroids-${this.#epoch}-${iteration}`;
+    const arrays = centroidsToArrays(this.#centroids, config.clustering.k);
+    this.#centroidsArtifact = artifacts.publish(name, arrays);
+    return this.#centroidsArtifact;
+  }
+
+  #run<Piece extends Work, Order, Result>(step: Step<Piece, Order, Result>): Promise<void> {
+    this.#deps.enterPhase(step.kind);
+    return this.#deps.dispatcher.runPhase({
+      ...step,
+      epoch: this.#epoch,
+      parameterVersion: this.#parameterVersion,
+      features: {
+        extract: (shard) => this.#extractOrder(shard),
+        project: (shard) => this.#projectOrder(shard),
+      },
+    });
+  }
+
+  #extractOrder(shard: number): ExtractOrder {
+    const { begin, end } = this.#shards[shard]!;
+    const leftOut = [...this.#deps.images.leftOut.keys()].filter((id) => begin <= id && id < end);
+    return { shard, begin, end, leftOut };
+  }
+
+  #projectOrder(shard: number): ProjectOrder {
+    return { shard, whiteningArtifact: this.#whiteningArtifact };
+  }
+
+  #perShard<Kind extends string>(kind: Kind): { readonly kind: Kind; readonly shard: number }[] {
+    return this.#shards.map(({ index }) => ({ kind, shard: index }));
+  }
+
+  #progress(phase: string, done: number, total: number, unit: string, note?: string): void {
+    const { epochs } = this.#deps.config;
+    const progress = { epoch: this.#epoch, epochs, phase, done, total, unit };
+    this.#deps.progress(note === undefined ? progress : { ...progress, note });
+  }
+
+  #shardLength(shard: number): number {
+    const { begin, end } = this.#shards[shard]!;
+    return end - begin;
+  }
+
+  #readable(): number {
+    return this.#rows.reduce((total, rows) => total + rows, 0);
+  }
+}
+
+/** Begin of each shard's rows among all rows. */
+function prefixSums(counts: readonly number[]): number[] {
+  let begin = 0;
+  return counts.map((count) => {
+    const own = begin;
+    begin += count;
+    return own;
+  });
+}

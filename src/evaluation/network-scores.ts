@@ -1,0 +1,73 @@
+/** kNN and a linear probe over several splits of the same features: what a network is worth, in two figures. */
+import { knnTop1 } from './knn.ts';
+import { linearProbeTop1 } from './linear-probe.ts';
+import { stratifiedSplit } from './split.ts';
+
+export interface NetworkScores {
+  /** Means over the splits. */
+  readonly knnTop1: number;
+  readonly linearTop1: number;
+  /** Images of the last split. */
+  readonly trainImages: number;
+  readonly testImages: number;
+}
+
+export interface ScoredFeatures {
+  /** [n, dim] */
+  readonly features: Float32Array;
+  /** [n] true classes, 0 .. classes - 1 */
+  readonly labels: Int32Array;
+  readonly dim: number;
+  readonly classes: number;
+}
+
+export interface ScoreSettings {
+  readonly testFraction: number;
+  readonly maxImages: number;
+  readonly knnK: number;
+  readonly probeEpochs: number;
+  /** Splits; one alone says little of a small collection: which images are held out moves the figures by percents. */
+  readonly repeats: number;
+  readonly seed: number;
+  /** Called on the way. */
+  readonly onPass: () => void;
+}
+
+export function scoreFeatures(
+  { features, labels, dim, classes }: ScoredFeatures,
+  { testFraction, maxImages, knnK, probeEpochs, repeats, seed, onPass }: ScoreSettings,
+): NetworkScores {
+  const sums = { knn: 0, linear: 0 };
+  const images = { train: 0, test: 0 };
+  for (let repeat = 0; repeat < repeats; repeat += 1) {
+    const split = stratifiedSplit({ labels, testFraction, maxImages, seed: seed + repeat });
+    const set = {
+      train: rowsOf(features, split.train, dim),
+      trainLabels: split.train.map((row) => labels[row]!),
+      test: rowsOf(features, split.test, dim),
+      testLabels: split.test.map((row) => labels[row]!),
+      dim,
+      classes,
+    };
+    sums.knn += knnTop1({ ...set, k: knnK });
+    onPass();
+    sums.linear += linearProbeTop1(set, { epochs: probeEpochs, seed: seed + repeat, onPass });
+    images.train = split.train.length;
+    images.test = split.test.length;
+  }
+  return {
+    knnTop1: sums.knn / repeats,
+    linearTop1: sums.linear / repeats,
+    trainImages: images.train,
+    testImages: images.test,
+  };
+}
+
+/** Some rows of [n, dim], in the order given. */
+function rowsOf(features: Float32Array, rows: Int32Array, dim: number): Float32Array {
+  const picked = new Float32Array(rows.length * dim);
+  rows.forEach((row, i) => {
+    picked.set(features.subarray(row * dim, (row + 1) * dim), i * dim);
+  });
+  return picked;
+}

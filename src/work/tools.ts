@@ -1,0 +1,193 @@
+/**
+ * What a worker hands to the work that it performs, as interfaces: the kinds of work are read by the coordinator too, which
+ * knows no tensor library. Shapes: n images, D feature dimensions, P parameters, S batch-norm statistics.
+ */
+import type { NamedArrays } from '../arrays/safetensors.ts';
+import type { ClusteringKernels, RowsToCluster } from '../clustering/kernels.ts';
+import type { RunConfig } from '../config/schema.ts';
+import type { LoadedViews } from '../data/loader/loader.ts';
+import type { ImageSource } from '../data/source/source.ts';
+import type { SentPush } from '../rpc/parameters-client.ts';
+import type { PushReply } from '../server-clients/parameter-servers.ts';
+import type { MovedRows } from '../server-clients/sample-parts.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { TraceArgs } from '../telemetry/trace.ts';
+
+/** What every order carries besides its kind and body; all of it is the state machine's. */
+export interface OrderIds {
+  readonly leaseId: string;
+  readonly generation: number;
+  readonly epoch: number;
+  /** The version of parameters that the work is based on. */
+  readonly parameterVersion: number;
+}
+
+export interface WorkTools {
+  readonly config: RunConfig;
+  readonly source: ImageSource;
+  /** Columns of the feature, and of what is evaluated. */
+  readonly featureDim: number;
+  readonly representationDim: number;
+  readonly network: NetworkTools;
+  readonly views: ViewTools;
+  readonly held: HeldFeatures;
+  readonly clustering: ClusteringKernels;
+  /** Null where classes stay for an epoch. */
+  readonly online: OnlineClasses | null;
+  /** Where the time of this order goes. */
+  readonly times: Times;
+  readonly logger: Logger;
+  /** Fetches an artifact, or answers with what is being fetched already. */
+  readonly artifact: (name: string) => Promise<NamedArrays>;
+  /** Stages a slice's gradient on the parameter servers, in this process's name. */
+  readonly push: (
+    push: Omit<SentPush<MovedRows>, 'workerId' | 'incarnation'>,
+  ) => Promise<PushReply>;
+  /** @throws TrainerError GENERATION_FENCED when the order came in a term that is over */
+  readonly requireTerm: () => void;
+  /** Tells the heartbeat that something got done. */
+  readonly advance: () => void;
+}
+
+/** What a training pass over one slice gives. */
+export interface SlicePass {
+  /** Sum of the slice's losses. */
+  readonly lossSum: number;
+  /** [P], gradient of that sum. */
+  readonly gradient: Float32Array;
+  /** [S] */
+  readonly statistics: Float32Array;
+}
+
+/** The network with the parameters that it holds (src/nn/model.ts). */
+export interface NetworkModel {
+  /** @returns [count, D] of `feature`, as when left out, or of what is evaluated */
+  features(images: Uint8Array, count: number, output?: 'feature' | 'representation'): Float32Array;
+  lossAndGradient(
+    images: Uint8Array,
+    pseudoLabels: Int32Array,
+    dropoutSeed: readonly (string | number)[],
+  ): SlicePass;
+  lossGradientAndFeatures(
+    images: Uint8Array,
+    pseudoLabels: Int32Array,
+    dropoutSeed: readonly (string | number)[],
+    options?: { readonly weights?: Float32Array },
+  ): SlicePass & { readonly features: Float32Array };
+}
+
+export interface NetworkTools {
+  readonly model: NetworkModel;
+  /** The epoch whose clustering the head is of. */
+  headEpoch(epoch: number): number;
+  /** Begins the download of a version, unless the model holds it. */
+  prefetch(version: number, headEpoch: number): void;
+  /** Has the model hold this version; `headEpoch` null where the head does not matter. */
+  load(version: number, headEpoch: number | null, times: Times): Promise<void>;
+  /** Has it hold the values that the run's seed gives it. */
+  loadInitial(): void;
+}
+
+/** Samples of a slice, in the order of its draws. */
+export interface SliceSamples {
+  /** [n] image ids. */
+  readonly ids: Int32Array;
+  /** [n] how often each was drawn before in this epoch. */
+  readonly occurrences: Int32Array;
+  /** [n] */
+  readonly pseudoLabels: Int32Array;
+  /** [n] what each loss is multiplied by, of a mean of 1 over the step; empty: all 1. */
+  readonly lossWeights: Float32Array;
+}
+
+/**
+ * A slice of a step; the same slice leased again has the same views, unless some of its images were
+ * left out meanwhile.
+ */
+export interface SliceName {
+  readonly epoch: number;
+  readonly step: number;
+  readonly slice: number;
+}
+
+/** Samples begin <= id < end. */
+export interface ShardRange {
+  readonly begin: number;
+  readonly end: number;
+  /** Of these samples, those that are not read. */
+  readonly leftOut: readonly number[];
+}
+
+/** Views of many images, batch after batch in the order of their ids; unreadable images have no row. */
+export interface ViewBatches {
+  each(times: Times): AsyncIterable<LoadedViews>;
+}
+
+export interface ViewTools {
+  /** Begins the deterministic views of a leased data shard, unless enough are begun already. */
+  beginShard(leaseId: string, range: ShardRange): void;
+  /** The deterministic views of a leased data shard, begun before or now. */
+  takeShard(leaseId: string, range: ShardRange): ViewBatches;
+  /** The random views of a slice, begun before or now. */
+  ofSlice(name: SliceName, samples: SliceSamples): Promise<LoadedViews>;
+  /** The deterministic views of these images. */
+  centre(ids: Int32Array): ViewBatches;
+}
+
+/** Features of one data shard in a worker's memory. */
+export interface ResidentShard {
+  readonly shard: number;
+  readonly epoch: number;
+  readonly parameterVersion: number;
+  /** [n] ids of the readable images. */
+  readonly ids: Int32Array;
+  /** [n, dim] as extracted, then whitened and L2-normalised. */
+  readonly features: Float32Array;
+  readonly dim: number;
+  readonly isProjected: boolean;
+}
+
+/** Features of data shards, which live in the worker between the orders of one clustering. */
+export interface HeldFeatures {
+  /**
+   * The shard's features for an order of `epoch`.
+   * @throws TrainerError LEASE_LOST when they are not here in that form
+   */
+  of(epoch: number, shard: number, isProjected: boolean): ResidentShard;
+  /** Takes in features that were made for this order; lets go of every data shard of another clustering. */
+  hold(ids: OrderIds, shard: Omit<ResidentShard, 'epoch' | 'parameterVersion'>): void;
+  /** Lets go of one data shard. */
+  drop(shard: number): void;
+  letGo(): void;
+  /** What computes on so many rows: a data shard without any is nothing that an engine has a form for. */
+  kernelsFor(rows: number): ClusteringKernels;
+  /** Held features as k-means has them prepared, for as long as they are held. */
+  rowsToCluster(resident: ResidentShard): RowsToCluster;
+}
+
+/** What of a slice matters to classes that change with every step. */
+export interface OnlineSlice {
+  readonly samples: Pick<SliceSamples, 'ids'>;
+  /** The published centroids to assign by. */
+  readonly centroidVersion: number;
+}
+
+/** ODC: rows of the sample memory, and pseudo-labels that change with every step. */
+export interface OnlineClasses {
+  /** Begins the downloads that a slice needs. */
+  prepare(ids: OrderIds, slice: OnlineSlice): void;
+  /** Mixes the slice's features into its memory rows and assigns them anew. @param features [n, D] */
+  mix(ids: OrderIds, slice: OnlineSlice, features: Float32Array): Promise<MovedRows>;
+  /** Sends the unit rows of a data shard to the sample memory. @throws TrainerError GENERATION_FENCED */
+  fill(ids: OrderIds, resident: ResidentShard): Promise<void>;
+}
+
+/** Where the time of an order goes. */
+export interface Times {
+  /** Waits for views, and counts it. */
+  views<T>(views: Promise<T>): Promise<T>;
+  /** Runs a pass of the network, which keeps this thread until it is done, and counts it. */
+  pass<T>(name: string, args: TraceArgs, pass: () => T): T;
+  /** Anything else, for the trace only. */
+  span<T>(name: string, args: TraceArgs, work: () => T | Promise<T>): Promise<T>;
+}

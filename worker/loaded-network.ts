@@ -1,0 +1,71 @@
+/** The network of this process, and which version of the parameters it holds. */
+import type { RunConfig } from '../src/config/schema.ts';
+import type { Model } from '../src/nn/model.ts';
+import { initialParameters, initialStatistics } from '../src/ps/initial-values.ts';
+import type { ParameterLayout } from '../src/ps/layout.ts';
+import { vectorOf } from '../src/rpc/named-vectors.ts';
+import type { NetworkTools, Times } from '../src/work/tools.ts';
+import type { Prefetch } from './prefetch.ts';
+
+export interface LoadedNetworkDeps {
+  readonly config: RunConfig;
+  readonly layout: ParameterLayout;
+  readonly model: Model;
+  readonly prefetch: Pick<Prefetch, 'parameters' | 'releaseParameters'>;
+  /** Whether classes, and so the head, stay from the first clustering on. */
+  readonly clustersOnce: boolean;
+}
+
+/** The head's epoch is of the clustering that the head belongs to. */
+interface Loaded {
+  readonly version: number;
+  readonly headEpoch: number;
+}
+
+export class LoadedNetwork implements NetworkTools {
+  readonly model: Model;
+  readonly #deps: LoadedNetworkDeps;
+  /** Null: values that belong to no version, or none. */
+  #loaded: Loaded | null = null;
+
+  constructor(deps: LoadedNetworkDeps) {
+    this.#deps = deps;
+    this.model = deps.model;
+  }
+
+  headEpoch(epoch: number): number {
+    return this.#deps.clustersOnce ? 0 : epoch;
+  }
+
+  prefetch(version: number, headEpoch: number): void {
+    if (this.#holds(version, headEpoch)) return;
+    this.#deps.prefetch.parameters(version, headEpoch).catch(() => undefined);
+  }
+
+  async load(version: number, headEpoch: number | null, times: Times): Promise<void> {
+    if (this.#holds(version, headEpoch)) return;
+    const pulled = this.#deps.prefetch.parameters(version, headEpoch);
+    const values = await times.span('wait for pull', { version }, () => pulled);
+    await times.span('load parameters', { version }, () => {
+      this.model.load(vectorOf(values, 'parameters'), vectorOf(values, 'statistics'));
+    });
+    this.#loaded = { version, headEpoch: values.headEpoch };
+    this.#deps.prefetch.releaseParameters();
+  }
+
+  loadInitial(): void {
+    const { layout, config } = this.#deps;
+    this.#loaded = null;
+    this.model.load(initialParameters(layout, config.seed), initialStatistics(layout));
+  }
+
+  /** What it holds is not the servers' any more: they may have gone back to a checkpoint. */
+  forget(): void {
+    this.#loaded = null;
+  }
+
+  #holds(version: number, headEpoch: number | null): boolean {
+    const { version: held, headEpoch: heldHead } = this.#loaded ?? {};
+    return held === version && (headEpoch === null || heldHead === headEpoch);
+  }
+}

@@ -1,0 +1,118 @@
+/** What this worker computes with, put together from its engine, its images and its servers, as the kinds of work want it. */
+import type { ClusteringKernels } from '../src/clustering/kernels.ts';
+import type { RunConfig } from '../src/config/schema.ts';
+import type { ImageLoader } from '../src/data/loader/loader.ts';
+import type { ImageSource } from '../src/data/source/source.ts';
+import { TrainerError } from '../src/errors.ts';
+import type { Model } from '../src/nn/model.ts';
+import type { ParameterLayout } from '../src/ps/layout.ts';
+import type { MemoryServers } from '../src/server-clients/memory-servers.ts';
+import type { ParameterServers } from '../src/server-clients/parameter-servers.ts';
+import type { Logger } from '../src/telemetry/logger.ts';
+import type { Trace } from '../src/telemetry/trace.ts';
+import type { Times, ViewTools, WorkTools } from '../src/work/tools.ts';
+import { FeatureStore } from './held-features.ts';
+import { CentreBatches } from './image-batches.ts';
+import { LoadedNetwork } from './loaded-network.ts';
+import { OdcWork } from './odc-work.ts';
+import { Prefetch } from './prefetch.ts';
+import type { CoordinatorClient, WorkerIdentity } from './service.ts';
+
+export interface WorkbenchDeps {
+  readonly identity: WorkerIdentity;
+  readonly config: RunConfig;
+  readonly source: ImageSource;
+  readonly loader: ImageLoader;
+  readonly layout: ParameterLayout;
+  readonly featureDim: number;
+  readonly representationDim: number;
+  readonly model: Model;
+  readonly clustering: ClusteringKernels;
+  readonly coordinator: Pick<CoordinatorClient, 'artifact'>;
+  readonly parameters: Pick<ParameterServers, 'pull' | 'push'>;
+  readonly memory: Pick<MemoryServers, 'fill' | 'rows'>;
+  /** Tells the heartbeat that something got done. */
+  readonly advance: () => void;
+  readonly logger: Logger;
+  /** Left out: none is taken. */
+  readonly trace?: Trace;
+  readonly signal: AbortSignal;
+}
+
+export class Workbench {
+  readonly features: FeatureStore;
+  readonly #deps: WorkbenchDeps;
+  readonly #prefetch: Prefetch;
+  readonly #views: ViewTools;
+  readonly #network: LoadedNetwork;
+  /** Null unless the algorithm is ODC. */
+  readonly #online: OdcWork | null;
+  /** The coordinator's; what was ordered in an earlier one changes nothing any more. */
+  #term = 0;
+
+  constructor(deps: WorkbenchDeps) {
+    const { config, loader, signal } = deps;
+    const { imageSize } = config.data;
+    this.#deps = deps;
+    const prefetch = new Prefetch({ ...deps, imageSize });
+    const artifact = prefetch.artifact.bind(prefetch);
+    this.#prefetch = prefetch;
+    this.#views = {
+      beginShard: prefetch.beginShard.bind(prefetch),
+      takeShard: prefetch.takeShard.bind(prefetch),
+      ofSlice: prefetch.views.bind(prefetch),
+      centre: (ids) => new CentreBatches(loader, ids, imageSize, signal),
+    };
+    this.features = new FeatureStore(deps.clustering);
+    this.#online = config.algorithm === 'odc' ? new OdcWork({ ...deps, artifact }) : null;
+    this.#network = new LoadedNetwork({ ...deps, prefetch, clustersOnce: this.#online !== null });
+  }
+
+  get term(): number {
+    return this.#term;
+  }
+
+  /** Begins a term: the servers may have gone back to a checkpoint, and what was loaded from them is not theirs any more. */
+  beginTerm(term: number): void {
+    if (term === this.#term) return;
+    this.#term = term;
+    this.#network.forget();
+    this.#prefetch.forgetTerm();
+    // Its clustering begins with the features of all data shards, of the images that can be read
+    // then.
+    this.features.letGo();
+    this.#online?.forget();
+  }
+
+  /** Forgets what was begun for orders of a session that has ended; the features stay. */
+  abandonOrders(): void {
+    this.#prefetch.releaseShards();
+    this.#online?.forget();
+  }
+
+  /** For one order. @param term that it came in */
+  toolsFor(term: number, times: Times): WorkTools {
+    const { config, source, featureDim, representationDim, clustering } = this.#deps;
+    const { identity, parameters, logger, advance, signal } = this.#deps;
+    return {
+      ...{ config, source, featureDim, representationDim, clustering, times, logger, advance },
+      network: this.#network,
+      views: this.#views,
+      held: this.features,
+      online: this.#online,
+      artifact: (name) => this.#prefetch.artifact(name),
+      push: (push) => parameters.push({ ...push, ...identity }, signal),
+      requireTerm: () => {
+        this.#requireTerm(term);
+      },
+    };
+  }
+
+  #requireTerm(term: number): void {
+    if (term === this.#term) return;
+    throw new TrainerError(
+      'GENERATION_FENCED',
+      `ordered in term ${term} of the coordinator, which is over; ${this.#term} is current`,
+    );
+  }
+}
