@@ -1,7 +1,8 @@
 /** Waiting that a signal cuts short. */
-import { setTimeout as delay } from 'node:timers/promises';
+// By the module's own property, so that the faked clock of a test is the one that is asked.
+import timers from 'node:timers/promises';
 
 /** Waits, or returns early when the signal is given. */
 export async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await delay(ms, undefined, { signal }).catch(() => undefined);
+  await timers.setTimeout(ms, undefined, { signal }).catch(() => undefined);
 }

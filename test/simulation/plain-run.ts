@@ -225,8 +225,8 @@ class PlainLoop {
     weights: Float64Array | null,
   ): ReducibleSlice & { lossSum: number; rows: SliceRows | null } {
     const { ids, occurrences, pseudoLabels } = samplesOf(plan, draws);
-    const views = viewsOf(this.#scenario.unreadable, ids!, occurrences!, plan.epoch);
-    const targets = Int32Array.from(pseudoLabels!);
+    const views = viewsOf(this.#scenario.unreadable, ids, occurrences, plan.epoch);
+    const targets = Int32Array.from(pseudoLabels);
     const seed = [this.#scenario.seed, 'dropout', step, slice];
     const options = weights === null ? {} : { weights: Float32Array.from(weights) };
     const { features, ...passed } = this.#model.lossGradientAndFeatures(
