@@ -12,8 +12,9 @@ const MAY_IMPORT = {
   ps: ['math', 'messages'],
   arrays: ['messages'],
   data: ['math', 'process'],
-  nn: ['math', 'clustering', 'process', 'ps', 'engine'],
-  engine: ['math', 'clustering', 'process', 'ps', 'nn'],
+  engine: ['math', 'clustering', 'process', 'ps'],
+  // Networks are computed by the engine that they are given; no engine knows of networks.
+  nn: ['math', 'ps', 'engine'],
   checkpoint: ['arrays', 'process'],
   security: [],
   telemetry: ['process', 'security'],

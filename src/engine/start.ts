@@ -3,8 +3,8 @@
  * another in silence.
  */
 import { messageOf } from '../errors.ts';
-import type { Engine, EngineOptions } from './engine.ts';
-import { ENGINE_NAMES, engineEntry, type EngineChoice } from './registry.ts';
+import type { Engine, EngineOptions, LoadEngine } from './engine.ts';
+import { ENGINE_NAMES, engineNamed, type EngineChoice } from './registry.ts';
 
 /**
  * Starts an engine; `auto` takes the fastest that loads. One that runs already in this process is
@@ -45,7 +45,9 @@ async function startFastest(options: EngineOptions): Promise<Engine> {
   throw failure;
 }
 
+/** By the name of its folder, so that the list of names is the only one. */
 async function load(name: string, options: EngineOptions): Promise<(why: string) => Engine> {
-  const { loadEngine } = await engineEntry(name).load();
+  const file = `./${engineNamed(name)}/engine.ts`;
+  const { loadEngine } = (await import(file)) as { readonly loadEngine: LoadEngine };
   return loadEngine(options);
 }

@@ -27,7 +27,7 @@ before(() => {
   copy.addLine(
     'src/engine/registry.ts',
     'wasm: {',
-    "  double: { usesGpus: false, hasOwnHeap: true, load: () => import('./double/engine.ts') },",
+    '  double: { usesGpus: false, hasOwnHeap: true },',
   );
 });
 

@@ -77,6 +77,18 @@ test('convolutions, products, batch norm and pooling have the same bits on any n
   );
 });
 
+test('a convolution that is left to the library has the same bits on any number of threads', async () => {
+  await assertSameBits(() => [
+    tf.tidy(() => {
+      const [x, filter] = [
+        seeded<tf.Rank.R4>(1, [1, 9, 9, 2]),
+        seeded<tf.Rank.R4>(2, [3, 3, 2, 4]),
+      ];
+      return tf.conv2d(x, filter, 1, 'valid', 'NHWC', 2).dataSync();
+    }),
+  ]);
+});
+
 for (const taps of [3, 5]) {
   test(`a convolution of ${taps} x ${taps} taps in tiles has the same bits on any number of threads`, async () => {
     await assertSameBits(({ operations }) =>

@@ -92,7 +92,7 @@ function stockKernel(kernelName: string): NativeKernel {
     kernelFunc({
       inputs: inputs,
       attrs: attributes as tf.NamedAttrMap,
-      backend: tf.backend(),
+      backend: tf.findBackend('tensorflow'),
     }) as tf.Tensor;
 }
 

@@ -52,8 +52,11 @@ function memoryOf({ wasm }: BackendWasm): WebAssembly.Memory {
 
 /** Puts a kernel in the place of the backend's own of that name, or adds one. */
 export function registerWasmKernel(kernelName: string, kernel: WasmKernel): void {
+  const stock = hasKernel(kernelName, 'wasm') ? tf.getKernel(kernelName, 'wasm') : {};
   if (hasKernel(kernelName, 'wasm')) tf.unregisterKernel(kernelName, 'wasm');
   tf.registerKernel({
+    // With the stock kernel's own preparation: it finds the module of a backend that takes the place of another.
+    ...stock,
     kernelName,
     backendName: 'wasm',
     kernelFunc: ({ inputs, attrs, backend }) =>
@@ -115,13 +118,6 @@ export function free(backend: BackendWasm, ...infos: readonly tf.TensorInfo[]): 
 /** The numbers themselves, not a copy; see the header for how long. */
 export function viewOf(backend: BackendWasm, info: tf.TensorInfo): Float32Array {
   return backend.typedArrayFromHeap(info) as Float32Array;
-}
-
-/** Copies a tensor's numbers to their place in an array: on this backend straight from the heap. */
-export function readInto(tensor: tf.Tensor, target: Float32Array, offset: number): void {
-  const isHere = tf.getBackend() === 'wasm';
-  const backend = tf.backend() as unknown as BackendWasm;
-  target.set(isHere ? viewOf(backend, tensor) : tensor.dataSync<'float32'>(), offset);
 }
 
 /** The same numbers in another shape; no new reference, so not to be freed. */

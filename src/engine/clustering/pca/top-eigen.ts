@@ -248,11 +248,11 @@ function symmetrised(values: ArrayLike<number>, size: number): Float64Array {
 
 /** Of the wanted pairs, in float32, as a share of the greatest value. */
 function greatestResidual({ vectors, images, values }: Block, wanted: number): number {
-  const lengths = toHost(() => {
+  const norms = toHost(() => {
     const scaled = tf.mul(vectors, tf.tensor1d(Float32Array.from(values)));
     return tf.norm(tf.sub(images, scaled), 'euclidean', 0);
   });
-  return lengths.slice(0, wanted).reduce((most, length) => Math.max(most, length), 0) / values[0]!;
+  return norms.slice(0, wanted).reduce((most, norm) => Math.max(most, norm), 0) / values[0]!;
 }
 
 /**

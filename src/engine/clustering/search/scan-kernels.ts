@@ -69,14 +69,14 @@ export class ScoreScanner {
   readonly #floats: Float32Array;
   readonly #ints: Int32Array;
   readonly #scanFloats: Scan;
-  readonly #scanHalves: Scan;
+  readonly #scanBfloat16: Scan;
 
   constructor() {
     const memory = new WebAssembly.Memory({ initial: MEMORY_PAGES });
-    const code = assembleModule([scanCode('floats', FLOATS), scanCode('halves', HALVES)]);
+    const code = assembleModule([scanCode('floats', FLOATS), scanCode('bfloat16', BFLOAT16)]);
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(code), { env: { memory } });
     this.#scanFloats = exports['floats'] as Scan;
-    this.#scanHalves = exports['halves'] as Scan;
+    this.#scanBfloat16 = exports['bfloat16'] as Scan;
     const { buffer } = memory;
     this.#header = new Int32Array(buffer, END, 1);
     this.#factor = new Float32Array(buffer, FACTOR, 1);
@@ -104,7 +104,7 @@ export class ScoreScanner {
     const isFloat = values instanceof Float32Array;
     if (isFloat) this.#floats.set(values);
     else this.#ints.set(values);
-    const scan = isFloat ? this.#scanFloats : this.#scanHalves;
+    const scan = isFloat ? this.#scanFloats : this.#scanBfloat16;
     scan(BLOCK, rows, groups, MAXIMA, WINDOWS, BIAS, LIST);
     const found = this.#list.subarray(0, (this.#header[0]! - LIST) / 4);
     const groupBytes = isFloat ? 4 * GROUP : 2 * GROUP;
@@ -171,7 +171,7 @@ const shiftRight: Code = [0x75];
 const floatOfBits: Code = [0xbe];
 const bitsOfFloat: Code = [0xbc];
 
-const HALVES: ScoreForm = {
+const BFLOAT16: ScoreForm = {
   vectors: 2,
   load: (address, _bias, vector) => [...local.get(address), ...v128.load(16 * vector)],
   max: simd(0x98),
