@@ -9,11 +9,10 @@ import {
   clusterSizes,
   normalizedMutualInformation,
 } from '../../src/clustering/agreement.ts';
-import { isDiskFull } from '../../src/process/disk-full.ts';
 import { hitFailpoint } from '../../src/process/failpoints.ts';
 import type { RunConfig } from '../../src/config/schema.ts';
 import type { ImageSource } from '../../src/data/source/source.ts';
-import { imagesGone, messageOf, protocolViolation } from '../../src/errors.ts';
+import { imagesGone, protocolViolation } from '../../src/errors.ts';
 import type { ParameterLayout } from '../../src/ps/layout.ts';
 import type { ParameterServers } from '../../src/server-clients/parameter-servers.ts';
 import type { MemoryServers } from '../../src/server-clients/memory-servers.ts';
