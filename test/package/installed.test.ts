@@ -8,7 +8,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, realpathSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { packageRoot } from '../../src/config/package-root.ts';
+import { packageRoot } from '../../src/process/package-root.ts';
 import type { RunSummary } from '../../src/report/summary.ts';
 import { PackageLab, type Consumer, type Installation } from '../support/installed-package.ts';
 import { SMALL } from '../support/launched-run.ts';

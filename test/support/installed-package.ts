@@ -15,7 +15,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { packageRoot } from '../../src/config/package-root.ts';
+import { packageRoot } from '../../src/process/package-root.ts';
 
 export interface Ended {
   readonly code: number | null;
