@@ -1,7 +1,5 @@
 /** The worker process, wired: the tensor engine and the network, under the sessions with the coordinator. */
 import { describeModel } from '../src/nn/architectures.ts';
-import { startEngine } from '../src/engine/start.ts';
-import { createModel } from '../src/nn/model.ts';
 import type { Notice } from '../src/telemetry/notice.ts';
 import { workThroughSessions, type WorkerOptions } from './session.ts';
 
@@ -13,6 +11,11 @@ export function runWorker(
   options: WorkerOptions & { readonly notify: (notice: Notice) => void },
 ): Promise<void> {
   return workThroughSessions(options, async (config, logger) => {
+    // The tensor library takes half a second to load: by then the coordinator knows of this worker.
+    const [{ startEngine }, { createModel }] = await Promise.all([
+      import('../src/engine/start.ts'),
+      import('../src/nn/model.ts'),
+    ]);
     const engine = await startEngine(options.engine ?? config.cluster.engine, {});
     const { name, version, device, threads, reason } = engine;
     logger.info('engine.started', { engine: name, version, device, threads, reason });
