@@ -6,7 +6,7 @@ import type { Checkpoint, writeCheckpoint } from '../src/checkpoint/checkpoint.t
 import type { RunSummary } from '../src/report/summary.ts';
 import type { Servers } from '../src/server-clients/connect.ts';
 import type { Control, ControlDeps } from './control/control.ts';
-import type { NetworkFacts } from './control/membership.ts';
+import type { NetworkFacts } from './fleet/worker-admission.ts';
 import type { RunRecord } from './record/run-record.ts';
 
 export interface Clock {

@@ -3,12 +3,12 @@
  * which learns by its end that the server is gone. It loads no tensor library, and keeps nothing that a checkpoint has not.
  */
 import { nanoid } from 'nanoid';
-import { EXIT, TrainerError, unavailable } from '../src/errors.ts';
-import { pause } from '../src/process/pause.ts';
+import { EXIT, TrainerError } from '../src/errors.ts';
 import { channelTo, startHealthServer, startServer } from '../src/rpc/channel/channel.ts';
 import { PROTOCOL_VERSION, wire } from '../src/rpc/definitions.ts';
 import type { ServerHello } from '../src/rpc/generated/deepcluster/v1/ServerHello.ts';
 import type { ServerOrder__Output } from '../src/rpc/generated/deepcluster/v1/ServerOrder.ts';
+import { keepSession, type SessionEnd } from '../src/rpc/keep-session.ts';
 import { detailsOf, isWrongRole } from '../src/rpc/status.ts';
 import type { Credentials } from '../src/security/credentials.ts';
 import type { Logger } from '../src/telemetry/logger.ts';
@@ -34,22 +34,10 @@ export interface ServerOptions {
   readonly notify: (notice: Notice) => void;
 }
 
-/** Time to find the coordinator, or find it again, before the server gives up [ms]. */
-const CONNECT_MS = 60_000;
-const RECONNECT_PAUSE_MS = 250;
 const BEAT_MS = 1_000;
 /** For the run to take its checkpoint, once this server was asked to end [ms]. */
 const LEAVE_MS = 20_000;
 const STOP_GRACE_MS = 1_000;
-
-type SessionEnd =
-  | {
-      readonly kind: 'told';
-      readonly isRefusal: boolean;
-      readonly reason: string;
-      exitCode: number;
-    }
-  | { readonly kind: 'broken'; readonly reason: string; readonly wasOpen: boolean };
 
 /** Serves until the coordinator says stop. @throws TrainerError when refused, or when the coordinator stays away */
 export async function runServer(options: ServerOptions): Promise<void> {
@@ -71,22 +59,16 @@ export async function runServer(options: ServerOptions): Promise<void> {
     address,
   };
   const client = new wire.Coordinator(...channelTo(coordinator, 'coordinator', credentials));
-  let cutOffMs = performance.now();
   try {
-    for (;;) {
-      const end = await keepSession(client, hello, signal);
-      if (signal.aborted) return;
-      if (end.kind === 'told') {
-        if (end.exitCode === EXIT.done) return;
-        throw new TrainerError(end.isRefusal ? 'CONFIG_INVALID' : 'UNAVAILABLE', end.reason);
-      }
-      if (end.wasOpen) cutOffMs = performance.now();
-      if (performance.now() - cutOffMs > CONNECT_MS) {
-        throw unavailable('no session with the coordinator for a minute', end.reason);
-      }
-      logger.debug('session.broken', { reason: end.reason });
-      await pause(RECONNECT_PAUSE_MS, signal);
-    }
+    const told = await keepSession({
+      signal,
+      open: (heard) => stayInSession(client, hello, heard, signal),
+      onBroken: (reason) => {
+        logger.debug('session.broken', { reason });
+      },
+    });
+    if (told === null || told.exitCode === EXIT.done) return;
+    throw new TrainerError(told.kind === 'refused' ? 'CONFIG_INVALID' : 'UNAVAILABLE', told.reason);
   } finally {
     client.close();
     await server.stop(STOP_GRACE_MS);
@@ -103,14 +85,14 @@ function advertisedAddress(listening: string, advertise: string | null): string 
 }
 
 /** Opens a session, sends signs of life, and stays in it until it ends; asked to end, it tells the coordinator first. */
-function keepSession(
+function stayInSession(
   client: InstanceType<typeof wire.Coordinator>,
   hello: ServerHello,
+  heard: () => void,
   signal: AbortSignal,
 ): Promise<SessionEnd> {
   return new Promise((resolve) => {
     const call = client.serverSession();
-    let wasOpen = false;
     const beats = setInterval(() => {
       call.write({ beat: {} });
     }, BEAT_MS);
@@ -128,21 +110,19 @@ function keepSession(
       resolve(end);
     };
     signal.addEventListener('abort', leave, { once: true });
-    call.on('metadata', () => {
-      wasOpen = true;
-    });
+    call.on('metadata', heard);
     call.on('data', (message: ServerOrder__Output) => {
       const { refused, stop } = message;
-      const told = refused ?? stop;
-      if (told) finish({ kind: 'told', isRefusal: Boolean(refused), ...told });
+      if (refused) finish({ kind: 'refused', ...refused });
+      else if (stop) finish({ kind: 'stopped', ...stop });
     });
     call.on('error', (error: Error) => {
       const reason = detailsOf(error);
-      if (!isWrongRole(error)) finish({ kind: 'broken', reason, wasOpen });
-      else finish({ kind: 'told', isRefusal: true, reason, exitCode: EXIT.invalid });
+      if (!isWrongRole(error)) finish({ kind: 'broken', reason });
+      else finish({ kind: 'refused', reason, exitCode: EXIT.invalid });
     });
     call.on('end', () => {
-      finish({ kind: 'broken', reason: 'the coordinator closed the session', wasOpen });
+      finish({ kind: 'broken', reason: 'the coordinator closed the session' });
     });
     call.write({ hello });
   });

@@ -22,6 +22,7 @@ import type { ResultMessage } from '../src/rpc/generated/deepcluster/v1/ResultMe
 import type { ResultReply__Output } from '../src/rpc/generated/deepcluster/v1/ResultReply.ts';
 import type { Welcome__Output } from '../src/rpc/generated/deepcluster/v1/Welcome.ts';
 import type { WorkerMessage } from '../src/rpc/generated/deepcluster/v1/WorkerMessage.ts';
+import type { SessionEnd, Told } from '../src/rpc/keep-session.ts';
 import { forManyCalls } from '../src/rpc/many-listeners.ts';
 import { isWrongRole } from '../src/rpc/status.ts';
 import type { Credentials } from '../src/security/credentials.ts';
@@ -30,12 +31,6 @@ export interface WorkerIdentity {
   readonly workerId: string;
   readonly incarnation: string;
 }
-
-/** How a session ended: `stopped` by the coordinator's word, or `broken` with the connection, or not begun yet. */
-export type SessionEnd =
-  | { readonly kind: 'stopped'; readonly reason: string; readonly exitCode: number }
-  | { readonly kind: 'refused'; readonly reason: string; readonly exitCode: number }
-  | { readonly kind: 'broken'; readonly reason: string };
 
 export interface SessionHandlers {
   /** Prepares for the run; what it resolves with is sent as Ready. */
@@ -212,7 +207,7 @@ function* resultMessages(header: ResultHeader, arrays: NamedArrays): Generator<R
 }
 
 /** The error that a refused worker, or one of a failed run, ends with: its exit code is the one it was told. */
-export function sessionError({ reason, exitCode }: { reason: string; exitCode: number }): Error {
+export function sessionError({ reason, exitCode }: Told): Error {
   if (exitCode === EXIT.retry) return new TrainerError('UNAVAILABLE', reason);
   if (exitCode === EXIT.invalid) return new TrainerError('PROTOCOL_VIOLATION', reason);
   return new Error(reason);

@@ -18,6 +18,7 @@ import { layoutHash, type ParameterLayout } from '../src/ps/layout.ts';
 import { withAnySignal } from '../src/rpc/any-signal.ts';
 import type { Ready } from '../src/rpc/generated/deepcluster/v1/Ready.ts';
 import type { Welcome__Output } from '../src/rpc/generated/deepcluster/v1/Welcome.ts';
+import { keepSession } from '../src/rpc/keep-session.ts';
 import { forManyCalls } from '../src/rpc/many-listeners.ts';
 import type { Credentials } from '../src/security/credentials.ts';
 import type { Logger } from '../src/telemetry/logger.ts';
@@ -64,9 +65,6 @@ export interface Compute {
 /** Builds the network that a run's configuration names. */
 export type StartCompute = (config: RunConfig, logger: Logger) => Promise<Compute>;
 
-/** Time to find the coordinator, or find it again, before the worker gives up [ms]. */
-const CONNECT_MS = 60_000;
-const RECONNECT_PAUSE_MS = 250;
 /** An answer to a beat that is older than the session says nothing of it. */
 const UNKNOWN_BEATS = 4;
 
@@ -91,8 +89,6 @@ export async function workThroughSessions(
   let prepared: Promise<Prepared> | null = null;
   /** Aborted when there is nothing to prepare for any more. */
   const over = new AbortController();
-  /** Since when no coordinator has welcomed this worker. */
-  let cutOffMs: number | null = performance.now();
   /** Since when this session is open on this side; null: the coordinator has reason not to count on this worker. */
   let readyMs: number | null = null;
   const onUnknown = (heartbeatMs: number): void => {
@@ -102,48 +98,49 @@ export async function workThroughSessions(
     client.reconnect();
   };
   try {
-    for (;;) {
-      const end = await client.session(
-        {
-          welcomed: async (welcome) => {
-            cutOffMs = null;
-            const hands = { startCompute, identity, client, onUnknown, over: over.signal };
-            prepared ??= prepare(options, hands, welcome);
-            const { ready, loop, begin } = await prepared;
-            begin(welcome);
-            readyMs = performance.now();
-            return { ...ready, holdings: holdingsOf(loop) };
+    const told = await keepSession({
+      signal,
+      open: async (heard) => {
+        const end = await client.session(
+          {
+            welcomed: async (welcome) => {
+              heard();
+              const hands = { startCompute, identity, client, onUnknown, over: over.signal };
+              prepared ??= prepare(options, hands, welcome);
+              const { ready, loop, begin } = await prepared;
+              begin(welcome);
+              readyMs = performance.now();
+              return { ...ready, holdings: holdingsOf(loop) };
+            },
+            waiting: (reason) => {
+              heard();
+              logger.debug('session.waiting', { reason });
+            },
+            ordered: (order) => {
+              void prepared?.then(({ loop }) => {
+                loop.take(order);
+              });
+            },
           },
-          waiting: (reason) => {
-            cutOffMs = null;
-            logger.debug('session.waiting', { reason });
+          signal,
+        );
+        readyMs = null;
+        return end;
+      },
+      onBroken: (reason) => {
+        logger.debug('session.broken', { reason });
+        // Orders of a session that is over belong to others now; a preparation that fails is thrown
+        // by the next session.
+        prepared?.then(
+          ({ loop }) => {
+            loop.abandonOrders();
           },
-          ordered: (order) => {
-            void prepared?.then(({ loop }) => {
-              loop.take(order);
-            });
-          },
-        },
-        signal,
-      );
-      readyMs = null;
-      if (signal.aborted || (end.kind === 'stopped' && end.exitCode === EXIT.done)) return;
-      if (end.kind !== 'broken') throw sessionError(end);
-      cutOffMs ??= performance.now();
-      if (performance.now() - cutOffMs > CONNECT_MS) {
-        throw unavailable('no session with the coordinator for a minute', end.reason);
-      }
-      logger.debug('session.broken', { reason: end.reason });
-      // Orders of a session that is over belong to others now; a preparation that fails is thrown
-      // by the next session.
-      void (prepared as Promise<Prepared> | null)?.then(
-        ({ loop }) => {
-          loop.abandonOrders();
-        },
-        () => undefined,
-      );
-      await pause(RECONNECT_PAUSE_MS, signal);
-    }
+          () => undefined,
+        );
+      },
+    });
+    if (told === null || (told.kind === 'stopped' && told.exitCode === EXIT.done)) return;
+    throw sessionError(told);
   } finally {
     over.abort(unavailable('worker', 'its run is over'));
     await (prepared as Promise<Prepared> | null)?.then(

@@ -5,7 +5,6 @@
 import type { RunConfig } from '../../src/config/schema.ts';
 import type { ImageSource } from '../../src/data/source/source.ts';
 import { protocolViolation } from '../../src/errors.ts';
-import { layoutHash, parseLayout, type ParameterLayout } from '../../src/ps/layout.ts';
 import type { Ready__Output } from '../../src/rpc/generated/deepcluster/v1/Ready.ts';
 import type { WorkerStatus } from '../../src/rpc/generated/deepcluster/v1/WorkerStatus.ts';
 import type { Logger } from '../../src/telemetry/logger.ts';
@@ -13,16 +12,13 @@ import type { Dispatcher } from './dispatcher.ts';
 import type { RunFolder } from '../record/run-folder.ts';
 import type { RunRecord } from '../record/run-record.ts';
 import type { ResultPayload, WorkerIdentity } from '../fleet/service.ts';
+import {
+  admitWorker,
+  initialAdmission,
+  type AdmissionState,
+  type NetworkFacts,
+} from '../fleet/worker-admission.ts';
 import type { OfferedHolding, Verdict } from './state.ts';
-
-/** What the first worker says about the network. */
-export interface NetworkFacts {
-  readonly layout: ParameterLayout;
-  readonly featureDim: number;
-  /** Name of the layer that is evaluated. */
-  readonly representationName: string;
-  readonly engine: string;
-}
 
 export interface MembershipDeps {
   readonly config: RunConfig;
@@ -38,9 +34,7 @@ export class Membership {
   readonly network: Promise<NetworkFacts>;
   readonly #deps: MembershipDeps;
   #resolveNetwork: (facts: NetworkFacts) => void = () => undefined;
-  /** The layout all workers must have, by its hash and as the first one sent it; null before the first. */
-  #layoutHash: string | null = null;
-  #layoutJson: string | null = null;
+  #admission: AdmissionState;
   /** Feature rows in memory, by worker id, as last reported. */
   readonly #residentRows = new Map<string, number>();
   /** The most that each has ever held. */
@@ -48,6 +42,7 @@ export class Membership {
 
   constructor(deps: MembershipDeps) {
     this.#deps = deps;
+    this.#admission = initialAdmission(deps.source);
     this.network = new Promise((resolve) => {
       this.#resolveNetwork = resolve;
     });
@@ -56,9 +51,8 @@ export class Membership {
   /** @throws TrainerError PROTOCOL_VIOLATION when the worker's images or network are not this run's */
   workerReady(worker: WorkerIdentity, ready: Ready__Output): void {
     const { dispatcher, record, folder, logger } = this.#deps;
-    this.#assertSameImages(worker, ready);
-    this.#assertSameLayout(worker, ready);
     const { workerId, incarnation, pid } = worker;
+    this.#admit(workerId, ready);
     record.noteProcess(workerId, incarnation);
     const started = { role: 'worker', id: workerId, pid, incarnation } as const;
     folder.processStarted(started, `worker with engine ${ready.engine}`);
@@ -116,33 +110,14 @@ export class Membership {
     }));
   }
 
-  #assertSameImages({ workerId }: WorkerIdentity, ready: Ready__Output): void {
-    const { source } = this.#deps;
-    if (ready.dataDigest === source.digest) return;
-    throw protocolViolation(
-      `worker ${workerId}: data set`,
-      `${source.count} images with digest ${source.digest.slice(0, 12)} (${source.spec})`,
-      `${ready.imageCount} with ${ready.dataDigest.slice(0, 12)}`,
-      'give every process the same images, with --data where they lie elsewhere',
-    );
-  }
-
-  #assertSameLayout({ workerId }: WorkerIdentity, ready: Ready__Output): void {
-    if (ready.layoutJson === this.#layoutJson) return;
-    const layout = parseLayout(ready.layoutJson);
-    const hash = layoutHash(layout);
-    if (this.#layoutHash === null) {
-      this.#layoutHash = hash;
-      this.#layoutJson = ready.layoutJson;
-      const { featureDim, representationName, engine } = ready;
-      this.#resolveNetwork({ layout, featureDim, representationName, engine });
-    } else if (hash !== this.#layoutHash) {
-      throw protocolViolation(
-        `worker ${workerId}: parameter layout`,
-        this.#layoutHash,
-        hash,
-        'run the same release on every process',
-      );
+  #admit(workerId: string, ready: Ready__Output): void {
+    const { state, actions } = admitWorker(this.#admission, ready);
+    this.#admission = state;
+    for (const action of actions) {
+      if (action.type === 'setNetwork') this.#resolveNetwork(action.network);
+      if (action.type !== 'refuse') continue;
+      const { what, expected, got, remedy } = action;
+      throw protocolViolation(`worker ${workerId}: ${what}`, expected, got, remedy);
     }
   }
 }

@@ -17,6 +17,8 @@ const MEMBERS = 'coordinator/control/members.ts';
 const TRAIN = 'coordinator/run/train-epoch.ts';
 
 const LOCK = 'src/run/lock/run-lock.ts';
+const TERMS = 'coordinator/terms.ts';
+const CONDUCT = 'coordinator/run/conduct-run.ts';
 
 export const MUTANTS: readonly Mutant[] = [
   {
@@ -241,6 +243,84 @@ export const MUTANTS: readonly Mutant[] = [
         find: '  /** By slice of #step: the lowest generation',
         replace:
           '  #last: readonly SlicePush[] = [];\n  /** By slice of #step: the lowest generation',
+      },
+    ],
+  },
+  {
+    name: 'a term goes on under the number of the one before',
+    patches: [
+      {
+        file: TERMS,
+        find: "const term = await onceThereIsRoom('the term', () => folder.beginTerm(), this.#deps);",
+        replace: `const again = this.#term;
+        const term =
+          again ?? (await onceThereIsRoom('the term', () => folder.beginTerm(), this.#deps));
+        this.#term = term;`,
+      },
+      {
+        file: TERMS,
+        find: '  #state: TermState;',
+        replace: '  #state: TermState;\n  #term: number | null = null;',
+      },
+    ],
+  },
+  {
+    name: 'workers of a term that is over are not sent away',
+    patches: [
+      { file: TERMS, find: "service.pause('waiting for parameter servers');", replace: '' },
+    ],
+  },
+  {
+    name: 'a term after a lost server begins the run anew',
+    patches: [
+      {
+        file: TERMS,
+        find: 'this.#runTerm({ ...servers, term, resume, ended }),',
+        replace: 'this.#runTerm({ ...servers, term, ended, resume: this.#deps.resume && resume }),',
+      },
+    ],
+  },
+  {
+    name: 'a term whose server is lost goes on waiting for its workers',
+    patches: [
+      {
+        file: TERMS,
+        find: "ended.addEventListener('abort', stop, { once: true });",
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'a server that was asked to end leaves with steps that no checkpoint has',
+    patches: [{ file: CONDUCT, find: 'loop.checkpointThen(release);', replace: 'release();' }],
+  },
+  {
+    name: "a server leaves while the checkpoint of an epoch's end is being taken",
+    patches: [
+      {
+        file: 'coordinator/record/checkpoint-cadence.ts',
+        find: "stage === 'train' || savedVersion !== version",
+        replace: "stage === 'train'",
+      },
+    ],
+  },
+  {
+    name: 'a server process that another one replaced may come again',
+    patches: [
+      {
+        file: 'coordinator/fleet/superseded.ts',
+        find: "if (superseded.has(incarnation)) return 'refused';",
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'a new process of a part does not end the term of the one before',
+    patches: [
+      {
+        file: 'coordinator/fleet/fleet-transition.ts',
+        find: "place === 'taken' && earlier !== undefined",
+        replace: "place === 'refused' && earlier !== undefined",
       },
     ],
   },

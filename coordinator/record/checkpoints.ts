@@ -7,7 +7,7 @@ import { messageOf } from '../../src/errors.ts';
 import { hitFailpoint } from '../../src/process/failpoints.ts';
 import type { Logger } from '../../src/telemetry/logger.ts';
 import type { RunDisk } from '../outside.ts';
-import type { RunFolder } from '../record/run-folder.ts';
+import type { RunFolder } from './run-folder.ts';
 import { leavesWith, type LeavingFacts } from './checkpoint-cadence.ts';
 
 export interface CheckpointsDeps {
