@@ -12,7 +12,7 @@ import { TrainerError, protocolViolation } from '../src/errors.ts';
 import type { Order__Output } from '../src/rpc/generated/deepcluster/v1/Order.ts';
 import type { TrainSlice__Output } from '../src/rpc/generated/deepcluster/v1/TrainSlice.ts';
 import type { MemoryServers } from '../src/server-clients/memory-servers.ts';
-import type { MovedRows } from '../src/server-clients/sample-parts.ts';
+import type { MovedRows } from '../src/server-clients/sample-shards.ts';
 import type { ResidentShard } from './state.ts';
 
 export interface OdcWorkDeps {

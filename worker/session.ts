@@ -67,7 +67,7 @@ export type StartCompute = (config: RunConfig, logger: Logger) => Promise<Comput
 /** Time to find the coordinator, or find it again, before the worker gives up [ms]. */
 const CONNECT_MS = 60_000;
 const RECONNECT_PAUSE_MS = 250;
-/** An answer to a beat that is older than the session says nothing of it. */
+/** An answer to a heartbeat that is older than the session says nothing of it. */
 const UNKNOWN_BEATS = 4;
 
 /** A worker that has prepared for the run; it survives a broken session. */

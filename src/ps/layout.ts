@@ -27,7 +27,7 @@ export interface VariableSpec {
   readonly offset: number;
   /** Elements. */
   readonly size: number;
-  /** In the layout of a part: elements of the variable that lie before this piece, on other servers. */
+  /** In the layout of a parameter shard: elements of the variable that lie before these, on other servers. */
   readonly skipped?: number;
 }
 
