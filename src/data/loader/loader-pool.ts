@@ -5,6 +5,7 @@
  * another takes its place at the next.
  */
 import type { Worker } from 'node:worker_threads';
+import { receivedError } from '../../process/thread-error.ts';
 import { startThread } from '../../process/thread.ts';
 import { messageOf, unavailable } from '../../errors.ts';
 import type { ImageLoaderOptions, ViewBackend, ViewBlock } from './view-backend.ts';
@@ -130,7 +131,7 @@ class LoaderThread {
     worker.on('message', (reply: LoaderReply) => {
       const pending = this.#settle(reply.call);
       if (reply.kind === 'made') pending?.resolve(reply.made);
-      else pending?.reject(new Error(reply.reason));
+      else pending?.reject(receivedError(reply.error));
     });
     worker.on('error', (error) => {
       reason = messageOf(error);

@@ -3,7 +3,7 @@
  * The thread's entry is this file itself; loader-pool.ts is its other end.
  */
 import { isMainThread, parentPort, workerData, type MessagePort } from 'node:worker_threads';
-import { messageOf } from '../../errors.ts';
+import { sentError, type SentError } from '../../process/thread-error.ts';
 import { readImageFile } from '../source/image-file.ts';
 import { fileAt } from '../source/path-bytes.ts';
 import {
@@ -36,7 +36,7 @@ export type LoaderMessage =
 
 export type LoaderReply =
   | { readonly kind: 'made'; readonly call: number; readonly made: MadeViews }
-  | { readonly kind: 'failed'; readonly call: number; readonly reason: string };
+  | { readonly kind: 'failed'; readonly call: number; readonly error: SentError };
 
 /** Answers the pool's messages until the pool ends the thread. */
 function serve(port: MessagePort, settings: LoaderThreadSettings): void {
@@ -54,8 +54,7 @@ function serve(port: MessagePort, settings: LoaderThreadSettings): void {
       const made = await maker.make(request, read, new Uint8Array(pixels), abort.signal);
       port.postMessage({ kind: 'made', call, made } satisfies LoaderReply);
     } catch (error) {
-      const reason = messageOf(error);
-      port.postMessage({ kind: 'failed', call, reason } satisfies LoaderReply);
+      port.postMessage({ kind: 'failed', call, error: sentError(error) } satisfies LoaderReply);
     } finally {
       aborts.delete(call);
     }
