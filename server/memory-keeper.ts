@@ -13,13 +13,11 @@ import { sumRows } from '../src/clustering/odc/class-sums.ts';
 import type { IdentifiedRows } from '../src/clustering/odc/bundles.ts';
 import { firstNonFinite } from '../src/math/checks.ts';
 import { scatterRows } from '../src/math/matrix.ts';
+import { MAX_VECTOR_ELEMENTS } from '../src/ps/layout.ts';
 import { requireAtMost } from '../src/rpc/bounds.ts';
 import { TrainerError, nonFinite, protocolViolation, shapeMismatch } from '../src/errors.ts';
 
 export type MemoryOutcome = 'applied' | 'duplicate' | 'fenced';
-
-/** A float32 array that one vector of the wire may hold. */
-const MAX_ELEMENTS = 2 ** 29;
 
 /** More than names and shapes of a bundle's arrays need. */
 const BUNDLE_HEADER_BYTES = 64 * 1024;
@@ -42,10 +40,16 @@ export class MemoryKeeper {
   constructor(shape: MemoryShape, rows: Float32Array | null = null) {
     const { count, dim, classes, stride } = shape;
     const elements = count * dim;
-    if (!(stride >= 1 && count >= 1 && dim >= 1 && classes >= 2 && elements <= MAX_ELEMENTS)) {
+    if (!(
+      stride >= 1 &&
+      count >= 1 &&
+      dim >= 1 &&
+      classes >= 2 &&
+      elements <= MAX_VECTOR_ELEMENTS
+    )) {
       throw protocolViolation(
         'shape of the sample memory',
-        `samples, columns and classes, at most ${MAX_ELEMENTS} numbers`,
+        `samples, columns and classes, at most ${MAX_VECTOR_ELEMENTS} numbers`,
         `${count} x ${dim}, ${classes} classes`,
         'use more parameter servers, or a smaller model.neckDim',
       );

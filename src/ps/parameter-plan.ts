@@ -8,7 +8,12 @@
  */
 import { createHash } from 'node:crypto';
 import { protocolViolation } from '../errors.ts';
-import { layoutHash, type ParameterLayout, type StatisticSpec } from './layout.ts';
+import {
+  MAX_VECTOR_ELEMENTS,
+  layoutHash,
+  type ParameterLayout,
+  type StatisticSpec,
+} from './layout.ts';
 
 /** Which part of the parameters one server holds. */
 export interface ParameterShardPlan {
@@ -34,7 +39,7 @@ export interface Range {
 /** Servers that a run can have; each needs a parameter at least. */
 export const MAX_PARAMETER_SHARDS = 256;
 
-/** @throws TrainerError PROTOCOL_VIOLATION for more parameter shards than parameters, or none */
+/** @throws TrainerError PROTOCOL_VIOLATION for more parameter shards than parameters, none, or too few for their vectors */
 export function planParameterShards(
   layout: ParameterLayout,
   shardCount: number,
@@ -57,6 +62,15 @@ export function planParameterShard(
       `one of 1 to ${most}`,
       `${shardIndex} of ${shardCount}, counted from 0`,
       'run the same number of servers on every process',
+    );
+  }
+  const largest = Math.ceil(Math.max(layout.parameterCount, layout.statisticCount) / shardCount);
+  if (largest > MAX_VECTOR_ELEMENTS) {
+    throw protocolViolation(
+      'parameter shard',
+      `at most ${MAX_VECTOR_ELEMENTS} parameters`,
+      largest,
+      'use more parameter servers',
     );
   }
   const parameters = rangeOf(layout.parameterCount, shardCount, shardIndex);

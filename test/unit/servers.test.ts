@@ -6,7 +6,7 @@ import { trainingConfigSchema } from '../../src/ps/config.ts';
 import { initialHead, initialParameters, initialStatistics } from '../../src/ps/initial-values.ts';
 import { bodyCount, validateLayout, type ParameterLayout } from '../../src/ps/layout.ts';
 import { joinShards, planParameterShards } from '../../src/ps/parameter-plan.ts';
-import type { NamedVectors } from '../../src/rpc/named-vectors.ts';
+import { VectorCollector, type NamedVectors } from '../../src/rpc/named-vectors.ts';
 import type { SentPush } from '../../src/rpc/parameters-client.ts';
 import type { ParameterServers } from '../../src/server-clients/parameter-servers.ts';
 import { joinRows, memoryShapes, samplesOnShard } from '../../src/server-clients/sample-shards.ts';
@@ -36,6 +36,11 @@ function randomLayout(rng: Rng): ParameterLayout {
   ]);
   validateLayout(layout);
   return layout;
+}
+
+function variable(name: string, elements: number) {
+  const initial = { kind: 'constant', value: 0 } as const;
+  return { name, shape: [elements], group: 'body', initial } as const;
 }
 
 function contentOf(layout: ParameterLayout, snapshot: NamedVectors | null = null) {
@@ -109,6 +114,22 @@ describe('the plan of the parameters', () => {
       () => planParameterShards({ ...few, parameterCount: 1 }, 2),
       /parameter shard: expected one of 1 to 1/,
     );
+  });
+
+  test('gives every server what can be pulled from it: where there are too few servers, it is refused at once', () => {
+    // As large as the checked layout of a run can be; nobody has memory for it here.
+    const huge = layoutOf('huge', [variable('a', 2 ** 29), variable('b', 2 ** 29)], []);
+    validateLayout(huge);
+    assert.throws(() => planParameterShards(huge, 1), {
+      code: 'PROTOCOL_VIOLATION',
+      message:
+        /parameter shard: expected at most 536870912 parameters, got 1073741824; use more parameter servers/,
+    });
+    for (const { layout } of planParameterShards(huge, 2)) {
+      const collector = new VectorCollector('pull');
+      const header = { name: 'parameters', version: 0, headEpoch: -1 };
+      collector.begin({ ...header, elements: layout.parameterCount });
+    }
   });
 });
 
