@@ -80,6 +80,7 @@ export function sourceOf({ images }: Scenario): ImageSource {
     digest: `images-${images}`,
     path: (id) => `${id}`,
     size: () => 1,
+    locator: (id) => ({ kind: 'file', root: '/', path: `${id}`, bytes: 1 }),
     read: () => Promise.reject(new Error('a simulated image has no file')),
     truth: null,
   };

@@ -26,11 +26,10 @@ export class LoaderPool implements ViewBackend {
   readonly #threads: readonly LoaderThread[];
 
   constructor(options: LoaderPoolOptions) {
-    const { source, config, seed, threads, concurrency } = options;
+    const { config, seed, threads, concurrency } = options;
     this.#options = options;
     const settings: LoaderThreadSettings = {
       role: 'image loader',
-      root: source.root,
       config,
       seed,
       concurrency: Math.max(LEAST_CONCURRENCY, Math.ceil(concurrency / threads)),
@@ -47,7 +46,7 @@ export class LoaderPool implements ViewBackend {
     await Promise.all(
       this.#threads.map(async (thread, index) => {
         const part = this.#partOf(request, index, pixels);
-        if (part.paths.length === 0) return;
+        if (part.locators.length === 0) return;
         const made = await thread.make(part, signal);
         onMade?.(index, made);
         for (const [id, reason] of made.failures) failures.set(id, reason);
@@ -72,8 +71,7 @@ export class LoaderPool implements ViewBackend {
         epoch,
         occurrences: occurrences === null ? null : own.map((i) => occurrences[i]!),
       },
-      paths: Array.from(own, (i) => source.path(ids[i]!)),
-      sizes: Array.from(own, (i) => source.size(ids[i]!)),
+      locators: Array.from(own, (i) => source.locator(ids[i]!)),
       pixels,
     };
   }
