@@ -1,5 +1,5 @@
 /**
- * A parameter server as a process of its own: it serves its part of the parameters, and keeps a session with the coordinator,
+ * A parameter server as a process of its own: it serves its parameter shard, and keeps a session with the coordinator,
  * which learns by its end that the server is gone. It loads no tensor library, and keeps nothing that a checkpoint has not.
  */
 import { nanoid } from 'nanoid';
@@ -19,8 +19,8 @@ import { refusalLog } from '../src/telemetry/refusal-log.ts';
 export interface ServerOptions {
   /** `host:port` of the coordinator. */
   readonly coordinator: string;
-  /** Which part of the parameters, counted from 0. */
-  readonly part: number;
+  /** Which parameter shard it serves, counted from 0. */
+  readonly shardIndex: number;
   /** `host:port`; port 0 takes any free one. */
   readonly listen: string;
   /** `host` or `host:port` under which it is reached; what is left out, and null, is as it listens. */
@@ -34,14 +34,15 @@ export interface ServerOptions {
   readonly notify: (notice: Notice) => void;
 }
 
-const BEAT_MS = 1_000;
+const HEARTBEAT_MS = 1_000;
 /** For the run to take its checkpoint, once this server was asked to end [ms]. */
 const LEAVE_MS = 20_000;
 const STOP_GRACE_MS = 1_000;
 
 /** Serves until the coordinator says stop. @throws TrainerError when refused, or when the coordinator stays away */
 export async function runServer(options: ServerOptions): Promise<void> {
-  const { coordinator, part, listen, advertise, credentials, logger, signal, notify } = options;
+  const { coordinator, shardIndex, listen, advertise } = options;
+  const { credentials, logger, signal, notify } = options;
   const server = await startServer(listen, addParametersService, {
     credentials,
     onRefused: refusalLog(logger),
@@ -49,11 +50,11 @@ export async function runServer(options: ServerOptions): Promise<void> {
   const health = options.health === null ? null : await startHealthServer(options.health);
   if (health !== null) logger.info('health.listening', { address: health.address });
   const address = advertisedAddress(server.address, advertise);
-  logger.info('server.listening', { address, part });
+  logger.info('server.listening', { address, shardIndex });
   notify({ type: 'listening', address: server.address });
   const hello = {
     protocolVersion: PROTOCOL_VERSION,
-    part,
+    part: shardIndex,
     incarnation: nanoid(10),
     pid: process.pid,
     address,
@@ -84,7 +85,7 @@ function advertisedAddress(listening: string, advertise: string | null): string 
   return hasPort ? advertise : `${advertise}:${port}`;
 }
 
-/** Opens a session, sends signs of life, and stays in it until it ends; asked to end, it tells the coordinator first. */
+/** Opens a session, sends heartbeats, and stays in it until it ends; asked to end, it tells the coordinator first. */
 function stayInSession(
   client: InstanceType<typeof wire.Coordinator>,
   hello: ServerHello,
@@ -93,9 +94,9 @@ function stayInSession(
 ): Promise<SessionEnd> {
   return new Promise((resolve) => {
     const call = client.serverSession();
-    const beats = setInterval(() => {
+    const heartbeats = setInterval(() => {
       call.write({ beat: {} });
-    }, BEAT_MS);
+    }, HEARTBEAT_MS);
     let lastResort: NodeJS.Timeout | undefined;
     const leave = (): void => {
       call.write({ leaving: {} });
@@ -104,7 +105,7 @@ function stayInSession(
       }, LEAVE_MS);
     };
     const finish = (end: SessionEnd): void => {
-      clearInterval(beats);
+      clearInterval(heartbeats);
       clearTimeout(lastResort);
       signal.removeEventListener('abort', leave);
       resolve(end);

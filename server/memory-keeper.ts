@@ -6,31 +6,24 @@
 import {
   SampleMemory,
   type MemoryChange,
-  type SampleRange,
+  type MemoryShape,
   type SliceRows,
 } from '../src/clustering/odc/sample-memory.ts';
 import { sumRows } from '../src/clustering/odc/class-sums.ts';
 import type { IdentifiedRows } from '../src/clustering/odc/bundles.ts';
 import { firstNonFinite } from '../src/math/checks.ts';
 import { scatterRows } from '../src/math/matrix.ts';
+import { MAX_VECTOR_ELEMENTS } from '../src/ps/layout.ts';
 import { requireAtMost } from '../src/rpc/bounds.ts';
 import { TrainerError, nonFinite, protocolViolation, shapeMismatch } from '../src/errors.ts';
 
-export interface MemoryForm extends SampleRange {
-  readonly dim: number;
-  readonly classes: number;
-}
-
 export type MemoryOutcome = 'applied' | 'duplicate' | 'fenced';
-
-/** A float32 array that one vector of the wire may hold. */
-const MAX_ELEMENTS = 2 ** 29;
 
 /** More than names and shapes of a bundle's arrays need. */
 const BUNDLE_HEADER_BYTES = 64 * 1024;
 
 export class MemoryKeeper {
-  readonly form: MemoryForm;
+  readonly shape: MemoryShape;
   /** [n, d] zeros where no row has come. */
   readonly #rows: Float32Array;
   /** [n] 1 where a row has come. */
@@ -42,15 +35,21 @@ export class MemoryKeeper {
 
   /**
    * @param rows [n, d] that have all come already, taken over: those of a checkpoint
-   * @throws TrainerError PROTOCOL_VIOLATION for a form that does not fit here, SHAPE_MISMATCH
+   * @throws TrainerError PROTOCOL_VIOLATION for a shape that does not fit here, SHAPE_MISMATCH
    */
-  constructor(form: MemoryForm, rows: Float32Array | null = null) {
-    const { count, dim, classes, stride } = form;
+  constructor(shape: MemoryShape, rows: Float32Array | null = null) {
+    const { count, dim, classes, stride } = shape;
     const elements = count * dim;
-    if (!(stride >= 1 && count >= 1 && dim >= 1 && classes >= 2 && elements <= MAX_ELEMENTS)) {
+    if (!(
+      stride >= 1 &&
+      count >= 1 &&
+      dim >= 1 &&
+      classes >= 2 &&
+      elements <= MAX_VECTOR_ELEMENTS
+    )) {
       throw protocolViolation(
-        'form of the sample memory',
-        `samples, columns and classes, at most ${MAX_ELEMENTS} numbers`,
+        'shape of the sample memory',
+        `samples, columns and classes, at most ${MAX_VECTOR_ELEMENTS} numbers`,
         `${count} x ${dim}, ${classes} classes`,
         'use more parameter servers, or a smaller model.neckDim',
       );
@@ -58,7 +57,7 @@ export class MemoryKeeper {
     if (rows !== null && rows.length !== elements) {
       throw shapeMismatch('restored memory rows', [count, dim], [rows.length]);
     }
-    this.form = form;
+    this.shape = shape;
     this.#rows = rows ?? new Float32Array(elements);
     this.#isFilled = new Uint8Array(count).fill(rows === null ? 0 : 1);
   }
@@ -67,16 +66,16 @@ export class MemoryKeeper {
     return this.#memory !== null;
   }
 
-  /** Whether it was begun with this form. */
-  has(form: MemoryForm): boolean {
+  /** Whether it was begun with this shape. */
+  has(shape: MemoryShape): boolean {
     return (['first', 'stride', 'count', 'dim', 'classes'] as const).every(
-      (key) => form[key] === this.form[key],
+      (key) => shape[key] === this.shape[key],
     );
   }
 
   /** Takes the rows of a data shard. @throws TrainerError PROTOCOL_VIOLATION, SHAPE_MISMATCH, NON_FINITE; nothing is then taken */
   fill(shard: number, generation: number, { ids, rows }: IdentifiedRows): MemoryOutcome {
-    const { dim } = this.form;
+    const { dim } = this.shape;
     const present = this.#generations.get(shard) ?? -1;
     if (this.#memory !== null) return generation === present ? 'duplicate' : 'fenced';
     if (generation < present) return 'fenced';
@@ -104,7 +103,7 @@ export class MemoryKeeper {
    */
   seal(step: number, pseudoLabels: Int32Array): MemoryOutcome {
     if (this.#memory !== null) return 'duplicate';
-    const { first, stride, count, dim, classes } = this.form;
+    const { first, stride, count, dim, classes } = this.shape;
     if (pseudoLabels.length !== count) {
       throw shapeMismatch('pseudo-labels of the sample memory', [count], [pseudoLabels.length]);
     }
@@ -130,14 +129,14 @@ export class MemoryKeeper {
 
   /** Bytes of a bundle of ids, rows and pseudo-labels of so many samples; of all that are here, if it says more. */
   bundleLimit(samples: number): number {
-    const { count, dim } = this.form;
+    const { count, dim } = this.shape;
     return BUNDLE_HEADER_BYTES + Math.min(samples, count) * (8 + 4 * dim);
   }
 
   /** Copies of rows. @throws TrainerError GENERATION_FENCED when another step is the next one */
   rowsAt(step: number, ids: Int32Array): Float32Array {
     const { memory } = this;
-    requireAtMost('samples whose memory rows are asked for', this.form.count, ids.length);
+    requireAtMost('samples whose memory rows are asked for', this.shape.count, ids.length);
     if (memory.step === step) return memory.rowsOf(ids);
     throw new TrainerError(
       'GENERATION_FENCED',
@@ -161,7 +160,7 @@ export class MemoryKeeper {
   /** [K, d] recomputed from all rows. */
   classSums(): Float64Array {
     const { rows, pseudoLabels } = this.memory.snapshot();
-    return sumRows(rows, pseudoLabels, this.form.classes, this.form.dim);
+    return sumRows(rows, pseudoLabels, this.shape.classes, this.shape.dim);
   }
 
   /** [n, d] without a copy: to be read before the next step. */
@@ -170,11 +169,16 @@ export class MemoryKeeper {
   }
 
   #placeOf(id: number): number {
-    const { first, stride, count } = this.form;
+    const { first, stride, count } = this.shape;
     const place = (id - first) / stride;
     if (Number.isInteger(place) && place >= 0 && place < count) return place;
     const held = `one of ${count} samples from ${first} on, ${stride} apart`;
-    throw protocolViolation('sample of the memory', held, id, 'ask the part that holds it');
+    throw protocolViolation(
+      'sample of the memory',
+      held,
+      id,
+      'ask the parameter server that holds it',
+    );
   }
 }
 

@@ -20,9 +20,8 @@ import { wire } from '../src/rpc/definitions.ts';
 import type { MemoryHeader__Output } from '../src/rpc/generated/deepcluster/v1/MemoryHeader.ts';
 import type { MemoryMessage__Output } from '../src/rpc/generated/deepcluster/v1/MemoryMessage.ts';
 import type { MemoryReply } from '../src/rpc/generated/deepcluster/v1/MemoryReply.ts';
-import type { MemoryShape__Output } from '../src/rpc/generated/deepcluster/v1/MemoryShape.ts';
 import type { SampleMemoryHandlers } from '../src/rpc/generated/deepcluster/v1/SampleMemory.ts';
-import type { MemoryForm, MemoryOutcome } from './memory-keeper.ts';
+import type { MemoryOutcome } from './memory-keeper.ts';
 import type { CallIdentity } from './parameter-host.ts';
 import type { ParameterShard } from './parameter-shard.ts';
 
@@ -39,7 +38,7 @@ export function addMemoryService(
         const { shape } = call.request;
         if (!shape)
           throw protocolViolation('sample memory', 'a shape', 'none', 'a peer left it out');
-        return replyOf(shardOf(call.request).beginMemory(formOf(shape)));
+        return replyOf(shardOf(call.request).beginMemory(shape));
       });
     },
     FillMemory: (call, callback) => {
@@ -79,17 +78,13 @@ export function addMemoryService(
     FetchClassSums: (call) => {
       void download(call, () => {
         const keeper = shardOf(call.request).requireMemory();
-        const { classes, dim } = keeper.form;
+        const { classes, dim } = keeper.shape;
         const sums = { data: keeper.classSums(), shape: [classes, dim] };
         return chunkBytes(encodeSafetensors({ sums }));
       });
     },
   };
   server.addService(wire.SampleMemory.service, handlers);
-}
-
-export function formOf({ first, stride, count, dim, classes }: MemoryShape__Output): MemoryForm {
-  return { first, stride, count, dim, classes };
 }
 
 function replyOf(outcome: MemoryOutcome): MemoryReply {

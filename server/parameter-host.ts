@@ -1,16 +1,17 @@
 /**
- * One parameter server's share of a run, and who may change it: the calls of one term, about one part of the plan. A term is
- * one coordinator's reign, from its restore to its end; a call of an earlier term is a zombie's, and is refused.
+ * One parameter server's parameter shard of a run, and who may change it: the calls of one term, about one parameter shard.
+ * A term is the time of one coordinator, from its restore to its end; a call of an earlier term is a zombie's, and is refused.
  * Pure but for its state: transport is in parameter-service.ts.
  */
+import type { MemoryShape } from '../src/clustering/odc/sample-memory.ts';
 import { hitFailpoint } from '../src/process/failpoints.ts';
 import { vectorOf, type NamedVectors } from '../src/rpc/named-vectors.ts';
 import { TrainerError, protocolViolation } from '../src/errors.ts';
 import type { TrainingConfig } from '../src/ps/config.ts';
-import { planPart } from '../src/ps/parameter-plan.ts';
+import { planParameterShard } from '../src/ps/parameter-plan.ts';
 import type { ParameterLayout } from '../src/ps/layout.ts';
 import { ParameterStore, initialState, type StoreState } from '../src/ps/parameter-store.ts';
-import { MemoryKeeper, type MemoryForm } from './memory-keeper.ts';
+import { MemoryKeeper } from './memory-keeper.ts';
 import { ParameterShard } from './parameter-shard.ts';
 
 /** What a server is to begin from. */
@@ -18,14 +19,14 @@ export interface HostContent {
   readonly term: number;
   /** Of the whole network. */
   readonly layout: ParameterLayout;
-  readonly parts: number;
-  readonly part: number;
+  readonly shardCount: number;
+  readonly shardIndex: number;
   readonly training: TrainingConfig;
   readonly seed: number;
-  /** The part's own; null: its initial values. */
+  /** The parameter shard's own; null: its initial values. */
   readonly snapshot: NamedVectors | null;
   /** ODC: of the snapshot's memory rows. */
-  readonly memory: MemoryForm | null;
+  readonly memory: MemoryShape | null;
 }
 
 /** What every call names. */
@@ -53,20 +54,20 @@ export class ParameterHost {
       if (term < this.#held.term) throw fenced(term, this.#held.term);
       if (term === this.#held.term) return this.#held.version;
     }
-    const part = planPart(layout, content.parts, content.part);
-    const state = snapshot === null ? initialState(part.layout, seed) : storeState(snapshot);
-    const store = new ParameterStore(part.layout, training, seed, state);
+    const plan = planParameterShard(layout, content.shardCount, content.shardIndex);
+    const state = snapshot === null ? initialState(plan.layout, seed) : storeState(snapshot);
+    const store = new ParameterStore(plan.layout, training, seed, state);
     const keeper = memory === null ? null : new MemoryKeeper(memory, rowsOf(snapshot));
     const { version } = store;
-    this.#held = { term, version, shard: new ParameterShard(part, store, keeper) };
-    hitFailpoint('server.restored', { term, step: version, part: part.index });
+    this.#held = { term, version, shard: new ParameterShard(plan, store, keeper) };
+    hitFailpoint('server.restored', { term, step: version, part: plan.shardIndex });
     return version;
   }
 
   /**
    * What the server holds, for a call that may have it.
    * @throws TrainerError UNAVAILABLE before the call's term has begun here, GENERATION_FENCED once it is over,
-   * PROTOCOL_VIOLATION for another part or layout
+   * PROTOCOL_VIOLATION for another parameter shard or layout
    */
   require({ planHash, term }: CallIdentity): ParameterShard {
     if (this.#held === null || term > this.#held.term) {
@@ -77,10 +78,10 @@ export class ParameterHost {
     }
     if (term < this.#held.term) throw fenced(term, this.#held.term);
     const { shard } = this.#held;
-    if (shard.part.hash !== planHash) {
+    if (shard.plan.hash !== planHash) {
       throw protocolViolation(
         'plan of the parameters',
-        shard.part.hash,
+        shard.plan.hash,
         planHash,
         'run the same release and the same configuration on every process',
       );
@@ -96,7 +97,7 @@ function fenced(term: number, current: number): TrainerError {
   );
 }
 
-/** Memory rows of a snapshot, which come with the form of the memory; null without a snapshot. */
+/** Memory rows of a snapshot, which come with the shape of the memory; null without a snapshot. */
 function rowsOf(snapshot: NamedVectors | null): Float32Array | null {
   return snapshot === null ? null : vectorOf(snapshot, 'memory-rows');
 }

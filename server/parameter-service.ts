@@ -1,6 +1,6 @@
 /**
  * The parameter server's gRPC shell: translates messages to the shard's verbs and back.
- * One part per process or thread; there is none until the coordinator restores it.
+ * One parameter shard per process or thread; there is none until the coordinator restores it.
  */
 import type * as grpc from '@grpc/grpc-js';
 import { firstIssue } from '../src/messages/schema-issue.ts';
@@ -8,7 +8,7 @@ import { hitFailpoint } from '../src/process/failpoints.ts';
 import { TrainerError, messageOf, protocolViolation } from '../src/errors.ts';
 import { trainingConfigSchema, type TrainingConfig } from '../src/ps/config.ts';
 import { bodyCount, parseLayout, type ParameterLayout } from '../src/ps/layout.ts';
-import { planPart } from '../src/ps/parameter-plan.ts';
+import { planParameterShard } from '../src/ps/parameter-plan.ts';
 import { decodeSafetensors } from '../src/arrays/safetensors.ts';
 import { sliceFromBundle } from '../src/clustering/odc/bundles.ts';
 import type { SliceRows } from '../src/clustering/odc/sample-memory.ts';
@@ -25,7 +25,7 @@ import type { PushReply } from '../src/rpc/generated/deepcluster/v1/PushReply.ts
 import type { RestoreHeader__Output } from '../src/rpc/generated/deepcluster/v1/RestoreHeader.ts';
 import type { RestoreMessage__Output } from '../src/rpc/generated/deepcluster/v1/RestoreMessage.ts';
 import { VectorCollector, vectorMessages } from '../src/rpc/named-vectors.ts';
-import { addMemoryService, formOf } from './memory-service.ts';
+import { addMemoryService } from './memory-service.ts';
 import { ParameterHost } from './parameter-host.ts';
 
 export function addParametersService(server: grpc.Server): void {
@@ -84,9 +84,9 @@ function handlersOf(host: ParameterHost): ParametersHandlers {
     ResetHead: (call, callback) => {
       answer(callback, () => {
         const { epoch } = call.request;
-        const { store, part } = host.require(call.request);
+        const { store, plan } = host.require(call.request);
         const { version } = store.resetHead(epoch);
-        hitFailpoint('server.headReset', { epoch, part: part.index });
+        hitFailpoint('server.headReset', { epoch, part: plan.shardIndex });
         return { version };
       });
     },
@@ -185,7 +185,7 @@ class PushReceiver implements Receiver<PushMessage__Output, PushReply> {
 
   /** Lengths are checked against the layout before memory is taken. */
   #begin(header: PushHeader__Output): void {
-    const { layout } = this.#host.require(header).part;
+    const { layout } = this.#host.require(header).plan;
     const what = `push of step ${header.step}, slice ${header.slice}`;
     for (const [name, expected, got] of [
       ['gradient', layout.parameterCount, header.gradientElements],
@@ -242,14 +242,17 @@ class RestoreReceiver implements Receiver<RestoreMessage__Output, { version: num
     if (this.#content === null || this.#layout === null) {
       throw protocolViolation('restore', 'a header', 'none', 'the peer sends out of turn');
     }
-    const { trainingJson, fromSnapshot, memory, ...identity } = this.#content;
+    const { trainingJson, fromSnapshot, memory, parts, part, seed, term } = this.#content;
     const named = this.#vectors.finish();
     const version = this.#host.restore({
-      ...identity,
+      term,
       layout: this.#layout,
+      shardCount: parts,
+      shardIndex: part,
+      seed,
       training: parseTraining(trainingJson),
       snapshot: fromSnapshot ? named : null,
-      memory: memory ? formOf(memory) : null,
+      memory: memory ?? null,
     });
     return { version };
   }
@@ -258,7 +261,7 @@ class RestoreReceiver implements Receiver<RestoreMessage__Output, { version: num
   #begin(header: RestoreHeader__Output): void {
     const { layoutJson, parts, part, memory } = header;
     this.#layout = parseLayout(layoutJson);
-    const { layout } = planPart(this.#layout, parts, part);
+    const { layout } = planParameterShard(this.#layout, parts, part);
     this.#lengths = new Map([
       ['parameters', layout.parameterCount],
       ['statistics', layout.statisticCount],

@@ -2,23 +2,23 @@
  * What a parameter server holds: the parameters, and with ODC the sample memory beside them. A slice's gradient and its memory
  * rows are staged together, and a step's commit applies both or neither, once. Transport is in the services.
  */
-import type { SliceRows } from '../src/clustering/odc/sample-memory.ts';
+import type { MemoryShape, SliceRows } from '../src/clustering/odc/sample-memory.ts';
 import { hitFailpoint } from '../src/process/failpoints.ts';
 import { TrainerError, protocolViolation } from '../src/errors.ts';
-import type { ParameterPart } from '../src/ps/parameter-plan.ts';
+import type { ParameterShardPlan } from '../src/ps/parameter-plan.ts';
 import type { CommitOutcome, ParameterStore, PushOutcome } from '../src/ps/parameter-store.ts';
 import type { SliceGeneration, SlicePush } from '../src/ps/slice-push.ts';
-import { MemoryKeeper, RowStage, type MemoryForm, type MemoryOutcome } from './memory-keeper.ts';
+import { MemoryKeeper, RowStage, type MemoryOutcome } from './memory-keeper.ts';
 
 export class ParameterShard {
-  readonly part: ParameterPart;
+  readonly plan: ParameterShardPlan;
   readonly store: ParameterStore;
   /** Null unless the run has a sample memory. Sealed at the store's version; in step with it from then on. */
   #keeper: MemoryKeeper | null;
   readonly #stage = new RowStage();
 
-  constructor(part: ParameterPart, store: ParameterStore, keeper: MemoryKeeper | null) {
-    this.part = part;
+  constructor(plan: ParameterShardPlan, store: ParameterStore, keeper: MemoryKeeper | null) {
+    this.plan = plan;
     this.store = store;
     this.#keeper = keeper;
   }
@@ -34,17 +34,17 @@ export class ParameterShard {
     throw new TrainerError('UNAVAILABLE', 'sample memory: it has not been begun');
   }
 
-  /** Makes room for rows. @throws TrainerError PROTOCOL_VIOLATION when there is a memory of another form, or a sealed one */
-  beginMemory(form: MemoryForm): MemoryOutcome {
+  /** Makes room for rows. @throws TrainerError PROTOCOL_VIOLATION when there is a memory of another shape, or a sealed one */
+  beginMemory(shape: MemoryShape): MemoryOutcome {
     if (this.#keeper === null) {
-      this.#keeper = new MemoryKeeper(form);
+      this.#keeper = new MemoryKeeper(shape);
       return 'applied';
     }
-    if (this.#keeper.has(form) && !this.#keeper.isSealed) return 'duplicate';
+    if (this.#keeper.has(shape) && !this.#keeper.isSealed) return 'duplicate';
     throw protocolViolation(
       'begin of the sample memory',
       'none before it',
-      'one with pseudo-labels, or of another form',
+      'one with pseudo-labels, or of another shape',
       'a run has one initial clustering',
     );
   }
@@ -80,13 +80,17 @@ export class ParameterShard {
     if (rows !== null && push.step === memory?.step) memory.check(rows);
     const outcome = this.store.stage(push);
     if (outcome.kind === 'staged' && rows !== null) this.#stage.put(push.generation, rows);
-    hitFailpoint('server.staged', { step: push.step, slice: push.slice, part: this.part.index });
+    hitFailpoint('server.staged', {
+      step: push.step,
+      slice: push.slice,
+      part: this.plan.shardIndex,
+    });
     return outcome;
   }
 
   /** Both halves of a step take effect here, or neither. @throws TrainerError as ParameterStore.commit */
   commit(step: number, slices: readonly SliceGeneration[], learningRateFactor = 1): CommitOutcome {
-    const facts = { step, part: this.part.index };
+    const facts = { step, part: this.plan.shardIndex };
     hitFailpoint('server.beforeApply', facts);
     const outcome = this.store.commit(step, slices, learningRateFactor);
     hitFailpoint('server.betweenHalves', facts);

@@ -4,7 +4,7 @@
  */
 import { once } from 'node:events';
 import { isMainThread, parentPort, workerData, type Worker } from 'node:worker_threads';
-import { TrainerError, messageOf } from '../src/errors.ts';
+import { receivedError, sentError, type SentError } from '../src/process/thread-error.ts';
 import { startThread } from '../src/process/thread.ts';
 import { startServer } from '../src/rpc/channel/channel.ts';
 import { openCredentials } from '../src/security/credentials.ts';
@@ -15,12 +15,12 @@ import { refusalLog } from '../src/telemetry/refusal-log.ts';
 export interface ParameterThread {
   /** `host:port` where workers push and pull. */
   readonly address: string;
-  /** Aborted when the thread died by itself. */
+  /** Rejected when the thread died by itself. */
   readonly failed: Promise<never>;
   stop(): Promise<void>;
 }
 
-type Started = { readonly address: string } | { readonly error: { code: string; message: string } };
+type Started = { readonly address: string } | { readonly error: SentError };
 
 interface ThreadSettings {
   readonly listen: string;
@@ -28,7 +28,7 @@ interface ThreadSettings {
   readonly credentials: string | null;
 }
 
-/** Starts the thread and waits until it listens. @throws TrainerError CONFIG_INVALID when the address cannot be had */
+/** Starts the thread and waits until it listens. @throws what the thread threw; CONFIG_INVALID when the address cannot be had */
 export async function startParameterThread(
   listen: string,
   credentials: string | null,
@@ -42,7 +42,7 @@ export async function startParameterThread(
   const [started] = (await Promise.race([once(thread, 'message'), failed])) as [Started];
   if ('error' in started) {
     await thread.terminate();
-    throw new TrainerError('CONFIG_INVALID', started.error.message);
+    throw receivedError(started.error);
   }
   return {
     address: started.address,
@@ -61,9 +61,9 @@ async function runThread({ listen, credentials: folder }: ThreadSettings): Promi
       credentials,
       onRefused: refusalLog(logger),
     });
-    parentPort?.postMessage({ address });
+    parentPort?.postMessage({ address } satisfies Started);
   } catch (error) {
-    parentPort?.postMessage({ error: { message: messageOf(error) } });
+    parentPort?.postMessage({ error: sentError(error) } satisfies Started);
   }
 }
 

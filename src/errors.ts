@@ -38,7 +38,7 @@ export class TrainerError extends Error {
   }
 }
 
-/** Exit codes of every command (docs/design.md): whether a retry helps is part of the contract. */
+/** Exit codes of every command (docs/unattended.md): whether a retry helps is part of the contract. */
 export const EXIT = { done: 0, failed: 1, usage: 2, invalid: 42, retry: 75 } as const;
 
 /** Codes that no retry will mend: the configuration, the data or the program must change first. */

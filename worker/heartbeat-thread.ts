@@ -1,6 +1,6 @@
 /**
  * Heartbeats from a thread of their own: a long tensor operation blocks the worker's event loop, and must not look like
- * death. The beat carries a counter that the main thread raises with every piece of work, so that a worker that lives but
+ * death. A heartbeat carries a counter that the main thread raises with every piece of work, so that a worker that lives but
  * is stuck is told apart. The answers tell a worker that was held lost, whose session may live on this side alone. The thread's
  * entry is this file itself.
  */
@@ -27,19 +27,19 @@ interface HeartbeatSettings {
 }
 
 export interface Heartbeat {
-  /** Tells the coordinator, with the next beat, that something got done. */
+  /** Tells the coordinator, with the next heartbeat, that something got done. */
   advance(): void;
   stop(): Promise<void>;
 }
 
-/** Beats in a row without an answer, or with the answer that nobody knows this worker, before something is done about it. */
+/** Heartbeats in a row without an answer, or with the answer that nobody knows this worker, before something is done about it. */
 const PATIENCE_BEATS = 2;
 /** Twice as many for each connection that has given no answer, up to this: where all is slow, one must have time to come about. */
 const MOST_PATIENCE_BEATS = 16;
 
 export interface HeartbeatEvents {
   readonly onFailure: (reason: string) => void;
-  /** The coordinator does not count on this worker, with every further beat that says so. */
+  /** The coordinator does not count on this worker, with every further heartbeat that says so. */
   readonly onUnknown: () => void;
 }
 
@@ -65,7 +65,7 @@ export function startHeartbeat(
   };
 }
 
-async function beat(settings: HeartbeatSettings, onUnknown: () => void): Promise<never> {
+async function sendHeartbeats(settings: HeartbeatSettings, onUnknown: () => void): Promise<never> {
   const { coordinator, workerId, incarnation, intervalMs, credentials: folder } = settings;
   const counter = new Uint32Array(settings.progress);
   const credentials = folder === null ? null : openCredentials(folder, 'worker');
@@ -79,7 +79,7 @@ async function beat(settings: HeartbeatSettings, onUnknown: () => void): Promise
   for (;;) {
     const request = { workerId, incarnation, progress: Atomics.load(counter, 0) };
     const limits = { what: 'heartbeat', deadlineMs: 2 * intervalMs, signal };
-    // A beat that is not answered is not repeated: the next one says the same and more.
+    // A heartbeat that is not answered is not repeated: the next one says the same and more.
     const answer = await callUnary<HeartbeatRequest, HeartbeatReply__Output>(
       client.heartbeat.bind(client),
       request,
@@ -102,7 +102,7 @@ async function beat(settings: HeartbeatSettings, onUnknown: () => void): Promise
 
 if (!isMainThread && parentPort !== null) {
   const port = parentPort;
-  void beat(workerData as HeartbeatSettings, () => {
+  void sendHeartbeats(workerData as HeartbeatSettings, () => {
     port.postMessage('unknown');
   });
 }

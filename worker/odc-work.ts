@@ -10,7 +10,7 @@ import { mixAndAssign } from '../src/clustering/odc/mixing.ts';
 import type { RunConfig } from '../src/config/schema.ts';
 import { TrainerError, protocolViolation } from '../src/errors.ts';
 import type { MemoryServers } from '../src/server-clients/memory-servers.ts';
-import type { MovedRows } from '../src/server-clients/sample-parts.ts';
+import type { MovedRows } from '../src/server-clients/sample-shards.ts';
 import type { OnlineClasses, OnlineSlice, OrderIds, ResidentShard } from '../src/work/tools.ts';
 
 export interface OdcWorkDeps {

@@ -7,7 +7,7 @@ import type { Credentials } from '../src/security/credentials.ts';
 import { connectServers, type Servers } from '../src/server-clients/connect.ts';
 import type { MemoryServers } from '../src/server-clients/memory-servers.ts';
 import type { ParameterServers, PushReply } from '../src/server-clients/parameter-servers.ts';
-import type { MovedRows } from '../src/server-clients/sample-parts.ts';
+import type { MovedRows } from '../src/server-clients/sample-shards.ts';
 
 export class ServerAccess
   implements Pick<ParameterServers, 'pull' | 'push'>, Pick<MemoryServers, 'fill' | 'rows'>

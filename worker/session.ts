@@ -65,7 +65,7 @@ export interface Compute {
 /** Builds the network that a run's configuration names. */
 export type StartCompute = (config: RunConfig, logger: Logger) => Promise<Compute>;
 
-/** An answer to a beat that is older than the session says nothing of it. */
+/** An answer to a heartbeat that is older than the session says nothing of it. */
 const UNKNOWN_BEATS = 4;
 
 /** A worker that has prepared for the run; it survives a broken session. */

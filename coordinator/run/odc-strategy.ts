@@ -17,6 +17,7 @@ import {
 } from '../../src/clustering/odc/clusters.ts';
 import { consecutiveSamples } from '../../src/clustering/odc/sample-memory.ts';
 import { sampleWeights } from '../../src/clustering/odc/loss-weights.ts';
+import type { MemoryShape } from '../../src/clustering/odc/sample-memory.ts';
 import { NO_SMALL_CLUSTERS, answerRemotely } from '../../src/clustering/odc/small-clusters.ts';
 import {
   sizeStatistics,
@@ -27,7 +28,6 @@ import type { RunConfig } from '../../src/config/schema.ts';
 import type { ImageSource } from '../../src/data/source/source.ts';
 import { checkpointCorrupt } from '../../src/errors.ts';
 import type { MemoryServers } from '../../src/server-clients/memory-servers.ts';
-import type { MemoryForm } from '../../src/server-clients/sample-parts.ts';
 import type { Logger } from '../../src/telemetry/logger.ts';
 import { clusterOnce, type ClusteringDeps } from './cluster-epoch.ts';
 import { requireDifferentRows } from './collapse-watch.ts';
@@ -111,7 +111,7 @@ export class OdcStrategy implements Strategy {
     };
   }
 
-  memoryShape({ pseudoLabels }: StrategyState): MemoryForm | null {
+  memoryShape({ pseudoLabels }: StrategyState): MemoryShape | null {
     return pseudoLabels.length === 0 ? null : this.#shape();
   }
 
@@ -292,7 +292,7 @@ export class OdcStrategy implements Strategy {
     return truth === null ? null : normalizedMutualInformation(this.pseudoLabels, truth.labels);
   }
 
-  #shape(): MemoryForm {
+  #shape(): MemoryShape {
     const { classes, dim } = this.#settings;
     return { ...consecutiveSamples(0, this.#deps.imageCount), dim, classes };
   }

@@ -3,8 +3,8 @@
  * else, from leases to the commit, is the same for all. DeepCluster is here, ODC in odc-strategy.ts.
  */
 import type { NamedArrays } from '../../src/arrays/safetensors.ts';
-import type { MemoryForm } from '../../src/server-clients/sample-parts.ts';
 import { figuresOf } from '../../src/clustering/collapse.ts';
+import type { MemoryShape } from '../../src/clustering/odc/sample-memory.ts';
 import { clusterEpoch, type ClusteringDeps } from './cluster-epoch.ts';
 import type { StrategyState } from '../../src/run/checkpoint-content.ts';
 import { planEpoch, type EpochPlan } from './epoch-plan.ts';
@@ -28,7 +28,7 @@ export interface Strategy {
   /** What orders carry of classes that change with every step; null where they do not. */
   readonly classFacts: ClassFacts | null;
   /** Form of the sample memory that the parameter server restores; null without one. */
-  memoryShape(saved: StrategyState): MemoryForm | null;
+  memoryShape(saved: StrategyState): MemoryShape | null;
   /** Goes on from a checkpoint, once the parameter server has its part. */
   restore(saved: StrategyState, version: number): Promise<void>;
   beginEpoch(epoch: number, version: number): Promise<EpochStart>;

@@ -4,7 +4,7 @@ import { checkpointConfigSchema } from '../checkpoint/config.ts';
 import { clusteringConfigSchema, odcConfigSchema } from '../clustering/config.ts';
 import { dataConfigSchema } from '../data/config.ts';
 import { evaluationConfigSchema } from '../evaluation/config.ts';
-import { modelConfigSchema } from '../nn/config.ts';
+import { SMALLEST_IMAGE, modelConfigSchema } from '../nn/config.ts';
 import { trainingConfigSchema } from '../ps/config.ts';
 import { clusterConfigSchema } from './processes.ts';
 
@@ -69,10 +69,12 @@ export const runConfigSchema = z
         cluster.minWorkers,
       );
     }
-    if (model.architecture === 'alexnet-bn' && data.imageSize < 63) {
+    const { architecture } = model;
+    const smallest = SMALLEST_IMAGE[architecture];
+    if (data.imageSize < smallest) {
       rule(
         ['data', 'imageSize'],
-        'must be at least 63 for model.architecture alexnet-bn',
+        `must be at least ${smallest} for model.architecture ${architecture}`,
         data.imageSize,
       );
     }

@@ -7,7 +7,7 @@
  */
 import { configInvalid } from '../errors.ts';
 import type { ParameterLayout, VariableGroup } from '../ps/layout.ts';
-import type { ModelConfig } from './config.ts';
+import { SMALLEST_IMAGE, type ModelConfig } from './config.ts';
 import {
   shapedLayers,
   type ConvLayer,
@@ -264,13 +264,14 @@ function dense(
 }
 
 /** Numbers that the layers leave of one image. @throws TrainerError CONFIG_INVALID where the images are too small */
-function flatLength(architecture: string, layers: readonly Layer[], input: MapShape): number {
-  const lastMap = (side: number): MapShape =>
-    shapedLayers(layers, { ...input, side }).at(-1)!.output;
-  const { side, channels } = lastMap(input.side);
+function flatLength(
+  architecture: ModelConfig['architecture'],
+  layers: readonly Layer[],
+  input: MapShape,
+): number {
+  const { side, channels } = shapedLayers(layers, input).at(-1)!.output;
   if (side >= 1) return side * side * channels;
-  let smallest = input.side;
-  while (lastMap(smallest).side < 1) smallest += 1;
+  const smallest = SMALLEST_IMAGE[architecture];
   const rule = `must be at least ${smallest} for ${architecture}, whose poolings leave no pixel of less`;
   throw configInvalid('data.imageSize', rule, input.side);
 }

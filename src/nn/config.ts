@@ -28,3 +28,11 @@ export const modelConfigSchema = z.strictObject({
 });
 
 export type ModelConfig = z.infer<typeof modelConfigSchema>;
+
+/** Side of the smallest images of which a network's poolings leave a pixel [px]. */
+export const SMALLEST_IMAGE: Readonly<Record<ModelConfig['architecture'], number>> = {
+  'alexnet-bn': 63,
+  'vgg16-bn': 32,
+  resnet50: 1,
+  'small-convnet': 31,
+};

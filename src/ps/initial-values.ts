@@ -45,7 +45,7 @@ function slot(values: Float32Array, { offset, size }: StatisticSpec): Float32Arr
   return values.subarray(offset, offset + size);
 }
 
-/** The values of a variable, or of the piece of it that the part of the layout has. */
+/** The values of a variable, or of those of its elements that the parameter shard's layout has. */
 function fill(
   values: Float32Array,
   { initial, skipped = 0 }: StatisticSpec,

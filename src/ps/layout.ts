@@ -27,7 +27,7 @@ export interface VariableSpec {
   readonly offset: number;
   /** Elements. */
   readonly size: number;
-  /** In the layout of a part: elements of the variable that lie before this piece, on other servers. */
+  /** In the layout of a parameter shard: elements of the variable that lie before these, on other servers. */
   readonly skipped?: number;
 }
 
@@ -61,8 +61,11 @@ export function layoutHash(layout: ParameterLayout): string {
   return createHash('sha256').update(JSON.stringify(layout)).digest('hex').slice(0, 16);
 }
 
-/** 4 GiB of float32: more is refused before memory is taken, since layouts arrive over the wire. */
-const MAX_ELEMENTS = 2 ** 30;
+/** Elements of one vector on a server or on the wire at most: 2 GiB of float32, what one typed array safely holds. */
+export const MAX_VECTOR_ELEMENTS = 2 ** 29;
+
+/** Of a whole network, on two servers or more. More is refused before memory is taken: layouts arrive over the wire. */
+const MAX_ELEMENTS = 2 * MAX_VECTOR_ELEMENTS;
 
 const initialRuleSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('normal'), std: z.number().min(0) }),

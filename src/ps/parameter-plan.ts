@@ -1,26 +1,33 @@
 /**
- * How the parameters of a run are cut into parts, one for each parameter server: static, decided by layout and number of
- * servers alone. The flat vectors are cut into ranges of equal length, wherever the cuts fall: servers carry the same bytes to
- * within one element, and a large tensor lies on several of them.
- * Shapes: P parameters, S batch-norm statistics of the whole network; a part has P / parts and S / parts of them.
+ * How the parameters of a run are cut into parameter shards, one for each parameter server: static,
+ * decided by layout and number of servers alone. The flat vectors are cut into ranges of equal
+ * length, wherever the cuts fall: servers carry the same bytes to within one element, and a large
+ * tensor lies on several of them.
+ * Shapes: P parameters, S batch-norm statistics of the whole network; each of n parameter shards
+ * has P / n and S / n of them.
  */
 import { createHash } from 'node:crypto';
 import { protocolViolation } from '../errors.ts';
-import { layoutHash, type ParameterLayout, type StatisticSpec } from './layout.ts';
+import {
+  MAX_VECTOR_ELEMENTS,
+  layoutHash,
+  type ParameterLayout,
+  type StatisticSpec,
+} from './layout.ts';
 
-/** What one server holds. */
-export interface ParameterPart {
+/** Which part of the parameters one server holds. */
+export interface ParameterShardPlan {
   /** Counted from 0. */
-  readonly index: number;
-  /** Parts of the plan. */
-  readonly parts: number;
-  /** Names layout, plan and part; every rpc carries it, and a server of another part refuses it. */
+  readonly shardIndex: number;
+  /** Parameter shards of the run. */
+  readonly shardCount: number;
+  /** Names layout, plan and parameter shard; every rpc carries it, and the server of another one refuses it. */
   readonly hash: string;
   /** Range of the flat parameter vector [P]. */
   readonly parameters: Range;
   /** Range of the flat statistics vector [S]. */
   readonly statistics: Range;
-  /** The pieces of variables in it, with offsets of its own. */
+  /** The variables in it, or those elements of them that are, with offsets of its own. */
   readonly layout: ParameterLayout;
 }
 
@@ -30,45 +37,63 @@ export interface Range {
 }
 
 /** Servers that a run can have; each needs a parameter at least. */
-export const MAX_PARTS = 256;
+export const MAX_PARAMETER_SHARDS = 256;
 
-/** @throws TrainerError PROTOCOL_VIOLATION for more parts than parameters, or no part */
-export function planParts(layout: ParameterLayout, parts: number): ParameterPart[] {
-  return Array.from({ length: parts }, (_, index) => planPart(layout, parts, index));
+/** @throws TrainerError PROTOCOL_VIOLATION for more parameter shards than parameters, none, or too few for their vectors */
+export function planParameterShards(
+  layout: ParameterLayout,
+  shardCount: number,
+): ParameterShardPlan[] {
+  return Array.from({ length: shardCount }, (_, shardIndex) =>
+    planParameterShard(layout, shardCount, shardIndex),
+  );
 }
 
-/** One part of the plan. @throws TrainerError PROTOCOL_VIOLATION */
-export function planPart(layout: ParameterLayout, parts: number, index: number): ParameterPart {
-  const most = Math.min(MAX_PARTS, layout.parameterCount);
-  if (!(parts >= 1 && parts <= most && index >= 0 && index < parts)) {
+/** One parameter shard of the plan. @throws TrainerError PROTOCOL_VIOLATION */
+export function planParameterShard(
+  layout: ParameterLayout,
+  shardCount: number,
+  shardIndex: number,
+): ParameterShardPlan {
+  const most = Math.min(MAX_PARAMETER_SHARDS, layout.parameterCount);
+  if (!(shardCount >= 1 && shardCount <= most && shardIndex >= 0 && shardIndex < shardCount)) {
     throw protocolViolation(
-      'part of the parameters',
-      `one of 1 to ${most} parts`,
-      `part ${index} of ${parts}`,
+      'parameter shard',
+      `one of 1 to ${most}`,
+      `${shardIndex} of ${shardCount}, counted from 0`,
       'run the same number of servers on every process',
     );
   }
-  const parameters = rangeOf(layout.parameterCount, parts, index);
-  const statistics = rangeOf(layout.statisticCount, parts, index);
-  const variables = piecesIn(layout.variables, parameters);
+  const largest = Math.ceil(Math.max(layout.parameterCount, layout.statisticCount) / shardCount);
+  if (largest > MAX_VECTOR_ELEMENTS) {
+    throw protocolViolation(
+      'parameter shard',
+      `at most ${MAX_VECTOR_ELEMENTS} parameters`,
+      largest,
+      'use more parameter servers',
+    );
+  }
+  const parameters = rangeOf(layout.parameterCount, shardCount, shardIndex);
+  const statistics = rangeOf(layout.statisticCount, shardCount, shardIndex);
+  const variables = variablesIn(layout.variables, parameters);
   return {
-    index,
-    parts,
-    hash: `${planHash(layout, parts)}.${index + 1}of${parts}`,
+    shardIndex,
+    shardCount,
+    hash: `${planHash(layout, shardCount)}.${shardIndex + 1}of${shardCount}`,
     parameters,
     statistics,
     layout: {
       architecture: layout.architecture,
       variables,
-      statistics: piecesIn(layout.statistics, statistics),
+      statistics: variablesIn(layout.statistics, statistics),
       parameterCount: parameters.end - parameters.begin,
       statisticCount: statistics.end - statistics.begin,
     },
   };
 }
 
-/** The whole vector from those of the parts, in their order. */
-export function joinParts(vectors: readonly Float32Array[]): Float32Array {
+/** The whole vector from those of the parameter shards, in their order. */
+export function joinShards(vectors: readonly Float32Array[]): Float32Array {
   const [only] = vectors;
   if (vectors.length === 1 && only !== undefined) return only;
   const whole = new Float32Array(vectors.reduce((total, { length }) => total + length, 0));
@@ -80,22 +105,22 @@ export function joinParts(vectors: readonly Float32Array[]): Float32Array {
   return whole;
 }
 
-function planHash(layout: ParameterLayout, parts: number): string {
+function planHash(layout: ParameterLayout, shardCount: number): string {
   return createHash('sha256')
-    .update(`${layoutHash(layout)}/${parts}`)
+    .update(`${layoutHash(layout)}/${shardCount}`)
     .digest('hex')
     .slice(0, 16);
 }
 
-function rangeOf(elements: number, parts: number, index: number): Range {
+function rangeOf(elements: number, shardCount: number, shardIndex: number): Range {
   return {
-    begin: Math.floor((elements * index) / parts),
-    end: Math.floor((elements * (index + 1)) / parts),
+    begin: Math.floor((elements * shardIndex) / shardCount),
+    end: Math.floor((elements * (shardIndex + 1)) / shardCount),
   };
 }
 
-/** What lies of the variables within the range; each piece is a vector. */
-function piecesIn<Spec extends StatisticSpec>(
+/** The variables within the range; of one that a cut goes through, the elements here, as a vector. */
+function variablesIn<Spec extends StatisticSpec>(
   specs: readonly Spec[],
   { begin, end }: Range,
 ): Spec[] {

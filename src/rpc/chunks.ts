@@ -3,15 +3,13 @@
  * Sizes are checked before memory is taken, and no more of it is than fits what has come; values come out aligned for their type.
  */
 import { protocolViolation, shapeMismatch } from '../errors.ts';
+import { MAX_VECTOR_ELEMENTS } from '../ps/layout.ts';
 
 /** Payload of one message: measured best between 256 KiB and 1 MiB, far below gRPC's limit of 4 MiB. */
 export const CHUNK_BYTES = 1024 * 1024;
 
 /** Largest bulk a peer may announce: 2 GiB, well above any artifact and below what one typed array holds. */
 const MAX_BULK_BYTES = 2 ** 31;
-
-/** Largest vector of float32 that a peer may announce: as many bytes as there can be parameters of a layout. */
-const MAX_ELEMENTS = 2 ** 30;
 
 /** Views over the bytes; nothing is copied here. */
 export function* chunkBytes(
@@ -135,8 +133,8 @@ export class VectorAssembler {
 
   /** @throws TrainerError SHAPE_MISMATCH for a length that no peer may announce */
   constructor(what: string, elements: number) {
-    if (!(Number.isSafeInteger(elements) && elements >= 0 && elements <= MAX_ELEMENTS)) {
-      throw shapeMismatch(`${what}: announced length`, [`0 to ${MAX_ELEMENTS}`], [elements]);
+    if (!(Number.isSafeInteger(elements) && elements >= 0 && elements <= MAX_VECTOR_ELEMENTS)) {
+      throw shapeMismatch(`${what}: announced length`, [`0 to ${MAX_VECTOR_ELEMENTS}`], [elements]);
     }
     this.#what = what;
     this.#elements = elements;

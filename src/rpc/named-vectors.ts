@@ -1,5 +1,6 @@
 /** Named float32 vectors as messages: a server's answers, and what it is restored from. */
 import { protocolViolation } from '../errors.ts';
+import { MAX_VECTOR_ELEMENTS } from '../ps/layout.ts';
 import { VectorAssembler, chunkVector } from './chunks.ts';
 import type { VectorMessage__Output } from './generated/deepcluster/v1/VectorMessage.ts';
 
@@ -9,9 +10,6 @@ export interface NamedVectors {
   readonly headEpoch: number;
   readonly vectors: ReadonlyMap<string, Float32Array>;
 }
-
-/** Elements a vector may have: 2 GiB of float32, what one typed array safely holds. */
-const MAX_ELEMENTS = 2 ** 29;
 
 /** As messages, each a header or a chunk. */
 export function* vectorMessages({ version, headEpoch, vectors }: NamedVectors): Generator<
@@ -45,12 +43,12 @@ export class VectorCollector {
   }
 
   begin(header: { name: string; elements: number; version: number; headEpoch: number }): void {
-    if (header.elements > MAX_ELEMENTS) {
+    if (header.elements > MAX_VECTOR_ELEMENTS) {
       throw protocolViolation(
         `${this.#what}: vector ${header.name}`,
-        `at most ${MAX_ELEMENTS} elements`,
+        `at most ${MAX_VECTOR_ELEMENTS} elements`,
         header.elements,
-        'use more parameter shards',
+        'use more parameter servers',
       );
     }
     this.#current = new VectorAssembler(`${this.#what}: ${header.name}`, header.elements);

@@ -1,6 +1,7 @@
 /**
  * Client of one parameter server: pull and push for workers; commit, head reset, snapshot and restore for the coordinator.
- * Vectors are those of the server's part. Every call names plan, part and term; every call that changes state may be repeated.
+ * Vectors are those of the server's parameter shard. Every call names plan, parameter shard and term; every call that changes
+ * state may be repeated.
  */
 import type { SliceGeneration, SlicePush } from '../ps/slice-push.ts';
 import type { Credentials } from '../security/credentials.ts';
@@ -32,9 +33,9 @@ export interface SentPush<MemoryRows> extends SlicePush {
 export interface RestoreContent {
   /** Of the whole network. */
   readonly layoutJson: string;
-  /** Servers of the run, and which one this is. */
-  readonly parts: number;
-  readonly part: number;
+  /** Parameter shards of the run, and which of them is the server's. */
+  readonly shardCount: number;
+  readonly shardIndex: number;
   readonly trainingJson: string;
   readonly seed: number;
   /** Null: the layout's initial values. */
@@ -47,7 +48,7 @@ export interface RestoreContent {
 export interface ServerLink {
   /** `host:port` */
   readonly address: string;
-  /** Of the server's part. */
+  /** Of the server's parameter shard. */
   readonly planHash: string;
   /** Of the coordinator. */
   readonly term: number;
@@ -209,8 +210,9 @@ function* pushMessages(
 function* restoreMessages(
   content: RestoreContent & { readonly term: number },
 ): Generator<RestoreMessage> {
-  const { snapshot, ...header } = content;
-  yield { header: { ...header, fromSnapshot: snapshot !== null } };
+  const { snapshot, shardCount, shardIndex, ...same } = content;
+  const where = { parts: shardCount, part: shardIndex };
+  yield { header: { ...same, ...where, fromSnapshot: snapshot !== null } };
   if (snapshot === null) return;
   for (const message of vectorMessages(snapshot)) {
     if (message.header !== undefined) yield { vector: message.header };

@@ -1,6 +1,6 @@
 /**
  * Client of the sample memory on a parameter server; bundles of arrays go in and come out as bytes.
- * Every call names plan, part and term; every call that changes state may be repeated.
+ * Every call names plan, parameter shard and term; every call that changes state may be repeated.
  */
 import { unavailable } from '../errors.ts';
 import { callDownload, callUnary, callUpload, retryTransient, type CallLimits } from './calls.ts';

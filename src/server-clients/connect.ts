@@ -1,7 +1,7 @@
 /** Clients of all parameter servers of a run, under one term. */
 import type { ParameterLayout } from '../ps/layout.ts';
-import { planParts } from '../ps/parameter-plan.ts';
-import { ParametersClient } from '../rpc/parameters-client.ts';
+import { planParameterShards } from '../ps/parameter-plan.ts';
+import { ParametersClient, type ServerLink } from '../rpc/parameters-client.ts';
 import { SampleMemoryClient } from '../rpc/sample-memory-client.ts';
 import type { Credentials } from '../security/credentials.ts';
 import { MemoryServers } from './memory-servers.ts';
@@ -14,7 +14,7 @@ export interface Servers {
 }
 
 export interface ServersToReach {
-  /** `host:port` of each part, in their order. */
+  /** `host:port` of each parameter shard's server, in their order. */
   readonly addresses: readonly string[];
   readonly term: number;
   readonly layout: ParameterLayout;
@@ -28,12 +28,13 @@ export interface ServersToReach {
 
 export function connectServers(reach: ServersToReach): Servers {
   const { addresses, term, layout, dim, lost, credentials = null } = reach;
-  const parts = planParts(layout, addresses.length);
-  const links = parts.map(({ hash }, i) => ({
-    ...{ address: addresses[i]!, planHash: hash, term, credentials },
-  }));
+  const shards = planParameterShards(layout, addresses.length);
+  const links = shards.map(({ hash: planHash, shardIndex }): ServerLink => {
+    const address = addresses[shardIndex]!;
+    return { address, planHash, term, credentials };
+  });
   const parameters = new ParameterServers(
-    parts,
+    shards,
     links.map((link) => new ParametersClient(link)),
     lost,
   );

@@ -11,12 +11,12 @@ import {
   rowsToBundle,
   type IdentifiedRows,
 } from '../clustering/odc/bundles.ts';
-import type { MemoryChange } from '../clustering/odc/sample-memory.ts';
+import type { MemoryChange, MemoryShape } from '../clustering/odc/sample-memory.ts';
 import { mergeChanges } from '../clustering/odc/sample-parts.ts';
 import { gather, scatterRows } from '../math/matrix.ts';
 import { withAnySignal } from '../rpc/any-signal.ts';
 import type { SampleMemoryClient } from '../rpc/sample-memory-client.ts';
-import { memoryForms, placesOfPart, rowsAt, type MemoryForm } from './sample-parts.ts';
+import { memoryShapes, placesOnShard, rowsAt } from './sample-shards.ts';
 
 /** What is asked of one server. */
 export type MemoryServer = Pick<
@@ -47,9 +47,11 @@ export class MemoryServers {
   }
 
   /** @param whole of all samples */
-  async begin(whole: MemoryForm, signal: AbortSignal): Promise<void> {
-    const forms = memoryForms(whole, this.#servers.length);
-    await this.#all(signal, (server, part, either) => server.begin(forms[part]!, either));
+  async begin(whole: MemoryShape, signal: AbortSignal): Promise<void> {
+    const shapes = memoryShapes(whole, this.#servers.length);
+    await this.#all(signal, (server, shardIndex, either) =>
+      server.begin(shapes[shardIndex]!, either),
+    );
   }
 
   /** Rows of a data shard, under the generation of the lease on it. */
@@ -68,9 +70,9 @@ export class MemoryServers {
 
   /** @param step the one that comes next @param pseudoLabels of all samples */
   async seal(step: number, pseudoLabels: Int32Array, signal: AbortSignal): Promise<void> {
-    const parts = this.#servers.length;
-    await this.#all(signal, (server, part, either) => {
-      const its = pseudoLabels.filter((_label, id) => id % parts === part);
+    const shardCount = this.#servers.length;
+    await this.#all(signal, (server, shardIndex, either) => {
+      const its = pseudoLabels.filter((_label, id) => id % shardCount === shardIndex);
       const bundle = { pseudoLabels: { data: its, shape: [its.length] } };
       return server.seal(step, encodeSafetensors(bundle), either);
     });
@@ -78,7 +80,7 @@ export class MemoryServers {
 
   /** [K, d] recomputed there; sums of exactly rounded rows are exact, in whatever order. */
   async classSums(signal: AbortSignal): Promise<Float64Array> {
-    const [first, ...others] = await this.#all(signal, async (server, _part, either) => {
+    const [first, ...others] = await this.#all(signal, async (server, _shardIndex, either) => {
       const bundle = decode('class sums', await server.classSums(either));
       return arrayOf(bundle, 'sums', Float64Array);
     });
@@ -89,7 +91,7 @@ export class MemoryServers {
   /** What a committed step changed. */
   async change(step: number): Promise<MemoryChange> {
     const signal = AbortSignal.timeout(STEP_MS);
-    const changes = await this.#all(signal, async (server, _part, either) =>
+    const changes = await this.#all(signal, async (server, _shardIndex, either) =>
       changeFromBundle(decode('memory change', await server.change(step, either))),
     );
     return mergeChanges(changes, this.#dim);
@@ -129,10 +131,10 @@ export class MemoryServers {
 
   #all<Reply>(
     signal: AbortSignal,
-    ask: (server: MemoryServer, part: number, either: AbortSignal) => Promise<Reply>,
+    ask: (server: MemoryServer, shardIndex: number, either: AbortSignal) => Promise<Reply>,
   ): Promise<Reply[]> {
     return withAnySignal([signal, this.#lost], (either) =>
-      Promise.all(this.#servers.map((server, part) => ask(server, part, either))),
+      Promise.all(this.#servers.map((server, shardIndex) => ask(server, shardIndex, either))),
     );
   }
 
@@ -142,9 +144,9 @@ export class MemoryServers {
     signal: AbortSignal,
     ask: (server: MemoryServer, places: Int32Array, either: AbortSignal) => Promise<Reply>,
   ): Promise<{ places: Int32Array; reply: Reply }[]> {
-    const parts = this.#servers.length;
-    const asked = await this.#all(signal, async (server, part, either) => {
-      const places = placesOfPart(ids, part, parts);
+    const shardCount = this.#servers.length;
+    const asked = await this.#all(signal, async (server, shardIndex, either) => {
+      const places = placesOnShard(ids, shardIndex, shardCount);
       return places.length === 0 ? [] : [{ places, reply: await ask(server, places, either) }];
     });
     return asked.flat();

@@ -1,27 +1,27 @@
 /**
- * All parameter servers of a run as one: whole vectors go in and come out, each server is sent its part. A step takes effect on
- * all of them or, as far as the run is concerned, on none: every server is asked first whether it has all slices, and the step
+ * All parameter servers of a run as one: whole vectors go in and come out, each server is sent its parameter shard. A step
+ * takes effect on all of them or, as far as the run is concerned, on none: every server is asked first whether it has all slices, and the step
  * counts when every server has applied it. A server that dies in between ends the term; all then go back to a checkpoint.
  * Shapes: P parameters, S batch-norm statistics of the whole network; n samples of a slice, d columns.
  */
 import { encodeSafetensors } from '../arrays/safetensors.ts';
 import { sliceToBundle } from '../clustering/odc/bundles.ts';
+import type { MemoryShape } from '../clustering/odc/sample-memory.ts';
 import { gatherRows } from '../math/matrix.ts';
 import { hitFailpoint } from '../process/failpoints.ts';
 import { TrainerError, protocolViolation } from '../errors.ts';
-import { joinParts, type ParameterPart } from '../ps/parameter-plan.ts';
+import { joinShards, type ParameterShardPlan } from '../ps/parameter-plan.ts';
 import type { SliceGeneration } from '../ps/slice-push.ts';
 import { withAnySignal } from '../rpc/any-signal.ts';
 import { vectorOf, type NamedVectors } from '../rpc/named-vectors.ts';
 import type { ParametersClient, RestoreContent, SentPush } from '../rpc/parameters-client.ts';
 import {
   joinRows,
-  memoryForms,
-  placesOfPart,
-  samplesOfPart,
-  type MemoryForm,
+  memoryShapes,
+  placesOnShard,
+  samplesOnShard,
   type MovedRows,
-} from './sample-parts.ts';
+} from './sample-shards.ts';
 
 /** What is asked of one server. */
 export type ParameterServer = Pick<
@@ -30,9 +30,9 @@ export type ParameterServer = Pick<
 >;
 
 /** What the servers begin from, whole. */
-export interface WholeContent extends Omit<RestoreContent, 'parts' | 'part' | 'memory'> {
+export interface WholeContent extends Omit<RestoreContent, 'shardCount' | 'shardIndex' | 'memory'> {
   /** ODC: of the snapshot's vector `memory-rows`. */
-  readonly memory?: MemoryForm;
+  readonly memory?: MemoryShape;
 }
 
 export interface PushReply {
@@ -48,36 +48,38 @@ export type CommitReply =
   | { readonly kind: 'missing'; readonly slices: readonly number[] };
 
 export class ParameterServers {
-  readonly #parts: readonly ParameterPart[];
+  readonly #shards: readonly ParameterShardPlan[];
   readonly #servers: readonly ParameterServer[];
   readonly #lost: AbortSignal;
 
   /**
-   * @param parts of the plan, in their order; `servers` one for each
+   * @param shards of the plan, in their order; `servers` one for each
    * @param lost ends every call, also those that a stop does not cut short: a server is gone, and its term is over
    */
   constructor(
-    parts: readonly ParameterPart[],
+    shards: readonly ParameterShardPlan[],
     servers: readonly ParameterServer[],
     lost: AbortSignal = new AbortController().signal,
   ) {
-    this.#parts = parts;
+    this.#shards = shards;
     this.#servers = servers;
     this.#lost = lost;
   }
 
   /** The values of exactly this version. @throws TrainerError GENERATION_FENCED when another is current */
   async pull(version: number, signal: AbortSignal): Promise<NamedVectors> {
-    const pulled = await this.#all(signal, (server, _part, either) => server.pull(version, either));
+    const pulled = await this.#all(signal, (server, _shard, either) =>
+      server.pull(version, either),
+    );
     return joined(pulled, ['parameters', 'statistics']);
   }
 
   /** Staged once it is staged everywhere; what one server refuses may be staged on others, where no commit will name it. */
   async push(push: SentPush<MovedRows>, signal: AbortSignal): Promise<PushReply> {
     const { step, slice } = push;
-    const replies = await this.#all(signal, async (server, part, either) => {
-      const reply = await server.push(shareOfPush(push, part), either);
-      hitFailpoint('worker.partPushed', { step, slice, part: part.index });
+    const replies = await this.#all(signal, async (server, shard, either) => {
+      const reply = await server.push(pushToShard(push, shard), either);
+      hitFailpoint('worker.partPushed', { step, slice, part: shard.shardIndex });
       return reply;
     });
     const refused = replies.find(({ outcome }) => outcome === 'STALE' || outcome === 'FENCED');
@@ -99,9 +101,9 @@ export class ParameterServers {
     const absent = await this.#missing(step, slices, signal);
     if (absent.length > 0) return { kind: 'missing', slices: absent };
     hitFailpoint('coordinator.prepared', { step });
-    const replies = await this.#all(signal, async (server, { index }, either) => {
+    const replies = await this.#all(signal, async (server, { shardIndex }, either) => {
       const reply = await server.commit(step, slices, learningRateFactor, either);
-      hitFailpoint('coordinator.partCommitted', { step, part: index });
+      hitFailpoint('coordinator.partCommitted', { step, part: shardIndex });
       return reply;
     });
     const torn = replies.find(({ outcome }) => outcome === 'MISSING');
@@ -124,7 +126,7 @@ export class ParameterServers {
     signal: AbortSignal,
   ): Promise<number[]> {
     if (this.#servers.length === 1) return [];
-    const missing = await this.#all(signal, (server, _part, either) =>
+    const missing = await this.#all(signal, (server, _shard, either) =>
       server.prepare(step, slices, either),
     );
     return [...new Set(missing.flat())].toSorted((a, b) => a - b);
@@ -132,7 +134,7 @@ export class ParameterServers {
 
   /** Answers with the version from now on. */
   async resetHead(epoch: number, signal: AbortSignal): Promise<number> {
-    const versions = await this.#all(signal, (server, _part, either) =>
+    const versions = await this.#all(signal, (server, _shard, either) =>
       server.resetHead(epoch, either),
     );
     return agreed(
@@ -143,11 +145,11 @@ export class ParameterServers {
 
   /** Everything, for a checkpoint; the run commits nothing meanwhile. @param dim d of the sample memory, if there is one */
   async snapshot(dim: number, signal: AbortSignal): Promise<NamedVectors> {
-    const parts = await this.#all(signal, (server, _part, either) => server.snapshot(either));
-    const whole = joined(parts, ['parameters', 'statistics', 'momentum']);
-    if (parts[0]?.vectors.has('memory-rows') !== true) return whole;
+    const snapshots = await this.#all(signal, (server, _shard, either) => server.snapshot(either));
+    const whole = joined(snapshots, ['parameters', 'statistics', 'momentum']);
+    if (snapshots[0]?.vectors.has('memory-rows') !== true) return whole;
     const rows = joinRows(
-      parts.map((part) => vectorOf(part, 'memory-rows')),
+      snapshots.map((snapshot) => vectorOf(snapshot, 'memory-rows')),
       dim,
     );
     return { ...whole, vectors: new Map([...whole.vectors, ['memory-rows', rows]]) };
@@ -156,13 +158,15 @@ export class ParameterServers {
   /** Begins a term. Answers with the version the servers begin at. */
   async restore(content: WholeContent, signal: AbortSignal): Promise<number> {
     const { memory, snapshot, ...same } = content;
-    const forms = memory === undefined ? [] : memoryForms(memory, this.#parts.length);
-    const versions = await this.#all(signal, (server, part, either) => {
-      const form = forms[part.index];
-      const share = snapshot === null ? null : shareOfSnapshot(snapshot, part, memory ?? null);
-      const where = { parts: part.parts, part: part.index };
-      const its = { ...same, ...where, snapshot: share, ...(form ? { memory: form } : {}) };
-      return server.restore(its, either);
+    const shapes = memory === undefined ? [] : memoryShapes(memory, this.#shards.length);
+    const versions = await this.#all(signal, (server, shard, either) => {
+      const { shardIndex, shardCount } = shard;
+      const its = snapshot === null ? null : snapshotOfShard(snapshot, shard, memory ?? null);
+      const shape = shapes[shardIndex];
+      return server.restore(
+        { ...same, shardCount, shardIndex, snapshot: its, ...(shape ? { memory: shape } : {}) },
+        either,
+      );
     });
     return agreed(
       'version after a restore',
@@ -176,29 +180,36 @@ export class ParameterServers {
 
   #all<Reply>(
     signal: AbortSignal,
-    ask: (server: ParameterServer, part: ParameterPart, either: AbortSignal) => Promise<Reply>,
+    ask: (
+      server: ParameterServer,
+      shard: ParameterShardPlan,
+      either: AbortSignal,
+    ) => Promise<Reply>,
   ): Promise<Reply[]> {
     return withAnySignal([signal, this.#lost], (either) =>
-      Promise.all(this.#servers.map((server, i) => ask(server, this.#parts[i]!, either))),
+      Promise.all(this.#servers.map((server, i) => ask(server, this.#shards[i]!, either))),
     );
   }
 }
 
-function shareOfPush(push: SentPush<MovedRows>, part: ParameterPart): SentPush<Uint8Array> {
+function pushToShard(
+  push: SentPush<MovedRows>,
+  { shardIndex, shardCount, parameters, statistics: own }: ParameterShardPlan,
+): SentPush<Uint8Array> {
   const { gradient, statistics, memory, ...identity } = push;
-  const rows = memory === undefined ? null : samplesOfPart(memory, part.index, part.parts);
+  const rows = memory === undefined ? null : samplesOnShard(memory, shardIndex, shardCount);
   return {
     ...identity,
-    gradient: gradient.subarray(part.parameters.begin, part.parameters.end),
-    statistics: statistics.subarray(part.statistics.begin, part.statistics.end),
+    gradient: gradient.subarray(parameters.begin, parameters.end),
+    statistics: statistics.subarray(own.begin, own.end),
     ...(rows === null ? {} : { memory: encodeSafetensors(sliceToBundle(rows)) }),
   };
 }
 
-function shareOfSnapshot(
+function snapshotOfShard(
   whole: NamedVectors,
-  { index, parts, parameters, statistics }: ParameterPart,
-  memory: MemoryForm | null,
+  { shardIndex, shardCount, parameters, statistics }: ParameterShardPlan,
+  memory: MemoryShape | null,
 ): NamedVectors {
   const momentum = vectorOf(whole, 'momentum');
   const body = momentum.length;
@@ -212,26 +223,26 @@ function shareOfSnapshot(
   ]);
   if (memory !== null) {
     const ids = Int32Array.from({ length: memory.count }, (_, id) => id);
-    const places = placesOfPart(ids, index, parts);
+    const places = placesOnShard(ids, shardIndex, shardCount);
     const rows = vectorOf(whole, 'memory-rows');
     vectors.set('memory-rows', gatherRows(rows, places, rows.length / memory.count));
   }
   return { version: whole.version, headEpoch: whole.headEpoch, vectors };
 }
 
-function joined(parts: readonly NamedVectors[], names: readonly string[]): NamedVectors {
-  const version = agreed('version of the parameters', parts);
-  const headEpoch = agreedHead(parts);
+function joined(shards: readonly NamedVectors[], names: readonly string[]): NamedVectors {
+  const version = agreed('version of the parameters', shards);
+  const headEpoch = agreedHead(shards);
   const vectors = names.map((name): [string, Float32Array] => [
     name,
-    joinParts(parts.map((part) => vectorOf(part, name))),
+    joinShards(shards.map((shard) => vectorOf(shard, name))),
   ]);
   return { version, headEpoch, vectors: new Map(vectors) };
 }
 
 /** The head that all servers have. @throws TrainerError GENERATION_FENCED when a new one came while they were asked */
-function agreedHead(parts: readonly NamedVectors[]): number {
-  const epochs = new Set(parts.map(({ headEpoch }) => headEpoch));
+function agreedHead(shards: readonly NamedVectors[]): number {
+  const epochs = new Set(shards.map(({ headEpoch }) => headEpoch));
   const [epoch = -1] = epochs;
   if (epochs.size <= 1) return epoch;
   throw new TrainerError(

@@ -9,7 +9,7 @@ import type { LoadedViews } from '../data/loader/loader.ts';
 import type { ImageSource } from '../data/source/source.ts';
 import type { SentPush } from '../rpc/parameters-client.ts';
 import type { PushReply } from '../server-clients/parameter-servers.ts';
-import type { MovedRows } from '../server-clients/sample-parts.ts';
+import type { MovedRows } from '../server-clients/sample-shards.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { TraceArgs } from '../telemetry/trace.ts';
 

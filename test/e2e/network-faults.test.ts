@@ -135,7 +135,7 @@ for (const [line, between, missed] of LINES) {
           await afterStep(step, run);
           const before = run.proxy.cuts;
           direction.cutAfterBytes = 5;
-          // The next sign of life is cut at the latest; towards a server that only listens there may be none.
+          // The next heartbeat is cut at the latest; towards a server that only listens there may be none.
           for (let waits = 0; waits < 150 && run.proxy.cuts === before; waits += 1) {
             await sleep(10);
           }

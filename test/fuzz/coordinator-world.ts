@@ -29,6 +29,7 @@ const SOURCE: ControlDeps['source'] = {
   location: '/nowhere',
   path: (id) => `${id}.png`,
   size: () => -1,
+  locator: (id) => ({ kind: 'file', root: '/nowhere', path: `${id}.png`, bytes: -1 }),
   read: () =>
     Promise.reject(protocolViolation('image', 'none to be read', 'one', 'see the fuzzer')),
 };

@@ -9,7 +9,7 @@ import {
   sliceToBundle,
 } from '../../src/clustering/odc/bundles.ts';
 import { layoutHash } from '../../src/ps/layout.ts';
-import { planPart } from '../../src/ps/parameter-plan.ts';
+import { planParameterShard } from '../../src/ps/parameter-plan.ts';
 import { PROTOCOL_VERSION } from '../../src/rpc/definitions.ts';
 import { chunkBytes, chunkVector } from '../../src/rpc/chunks.ts';
 import { layoutOf } from '../support/layouts.ts';
@@ -40,7 +40,7 @@ const SHAPE = { first: 0, stride: 1, count: 4, dim: 2, classes: 2 };
 const WORKER = { workerId: 'worker-0', incarnation: 'first' };
 
 /** What every call to the parameter server names. */
-const IDENTITY = { planHash: planPart(LAYOUT, 1, 0).hash, term: 1 };
+const IDENTITY = { planHash: planParameterShard(LAYOUT, 1, 0).hash, term: 1 };
 
 const RESTORE_HEADER = {
   layoutJson: JSON.stringify(LAYOUT),

@@ -4,7 +4,7 @@ import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { addParametersService } from '../../server/parameter-service.ts';
 import { TrainerError } from '../../src/errors.ts';
 import { trainingConfigSchema } from '../../src/ps/config.ts';
-import { planPart } from '../../src/ps/parameter-plan.ts';
+import { planParameterShard } from '../../src/ps/parameter-plan.ts';
 import { callUnary } from '../../src/rpc/calls.ts';
 import { channelTo, startServer, type BoundServer } from '../../src/rpc/channel/channel.ts';
 import { wire } from '../../src/rpc/definitions.ts';
@@ -12,7 +12,7 @@ import { ParametersClient } from '../../src/rpc/parameters-client.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
 import { tinyLayout } from '../support/layouts.ts';
 
-const { hash: planHash } = planPart(tinyLayout, 1, 0);
+const { hash: planHash } = planParameterShard(tinyLayout, 1, 0);
 const training = trainingConfigSchema.parse({ batchSize: 4, sliceSize: 2 });
 const { signal } = new AbortController();
 
@@ -24,7 +24,7 @@ const clients: { close(): void }[] = [];
 before(async () => {
   server = await startServer('127.0.0.1:0', addParametersService);
   const client = clientOf(server.address);
-  const header = { parts: 1, part: 0, seed: 1, snapshot: null };
+  const header = { shardCount: 1, shardIndex: 0, seed: 1, snapshot: null };
   const jsons = {
     layoutJson: JSON.stringify(tinyLayout),
     trainingJson: JSON.stringify(training),

@@ -162,7 +162,7 @@ test('a run that is stopped in mid-epoch and resumed is the undisturbed run, met
   assert.deepEqual(figuresOf(run), figuresOf(out('workers-2')));
 });
 
-/** ODC's figures by step, without their time and the coordinator's reign. */
+/** ODC's figures by step, without their time and the coordinator's term. */
 function figuresOf(run: string): object[] {
   return readLines(run, 'metrics.jsonl')
     .filter(({ metric }) => metric === 'dc_odc')

@@ -70,7 +70,7 @@ async function runTrace(serverCount: number): Promise<void> {
   await makeNoiseImages(data, N);
   const given = {
     algorithm: 'odc',
-    'data.imageSize': 16,
+    'data.imageSize': 32,
     'model.architecture': 'small-convnet',
     'model.neck': 'odc',
     'clustering.k': trace.classes,

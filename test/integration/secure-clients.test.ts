@@ -61,7 +61,7 @@ test('a client of another role gives up at once, with the reason', async () => {
   const server = await startNotingCoordinator(open(pets, 'coordinator'));
   const { signal } = new AbortController();
   const options = {
-    ...{ coordinator: server.address, part: 0, listen: '127.0.0.1:0', advertise: null },
+    ...{ coordinator: server.address, shardIndex: 0, listen: '127.0.0.1:0', advertise: null },
     ...{ health: null, logger, signal, notify: () => undefined },
   };
   const identity = { workerId: 'worker-0', incarnation: 'i' };

@@ -1,4 +1,4 @@
-/** A parameter server's session: it is open as soon as its hello is taken, and its signs of life leave nothing behind. */
+/** A parameter server's session: it is open as soon as its hello is taken, and its heartbeats leave nothing behind. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
@@ -11,12 +11,12 @@ import { CoordinatorService } from '../../coordinator/fleet/service.ts';
 import { channelTo, startServer, type BoundServer } from '../../src/rpc/channel/channel.ts';
 import { PROTOCOL_VERSION, wire } from '../../src/rpc/definitions.ts';
 
-const BEATS = 2000;
+const HEARTBEATS = 2000;
 
 let bound: BoundServer;
 let client: InstanceType<typeof wire.Coordinator>;
 let beats = 0;
-/** Called when the last of BEATS has come. */
+/** Called when the last of HEARTBEATS has come. */
 let allCame: () => void = () => undefined;
 
 before(async () => {
@@ -24,7 +24,7 @@ before(async () => {
     join: () => undefined,
     beat: () => {
       beats += 1;
-      if (beats === BEATS) allCame();
+      if (beats === HEARTBEATS) allCame();
     },
     leave: () => undefined,
     wantsToLeave: () => undefined,
@@ -58,7 +58,7 @@ test('it is open before the coordinator has anything to say, and forgets what it
   });
   collectGarbage();
   const before = process.memoryUsage().arrayBuffers;
-  for (let i = 0; i < BEATS; i += 1) {
+  for (let i = 0; i < HEARTBEATS; i += 1) {
     call.write({ beat: {} });
     await setImmediate();
     // As beats of a long run are: others use the pool of buffers between two of them, so that each would keep a chunk of its own.
@@ -70,5 +70,5 @@ test('it is open before the coordinator has anything to say, and forgets what it
   const kept = process.memoryUsage().arrayBuffers - before;
   call.end();
   await once(call.resume(), 'end');
-  assert.ok(kept < 64 * 1024, `${BEATS} signs of life leave ${kept} bytes`);
+  assert.ok(kept < 64 * 1024, `${HEARTBEATS} heartbeats leave ${kept} bytes`);
 });

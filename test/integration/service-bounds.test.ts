@@ -6,7 +6,7 @@ import type * as grpc from '@grpc/grpc-js';
 import { addParametersService } from '../../server/parameter-service.ts';
 import { encodeSafetensors } from '../../src/arrays/safetensors.ts';
 import { trainingConfigSchema } from '../../src/ps/config.ts';
-import { planPart } from '../../src/ps/parameter-plan.ts';
+import { planParameterShard } from '../../src/ps/parameter-plan.ts';
 import { callDownload, callUnary, callUpload } from '../../src/rpc/calls.ts';
 import { channelTo, startServer, type BoundServer } from '../../src/rpc/channel/channel.ts';
 import { wire } from '../../src/rpc/definitions.ts';
@@ -14,7 +14,7 @@ import type { RestoreMessage } from '../../src/rpc/generated/deepcluster/v1/Rest
 import { tinyLayout } from '../support/layouts.ts';
 
 const layout = tinyLayout;
-const { hash: planHash, layout: part } = planPart(layout, 1, 0);
+const { hash: planHash, layout: shard } = planParameterShard(layout, 1, 0);
 const HUGE = 2 ** 31;
 const identity = { planHash, term: 1 };
 const training = trainingConfigSchema.parse({ batchSize: 4, sliceSize: 2 });
@@ -67,8 +67,8 @@ describe('a parameter server', () => {
     const version = { version: 1, headEpoch: -1 };
     const vectors = [
       { name: 'parameters', elements: HUGE / 4 },
-      { name: 'parameters', elements: part.parameterCount + 1 },
-      { name: 'statistics', elements: part.statisticCount + 1 },
+      { name: 'parameters', elements: shard.parameterCount + 1 },
+      { name: 'statistics', elements: shard.statisticCount + 1 },
       { name: 'momentum', elements: HUGE / 4 },
       { name: 'memory-rows', elements: 1 },
       { name: 'something', elements: 1 },
@@ -79,10 +79,10 @@ describe('a parameter server', () => {
     }
   });
 
-  test('takes pushes of exactly the lengths of its part', async () => {
+  test('takes pushes of exactly the lengths of its parameter shard', async () => {
     for (const [name, elements] of [
       ['gradientElements', HUGE],
-      ['statisticsElements', part.statisticCount + 1],
+      ['statisticsElements', shard.statisticCount + 1],
     ] as const) {
       const push = header({ [name]: elements });
       const call = callUpload(parameters.push.bind(parameters), [{ header: push }], limits('push'));
@@ -137,8 +137,8 @@ function header(changed: Record<string, number>) {
       basedOn: 0,
       samples: 2,
     },
-    gradientElements: part.parameterCount,
-    statisticsElements: part.statisticCount,
+    gradientElements: shard.parameterCount,
+    statisticsElements: shard.statisticCount,
     ...changed,
   };
 }

@@ -145,7 +145,7 @@ export const MUTANTS: readonly Mutant[] = [
         find: `this.#stage.put(push.generation, rows);`,
         replace: `{
       this.#stage.put(push.generation, rows);
-      const { first, stride, dim } = this.#keeper!.form;
+      const { first, stride, dim } = this.#keeper!.shape;
       rows.ids.forEach((id, i) => {
         const row = rows.rows.subarray(i * dim, (i + 1) * dim);
         this.#keeper!.rows.set(row, ((id - first) / stride) * dim);

@@ -33,10 +33,10 @@ export function requireOutcome(
   expect('epoch of the ledger', epoch === config.epochs - 1);
   expect('draws of the last epoch', length === oracle.drawsOfLastEpoch && committed === length);
   expect('draws of the ledger', committedTotal === oracle.draws);
-  for (const { part, store } of shards) {
+  for (const { plan, store } of shards) {
     const { momentum, version } = store.snapshot();
     expect('version at the end', version === oracle.losses.length);
-    const { begin } = part.parameters;
+    const { begin } = plan.parameters;
     const whole = oracle.last.momentum.subarray(begin, begin + momentum.length);
     expect('momentum', isSame(momentum, whole));
   }

@@ -100,7 +100,7 @@ export class SimulatedCoordinator implements CoordinatorActor {
     }
   }
 
-  /** As src/run/lock/take-folder.ts: the claim, and a sign of life every now and then. */
+  /** As src/run/lock/take-folder.ts: the claim, and a heartbeat every now and then. */
   async #takeFolder(): Promise<RunLock> {
     const run = this.#run;
     const { world, disk } = run;

@@ -40,7 +40,7 @@ const LEAVE_MS = 1_000;
 
 export class SimulatedServer implements ServerActor {
   readonly process: SimulatedProcess;
-  readonly part: number;
+  readonly shardIndex: number;
   readonly incarnation: string;
   readonly address: string;
   readonly host = new ParameterHost();
@@ -53,18 +53,18 @@ export class SimulatedServer implements ServerActor {
   /** In #term, the newest seen. */
   #version = 0;
 
-  constructor(run: SimulatedRun, part: number, birth: number) {
+  constructor(run: SimulatedRun, shardIndex: number, birth: number) {
     this.#run = run;
-    this.part = part;
-    this.incarnation = `s${part}.${birth}`;
-    this.process = new SimulatedProcess(`server-${part}`);
+    this.shardIndex = shardIndex;
+    this.incarnation = `s${shardIndex}.${birth}`;
+    this.process = new SimulatedProcess(`server-${shardIndex}`);
     // A process that is started again listens where the last one did, or somewhere else.
-    this.address = run.keepsAddresses ? `server-${part}` : this.incarnation;
+    this.address = run.keepsAddresses ? `server-${shardIndex}` : this.incarnation;
   }
 
   /** Joins the coordinator that is there now, and comes again when the session ends. */
   register(): void {
-    const { part, incarnation, address, process } = this;
+    const { shardIndex, incarnation, address, process } = this;
     const { world } = this.#run;
     const again = (): void => {
       world.after(RECONNECT_MS, process, '', () => {
@@ -90,7 +90,7 @@ export class SimulatedServer implements ServerActor {
       return;
     }
     session.send({
-      hello: { protocolVersion: PROTOCOL_VERSION, part, incarnation, pid: 1, address },
+      hello: { protocolVersion: PROTOCOL_VERSION, part: shardIndex, incarnation, pid: 1, address },
     });
     const beat = (): void => {
       if (!isOpen) return;
@@ -159,28 +159,30 @@ export class SimulatedServer implements ServerActor {
     );
   }
 
-  #check({ store, part, memory }: ParameterShard): void {
+  #check({ store, plan, memory }: ParameterShard): void {
     const { world, oracle } = this.#run;
     const { version, headEpoch, parameters, statistics, release } = store.pull();
     if (version !== this.#version && version !== this.#version + 1) {
-      world.violate(`version ${version} of server ${this.part} after ${this.#version}`);
+      world.violate(`version ${version} of server ${this.shardIndex} after ${this.#version}`);
     }
     this.#version = version;
     const moment = oracle.moments.get(`${version}/${headEpoch}`);
     const isSame =
       moment !== undefined &&
-      isEqual(parameters, moment.parameters, part.parameters.begin) &&
-      isEqual(statistics, moment.statistics, part.statistics.begin);
+      isEqual(parameters, moment.parameters, plan.parameters.begin) &&
+      isEqual(statistics, moment.statistics, plan.statistics.begin);
     release();
     if (!isSame) {
-      world.violate(`server ${this.part}: values of version ${version}, head ${headEpoch}`);
+      world.violate(`server ${this.shardIndex}: values of version ${version}, head ${headEpoch}`);
     } else if (memory?.isSealed === true && moment.memoryRows !== null) {
-      const { first, stride } = memory.form;
+      const { first, stride } = memory.shape;
       if (memory.memory.step !== version) world.violate('memory and parameters are out of step');
       memory.rows.forEach((value, i) => {
         const id = first + stride * Math.floor(i / FEATURE_DIM);
         if (Object.is(value, moment.memoryRows![id * FEATURE_DIM + (i % FEATURE_DIM)])) return;
-        world.violate(`server ${this.part}: memory row of sample ${id} at version ${version}`);
+        world.violate(
+          `server ${this.shardIndex}: memory row of sample ${id} at version ${version}`,
+        );
       });
     }
   }
@@ -195,14 +197,14 @@ export interface Link {
   readonly run: SimulatedRun;
   readonly caller: SimulatedProcess;
   readonly address: string;
-  readonly part: number;
+  readonly shardIndex: number;
   readonly identity: CallIdentity;
   /** Aborted when it is closed. */
   readonly closed: AbortSignal;
 }
 
 function callServer<Reply>(
-  { run, caller, address, closed, part }: Link,
+  { run, caller, address, closed, shardIndex }: Link,
   what: string,
   signal: AbortSignal,
   handle: (server: ServerActor) => Reply,
@@ -210,7 +212,7 @@ function callServer<Reply>(
   return run.network.call({
     caller,
     address: () => run.serverAt(address)?.process ?? null,
-    what: `${what} at server ${part}`,
+    what: `${what} at server ${shardIndex}`,
     signal: AbortSignal.any([signal, closed]),
     handle: (target, respond) => {
       respond(null, handle(run.serverOf(target)));
@@ -276,9 +278,9 @@ export function parameterLink(link: Link): ParameterServer {
           : { outcome: OUTCOMES[outcome.kind], version: outcome.version, missing: [] };
       }),
     resetHead: (epoch, signal) =>
-      ask(`head of epoch ${epoch}`, signal, ({ store, part }) => {
+      ask(`head of epoch ${epoch}`, signal, ({ store, plan }) => {
         const { version } = store.resetHead(epoch);
-        hitFailpoint('server.headReset', { epoch, part: part.index });
+        hitFailpoint('server.headReset', { epoch, part: plan.shardIndex });
         return version;
       }),
     snapshot: (signal) =>
@@ -344,7 +346,7 @@ export function memoryLink(link: Link): MemoryServer {
     classSums: (signal) =>
       ask('class sums', signal, (shard) => {
         const keeper = shard.requireMemory();
-        const shape = [keeper.form.classes, keeper.form.dim];
+        const shape = [keeper.shape.classes, keeper.shape.dim];
         return encodeSafetensors({ sums: { data: keeper.classSums(), shape } });
       }),
     close: () => undefined,

@@ -1,7 +1,7 @@
 /**
  * The claims on a simulated run's folder, in memory: what term-folder.ts does by renames happens
  * here in one event each. They outlive every process. Whoever claims the folder of a living process
- * that still gives signs of life breaks a rule.
+ * that still gives heartbeats breaks a rule.
  */
 import type { Holder, TermStore } from '../../src/run/lock/run-lock.ts';
 import type { World } from './virtual-world.ts';
@@ -120,7 +120,7 @@ export class SimulatedTerms {
     this.#run.count('folder.taken-over');
     if (world.nowMs - beatMs >= LOCK_TIMES.leaseMs / 2) return;
     world.violate(
-      `${incarnation} takes the folder of ${holder.incarnation}, which gave a sign of life just now`,
+      `${incarnation} takes the folder of ${holder.incarnation}, which gave a heartbeat just now`,
     );
   }
 }

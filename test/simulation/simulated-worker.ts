@@ -25,7 +25,7 @@ import {
   TINY_LAYOUT,
   TinyModel,
   loaderOf,
-  partsOf,
+  parameterShardsOf,
   sourceOf,
 } from './tiny-network.ts';
 import { SimulatedProcess } from './virtual-world.ts';
@@ -49,17 +49,17 @@ export function connectServers(
   lost: AbortSignal = STILL,
 ): Servers {
   const closing = new AbortController();
-  const parts = partsOf(addresses.length);
-  const links = parts.map(({ hash, index }): Link => ({
+  const shards = parameterShardsOf(addresses.length);
+  const links = shards.map(({ hash, shardIndex }): Link => ({
     run,
     caller,
-    address: addresses[index]!,
-    part: index,
+    address: addresses[shardIndex]!,
+    shardIndex,
     identity: { planHash: hash, term },
     closed: closing.signal,
   }));
   return {
-    parameters: new ParameterServers(parts, links.map(parameterLink), lost),
+    parameters: new ParameterServers(shards, links.map(parameterLink), lost),
     memory: new MemoryServers(links.map(memoryLink), FEATURE_DIM, lost),
     close: () => {
       closing.abort();

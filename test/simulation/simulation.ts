@@ -18,7 +18,7 @@ import type { RunOutcome, Sender, SimulatedRun } from './simulated-run.ts';
 import { SimulatedServer } from './simulated-server.ts';
 import { SimulatedWorker } from './simulated-worker.ts';
 import { takeOver } from './takeover.ts';
-import { ABSENT, configOf, partsOf, type Scenario } from './tiny-network.ts';
+import { ABSENT, configOf, parameterShardsOf, type Scenario } from './tiny-network.ts';
 import { World, type SimulatedProcess } from './virtual-world.ts';
 
 export interface SimulationOptions {
@@ -202,9 +202,11 @@ export class Simulation implements SimulatedRun, FaultyRun {
 
   /** A step counts: every server of the term has applied it. */
   requireApplied(term: number, step: number): void {
-    for (const { part, store } of this.#shardsIn(term)) {
+    for (const { plan, store } of this.#shardsIn(term)) {
       if (store.version === step + 1) continue;
-      this.world.violate(`step ${step} counts, and server ${part.index} is at ${store.version}`);
+      this.world.violate(
+        `step ${step} counts, and server ${plan.shardIndex} is at ${store.version}`,
+      );
     }
   }
 
@@ -319,8 +321,8 @@ export class Simulation implements SimulatedRun, FaultyRun {
   }
 
   #shardsIn(term: number) {
-    return partsOf(this.scenario.servers).flatMap(({ hash, index }) => {
-      const server = this.#actorIn(`server-${index}`) as SimulatedServer;
+    return parameterShardsOf(this.scenario.servers).flatMap(({ hash, shardIndex }) => {
+      const server = this.#actorIn(`server-${shardIndex}`) as SimulatedServer;
       if (server.process.state === 'dead') return [];
       return server.shardIn({ planHash: hash, term }) ?? [];
     });
@@ -368,9 +370,11 @@ export class Simulation implements SimulatedRun, FaultyRun {
   #requireCountedIsApplied(term: number, draws: number): void {
     const steps = this.oracle.drawsBySteps.indexOf(draws);
     if (steps < 0) this.world.violate(`the ledger counts ${draws} draws, which no step ends at`);
-    for (const { part, store } of this.#shardsIn(term)) {
+    for (const { plan, store } of this.#shardsIn(term)) {
       if (store.version >= steps) continue;
-      this.world.violate(`${steps} steps count, and server ${part.index} is at ${store.version}`);
+      this.world.violate(
+        `${steps} steps count, and server ${plan.shardIndex} is at ${store.version}`,
+      );
     }
   }
 

@@ -8,7 +8,7 @@ import type { ImageLoader, LoadedViews, SampleIds } from '../../src/data/loader/
 import type { ImageSource } from '../../src/data/source/source.ts';
 import type { Model, SliceGradient, SliceOptions } from '../../src/nn/model.ts';
 import { bodyCount } from '../../src/ps/layout.ts';
-import { planParts, type ParameterPart } from '../../src/ps/parameter-plan.ts';
+import { planParameterShards, type ParameterShardPlan } from '../../src/ps/parameter-plan.ts';
 import { simulatedLayout } from '../support/layouts.ts';
 
 /** What kind of run is simulated; the oracle depends on all but `servers` and `everySteps`. */
@@ -32,15 +32,15 @@ export const TINY_LAYOUT = simulatedLayout(CLASSES);
 /** Parameters that features depend on. */
 const BODY = bodyCount(TINY_LAYOUT);
 
-/** The plan's parts by number of servers: made once, since their hashes cost more than a step. */
-const plans = new Map<number, ParameterPart[]>();
+/** The plan's parameter shards by number of servers: made once, since their hashes cost more than a step. */
+const plans = new Map<number, ParameterShardPlan[]>();
 
-export function partsOf(servers: number): readonly ParameterPart[] {
+export function parameterShardsOf(servers: number): readonly ParameterShardPlan[] {
   const known = plans.get(servers);
   if (known !== undefined) return known;
-  const parts = planParts(TINY_LAYOUT, servers);
-  plans.set(servers, parts);
-  return parts;
+  const shards = planParameterShards(TINY_LAYOUT, servers);
+  plans.set(servers, shards);
+  return shards;
 }
 
 /** Times of the simulated run's processes [ms]. */
@@ -80,6 +80,7 @@ export function sourceOf({ images }: Scenario): ImageSource {
     digest: `images-${images}`,
     path: (id) => `${id}`,
     size: () => 1,
+    locator: (id) => ({ kind: 'file', root: '/', path: `${id}`, bytes: 1 }),
     read: () => Promise.reject(new Error('a simulated image has no file')),
     truth: null,
   };

@@ -182,7 +182,8 @@ const SETTINGS: Values = {
   'data.imageSize': SIDE,
   'data.resizeRatio': 1,
   'data.shardSize': 13,
-  'model.architecture': 'small-convnet',
+  // A name only, since workers compute with features of their own: of a network that takes images of any size.
+  'model.architecture': 'resnet50',
   'clustering.k': 6,
   'clustering.iterations': 8,
   'clustering.pcaDim': 5,

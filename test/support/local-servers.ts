@@ -4,7 +4,7 @@ import { decodeSafetensors } from '../../src/arrays/safetensors.ts';
 import { sliceFromBundle } from '../../src/clustering/odc/bundles.ts';
 import { trainingConfigSchema } from '../../src/ps/config.ts';
 import { parseLayout } from '../../src/ps/layout.ts';
-import type { ParameterPart } from '../../src/ps/parameter-plan.ts';
+import type { ParameterShardPlan } from '../../src/ps/parameter-plan.ts';
 import {
   ParameterServers,
   type ParameterServer,
@@ -20,7 +20,7 @@ const OUTCOMES = {
 /** A link to a host under one term. */
 export function localServer(
   host: ParameterHost,
-  { hash: planHash }: ParameterPart,
+  { hash: planHash }: ParameterShardPlan,
   term: number,
 ): ParameterServer {
   const held = (): ReturnType<ParameterHost['require']> => host.require({ planHash, term });
@@ -86,12 +86,12 @@ export function localServer(
   };
 }
 
-/** All servers of a run, one host for each part. */
+/** All servers of a run, one host for each parameter shard. */
 export function localServers(
-  parts: readonly ParameterPart[],
+  shards: readonly ParameterShardPlan[],
   term: number,
-  hosts: readonly ParameterHost[] = parts.map(() => new ParameterHost()),
+  hosts: readonly ParameterHost[] = shards.map(() => new ParameterHost()),
 ): { readonly servers: ParameterServers; readonly hosts: readonly ParameterHost[] } {
-  const links = parts.map((part, i) => localServer(hosts[i]!, part, term));
-  return { servers: new ParameterServers(parts, links), hosts };
+  const links = shards.map((shard, i) => localServer(hosts[i]!, shard, term));
+  return { servers: new ParameterServers(shards, links), hosts };
 }

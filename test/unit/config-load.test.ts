@@ -239,6 +239,24 @@ describe('refusals name key, rule, value and origin', () => {
     );
   });
 
+  test('of images that are too small for the network, whichever it is', () => {
+    for (const [architecture, smallest] of [
+      ['alexnet-bn', 63],
+      ['vgg16-bn', 32],
+      ['small-convnet', 31],
+    ] as const) {
+      const sized = (imageSize: number) => [
+        flag('model.architecture', architecture),
+        flag('data.imageSize', String(imageSize)),
+      ];
+      assertRefused(
+        { settings: sized(smallest - 1) },
+        `config data.imageSize: must be at least ${smallest} for model.architecture ${architecture}, got ${smallest - 1} (from --set data.imageSize)`,
+      );
+      assert.equal(load({ settings: sized(smallest) }).config.data.imageSize, smallest);
+    }
+  });
+
   test('of a preset that does not exist', () => {
     const names = presetNames().join(', ');
     assertRefused(

@@ -4,7 +4,7 @@ import { MemoryKeeper } from '../../server/memory-keeper.ts';
 import { ParameterShard } from '../../server/parameter-shard.ts';
 import { consecutiveSamples, type SliceRows } from '../../src/clustering/odc/sample-memory.ts';
 import { trainingConfigSchema } from '../../src/ps/config.ts';
-import { planPart } from '../../src/ps/parameter-plan.ts';
+import { planParameterShard } from '../../src/ps/parameter-plan.ts';
 import { ParameterStore, initialState } from '../../src/ps/parameter-store.ts';
 import type { SlicePush } from '../../src/ps/slice-push.ts';
 import { tinyLayout } from '../support/layouts.ts';
@@ -16,7 +16,7 @@ const LABELS = [0, 1, -1, 1];
 function sealedShard(): ParameterShard {
   const training = trainingConfigSchema.parse({ batchSize: 4, sliceSize: 2 });
   const store = new ParameterStore(tinyLayout, training, 1, initialState(tinyLayout, 1));
-  const shard = new ParameterShard(planPart(tinyLayout, 1, 0), store, null);
+  const shard = new ParameterShard(planParameterShard(tinyLayout, 1, 0), store, null);
   assert.equal(shard.beginMemory(FORM), 'applied');
   assert.equal(shard.beginMemory(FORM), 'duplicate');
   const rows = Float32Array.of(1, 0, 1, 0, 1, 0);

@@ -45,6 +45,7 @@ async function folderSource(t: TestContext, files: Files): Promise<ImageSource> 
     truth: null,
     path: (id) => `${id}.jpg`,
     size: (id) => files[id]?.length ?? -1,
+    locator: (id) => ({ kind: 'file', root, path: `${id}.jpg`, bytes: files[id]?.length ?? -1 }),
     read: (id) => readImageFile(join(root, `${id}.jpg`), files[id]?.length ?? -1),
   };
 }
@@ -291,6 +292,20 @@ test('seed, epoch, sample and occurrence each give another view', async (t) => {
     view(1, 0, 0, 1),
   ]);
   assert.equal(new Set(views).size, 5);
+});
+
+test('threads read an image where its source says that it is, whatever its name and folder', async (t) => {
+  const source = await folderSource(t, await noiseFiles(4));
+  const plain = await openLoader(t, source, { threads: 2 }).centre([0, 1, 2, 3]);
+  const moved: ImageSource = {
+    ...source,
+    root: join(source.root, 'nowhere'),
+    path: (id) => `of another name/${id}`,
+    locator: (id) => source.locator(3 - id),
+  };
+  const views = await openLoader(t, moved, { threads: 2 }).centre([3, 2, 1, 0]);
+  assert.deepEqual(views.unreadable, []);
+  assert.deepEqual(views.pixels, plain.pixels);
 });
 
 test('all calls together read no more files at a time than allowed', async (t) => {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { describeModel } from '../../src/nn/architectures.ts';
-import type { ModelConfig } from '../../src/nn/config.ts';
+import { SMALLEST_IMAGE, modelConfigSchema, type ModelConfig } from '../../src/nn/config.ts';
 import { modelConfig } from '../support/model-config.ts';
 import { multiplyAdds, trainingMultiplyAdds } from '../../src/nn/layers.ts';
 import { bodyCount, validateLayout } from '../../src/ps/layout.ts';
@@ -139,6 +139,23 @@ test('images that the poolings would use up are a configuration error that names
   assert.throws(describe(ALEXNET, 32), { code: 'CONFIG_INVALID', message: /data\.imageSize/ });
   assert.doesNotThrow(describe(SMALL, 31));
   assert.throws(describe(SMALL, 30), { code: 'CONFIG_INVALID' });
+});
+
+test('the smallest image of each network is the first that its poolings leave a pixel of', () => {
+  const isRefused = (config: ModelConfig, size: number): boolean => {
+    try {
+      describeModel(config, size, 10);
+      return false;
+    } catch {
+      return true;
+    }
+  };
+  for (const architecture of modelConfigSchema.shape.architecture.unwrap().options) {
+    const config = modelConfigSchema.parse({ architecture });
+    let computed = 1;
+    while (isRefused(config, computed)) computed += 1;
+    assert.equal(SMALLEST_IMAGE[architecture], computed, architecture);
+  }
 });
 
 test("the statistics of ODC's neck have a momentum of their own", () => {

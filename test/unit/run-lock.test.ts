@@ -66,7 +66,7 @@ test('a folder that nobody holds is taken at once, and its terms count up', asyn
   assert.equal(lock.isHeld(), true);
 });
 
-test("a holder's first sign of life refuses the second process, with who, since when and what to do", async (context) => {
+test("a holder's first heartbeat refuses the second process, with who, since when and what to do", async (context) => {
   const folder = newFolder(context);
   const clock = new Clock();
   const first = await take(folder, remote('a', 123), clock);

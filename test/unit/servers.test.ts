@@ -5,12 +5,12 @@ import { seededRng, type Rng } from '../../src/math/rng.ts';
 import { trainingConfigSchema } from '../../src/ps/config.ts';
 import { initialHead, initialParameters, initialStatistics } from '../../src/ps/initial-values.ts';
 import { bodyCount, validateLayout, type ParameterLayout } from '../../src/ps/layout.ts';
-import { joinParts, planParts } from '../../src/ps/parameter-plan.ts';
-import type { NamedVectors } from '../../src/rpc/named-vectors.ts';
+import { joinShards, planParameterShards } from '../../src/ps/parameter-plan.ts';
+import { VectorCollector, type NamedVectors } from '../../src/rpc/named-vectors.ts';
 import type { SentPush } from '../../src/rpc/parameters-client.ts';
 import type { ParameterServers } from '../../src/server-clients/parameter-servers.ts';
-import { joinRows, memoryForms, samplesOfPart } from '../../src/server-clients/sample-parts.ts';
-import type { MovedRows } from '../../src/server-clients/sample-parts.ts';
+import { joinRows, memoryShapes, samplesOnShard } from '../../src/server-clients/sample-shards.ts';
+import type { MovedRows } from '../../src/server-clients/sample-shards.ts';
 import { localServers } from '../support/local-servers.ts';
 import { layoutOf, tinyLayout } from '../support/layouts.ts';
 
@@ -36,6 +36,11 @@ function randomLayout(rng: Rng): ParameterLayout {
   ]);
   validateLayout(layout);
   return layout;
+}
+
+function variable(name: string, elements: number) {
+  const initial = { kind: 'constant', value: 0 } as const;
+  return { name, shape: [elements], group: 'body', initial } as const;
 }
 
 function contentOf(layout: ParameterLayout, snapshot: NamedVectors | null = null) {
@@ -87,25 +92,44 @@ describe('the plan of the parameters', () => {
     for (let seed = 0; seed < 200; seed += 1) {
       const rng = seededRng('plan', seed);
       const layout = randomLayout(rng);
-      const parts = planParts(layout, 1 + rng.integer(5));
-      const sizes = parts.map((part) => part.layout.parameterCount);
+      const shards = planParameterShards(layout, 1 + rng.integer(5));
+      const sizes = shards.map((shard) => shard.layout.parameterCount);
       assert.ok(Math.max(...sizes) - Math.min(...sizes) <= 1, `seed ${seed}: ${sizes.join()}`);
-      const joined = joinParts(parts.map((part) => initialParameters(part.layout, SEED)));
+      const joined = joinShards(shards.map((shard) => initialParameters(shard.layout, SEED)));
       assert.deepEqual(joined, initialParameters(layout, SEED), `seed ${seed}: initial values`);
-      const heads = joinParts(parts.map((part) => initialHead(part.layout, SEED, 3)));
+      const heads = joinShards(shards.map((shard) => initialHead(shard.layout, SEED, 3)));
       assert.deepEqual(heads, initialHead(layout, SEED, 3), `seed ${seed}: heads`);
-      const statistics = joinParts(parts.map((part) => initialStatistics(part.layout)));
+      const statistics = joinShards(shards.map((shard) => initialStatistics(shard.layout)));
       assert.deepEqual(statistics, initialStatistics(layout), `seed ${seed}: statistics`);
-      const bodies = parts.reduce((total, part) => total + bodyCount(part.layout), 0);
+      const bodies = shards.reduce((total, shard) => total + bodyCount(shard.layout), 0);
       assert.equal(bodies, bodyCount(layout), `seed ${seed}: bodies`);
-      assert.equal(new Set(parts.map(({ hash }) => hash)).size, parts.length);
+      assert.equal(new Set(shards.map(({ hash }) => hash)).size, shards.length);
     }
   });
 
-  test('cannot have more parts than parameters', () => {
+  test('cannot have more parameter shards than parameters', () => {
     const layout = randomLayout(seededRng('few'));
     const few = { ...layout, variables: layout.variables.slice(0, 1) };
-    assert.throws(() => planParts({ ...few, parameterCount: 1 }, 2), /one of 1 to 1 parts/);
+    assert.throws(
+      () => planParameterShards({ ...few, parameterCount: 1 }, 2),
+      /parameter shard: expected one of 1 to 1/,
+    );
+  });
+
+  test('gives every server what can be pulled from it: where there are too few servers, it is refused at once', () => {
+    // As large as the checked layout of a run can be; nobody has memory for it here.
+    const huge = layoutOf('huge', [variable('a', 2 ** 29), variable('b', 2 ** 29)], []);
+    validateLayout(huge);
+    assert.throws(() => planParameterShards(huge, 1), {
+      code: 'PROTOCOL_VIOLATION',
+      message:
+        /parameter shard: expected at most 536870912 parameters, got 1073741824; use more parameter servers/,
+    });
+    for (const { layout } of planParameterShards(huge, 2)) {
+      const collector = new VectorCollector('pull');
+      const header = { name: 'parameters', version: 0, headEpoch: -1 };
+      collector.begin({ ...header, elements: layout.parameterCount });
+    }
   });
 });
 
@@ -113,15 +137,15 @@ describe('several parameter servers', () => {
   test('do what one does, bit for bit, and go on from each other’s snapshots', async () => {
     for (let seed = 0; seed < 40; seed += 1) {
       const layout = randomLayout(seededRng('servers', seed));
-      const alone = localServers(planParts(layout, 1), 1).servers;
+      const alone = localServers(planParameterShards(layout, 1), 1).servers;
       await alone.restore(contentOf(layout), signal);
       const expected = bytesOf(await train(alone, layout));
       for (const count of [2, 3]) {
-        const { servers } = localServers(planParts(layout, count), 1);
+        const { servers } = localServers(planParameterShards(layout, count), 1);
         assert.equal(await servers.restore(contentOf(layout), signal), 0);
         const snapshot = await train(servers, layout);
         assert.deepEqual(bytesOf(snapshot), expected, `seed ${seed}, ${count} servers`);
-        const other = localServers(planParts(layout, 5 - count), 1).servers;
+        const other = localServers(planParameterShards(layout, 5 - count), 1).servers;
         assert.equal(await other.restore(contentOf(layout, snapshot), signal), 3);
         assert.deepEqual(bytesOf(await other.snapshot(0, signal)), expected, `resharded ${seed}`);
       }
@@ -129,16 +153,16 @@ describe('several parameter servers', () => {
   });
 
   test('apply nothing while one of them lacks a slice', async () => {
-    const parts = planParts(tinyLayout, 2);
-    const { servers, hosts } = localServers(parts, 1);
+    const shards = planParameterShards(tinyLayout, 2);
+    const { servers, hosts } = localServers(shards, 1);
     await servers.restore(contentOf(tinyLayout), signal);
     const push = pushOf(tinyLayout, 0, 0);
-    const half = localServers([parts[0]!], 1, [hosts[0]!]).servers;
+    const half = localServers([shards[0]!], 1, [hosts[0]!]).servers;
     await half.push(push, signal);
     const commit = () => servers.commit(0, [{ slice: 0, generation: 1 }], 1, signal);
     assert.deepEqual(await commit(), { kind: 'missing', slices: [0] });
     for (const [i, host] of hosts.entries()) {
-      const { store } = host.require({ planHash: parts[i]!.hash, term: 1 });
+      const { store } = host.require({ planHash: shards[i]!.hash, term: 1 });
       assert.equal(store.version, 0, `server ${i}`);
     }
     assert.equal((await servers.push(push, signal)).outcome, 'staged', 'one had it, one had not');
@@ -147,10 +171,10 @@ describe('several parameter servers', () => {
   });
 
   test('refuse what an earlier term sends, and wait for what a later one has to restore', async () => {
-    const parts = planParts(tinyLayout, 2);
-    const earlier = localServers(parts, 1);
+    const shards = planParameterShards(tinyLayout, 2);
+    const earlier = localServers(shards, 1);
     await earlier.servers.restore(contentOf(tinyLayout), signal);
-    const later = localServers(parts, 2, earlier.hosts).servers;
+    const later = localServers(shards, 2, earlier.hosts).servers;
     await assert.rejects(later.pull(0, signal), { code: 'UNAVAILABLE' });
     await later.restore(contentOf(tinyLayout), signal);
     const push = pushOf(tinyLayout, 0, 0);
@@ -170,25 +194,25 @@ describe('several parameter servers', () => {
     assert.equal((await later.pull(1, signal)).version, 1);
   });
 
-  test('refuse calls about another part', async () => {
-    const parts = planParts(tinyLayout, 2);
-    const { servers, hosts } = localServers(parts, 1);
+  test('refuse calls about another parameter shard', async () => {
+    const shards = planParameterShards(tinyLayout, 2);
+    const { servers, hosts } = localServers(shards, 1);
     await servers.restore(contentOf(tinyLayout), signal);
-    const crossed = localServers(parts, 1, hosts.toReversed()).servers;
+    const crossed = localServers(shards, 1, hosts.toReversed()).servers;
     await assert.rejects(crossed.pull(0, signal), /plan of the parameters: expected \w+\.2of2/);
   });
 
   test('end every call, a commit too, once one of them is lost', async () => {
-    const parts = planParts(tinyLayout, 1);
+    const shards = planParameterShards(tinyLayout, 1);
     const lost = new AbortController();
     const host = new ParameterHost();
-    const { servers } = localServers(parts, 1, [host]);
+    const { servers } = localServers(shards, 1, [host]);
     await servers.restore(contentOf(tinyLayout), signal);
     const seen: boolean[] = [];
     const { ParameterServers: Servers } =
       await import('../../src/server-clients/parameter-servers.ts');
     const watched = new Servers(
-      parts,
+      shards,
       [
         {
           ...localServerOf(servers),
@@ -220,7 +244,7 @@ function localServerOf(servers: ParameterServers) {
 
 describe('samples on several servers', () => {
   test('are divided by their ids, and come together again', () => {
-    for (const [count, parts] of [
+    for (const [count, servers] of [
       [1, 1],
       [7, 3],
       [9, 3],
@@ -229,18 +253,18 @@ describe('samples on several servers', () => {
       const dim = 3;
       const ids = Int32Array.from({ length: count }, (_, id) => id);
       const rows = Float32Array.from({ length: count * dim }, (_, i) => i);
-      const forms = memoryForms({ first: 0, stride: 1, count, dim, classes: 2 }, parts);
-      const shares = forms.map((_form, part) =>
-        samplesOfPart({ ids, rows, pseudoLabels: ids }, part, parts),
+      const shapes = memoryShapes({ first: 0, stride: 1, count, dim, classes: 2 }, servers);
+      const held = shapes.map((_shape, shardIndex) =>
+        samplesOnShard({ ids, rows, pseudoLabels: ids }, shardIndex, servers),
       );
-      shares.forEach((share, part) => {
-        const { first, stride, count: held } = forms[part]!;
-        const expected = Array.from({ length: held }, (_, i) => first + i * stride);
-        assert.deepEqual([...share.ids], expected);
-        assert.deepEqual([...share.pseudoLabels], expected);
+      held.forEach((moved, shardIndex) => {
+        const { first, stride, count: number } = shapes[shardIndex]!;
+        const expected = Array.from({ length: number }, (_, i) => first + i * stride);
+        assert.deepEqual([...moved.ids], expected);
+        assert.deepEqual([...moved.pseudoLabels], expected);
       });
       const joined = joinRows(
-        shares.map((share) => share.rows),
+        held.map((moved) => moved.rows),
         dim,
       );
       assert.deepEqual(joined, rows);

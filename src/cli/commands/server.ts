@@ -1,4 +1,4 @@
-/** `deepcluster server`: a parameter server as a process of its own; it holds one part of the parameters. */
+/** `deepcluster server`: a parameter server as a process of its own; it holds one parameter shard. */
 import type { Command } from 'commander';
 import { createLogger, type LogLevel } from '../../telemetry/logger.ts';
 import { credentialsOf, credentialsOption } from '../credentials.ts';
@@ -18,9 +18,9 @@ interface ServerOptions {
 export function addServerCommand(program: Command): void {
   program
     .command('server')
-    .description('run a parameter server: one part of the parameters of a run')
+    .description('run a parameter server: one parameter shard of a run')
     .requiredOption('--coordinator <host:port>', 'address of the coordinator')
-    .requiredOption('--shard <i>', 'which part it holds, counted from 0', wholeNumber)
+    .requiredOption('--shard <i>', 'which parameter shard it holds, counted from 0', wholeNumber)
     .option('--listen <host:port>', 'address to serve on; port 0 takes a free one', '127.0.0.1:0')
     .option(
       '--advertise <host[:port]>',
@@ -33,12 +33,12 @@ export function addServerCommand(program: Command): void {
 }
 
 async function runServerCommand(options: ServerOptions): Promise<void> {
-  const { coordinator, shard: part, listen, advertise = null, health = null } = options;
+  const { coordinator, shard: shardIndex, listen, advertise = null, health = null } = options;
   const logger = createLogger({ component: 'server', level: options.logLevel ?? 'info' });
-  await withLifetime(`server-${part}`, logger, async ({ signal, notify }) => {
+  await withLifetime(`server-${shardIndex}`, logger, async ({ signal, notify }) => {
     const credentials = credentialsOf(options.credentials, 'server', logger);
     const { runServer } = await import('../../../server/main.ts');
-    const given = { coordinator, part, listen, advertise, credentials, health };
+    const given = { coordinator, shardIndex, listen, advertise, credentials, health };
     await runServer({ ...given, logger, signal, notify });
   });
 }

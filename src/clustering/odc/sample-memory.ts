@@ -16,14 +16,22 @@ export interface SampleRange {
   readonly count: number;
 }
 
+/** What a sample memory is made for: which samples, how many columns d, how many clusters K. */
+export interface MemoryShape extends SampleRange {
+  readonly dim: number;
+  /** K */
+  readonly classes: number;
+}
+
 /** begin <= id < end */
 export function consecutiveSamples(begin: number, end: number): SampleRange {
   return { first: begin, stride: 1, count: end - begin };
 }
 
-/** Every id below `total` that leaves the rest `part` when divided by `parts`. */
-export function samplesModulo(part: number, parts: number, total: number): SampleRange {
-  return { first: part, stride: parts, count: Math.max(0, Math.ceil((total - part) / parts)) };
+/** Every id below `total` that leaves `rest` when divided by `divisor`. */
+export function samplesModulo(rest: number, divisor: number, total: number): SampleRange {
+  const count = Math.max(0, Math.ceil((total - rest) / divisor));
+  return { first: rest, stride: divisor, count };
 }
 
 /** What one slice of a step did to its samples. */

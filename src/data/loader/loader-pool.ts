@@ -5,6 +5,7 @@
  * another takes its place at the next.
  */
 import type { Worker } from 'node:worker_threads';
+import { receivedError } from '../../process/thread-error.ts';
 import { startThread } from '../../process/thread.ts';
 import { messageOf, unavailable } from '../../errors.ts';
 import type { ImageLoaderOptions, ViewBackend, ViewBlock } from './view-backend.ts';
@@ -25,11 +26,10 @@ export class LoaderPool implements ViewBackend {
   readonly #threads: readonly LoaderThread[];
 
   constructor(options: LoaderPoolOptions) {
-    const { source, config, seed, threads, concurrency } = options;
+    const { config, seed, threads, concurrency } = options;
     this.#options = options;
     const settings: LoaderThreadSettings = {
       role: 'image loader',
-      root: source.root,
       config,
       seed,
       concurrency: Math.max(LEAST_CONCURRENCY, Math.ceil(concurrency / threads)),
@@ -46,7 +46,7 @@ export class LoaderPool implements ViewBackend {
     await Promise.all(
       this.#threads.map(async (thread, index) => {
         const part = this.#partOf(request, index, pixels);
-        if (part.paths.length === 0) return;
+        if (part.locators.length === 0) return;
         const made = await thread.make(part, signal);
         onMade?.(index, made);
         for (const [id, reason] of made.failures) failures.set(id, reason);
@@ -71,8 +71,7 @@ export class LoaderPool implements ViewBackend {
         epoch,
         occurrences: occurrences === null ? null : own.map((i) => occurrences[i]!),
       },
-      paths: Array.from(own, (i) => source.path(ids[i]!)),
-      sizes: Array.from(own, (i) => source.size(ids[i]!)),
+      locators: Array.from(own, (i) => source.locator(ids[i]!)),
       pixels,
     };
   }
@@ -130,7 +129,7 @@ class LoaderThread {
     worker.on('message', (reply: LoaderReply) => {
       const pending = this.#settle(reply.call);
       if (reply.kind === 'made') pending?.resolve(reply.made);
-      else pending?.reject(new Error(reply.reason));
+      else pending?.reject(receivedError(reply.error));
     });
     worker.on('error', (error) => {
       reason = messageOf(error);

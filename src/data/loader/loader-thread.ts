@@ -3,9 +3,8 @@
  * The thread's entry is this file itself; loader-pool.ts is its other end.
  */
 import { isMainThread, parentPort, workerData, type MessagePort } from 'node:worker_threads';
-import { messageOf } from '../../errors.ts';
-import { readImageFile } from '../source/image-file.ts';
-import { fileAt } from '../source/path-bytes.ts';
+import { sentError, type SentError } from '../../process/thread-error.ts';
+import { readImage, type ImageLocator } from '../source/image-file.ts';
 import {
   ViewMaker,
   type MadeViews,
@@ -16,8 +15,6 @@ import {
 export interface LoaderThreadSettings extends ViewMakerOptions {
   /** What this file was started as: other threads may import it, too. */
   readonly role: 'image loader';
-  /** Absolute folder that paths are relative to. */
-  readonly root: string;
 }
 
 export type LoaderMessage =
@@ -25,10 +22,8 @@ export type LoaderMessage =
       readonly kind: 'make';
       readonly call: number;
       readonly request: ViewRequest;
-      /** [n] relative POSIX path of each sample, as path-bytes.ts has it. */
-      readonly paths: readonly string[];
-      /** [n] bytes of each file when the source was opened; -1 where that is not known. */
-      readonly sizes: readonly number[];
+      /** [n] where each sample's image is. */
+      readonly locators: readonly ImageLocator[];
       /** The whole call's pixel block. */
       readonly pixels: SharedArrayBuffer;
     }
@@ -36,7 +31,7 @@ export type LoaderMessage =
 
 export type LoaderReply =
   | { readonly kind: 'made'; readonly call: number; readonly made: MadeViews }
-  | { readonly kind: 'failed'; readonly call: number; readonly reason: string };
+  | { readonly kind: 'failed'; readonly call: number; readonly error: SentError };
 
 /** Answers the pool's messages until the pool ends the thread. */
 function serve(port: MessagePort, settings: LoaderThreadSettings): void {
@@ -45,17 +40,15 @@ function serve(port: MessagePort, settings: LoaderThreadSettings): void {
   const aborts = new Map<number, AbortController>();
 
   const make = async (message: LoaderMessage & { kind: 'make' }): Promise<void> => {
-    const { call, request, paths, sizes, pixels } = message;
+    const { call, request, locators, pixels } = message;
     const abort = new AbortController();
     aborts.set(call, abort);
-    const read = (index: number): Promise<Buffer> =>
-      readImageFile(fileAt(settings.root, paths[index]!), sizes[index]!);
+    const read = (index: number): Promise<Buffer> => readImage(locators[index]!);
     try {
       const made = await maker.make(request, read, new Uint8Array(pixels), abort.signal);
       port.postMessage({ kind: 'made', call, made } satisfies LoaderReply);
     } catch (error) {
-      const reason = messageOf(error);
-      port.postMessage({ kind: 'failed', call, reason } satisfies LoaderReply);
+      port.postMessage({ kind: 'failed', call, error: sentError(error) } satisfies LoaderReply);
     } finally {
       aborts.delete(call);
     }

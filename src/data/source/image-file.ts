@@ -1,10 +1,42 @@
 /** The bytes of an image file: of a regular file that an image can be, whatever its name is found to lead to. */
 import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
+import { fileAt } from './path-bytes.ts';
 import { changeOf } from './unreadable.ts';
 
 /** A larger one is refused before memory is taken for it. */
 const MAX_IMAGE_BYTES = 512 * 1024 * 1024;
+
+/**
+ * Where the bytes of an image are, as plain data: any thread reads and looks by it, without the source that it comes from.
+ * Images that are no files of their own are a further kind of it, and a case in the two functions below.
+ */
+export interface ImageLocator {
+  readonly kind: 'file';
+  /** Absolute folder that the path is relative to. */
+  readonly root: string;
+  /** Relative POSIX path, as path-bytes.ts has it. */
+  readonly path: string;
+  /** Of the image when its source was opened; -1 where that is not known. */
+  readonly bytes: number;
+}
+
+/** The image's bytes. @throws Error as {@link readImageFile} */
+export function readImage(
+  { root, path, bytes }: ImageLocator,
+  signal?: AbortSignal,
+): Promise<Buffer> {
+  return readImageFile(fileAt(root, path), bytes, signal);
+}
+
+/** What is where the image was. @throws Error of the file system where nothing is */
+export async function lookAtImage({
+  root,
+  path,
+}: ImageLocator): Promise<{ readonly isFile: boolean; readonly bytes: number }> {
+  const found = await stat(fileAt(root, path));
+  return { isFile: found.isFile(), bytes: found.size };
+}
 
 /**
  * @param listedBytes size of the file when its source was opened; -1 where that is not known

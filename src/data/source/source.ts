@@ -9,7 +9,7 @@ import { dirname, resolve } from 'node:path';
 import { dataAbsent, dataUnreadable, protocolViolation } from '../../errors.ts';
 import { listImages } from './folder.ts';
 import { READ_NAMES } from '../pixels/formats.ts';
-import { readImageFile } from './image-file.ts';
+import { readImage, type ImageLocator } from './image-file.ts';
 import { isListFile, LIST_EXTENSIONS, listText, readImageList } from './image-list.ts';
 import { forEachInLanes } from '../lanes.ts';
 import { passedOverLine, type PassedOver } from './passed-over.ts';
@@ -43,6 +43,8 @@ export interface ImageSource {
   path(id: number): string;
   /** Bytes of the sample's file when the source was opened; -1 where it was not there. */
   size(id: number): number;
+  /** Where the image is, for threads that read it themselves. */
+  locator(id: number): ImageLocator;
   /**
    * The file's bytes; rejects with the file system's error, and where they are not as many as they
    * were.
@@ -169,13 +171,20 @@ function sourceOf(found: FoundImages, sizes: Float64Array): ImageSource {
     return known;
   };
   const size = (id: number): number => sizes[id] ?? -1;
+  const locator = (id: number): ImageLocator => ({
+    kind: 'file',
+    root,
+    path: path(id),
+    bytes: size(id),
+  });
   return {
     ...found,
     count: paths.length,
     digest: digestOf(paths, sizes),
     path,
     size,
-    read: (id, signal) => readImageFile(fileAt(root, path(id)), size(id), signal),
+    locator,
+    read: (id, signal) => readImage(locator(id), signal),
   };
 }
 

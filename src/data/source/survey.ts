@@ -1,8 +1,8 @@
 /** Whether images are where the source found them: by their files' sizes, without reading them. */
-import { stat } from 'node:fs/promises';
 import { forEachInLanes } from '../lanes.ts';
+import { lookAtImage } from './image-file.ts';
 import type { ImageSource } from './source.ts';
-import { fileAt, shownPath } from './path-bytes.ts';
+import { shownPath } from './path-bytes.ts';
 import { changeOf, reasonOf, type UnreadableImage } from './unreadable.ts';
 
 /** Questions to the file system at a time: a network share answers slowly, but many at once. */
@@ -13,15 +13,16 @@ const LANES = 32;
  * found; in the order given. A file that has its size and decodes no more is not found so.
  */
 export async function absentImages(
-  source: Pick<ImageSource, 'root' | 'path' | 'size'>,
+  source: Pick<ImageSource, 'locator' | 'path'>,
   ids: ArrayLike<number>,
   signal?: AbortSignal,
 ): Promise<UnreadableImage[]> {
   const reasons: (string | null)[] = Array.from({ length: ids.length }, () => null);
   const look = async (i: number): Promise<void> => {
     const id = ids[i]!;
-    reasons[i] = await stat(fileAt(source.root, source.path(id))).then(
-      (file) => (file.isFile() ? reasonOfSize(file.size, source.size(id)) : 'not a regular file'),
+    const locator = source.locator(id);
+    reasons[i] = await lookAtImage(locator).then(
+      ({ isFile, bytes }) => (isFile ? reasonOfSize(bytes, locator.bytes) : 'not a regular file'),
       reasonOf,
     );
   };

@@ -60,9 +60,9 @@ export interface TermStore {
   isOpen(term: number): boolean;
   /** Takes a term's staging folder away, for ever. */
   fence(term: number): void;
-  /** A sign of life. @returns false where the term's staging folder is gone */
+  /** A heartbeat. @returns false where the term's staging folder is gone */
   beat(term: number): boolean;
-  /** The last sign of life, to be compared with earlier ones; null where there is none. */
+  /** The last heartbeat, to be compared with earlier ones; null where there is none. */
   lastBeat(term: number): string | null;
   /** The holder is done with the folder. */
   release(term: number): void;
@@ -72,7 +72,7 @@ export interface TermStore {
 }
 
 export interface LockTimes {
-  /** Between two signs of life [ms]. */
+  /** Between two heartbeats [ms]. */
   readonly beatMs: number;
   /** A holder that was silent for so long has lost its claim [ms]. */
   readonly leaseMs: number;
@@ -100,13 +100,13 @@ export interface FreeFolder {
   readonly mayLive: boolean;
 }
 
-/** Looks at a holder between two of its signs of life [looks]. */
+/** Looks at a holder between two of its heartbeats [looks]. */
 const LOOKS_PER_BEAT = 4;
 
 /**
  * Waits until a claim can be made: there is no holder, it is done, it is dead, or it was silent for
  * as long as a lease.
- * @throws TrainerError FOLDER_HELD at a holder's first sign of life, unless it is waited for; the
+ * @throws TrainerError FOLDER_HELD at a holder's first heartbeat, unless it is waited for; the
  *   signal's reason
  */
 export async function untilFree(store: TermStore, options: AcquireOptions): Promise<FreeFolder> {
@@ -234,7 +234,7 @@ export class RunLock {
     if (!this.isHeld()) throw this.#lose();
   }
 
-  /** A sign of life, to be given every `beatMs`. */
+  /** A heartbeat, to be given every `beatMs`. */
   beat(): void {
     if (this.#lost.signal.aborted || this.#isReleased) return;
     if (!this.#store.beat(this.#term)) this.#lose();

@@ -1,5 +1,5 @@
 /**
- * Takes a run's folder for a coordinator, and gives signs of life from then on; or looks whether a
+ * Takes a run's folder for a coordinator, and gives heartbeats from then on; or looks whether a
  * run could take it.
  */
 import { makeRunFolder } from '../folder.ts';
@@ -39,7 +39,7 @@ export interface TakenFolder {
 /**
  * Takes the folder once it is free; makes it if it is not there.
  * @param incarnation of this process
- * @param onTrouble told when a sign of life could not be given, at most once in a row
+ * @param onTrouble told when a heartbeat could not be given, at most once in a row
  * @throws TrainerError FOLDER_HELD; CONFIG_INVALID where it cannot be written to; the signal's
  *   reason
  */

@@ -3,7 +3,7 @@
  * carries out as one, too:
  *
  *     terms/13/owner.json   who claimed the term (run-lock.ts)
- *     terms/13/work/        its staging folder, through which the holder's files pass; `beat` is its sign of life
+ *     terms/13/work/        its staging folder, through which the holder's files pass; `beat` is its heartbeat
  *     terms/13/released     the holder was done
  *
  * A claim is a folder made whole under another name and renamed to its number, which fails where
