@@ -4,6 +4,7 @@
  */
 import type { Work, WorkKind } from '../../src/work/kind.ts';
 import { kindNamed, type WorkKinds } from '../../src/work/kinds.ts';
+import type { RunFailure } from './failure-policy.ts';
 import type { Action, CoordinatorState, Holding, Lease, Member, Task, Verdict } from './state.ts';
 
 /** Maps that change so often that each transition has its own copy; the others are replaced. */
@@ -84,6 +85,11 @@ export class Draft {
   countDuplicate(): void {
     const { ledger } = this.next;
     this.next.ledger = { ...ledger, duplicates: ledger.duplicates + 1 };
+  }
+
+  failRun(failure: RunFailure): void {
+    this.next.failure = failure;
+    this.actions.push({ type: 'failRun', failure });
   }
 
   answer(verdict: Verdict, lease: Lease | null, completesTask = false): void {

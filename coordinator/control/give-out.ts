@@ -7,7 +7,7 @@ import { lateSlices } from './stragglers.ts';
 
 export function giveOutWork(draft: Draft): void {
   const { next } = draft;
-  if (next.open === 0) return;
+  if (next.open === 0 || next.failure !== null) return;
   notePause(draft);
   if (next.isPaused) return;
   const load = loadOf(draft);

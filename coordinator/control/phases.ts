@@ -30,7 +30,7 @@ export function loseResults(draft: Draft, keys: readonly string[]): string {
   next.recomputations += 1;
   const ended = judgeLoss(keys, next.recomputations);
   if (ended !== null) {
-    draft.actions.push({ type: 'failRun', failure: ended });
+    draft.failRun(ended);
     return ended.message;
   }
   for (const key of keys) {

@@ -72,7 +72,7 @@ function noteFailure(draft: Draft, lease: Lease, failure: OrderFailure): string 
   const { failuresInRow } = draft.next;
   const { nonFiniteBy = [] } = draft.next.tasks.get(key) ?? {};
   const ended = judgeFailure(failure, { workerId, nonFiniteBy, failuresInRow });
-  if (ended !== null) draft.actions.push({ type: 'failRun', failure: ended });
+  if (ended !== null) draft.failRun(ended);
   forgetFeatures(draft, lease);
   draft.reopen(key);
   return `${workerId} could not do ${key}; it goes to another`;

@@ -105,6 +105,8 @@ export interface CoordinatorState {
   readonly highestGeneration: number;
   /** Failed orders since the last one that was done. */
   readonly failuresInRow: number;
+  /** Why the run cannot go on: nothing more is given out. Null while it can. */
+  readonly failure: RunFailure | null;
   /** Times that results of the phase were lost after they had been taken. */
   readonly recomputations: number;
   readonly ledger: Ledger;
@@ -233,6 +235,7 @@ export function initialState(settings: StateSettings): CoordinatorState {
     leaseCount: 0,
     highestGeneration: 0,
     failuresInRow: 0,
+    failure: null,
     recomputations: 0,
     ledger: EMPTY_LEDGER,
     fenced: 0,
