@@ -3,8 +3,14 @@ import type { FuzzTarget } from './engine.ts';
 import { FILE_TARGETS } from './files.ts';
 import { FRAME_TARGETS } from './frames.ts';
 import { RAW_TARGET } from './raw-grpc.ts';
+import { WORK_TARGET } from './work.ts';
 
-export const TARGETS: readonly FuzzTarget[] = [...FRAME_TARGETS, RAW_TARGET, ...FILE_TARGETS];
+export const TARGETS: readonly FuzzTarget[] = [
+  ...FRAME_TARGETS,
+  WORK_TARGET,
+  RAW_TARGET,
+  ...FILE_TARGETS,
+];
 
 /** A target's part of the inputs of its kind, by weight. */
 export function inputsOf(

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
 import sharp from 'sharp';
+import type { Decision } from '../../coordinator/control/dispatcher.ts';
 import { runCoordinator } from '../../coordinator/main.ts';
 import { readLatestCheckpoint, type Checkpoint } from '../../src/checkpoint/checkpoint.ts';
 import { loadRunConfig } from '../../src/config/load.ts';
@@ -171,6 +172,10 @@ export interface PlainRun {
    * The `--data` of worker number i; null, as when left out: where the coordinator has its images.
    */
   readonly workerData?: (worker: number) => string | null;
+  /** Aborted when worker number i is to leave; left out: none does. */
+  readonly workerSignal?: (worker: number) => AbortSignal;
+  /** Is told of every decision of the coordinator. */
+  readonly journal?: (decision: Decision) => void;
   /** How worker number i ended; null: well. */
   readonly onWorkerEnd?: (worker: number, error: unknown) => void;
   /** Left out: errors are printed. */
@@ -217,6 +222,7 @@ export async function runPlain(run: PlainRun): Promise<RunSummary> {
       out: run.out,
       resume: run.resume === true,
       logger,
+      ...(run.journal === undefined ? {} : { journal: run.journal }),
       signal: run.signal ?? never,
       notify: (notice) => {
         run.onNotice?.(notice);
@@ -228,7 +234,7 @@ export async function runPlain(run: PlainRun): Promise<RunSummary> {
             engine: null,
             workerId: `worker-${i}`,
             logger,
-            signal: never,
+            signal: run.workerSignal?.(i) ?? never,
           };
           const compute = run.compute?.(i) ?? plainCompute();
           workers.push(
