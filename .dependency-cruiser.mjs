@@ -22,12 +22,18 @@ const MAY_IMPORT = {
   'server-clients': ['math', 'arrays', 'rpc', 'ps', 'clustering', 'process', 'security'],
   evaluation: ['math', 'clustering'],
   report: ['math'],
+  // A folder an algorithm, over the pure arithmetic of clustering; its network is named by a setting.
+  algorithms: [
+    ...['math', 'arrays', 'clustering', 'rpc', 'server-clients', 'telemetry', 'report'],
+    'nn/config',
+  ],
   // Composes the schemas that stand beside their owners.
-  config: ['messages', 'process', '[a-z-]+/config', 'clustering/odc/config', 'engine/registry'],
+  config: ['messages', 'process', '[a-z-]+/config', 'algorithms', 'engine/registry'],
   // What a saved run is: opened by the coordinator, the worker and the commands alike.
   run: ['.'],
   // The kinds of work: the coordinator orders and takes, the worker performs.
   work: [
+    'algorithms/work',
     ...['arrays', 'clustering', 'config', 'data', 'evaluation', 'process', 'rpc'],
     ...['run', 'server-clients', 'telemetry'],
   ],

@@ -1,4 +1,5 @@
 /** The network of this process, and which version of the parameters it holds. */
+import type { AlgorithmWork } from '../src/algorithms/work.ts';
 import type { RunConfig } from '../src/config/schema.ts';
 import type { Model } from '../src/nn/model.ts';
 import { initialParameters, initialStatistics } from '../src/ps/initial-values.ts';
@@ -12,8 +13,7 @@ export interface LoadedNetworkDeps {
   readonly layout: ParameterLayout;
   readonly model: Model;
   readonly prefetch: Pick<Prefetch, 'parameters' | 'releaseParameters'>;
-  /** Whether classes, and so the head, stay from the first clustering on. */
-  readonly clustersOnce: boolean;
+  readonly algorithm: Pick<AlgorithmWork, 'headEpoch'>;
 }
 
 /** The head's epoch is of the clustering that the head belongs to. */
@@ -34,7 +34,7 @@ export class LoadedNetwork implements NetworkTools {
   }
 
   headEpoch(epoch: number): number {
-    return this.#deps.clustersOnce ? 0 : epoch;
+    return this.#deps.algorithm.headEpoch(epoch);
   }
 
   prefetch(version: number, headEpoch: number): void {

@@ -251,7 +251,7 @@ async function prepare(
 }
 
 function parseConfig(json: string): RunConfig {
-  const parsed = runConfigSchema.safeParse(JSON.parse(json));
+  const parsed = runConfigSchema().safeParse(JSON.parse(json));
   if (parsed.success) return parsed.data;
   throw new TrainerError(
     'PROTOCOL_VIOLATION',

@@ -1,4 +1,6 @@
 /** What this worker computes with, put together from its engine, its images and its servers, as the kinds of work want it. */
+import { algorithmNamed } from '../src/algorithms/registry.ts';
+import type { AlgorithmWork } from '../src/algorithms/work.ts';
 import type { ClusteringKernels } from '../src/clustering/kernels.ts';
 import type { RunConfig } from '../src/config/schema.ts';
 import type { ImageLoader } from '../src/data/loader/loader.ts';
@@ -14,7 +16,6 @@ import type { Times, ViewTools, WorkTools } from '../src/work/tools.ts';
 import { FeatureStore } from './held-features.ts';
 import { CentreBatches } from './image-batches.ts';
 import { LoadedNetwork } from './loaded-network.ts';
-import { OdcWork } from './odc-work.ts';
 import { Prefetch } from './prefetch.ts';
 import type { CoordinatorClient, WorkerIdentity } from './service.ts';
 
@@ -45,8 +46,7 @@ export class Workbench {
   readonly #prefetch: Prefetch;
   readonly #views: ViewTools;
   readonly #network: LoadedNetwork;
-  /** Null unless the algorithm is ODC. */
-  readonly #online: OdcWork | null;
+  readonly #algorithm: AlgorithmWork;
   /** The coordinator's; what was ordered in an earlier one changes nothing any more. */
   #term = 0;
 
@@ -64,8 +64,8 @@ export class Workbench {
       centre: (ids) => new CentreBatches(loader, ids, imageSize, signal),
     };
     this.features = new FeatureStore(deps.clustering);
-    this.#online = config.algorithm === 'odc' ? new OdcWork({ ...deps, artifact }) : null;
-    this.#network = new LoadedNetwork({ ...deps, prefetch, clustersOnce: this.#online !== null });
+    this.#algorithm = algorithmNamed(config.algorithm).work({ ...deps, artifact });
+    this.#network = new LoadedNetwork({ ...deps, prefetch, algorithm: this.#algorithm });
   }
 
   get term(): number {
@@ -81,25 +81,26 @@ export class Workbench {
     // Its clustering begins with the features of all data shards, of the images that can be read
     // then.
     this.features.letGo();
-    this.#online?.forget();
+    this.#algorithm.forget();
   }
 
   /** Forgets what was begun for orders of a session that has ended; the features stay. */
   abandonOrders(): void {
     this.#prefetch.releaseShards();
-    this.#online?.forget();
+    this.#algorithm.forget();
   }
 
   /** For one order. @param term that it came in */
   toolsFor(term: number, times: Times): WorkTools {
     const { config, source, featureDim, representationDim, clustering } = this.#deps;
-    const { identity, parameters, logger, advance, signal } = this.#deps;
+    const { identity, parameters, memory, logger, advance, signal } = this.#deps;
     return {
       ...{ config, source, featureDim, representationDim, clustering, times, logger, advance },
       network: this.#network,
       views: this.#views,
       held: this.features,
-      online: this.#online,
+      algorithm: this.#algorithm,
+      fillMemory: (shard, generation, rows) => memory.fill(shard, generation, rows, signal),
       artifact: (name) => this.#prefetch.artifact(name),
       push: (push) => parameters.push({ ...push, ...identity }, signal),
       requireTerm: () => {

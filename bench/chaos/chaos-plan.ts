@@ -2,9 +2,9 @@
  * The plan of a disturbed run, and what came of it: which process is killed when, drawn from a seed; how long the run took to
  * recover from each kill; how far its losses are from those of the undisturbed run. Pure: events come as data.
  */
+import { algorithmNamed } from '../../src/algorithms/registry.ts';
 import { seededRng, type Rng } from '../../src/math/rng.ts';
 
-export type Algorithm = 'deepcluster' | 'odc';
 export type Role = 'worker' | 'server' | 'coordinator';
 export const ROLES: readonly Role[] = ['worker', 'server', 'coordinator'];
 
@@ -33,7 +33,7 @@ export interface PlannedKill {
 }
 
 export interface ChaosShape {
-  readonly algorithm: Algorithm;
+  readonly algorithm: string;
   readonly kills: number;
   readonly seed: number;
   readonly epochs: number;
@@ -42,10 +42,12 @@ export interface ChaosShape {
 
 /**
  * Epochs of a run that is to take so many kills, with an undisturbed end in which the last ones recover. While a worker comes
- * back the others go on: by two epochs of DeepCluster or, without their clusterings, more of ODC.
+ * back the others go on: by two epochs with their clusterings or, without, by more.
  */
-export function epochsFor(algorithm: Algorithm, kills: number): number {
-  return (algorithm === 'odc' ? 3 : 2) * kills + QUIET_EPOCHS;
+export function epochsFor(algorithm: string, kills: number): number {
+  return (
+    (algorithmNamed(algorithm).clustering.times === 'everyEpoch' ? 2 : 3) * kills + QUIET_EPOCHS
+  );
 }
 
 /** First epoch of the undisturbed end. */
@@ -59,13 +61,8 @@ const LONGEST_DELAY_MS = 60;
 const AT_ONCE = 1 / 5;
 /** Share of kills in the clustering of an epoch that has one. */
 const IN_CLUSTERING = 0.4;
-/** ODC clusters only once: so many of its kills meet that. */
+/** Where there is only one clustering, so many of the kills meet it. */
 const IN_ONLY_CLUSTERING = 1 / 12;
-const CLUSTERING = ['extract', 'moments', 'pca', 'project', 'sampleRows', 'kmeans', 'assign'];
-const PHASES: Readonly<Record<Algorithm, readonly string[]>> = {
-  deepcluster: CLUSTERING,
-  odc: ['extract', 'project', 'sampleRows', 'kmeans', 'assign', 'memory'],
-};
 
 /** Kills in the order of their moments, spread over the run up to its quiet end. */
 export function planKills(shape: ChaosShape): PlannedKill[] {
@@ -87,12 +84,12 @@ export function planKills(shape: ChaosShape): PlannedKill[] {
 
 function drawMoment(i: number, shape: ChaosShape, rng: Rng): Moment {
   const { algorithm, kills, epochs, stepsPerEpoch } = shape;
-  const clusters = algorithm === 'deepcluster' || i < kills * IN_ONLY_CLUSTERING;
-  const epoch =
-    algorithm === 'odc' && clusters ? 0 : Math.floor(((i + 0.5) / kills) * quietEpoch(epochs));
-  const share = algorithm === 'odc' ? 1 : IN_CLUSTERING;
+  const { times, phases } = algorithmNamed(algorithm).clustering;
+  const isOnce = times === 'once';
+  const clusters = times === 'everyEpoch' || (isOnce && i < kills * IN_ONLY_CLUSTERING);
+  const epoch = isOnce && clusters ? 0 : Math.floor(((i + 0.5) / kills) * quietEpoch(epochs));
+  const share = isOnce ? 1 : IN_CLUSTERING;
   if (clusters && rng.float() < share) {
-    const phases = PHASES[algorithm];
     return { kind: 'phase', epoch, phase: phases[rng.integer(phases.length)]! };
   }
   const step = epoch * stepsPerEpoch + rng.integer(stepsPerEpoch);
@@ -110,7 +107,17 @@ function orderOf(moment: Moment): number {
   return epoch * EPOCH_SPAN + place;
 }
 
-const PHASE_ORDER = [...CLUSTERING, 'memory'];
+/** Of all clusterings: each algorithm has some of them. */
+const PHASE_ORDER = [
+  'extract',
+  'moments',
+  'pca',
+  'project',
+  'sampleRows',
+  'kmeans',
+  'assign',
+  'memory',
+];
 
 /** How far a run has ever come; it may have gone back to a checkpoint since. */
 export class Course {

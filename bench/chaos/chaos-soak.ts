@@ -14,7 +14,7 @@ import { parseArgs } from 'node:util';
 import { makeImages } from '../../src/data/made/made-images.ts';
 import { EXIT } from '../../src/errors.ts';
 import { seededRng } from '../../src/math/rng.ts';
-import type { Algorithm, RunEvent } from './chaos-plan.ts';
+import type { RunEvent } from './chaos-plan.ts';
 import { smallRunConfig } from './chaos.ts';
 import { spreadOf } from '../rows.ts';
 import { EventTail, ProcessTable, launchRun } from './run-process.ts';
@@ -50,10 +50,7 @@ const censuses = join(folder, 'census');
 await mkdir(censuses);
 // Epochs of sixty steps: the record of each epoch is kept for the report, and is no leak.
 await makeImages({ out: data, classes: 6, perClass: 240, size: 48, seed: 1 });
-await writeFile(
-  config,
-  JSON.stringify(smallRunConfig(values.algorithm as Algorithm, EPOCHS, seed)),
-);
+await writeFile(config, JSON.stringify(smallRunConfig(values.algorithm, EPOCHS, seed)));
 
 const preload = new URL('collection-census.mjs', import.meta.url).href;
 const env = {

@@ -7,6 +7,7 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { algorithmNamed } from '../../src/algorithms/registry.ts';
 import { makeImages } from '../../src/data/made/made-images.ts';
 import type { RunSummary } from '../../src/report/summary.ts';
 import { describeMachine, type BenchReport } from '../bench.ts';
@@ -20,7 +21,6 @@ import {
   quietEpoch,
   recoveredMs,
   recoveriesFrom,
-  type Algorithm,
   type ChaosShape,
   type DeliveredKill,
   type RecoveryTime,
@@ -41,7 +41,8 @@ import {
 export interface ChaosOptions {
   readonly kills: number;
   readonly seed: number;
-  readonly algorithms: readonly Algorithm[];
+  /** By name. */
+  readonly algorithms: readonly string[];
   readonly workers: number;
   readonly servers: number;
   /** Images go away and come back all the time; left out: no. */
@@ -79,7 +80,7 @@ export interface ChaosOutcome {
 }
 
 export interface ChaosRun extends ChaosOutcome {
-  readonly algorithm: Algorithm;
+  readonly algorithm: string;
   readonly steps: number;
   readonly ledger: RunSummary['ledger'];
   readonly field: FieldCounts;
@@ -141,7 +142,7 @@ interface Measured {
 }
 
 async function disturbOne(
-  algorithm: Algorithm,
+  algorithm: string,
   folder: string,
   data: string,
   options: ChaosOptions,
@@ -199,12 +200,14 @@ async function disturbOne(
  * @param cachesImages false: each image is read each time, so that one that has gone is missed
  */
 export function smallRunConfig(
-  algorithm: Algorithm,
+  algorithm: string,
   epochs: number,
   seed: number,
   cachesImages = true,
 ): object {
+  const own = algorithmNamed(algorithm).smallRun;
   return {
+    ...own,
     algorithm,
     seed,
     epochs,
@@ -216,12 +219,9 @@ export function smallRunConfig(
       architecture: 'small-convnet',
       width: 4,
       featureDim: 32,
-      ...(algorithm === 'odc'
-        ? { neck: 'odc', neckHidden: 16, neckDim: 8, neckBatchNormMomentum: 0.1 }
-        : {}),
+      ...own['model'],
     },
     clustering: { k: 8, pcaDim: 8, iterations: 5 },
-    odc: { smallClusterSize: 4, publishInterval: 4 },
     training: { batchSize: BATCH, sliceSize: 8 },
     evaluation: { enabled: false },
     checkpoint: { everySteps: 3 },

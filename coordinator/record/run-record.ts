@@ -2,17 +2,20 @@
  * The record of a run: what events.jsonl, metrics.jsonl, unreadable.csv and the summary are made of, and what of it must
  * survive a restart. It decides nothing.
  */
+import { noFigures } from '../../src/algorithms/registry.ts';
+import type { EpochEnd } from '../../src/algorithms/strategy.ts';
 import type { NamedArrays } from '../../src/arrays/safetensors.ts';
 import { arrayOf } from '../../src/arrays/bundle.ts';
 import type { SettingChange } from '../../src/config/resumable-settings.ts';
 import type { UnreadableImage } from '../../src/data/source/unreadable.ts';
 import type { CollapseSummary, RunEvaluation } from '../../src/report/summary.ts';
-import type {
-  EpochEnd,
-  EpochRecord,
-  ProcessStarts,
-  RecordState,
-  TimedPhase,
+import {
+  epochLine,
+  epochOfLine,
+  type EpochRecord,
+  type ProcessStarts,
+  type RecordState,
+  type TimedPhase,
 } from '../../src/run/record-state.ts';
 import type { ResultPayload } from '../fleet/service.ts';
 import type { CommittedStep } from '../run/train-epoch.ts';
@@ -149,8 +152,9 @@ export class RunRecord {
     this.#images.extracted += images;
   }
 
-  openEpoch(epoch: Omit<EpochRecord, 'meanLoss' | 'odc' | 'seconds'>): void {
-    this.#epochs.push({ ...epoch, meanLoss: null, odc: null, seconds: this.#epochSeconds });
+  openEpoch(epoch: Omit<EpochRecord, 'meanLoss' | 'figures' | 'seconds'>): void {
+    const seconds = this.#epochSeconds;
+    this.#epochs.push({ ...epoch, meanLoss: null, figures: noFigures(), seconds });
   }
 
   noteStep({ loss, samples }: CommittedStep): void {
@@ -162,7 +166,7 @@ export class RunRecord {
   /** Mean loss over the samples of the epoch that has just trained, and what its end knows besides. */
   closeEpoch(end: EpochEnd | null): EpochRecord {
     const epoch = this.#epochs.at(-1)!;
-    Object.assign(epoch, end);
+    Object.assign(epoch, end, { figures: { ...epoch.figures, ...end?.figures } });
     let lossSum = 0;
     let samples = 0;
     for (let step = epoch.firstStep; step < this.#losses.length; step += 1) {
@@ -178,7 +182,7 @@ export class RunRecord {
 
   state(): RecordState {
     return {
-      epochs: this.#epochs.map((epoch) => ({ ...epoch, seconds: { ...epoch.seconds } })),
+      epochs: this.#epochs.map((epoch) => epochLine({ ...epoch, seconds: { ...epoch.seconds } })),
       seconds: { ...this.#seconds },
       wallSeconds: this.wallSeconds,
       images: { ...this.#images },
@@ -202,7 +206,7 @@ export class RunRecord {
     for (const loss of arrayOf(arrays, 'loss-by-step', Float64Array)) this.#losses.push(loss);
     for (const samples of arrayOf(arrays, 'samples-by-step', Uint32Array))
       this.#samples.push(samples);
-    for (const epoch of state.epochs) this.#epochs.push({ ...epoch });
+    for (const line of state.epochs) this.#epochs.push(epochOfLine(line));
     Object.assign(this.#seconds, state.seconds);
     Object.assign(this.#images, state.images);
     this.#earlierWallSeconds = state.wallSeconds;

@@ -1,8 +1,9 @@
 /** The summary of a run, from its record. */
+import { algorithmNamed } from '../../src/algorithms/registry.ts';
 import { clusterEntropy, clusterSizes } from '../../src/clustering/agreement.ts';
 import type { RunConfig } from '../../src/config/schema.ts';
 import type { ImageSource } from '../../src/data/source/source.ts';
-import type { OdcSummary, RunSummary } from '../../src/report/summary.ts';
+import type { RunSummary } from '../../src/report/summary.ts';
 import type { CoordinatorState } from '../control/state.ts';
 import { LOSS_FILE } from './run-folder.ts';
 import type { RunRecord } from './run-record.ts';
@@ -50,7 +51,7 @@ export function summariseRun(input: SummaryInput): RunSummary {
       entropy: clusterEntropy(sizes).normalised,
     },
     collapse: record.collapse,
-    ...(config.algorithm === 'odc' ? { odc: summariseOdc(record) } : {}),
+    ...ofAlgorithm(config, record),
     evaluation: record.evaluation,
     ledger: {
       committed: state.ledger.committedTotal,
@@ -65,17 +66,15 @@ export function summariseRun(input: SummaryInput): RunSummary {
   };
 }
 
-function summariseOdc({ epochs }: RunRecord): OdcSummary {
-  const figures = epochs.flatMap(({ odc }) => (odc === null ? [] : [odc]));
-  const last = figures.at(-1);
-  return {
-    changeRatio: figures.map(({ changeRatio }) => changeRatio),
-    perplexity: figures.map(({ perplexity }) => perplexity),
-    smallest: last?.smallest ?? 0,
-    largest: last?.largest ?? 0,
-    merges: figures.reduce((total, { merges }) => total + merges, 0),
-    splits: figures.reduce((total, { splits }) => total + splits, 0),
-  };
+/** Under its key; nothing where the algorithm has no figures. */
+function ofAlgorithm({ algorithm }: RunConfig, { epochs }: RunRecord): object {
+  const { figures: own } = algorithmNamed(algorithm);
+  if (own === null) return {};
+  const figures = epochs.flatMap(({ figures: all }) => {
+    const of = all[own.key];
+    return of ? [of] : [];
+  });
+  return { [own.key]: own.summarise(figures) };
 }
 
 function ratio(count: number, seconds: number): number {

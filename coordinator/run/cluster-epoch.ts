@@ -3,39 +3,26 @@
  * from the beginning where images are left out in the middle. The steps are in clustering-round.ts.
  * Source: Caron et al. 2018, spec of DeepCluster, sections 4 and 5.
  */
+import type { ClusteredRows, Clustering } from '../../src/algorithms/strategy.ts';
 import { ImagesLeftOut } from '../images/missing-images.ts';
-import { ClusteringRound, type Clustering, type ClusteringDeps } from './clustering-round.ts';
+import { ClusteringRound, type ClusteringDeps } from './clustering-round.ts';
 
-export type { Clustering, ClusteringDeps };
-
-export async function clusterEpoch(
+/** @param rows that the algorithm asks for */
+export async function clusterImages(
   epoch: number,
   parameterVersion: number,
+  rows: ClusteredRows,
   deps: ClusteringDeps,
 ): Promise<Clustering> {
   return withImages(parameterVersion, deps, async () => {
     const round = new ClusteringRound(epoch, parameterVersion, deps);
     await round.extract();
-    await round.whiten();
-    await round.drawCentroids();
-    await round.iterate();
-    return round.assign();
-  });
-}
-
-/** ODC's one clustering, before its first step: unit rows as they are, k-means, and the rows to the sample memory. */
-export async function clusterOnce(
-  parameterVersion: number,
-  deps: ClusteringDeps,
-): Promise<Clustering> {
-  return withImages(parameterVersion, deps, async () => {
-    const round = new ClusteringRound(0, parameterVersion, deps);
-    await round.extract();
-    await round.normalise();
+    if (rows === 'whitened') await round.whiten();
+    else await round.normalise();
     await round.drawCentroids();
     await round.iterate();
     const clustering = await round.assign();
-    await round.fillMemory();
+    if (rows === 'unitToMemory') await round.fillMemory();
     return clustering;
   });
 }

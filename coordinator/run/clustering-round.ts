@@ -4,7 +4,12 @@
  * Shapes: N readable images, D feature dimensions, d whitened dimensions, K centroids.
  */
 import type { NamedArrays } from '../../src/arrays/safetensors.ts';
-import { spreadOfMoments, type CollapseFigures } from '../../src/clustering/collapse.ts';
+import type { Clustering } from '../../src/algorithms/strategy.ts';
+import {
+  requireDifferentFeatures,
+  requireFilledClusters,
+} from '../../src/clustering/clusterable.ts';
+import { spreadOfMoments } from '../../src/clustering/collapse.ts';
 import {
   mergeShardSums,
   nextCentroids,
@@ -31,11 +36,6 @@ import type { Dispatcher } from '../control/dispatcher.ts';
 import type { PhaseRequest } from '../control/phase-request.ts';
 import { requireEnough } from '../images/enough-images.ts';
 import type { MissingImages } from '../images/missing-images.ts';
-import {
-  requireDifferentFeatures,
-  requireFilledClusters,
-  type ClusteringMoment,
-} from './collapse-watch.ts';
 import { OrderedFold } from './ordered-fold.ts';
 
 export interface ClusteringDeps {
@@ -47,28 +47,8 @@ export interface ClusteringDeps {
   readonly noteExtracted: (extracted: Extracted) => void;
   /** Called when images have been left out. */
   readonly imagesLeftOut: () => Promise<void>;
-  /**
-   * Called with how far the clusters are from collapse, and since when.
-   * @param at its step is the next one
-   */
-  readonly noteClusters: (figures: CollapseFigures, at: ClusteringMoment) => void;
   readonly progress: (progress: Progress) => void;
   readonly enterPhase: (kind: TimedWork) => void;
-}
-
-/** What an epoch's clustering gives. */
-export interface Clustering {
-  /** [N images] cluster of every image, -1 where it could not be read. */
-  readonly pseudoLabels: Int32Array;
-  /** Sum of squared distances to the own centroid, at the final assignment. */
-  readonly inertia: number;
-  /** Empty clusters that were refilled, over all iterations. */
-  readonly refilled: number;
-  /** [K, d], with the whitening they live in. */
-  readonly centroids: Float32Array;
-  readonly whitening: NamedArrays;
-  /** Of the features as they were; null where there were no moments. */
-  readonly spread: number | null;
 }
 
 /** What a step of the clustering says of its phase; the rest is the same for all. */

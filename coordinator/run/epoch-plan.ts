@@ -1,70 +1,12 @@
-/**
- * The plan of an epoch's training: which images are drawn in which order, and how steps and slices cut the draws.
- * Derived from the pseudo-labels and the run's seed alone, so that a resumed run draws the same.
- */
-import type { ClusteringConfig } from '../../src/clustering/config.ts';
-import { drawOdcEpoch } from '../../src/clustering/odc/sampler.ts';
-import { drawEpochSamples } from '../../src/clustering/sampler.ts';
-import { seededRng } from '../../src/math/rng.ts';
+/** How steps and slices cut the draws of an epoch's plan. */
+import type { EpochPlan } from '../../src/algorithms/epoch-plan.ts';
 import type { TrainingConfig } from '../../src/ps/config.ts';
 import type { SliceSamples } from '../../src/work/tools.ts';
-
-export interface EpochPlan {
-  readonly epoch: number;
-  /** [draws] image ids. */
-  readonly ids: Int32Array;
-  /** [draws] how often the same image was drawn before in this epoch: each draw has a view of its own. */
-  readonly occurrences: Int32Array;
-  /** [N] pseudo-label of every image; -1 for images that could not be read. */
-  readonly pseudoLabels: Int32Array;
-}
 
 /** Draws [begin, end) of the plan. */
 export interface DrawRange {
   readonly begin: number;
   readonly end: number;
-}
-
-export function planEpoch(
-  pseudoLabels: Int32Array,
-  epoch: number,
-  seed: number,
-  clustering: ClusteringConfig,
-): EpochPlan {
-  const readable = pseudoLabels.reduce((count, label) => count + (label >= 0 ? 1 : 0), 0);
-  const ids = drawEpochSamples({
-    labels: pseudoLabels,
-    k: clustering.k,
-    length: Math.max(1, Math.floor(clustering.reassign * readable)),
-    rng: seededRng(seed, 'sampler', epoch),
-    mode: clustering.sampler,
-  });
-  return { epoch, ids, occurrences: countOccurrences(ids, pseudoLabels.length), pseudoLabels };
-}
-
-/**
- * ODC's plan: every readable image is as likely as any other, whatever its class.
- * @param pseudoLabels [N] as they are and as they become: orders take them from here, step by step
- */
-export function planOdcEpoch(
-  pseudoLabels: Int32Array,
-  epoch: number,
-  seed: number,
-  withReplacement: boolean,
-): EpochPlan {
-  const readable = Int32Array.from(pseudoLabels.keys()).filter((id) => pseudoLabels[id]! >= 0);
-  const ids = drawOdcEpoch({ ids: readable, seed, epoch, withReplacement });
-  return { epoch, ids, occurrences: countOccurrences(ids, pseudoLabels.length), pseudoLabels };
-}
-
-/** How often each drawn image was drawn before. */
-function countOccurrences(ids: Int32Array, images: number): Int32Array {
-  const drawn = new Int32Array(images);
-  return ids.map((id) => {
-    const earlier = drawn[id] ?? 0;
-    drawn[id] = earlier + 1;
-    return earlier;
-  });
 }
 
 /** Optimizer steps of the epoch; the last one may be smaller. */

@@ -3,6 +3,8 @@
  * the position; what each part does stands in the part's own file, and what the algorithm decides in its strategy.
  * Source: Caron et al. 2018, section 3; spec of DeepCluster, section 1.
  */
+import { algorithmNamed } from '../../src/algorithms/registry.ts';
+import type { EpochStart, Strategy } from '../../src/algorithms/strategy.ts';
 import type { Checkpoint } from '../../src/checkpoint/checkpoint.ts';
 import {
   clusterEntropy,
@@ -21,7 +23,8 @@ import type { Notice } from '../../src/telemetry/notice.ts';
 import type { TimedWork } from '../../src/work/kind.ts';
 import { kmeansStep } from '../../src/work/kmeans-step.ts';
 import type { Artifacts } from '../control/artifacts.ts';
-import type { ClusteringDeps } from './cluster-epoch.ts';
+import { clusterImages } from './cluster-epoch.ts';
+import type { ClusteringDeps } from './clustering-round.ts';
 import type { Dispatcher } from '../control/dispatcher.ts';
 import { stepCount } from './epoch-plan.ts';
 import { evaluateRun } from './evaluate-run.ts';
@@ -32,16 +35,15 @@ import { followsStep } from '../record/checkpoint-cadence.ts';
 import { Checkpoints } from '../record/checkpoints.ts';
 import { CollapseWatch } from './collapse-watch.ts';
 import { noteChanges } from './note-changes.ts';
-import { OdcStrategy } from './odc-strategy.ts';
 import {
   fromCheckpoint,
   toCheckpoint,
   type RunPosition,
 } from '../../src/run/checkpoint-content.ts';
+import { epochLine } from '../../src/run/record-state.ts';
 import { requireResumable } from '../record/resumable.ts';
 import type { RunFolder } from '../record/run-folder.ts';
 import type { RunRecord } from '../record/run-record.ts';
-import { DeepClusterStrategy, type EpochStart, type Strategy } from './strategy.ts';
 import { trainEpoch, type CommittedStep } from './train-epoch.ts';
 
 export interface LoopDeps {
@@ -89,16 +91,18 @@ export class RunLoop {
         this.#lists.noteFound(unreadable, damaged);
       },
       imagesLeftOut: this.#imagesLeftOut,
-      noteClusters: (figures, at) => {
-        collapse.note(figures, at);
-      },
       progress: this.#progress,
       enterPhase: this.#enterPhase,
     };
-    this.#strategy =
-      deps.config.algorithm === 'odc'
-        ? new OdcStrategy({ ...deps, ...clustering })
-        : new DeepClusterStrategy(clustering);
+    this.#strategy = algorithmNamed(deps.config.algorithm).strategy({
+      ...deps,
+      imageCount: deps.source.count,
+      truth: deps.source.truth,
+      cluster: (epoch, version, rows) => clusterImages(epoch, version, rows, clustering),
+      noteClusters: (figures, at) => {
+        collapse.note(figures, at);
+      },
+    });
   }
 
   /** [images] as they are now; empty before the first clustering. */
@@ -204,7 +208,7 @@ export class RunLoop {
     const start = { index, firstStep, version: this.#version };
     await trainEpoch(plan, start, {
       ...this.#deps,
-      classFacts: () => this.#strategy.classFacts,
+      sliceFacts: () => this.#strategy.sliceFacts,
       imagesLeftOut: this.#imagesLeftOut,
       enterPhase: this.#enterPhase,
       progress: this.#progress,
@@ -221,7 +225,7 @@ export class RunLoop {
     }
     const ended = this.#strategy.endEpoch(epoch);
     const closed = record.closeEpoch(ended?.end ?? null);
-    folder.metrics({ ...closed });
+    folder.metrics(epochLine(closed));
     for (const { phase, computeSeconds, viewWaitSeconds } of record.takeDevice()) {
       const seconds = { dc_compute_seconds: computeSeconds, dc_view_wait_seconds: viewWaitSeconds };
       folder.metrics({ metric: 'dc_compute_seconds', epoch, phase, ...seconds });

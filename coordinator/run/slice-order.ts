@@ -1,4 +1,6 @@
 /** What a worker is told of a slice: its draws, and as a hint those of the same slice one step on. */
+import type { EpochPlan } from '../../src/algorithms/epoch-plan.ts';
+import type { SliceFacts } from '../../src/algorithms/strategy.ts';
 import type { TrainingConfig } from '../../src/ps/config.ts';
 import type { TrainSliceOrder } from '../../src/work/train-slice.ts';
 import {
@@ -7,16 +9,8 @@ import {
   sliceDraws,
   stepCount,
   stepDraws,
-  type EpochPlan,
   type LeftOut,
 } from './epoch-plan.ts';
-
-/** What orders carry where classes change with every step, as it is before the step. */
-export interface ClassFacts {
-  readonly centroidVersion: number;
-  /** What the losses of a step are multiplied by. @param slices pseudo-labels of all its slices, in slice order */
-  lossWeights(slices: readonly Int32Array[]): readonly Float64Array[];
-}
 
 /** A slice of a step that is due. */
 export interface DueSlice {
@@ -29,15 +23,15 @@ export interface DueSlice {
 
 const ALL_ONE = new Float32Array(0);
 
-/** @param classes null where they stay for the epoch */
+/** @param facts of the algorithm; null where samples are all */
 export function sliceOrder(
   { plan, index, step, slice }: DueSlice,
   training: TrainingConfig,
   leftOut: LeftOut,
-  classes: ClassFacts | null,
+  facts: SliceFacts | null,
 ): TrainSliceOrder {
   const slices = sliceDraws(stepDraws(plan, index, training), training);
-  const weights = classes?.lossWeights(slices.map((draws) => pseudoLabelsOf(plan, draws, leftOut)));
+  const weights = facts?.lossWeights(slices.map((draws) => pseudoLabelsOf(plan, draws, leftOut)));
   // Workers mostly keep their slice.
   const next =
     index + 1 < stepCount(plan, training)
@@ -52,6 +46,6 @@ export function sliceOrder(
     },
     upcoming:
       next === undefined ? null : { ...samplesOf(plan, next, leftOut), lossWeights: ALL_ONE },
-    centroidVersion: classes?.centroidVersion ?? 0,
+    centroidVersion: facts?.centroidVersion ?? 0,
   };
 }

@@ -2,6 +2,8 @@
  * The training of an epoch: step after step, each cut into slices that any worker may compute, and committed once.
  * The commit is the one point where a step takes effect: parameters, statistics and ledger move together or not at all.
  */
+import type { EpochPlan } from '../../src/algorithms/epoch-plan.ts';
+import type { SliceFacts } from '../../src/algorithms/strategy.ts';
 import { hitFailpoint } from '../../src/process/failpoints.ts';
 import type { RunConfig } from '../../src/config/schema.ts';
 import { protocolViolation } from '../../src/errors.ts';
@@ -11,10 +13,10 @@ import type { Progress } from '../../src/telemetry/notice.ts';
 import type { TimedWork } from '../../src/work/kind.ts';
 import { trainSlice, type TrainSliceWork } from '../../src/work/train-slice.ts';
 import type { Dispatcher } from '../control/dispatcher.ts';
-import { countOf, sliceDraws, stepCount, stepDraws, type EpochPlan } from './epoch-plan.ts';
+import { countOf, sliceDraws, stepCount, stepDraws } from './epoch-plan.ts';
 import { ImagesLeftOut, type MissingImages } from '../images/missing-images.ts';
 import type { RunFolder } from '../record/run-folder.ts';
-import { sliceOrder, type ClassFacts } from './slice-order.ts';
+import { sliceOrder } from './slice-order.ts';
 
 export interface TrainingDeps {
   readonly config: RunConfig;
@@ -26,8 +28,8 @@ export interface TrainingDeps {
   /** Called when images have been left out; a checkpoint that knows of it is taken here. */
   readonly imagesLeftOut: () => Promise<void>;
   readonly enterPhase: (kind: TimedWork) => void;
-  /** What orders carry where classes change with every step; null where they do not. */
-  readonly classFacts: () => ClassFacts | null;
+  /** What orders carry besides their samples, before the step that is due; null: nothing. */
+  readonly sliceFacts: () => SliceFacts | null;
   readonly progress: (progress: Progress) => void;
   /** Called when a step has taken effect on the parameter server, before it counts here; not to be cut short by a stop. */
   readonly stepApplied: (step: number) => Promise<void>;
@@ -166,8 +168,8 @@ async function takeStep(
 
 /**
  * Waits for what is computed. Where images are left out meanwhile, the whole step is computed
- * again: a draw counts in all slices or in none, and ODC's loss weights have their mean over those
- * that count.
+ * again: a draw counts in all slices or in none, and loss weights have their mean over those that
+ * count.
  */
 async function compute(
   begin: () => Promise<void>,
@@ -192,7 +194,7 @@ function runSlices(
   { plan, index, step, version }: DueStep,
   isRepeated: boolean,
   results: Map<number, SliceResult>,
-  { config, dispatcher, images, classFacts }: TrainingDeps,
+  { config, dispatcher, images, sliceFacts }: TrainingDeps,
 ): Promise<void> {
   const { training } = config;
   const slices = sliceDraws(stepDraws(plan, index, training), training);
@@ -202,7 +204,7 @@ function runSlices(
     ...{ kind: trainSlice, epoch: plan.epoch, parameterVersion: version, isRepeated },
     work: counting.map((slice): TrainSliceWork => ({ kind: 'trainSlice', step, slice })),
     order: ({ slice }) =>
-      sliceOrder({ plan, index, step, slice }, training, images.leftOut, classFacts()),
+      sliceOrder({ plan, index, step, slice }, training, images.leftOut, sliceFacts()),
     take: ({ slice }, { lossSum, samples }, { generation }) => {
       requireAll(step, slice, countingDraws(slice), samples);
       results.set(slice, { slice, generation, lossSum, samples });

@@ -1,7 +1,7 @@
 /**
  * For a flag that is none, the setting that was most likely meant: settings are given with `--set`.
  */
-import { CONFIG_KEYS } from '../config/keys.ts';
+import { configKeys } from '../config/keys.ts';
 import { nearestName } from '../messages/nearest-name.ts';
 
 /** Commands that take `--set`. */
@@ -17,6 +17,6 @@ export function settingHint(args: readonly string[], problem: string): string {
   const flag = /unknown option '--([\w.-]+)[^']*'$/.exec(problem)?.[1];
   if (flag === undefined || !WITH_SETTINGS.includes(args[0])) return '';
   const name = flag.replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
-  const key = nearestName(name, CONFIG_KEYS.keys());
+  const key = nearestName(name, configKeys().keys());
   return key === undefined ? '' : `; as a setting: --set ${key}=…`;
 }

@@ -1,4 +1,5 @@
 /** The summary of a run in a few lines for a person. */
+import { algorithmNamed } from '../algorithms/registry.ts';
 import type { RunSummary } from '../report/summary.ts';
 import { formatSeconds } from '../telemetry/progress-view.ts';
 
@@ -14,7 +15,7 @@ export function summaryLines(summary: RunSummary, report: string): string[] {
     ],
     ['clusters', clustersOf(summary)],
     ...collapseOf(summary),
-    ...odcOf(summary),
+    ...algorithmOf(summary),
     ...evaluationOf(summary),
     ['ledger', ledgerOf(summary)],
     ...changesOf(summary),
@@ -51,12 +52,11 @@ function collapseOf({ collapse: { seen, recovered, now } }: RunSummary): [string
   ];
 }
 
-function odcOf({ odc }: RunSummary): [string, string][] {
-  if (!odc) return [];
-  const [first, last] = [odc.changeRatio[0] ?? NaN, odc.changeRatio.at(-1) ?? NaN];
-  const changes = `change ratio ${first.toFixed(3)} to ${last.toFixed(3)}`;
-  const sizes = `sizes ${odc.smallest} to ${odc.largest}`;
-  return [['ODC', `${changes}, ${sizes}, ${odc.merges} merged, ${odc.splits} split`]];
+function algorithmOf(summary: RunSummary): [string, string][] {
+  const { label, figures } = algorithmNamed(summary.algorithm);
+  if (figures === null) return [];
+  const own = (summary as unknown as Readonly<Record<string, unknown>>)[figures.key];
+  return own === undefined ? [] : [[label, figures.line(own)]];
 }
 
 function evaluationOf({ evaluation }: RunSummary): [string, string][] {

@@ -1,8 +1,6 @@
 /** Settings of the clustering that each epoch starts with. Source: spec of DeepCluster, sections 4-6. */
 import { z } from 'zod';
 
-export { odcConfigSchema, type OdcConfig } from './odc/config.ts';
-
 export const clusteringConfigSchema = z.strictObject({
   /** Clusters K, also the width of the head; the paper over-segments (10,000 for 1,000 classes). */
   k: z.int().min(2).default(10_000),

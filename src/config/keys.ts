@@ -3,6 +3,7 @@
  * `training.batchSize` is `DC_TRAINING__BATCH_SIZE`: two underscores between parts, one before each capital within a part.
  */
 import { z } from 'zod';
+import { composed } from '../algorithms/registry.ts';
 import { runConfigSchema } from './schema.ts';
 
 export interface ConfigKey {
@@ -47,6 +48,6 @@ function environmentName(path: readonly string[]): string {
 }
 
 /** All settings, in the schema's order. */
-export const CONFIG_KEYS: ReadonlyMap<string, ConfigKey> = new Map(
-  leafKeys(runConfigSchema, []).map((key) => [key.key, key]),
+export const configKeys: () => ReadonlyMap<string, ConfigKey> = composed(
+  () => new Map(leafKeys(runConfigSchema(), []).map((key) => [key.key, key])),
 );

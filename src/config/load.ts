@@ -53,7 +53,7 @@ function resolveRunConfig(settings: readonly Setting[]): LoadedConfig {
     setAt(input, key.split('.'), value);
     origins[key] = origin;
   }
-  const result = runConfigSchema.safeParse(input, { reportInput: true });
+  const result = runConfigSchema().safeParse(input, { reportInput: true });
   if (!result.success) throw invalidSetting(result.error.issues[0]!, origins);
   return { config: deepFreeze(result.data), origins: Object.freeze(origins) };
 }

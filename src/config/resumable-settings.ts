@@ -3,6 +3,7 @@
  * far, such as the images' views, the network or the clusters, must stay; rates and lengths may
  * change, since they hold from a step on, and the run records it.
  */
+import { composed } from '../algorithms/registry.ts';
 import { configInvalid } from '../errors.ts';
 import type { RunConfig } from './schema.ts';
 
@@ -16,8 +17,8 @@ export interface SettingChange {
   readonly to: unknown;
 }
 
-/** A setting, or a section with all that is in it. */
-const RESUMABLE: ReadonlySet<string> = new Set([
+/** A setting, or a section with all that is in it; those of algorithms are named by them. */
+const COMMON: readonly string[] = [
   // They move numbers, from the resumed step on.
   'epochs',
   'training.learningRate',
@@ -34,8 +35,17 @@ const RESUMABLE: ReadonlySet<string> = new Set([
   'data.maxUnreadableFraction',
   'data.maxDamagedFraction',
   'data.waitMs',
-  'odc.logInterval',
-]);
+];
+
+const resumable = composed(
+  (algorithms) =>
+    new Set([
+      ...COMMON,
+      ...algorithms.flatMap(({ settings }) =>
+        settings === null ? [] : settings.resumable.map((name) => `${settings.key}.${name}`),
+      ),
+    ]),
+);
 
 type Difference = Omit<SettingChange, 'step'> & { readonly isResumable: boolean };
 
@@ -73,7 +83,7 @@ function differencesOf(
   key: string,
   isFree: boolean,
 ): Difference[] {
-  const isResumable = isFree || RESUMABLE.has(key);
+  const isResumable = isFree || resumable().has(key);
   if (!isRecord(saved) || !isRecord(current)) {
     const isSame = JSON.stringify(saved) === JSON.stringify(current);
     return isSame ? [] : [{ key, from: saved, to: current, isResumable }];

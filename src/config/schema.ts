@@ -1,84 +1,106 @@
 /** The whole configuration: one schema per component, composed, with the rules that cross them. */
 import { z } from 'zod';
+import { algorithmNamed, composed } from '../algorithms/registry.ts';
+import type { AlgorithmSpec } from '../algorithms/spec.ts';
 import { checkpointConfigSchema } from '../checkpoint/config.ts';
-import { clusteringConfigSchema, odcConfigSchema } from '../clustering/config.ts';
+import { clusteringConfigSchema } from '../clustering/config.ts';
 import { dataConfigSchema } from '../data/config.ts';
 import { evaluationConfigSchema } from '../evaluation/config.ts';
 import { SMALLEST_IMAGE, modelConfigSchema } from '../nn/config.ts';
 import { trainingConfigSchema } from '../ps/config.ts';
 import { clusterConfigSchema } from './processes.ts';
 
-export const runConfigSchema = z
-  .strictObject({
-    /** The method: `deepcluster` clusters anew in every epoch, `odc` once, and from then on in every step. */
-    algorithm: z.enum(['deepcluster', 'odc']).default('deepcluster'),
-    /** Seed of everything random in the run. */
-    seed: z.int().min(0).max(0xffff_ffff).default(31),
-    /** Passes over the images in training; in DeepCluster each begins with a clustering. */
-    epochs: z.int().min(1).default(200),
-    data: dataConfigSchema.prefault({}),
-    model: modelConfigSchema.prefault({}),
-    clustering: clusteringConfigSchema.prefault({}),
-    odc: odcConfigSchema.prefault({}),
-    training: trainingConfigSchema.prefault({}),
-    evaluation: evaluationConfigSchema.prefault({}),
-    checkpoint: checkpointConfigSchema.prefault({}),
-    cluster: clusterConfigSchema.prefault({}),
-  })
-  .superRefine((config, context) => {
-    const rule = (path: (string | number)[], message: string, input: unknown): void => {
-      context.addIssue({ code: 'custom', path, message, input });
-    };
-    const { training, data, cluster, model, algorithm } = config;
-    if (algorithm === 'odc' && model.neck !== 'odc') {
-      rule(['model', 'neck'], 'must be odc for algorithm odc', model.neck);
-    }
-    if (training.sliceSize > training.batchSize) {
-      rule(
-        ['training', 'sliceSize'],
-        `must not exceed training.batchSize (${training.batchSize})`,
-        training.sliceSize,
-      );
-    }
-    for (const [i, { epoch }] of training.schedule.entries()) {
-      const before = training.schedule[i - 1]?.epoch ?? -1;
-      if (epoch <= before) {
+/** With the names and the sections of the algorithms that there are when it is asked for. */
+export const runConfigSchema = composed((algorithms) =>
+  z
+    .strictObject({
+      /** The method, by its name in src/algorithms. */
+      algorithm: z.enum(namesOf(algorithms)).default(algorithms[0]!.name),
+      /** Seed of everything random in the run. */
+      seed: z.int().min(0).max(0xffff_ffff).default(31),
+      /** Passes over the images in training; in DeepCluster each begins with a clustering. */
+      epochs: z.int().min(1).default(200),
+      data: dataConfigSchema.prefault({}),
+      model: modelConfigSchema.prefault({}),
+      clustering: clusteringConfigSchema.prefault({}),
+      ...sectionsOf(algorithms),
+      training: trainingConfigSchema.prefault({}),
+      evaluation: evaluationConfigSchema.prefault({}),
+      checkpoint: checkpointConfigSchema.prefault({}),
+      cluster: clusterConfigSchema.prefault({}),
+    })
+    .superRefine((config, context) => {
+      const rule = (path: (string | number)[], message: string, input: unknown): void => {
+        context.addIssue({ code: 'custom', path, message, input });
+      };
+      const { training, data, cluster, model } = config;
+      const { name, neck } = algorithmNamed(config.algorithm);
+      if (neck !== null && model.neck !== neck) {
+        rule(['model', 'neck'], `must be ${neck} for algorithm ${name}`, model.neck);
+      }
+      if (training.sliceSize > training.batchSize) {
         rule(
-          ['training', 'schedule', i, 'epoch'],
-          `must be later than that of the entry before (${before})`,
-          epoch,
+          ['training', 'sliceSize'],
+          `must not exceed training.batchSize (${training.batchSize})`,
+          training.sliceSize,
         );
       }
-    }
-    for (const key of ['cropArea', 'cropAspect'] as const) {
-      if (data[key][0] > data[key][1]) {
-        rule(['data', key], 'must be [low, high] with low <= high', data[key]);
+      for (const [i, { epoch }] of training.schedule.entries()) {
+        const before = training.schedule[i - 1]?.epoch ?? -1;
+        if (epoch <= before) {
+          rule(
+            ['training', 'schedule', i, 'epoch'],
+            `must be later than that of the entry before (${before})`,
+            epoch,
+          );
+        }
       }
-    }
-    if (cluster.heartbeatTimeoutMs < 2 * cluster.heartbeatMs) {
-      rule(
-        ['cluster', 'heartbeatTimeoutMs'],
-        `must be at least twice cluster.heartbeatMs (${cluster.heartbeatMs})`,
-        cluster.heartbeatTimeoutMs,
-      );
-    }
-    if (cluster.minWorkers > cluster.maxWorkers) {
-      rule(
-        ['cluster', 'minWorkers'],
-        `must not exceed cluster.maxWorkers (${cluster.maxWorkers})`,
-        cluster.minWorkers,
-      );
-    }
-    const { architecture } = model;
-    const smallest = SMALLEST_IMAGE[architecture];
-    if (data.imageSize < smallest) {
-      rule(
-        ['data', 'imageSize'],
-        `must be at least ${smallest} for model.architecture ${architecture}`,
-        data.imageSize,
-      );
-    }
-  });
+      for (const key of ['cropArea', 'cropAspect'] as const) {
+        if (data[key][0] > data[key][1]) {
+          rule(['data', key], 'must be [low, high] with low <= high', data[key]);
+        }
+      }
+      if (cluster.heartbeatTimeoutMs < 2 * cluster.heartbeatMs) {
+        rule(
+          ['cluster', 'heartbeatTimeoutMs'],
+          `must be at least twice cluster.heartbeatMs (${cluster.heartbeatMs})`,
+          cluster.heartbeatTimeoutMs,
+        );
+      }
+      if (cluster.minWorkers > cluster.maxWorkers) {
+        rule(
+          ['cluster', 'minWorkers'],
+          `must not exceed cluster.maxWorkers (${cluster.maxWorkers})`,
+          cluster.minWorkers,
+        );
+      }
+      const { architecture } = model;
+      const smallest = SMALLEST_IMAGE[architecture];
+      if (data.imageSize < smallest) {
+        rule(
+          ['data', 'imageSize'],
+          `must be at least ${smallest} for model.architecture ${architecture}`,
+          data.imageSize,
+        );
+      }
+    }),
+);
 
-/** The effective configuration of a run, every default filled in; frozen once loaded. */
-export type RunConfig = z.infer<typeof runConfigSchema>;
+/**
+ * The effective configuration of a run, every default filled in; frozen once loaded. The sections of algorithms are read with
+ * their own `settingsOf`.
+ */
+export type RunConfig = z.infer<ReturnType<typeof runConfigSchema>>;
+
+function namesOf(algorithms: readonly AlgorithmSpec[]): string[] {
+  return algorithms.map(({ name }) => name);
+}
+
+/** By key; typed as nothing, since only an algorithm itself knows its settings. */
+function sectionsOf(algorithms: readonly AlgorithmSpec[]): object {
+  return Object.fromEntries(
+    algorithms.flatMap(({ settings }) =>
+      settings === null ? [] : [[settings.key, settings.schema.prefault({})]],
+    ),
+  );
+}

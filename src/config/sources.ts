@@ -6,7 +6,7 @@ import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { LineCounter, isMap, isScalar, parse, parseDocument } from 'yaml';
 import { TrainerError, configInvalid, messageOf } from '../errors.ts';
-import { CONFIG_KEYS, ENVIRONMENT_PREFIX, type ConfigKey } from './keys.ts';
+import { configKeys, ENVIRONMENT_PREFIX, type ConfigKey } from './keys.ts';
 import { nearestName } from '../messages/nearest-name.ts';
 import { packageRoot } from '../process/package-root.ts';
 
@@ -125,7 +125,7 @@ function presetOf({ key, value, origin }: Setting): TextSetting {
 export function settingsOfEnvironment(
   env: Readonly<Record<string, string | undefined>>,
 ): readonly Setting[] {
-  const keyOf = new Map([...CONFIG_KEYS.values()].map((key) => [key.environmentName, key]));
+  const keyOf = new Map([...configKeys().values()].map((key) => [key.environmentName, key]));
   return Object.entries(env)
     .filter(([name, value]) => name.startsWith(ENVIRONMENT_PREFIX) && value !== undefined)
     .map(([name, text = '']) => {
@@ -154,20 +154,20 @@ function valueOf(key: ConfigKey, text: string): unknown {
 }
 
 function requireKnown({ key, origin }: Setting, value: unknown): ConfigKey {
-  const known = CONFIG_KEYS.get(key);
+  const known = configKeys().get(key);
   if (known) return known;
   if (isSection(key)) {
     throw configInvalid(key, `must be a section, as in ${key}.${firstOf(key)}`, value, origin);
   }
-  throw unknownName(key, nearestName(key, CONFIG_KEYS.keys()), value, origin);
+  throw unknownName(key, nearestName(key, configKeys().keys()), value, origin);
 }
 
 function isSection(key: string): boolean {
-  return [...CONFIG_KEYS.keys()].some((known) => known.startsWith(`${key}.`));
+  return [...configKeys().keys()].some((known) => known.startsWith(`${key}.`));
 }
 
 function firstOf(section: string): string {
-  const first = [...CONFIG_KEYS.keys()].find((known) => known.startsWith(`${section}.`));
+  const first = [...configKeys().keys()].find((known) => known.startsWith(`${section}.`));
   return first?.slice(section.length + 1) ?? '';
 }
 

@@ -1,23 +1,10 @@
 /** The epochs in numbers, one a row. */
-import { markup, type Markup, type MarkupValue } from './markup.ts';
+import { markup, type Markup } from './markup.ts';
 import { formatCount, formatDuration, formatFigure, formatFixed } from './number-format.ts';
 import { phaseBar, phaseTotal } from './charts/phase-time.ts';
-import type { ReportEpoch } from './report-data.ts';
+import type { EpochColumn, ReportAlgorithm, ReportEpoch } from './report-data.ts';
 
-interface Column {
-  readonly name: string;
-  readonly explanation: string;
-  readonly cell: (epoch: ReportEpoch) => MarkupValue;
-  /** Left out: always shown. */
-  readonly isShown?: (run: ShownRun) => boolean;
-}
-
-interface ShownRun {
-  readonly hasTruth: boolean;
-  readonly isOnline: boolean;
-}
-
-const COLUMNS: readonly Column[] = [
+const LEARNING: readonly EpochColumn[] = [
   {
     name: 'Loss',
     explanation: 'mean over the samples of the epoch',
@@ -28,36 +15,15 @@ const COLUMNS: readonly Column[] = [
     explanation: 'normalised mutual information with the clustering of the epoch before',
     cell: ({ nmiToPrevious }) => formatFixed(nmiToPrevious, 3),
   },
-  {
-    name: 'NMI classes',
-    explanation: 'normalised mutual information with the classes of the folders',
-    cell: ({ nmiToTruth }) => formatFixed(nmiToTruth, 3),
-    isShown: ({ hasTruth }) => hasTruth,
-  },
-  {
-    name: 'Changed',
-    explanation: 'share of the drawn images whose pseudo-label changed',
-    cell: ({ odc }) => formatFixed(odc?.changeRatio ?? null, 3),
-    isShown: ({ isOnline }) => isOnline,
-  },
-  {
-    name: 'Smallest',
-    explanation: 'images of the smallest cluster at the end of the epoch',
-    cell: ({ odc }) => formatCount(odc?.smallest ?? null),
-    isShown: ({ isOnline }) => isOnline,
-  },
-  {
-    name: 'Largest',
-    explanation: 'images of the largest cluster at the end of the epoch',
-    cell: ({ odc }) => formatCount(odc?.largest ?? null),
-    isShown: ({ isOnline }) => isOnline,
-  },
-  {
-    name: 'Merged, split',
-    explanation: 'small clusters merged into others, and large ones split in their place',
-    cell: ({ odc }) => (odc ? `${formatCount(odc.merges)}, ${formatCount(odc.splits)}` : '–'),
-    isShown: ({ isOnline }) => isOnline,
-  },
+];
+
+const TRUTH: EpochColumn = {
+  name: 'NMI classes',
+  explanation: 'normalised mutual information with the classes of the folders',
+  cell: ({ nmiToTruth }) => formatFixed(nmiToTruth, 3),
+};
+
+const SIZES: readonly EpochColumn[] = [
   {
     name: 'Empty',
     explanation: 'clusters without images',
@@ -68,12 +34,15 @@ const COLUMNS: readonly Column[] = [
     explanation: 'of the cluster sizes, as a share of ln k',
     cell: ({ entropy }) => formatFixed(entropy, 3),
   },
-  {
-    name: 'Inertia',
-    explanation: 'sum of squared distances to the own centroid',
-    cell: ({ inertia }) => formatFigure(inertia),
-    isShown: ({ isOnline }) => !isOnline,
-  },
+];
+
+const INERTIA: EpochColumn = {
+  name: 'Inertia',
+  explanation: 'sum of squared distances to the own centroid',
+  cell: ({ inertia }) => formatFigure(inertia),
+};
+
+const TIMES: readonly EpochColumn[] = [
   {
     name: 'Features',
     explanation: 'time to extract features',
@@ -101,9 +70,19 @@ const COLUMNS: readonly Column[] = [
   },
 ];
 
-export function epochTable(epochs: readonly ReportEpoch[], hasTruth: boolean): Markup {
-  const run = { hasTruth, isOnline: epochs.some(({ odc }) => odc !== undefined && odc !== null) };
-  const columns = COLUMNS.filter(({ isShown }) => isShown?.(run) ?? true);
+export function epochTable(
+  epochs: readonly ReportEpoch[],
+  hasTruth: boolean,
+  algorithm: ReportAlgorithm,
+): Markup {
+  const columns = [
+    ...LEARNING,
+    ...(hasTruth ? [TRUTH] : []),
+    ...algorithm.columns,
+    ...SIZES,
+    ...(algorithm.clustersEachEpoch ? [INERTIA] : []),
+    ...TIMES,
+  ];
   const longest = Math.max(...epochs.map(({ seconds }) => phaseTotal(seconds)));
   const heads = columns.map(
     ({ name, explanation }) => markup`<th scope="col" title="${explanation}">${name}</th>`,

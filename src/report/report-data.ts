@@ -1,9 +1,11 @@
 /** What the report page shows: the run's summary, its curves, its last clustering, its settings. Plain data, no files. */
-import type { OdcEpochFigures, RunSummary } from './summary.ts';
+import type { Markup, MarkupValue } from './markup.ts';
+import type { FiguresByAlgorithm, RunSummary } from './summary.ts';
 
 export interface ReportData {
   /** Holds the comparison with the network as it was initialised, in `evaluation`. */
   readonly summary: RunSummary;
+  readonly algorithm: ReportAlgorithm;
   /** When the page was made, ISO 8601. */
   readonly generatedAt: string;
   /** Mean loss of every committed step of the run, in order. */
@@ -16,6 +18,25 @@ export interface ReportData {
   readonly montage: readonly ClusterSample[];
   /** Settings that differ from their default, in the order to show. */
   readonly settings: readonly ReportSetting[];
+}
+
+/** What the page shows besides, of the run's algorithm. */
+export interface ReportAlgorithm {
+  /** As papers write it. */
+  readonly title: string;
+  /** Whether each epoch has a clustering of its own, whose inertia is shown. */
+  readonly clustersEachEpoch: boolean;
+  /** Of the table of epochs, in order. */
+  readonly columns: readonly EpochColumn[];
+  /** Between those that all algorithms have; null where there is nothing to draw. */
+  readonly charts: readonly ((data: ReportData) => Markup | null)[];
+}
+
+/** A column of the table of epochs. */
+export interface EpochColumn {
+  readonly name: string;
+  readonly explanation: string;
+  readonly cell: (epoch: ReportEpoch) => MarkupValue;
 }
 
 export interface ReportEpoch {
@@ -32,8 +53,8 @@ export interface ReportEpoch {
   readonly entropy: number;
   /** Null for an epoch without a clustering. */
   readonly inertia: number | null;
-  /** Left out or null where the algorithm is not ODC. */
-  readonly odc?: OdcEpochFigures | null;
+  /** The algorithm's own; left out: none. */
+  readonly figures?: FiguresByAlgorithm;
   readonly seconds: {
     readonly extract: number;
     readonly pca: number;

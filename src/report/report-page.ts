@@ -2,7 +2,6 @@
  * The report of a run: one HTML file that opens from disk, with no script and nothing loaded from elsewhere.
  * Data in, HTML out; what is gathered, and from where, is the caller's.
  */
-import { changeChart } from './charts/change-chart.ts';
 import { clusterSizeChart } from './charts/cluster-size-chart.ts';
 import { epochTable } from './epoch-table.ts';
 import { headline } from './headline.ts';
@@ -19,12 +18,6 @@ import type { RunSummary } from './summary.ts';
 
 /** A browser that reads it refuses scripts and the network, whatever the page holds. */
 const POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
-
-/** As papers write them. */
-const METHODS: Readonly<Record<string, string>> = {
-  deepcluster: 'DeepCluster',
-  odc: 'Online Deep Clustering',
-};
 
 export function renderReport(data: ReportData): string {
   const { runId } = data.summary;
@@ -53,7 +46,7 @@ ${data.summary.settingChanges.length === 0 ? null : section('changes', 'Settings
   return `<!doctype html>\n${page.text}\n`;
 }
 
-function pageHeader({ summary, generatedAt }: ReportData): Markup {
+function pageHeader({ summary, algorithm, generatedAt }: ReportData): Markup {
   const facts = [
     `run ${summary.runId}`,
     `k = ${formatCount(summary.clusters.k)}`,
@@ -62,7 +55,7 @@ function pageHeader({ summary, generatedAt }: ReportData): Markup {
   ];
   return markup`<header>
 <p class="kind">Training run</p>
-<h1>${METHODS[summary.algorithm] ?? summary.algorithm} on ${summary.architecture}</h1>
+<h1>${algorithm.title} on ${summary.architecture}</h1>
 <ul class="facts">${facts.map((fact) => markup`<li>${fact}</li>`)}</ul>
 <p class="lead">${lead(summary)}</p>
 </header>`;
@@ -83,14 +76,16 @@ ${content}
 }
 
 function learning(data: ReportData): Markup {
-  const charts = [lossChart(data), nmiChart(data), changeChart(data), clusterSizeChart(data)];
+  const own = data.algorithm.charts.map((chart) => chart(data));
+  const charts = [lossChart(data), nmiChart(data), ...own, clusterSizeChart(data)];
   return markup`<div class="charts">
 ${charts}
 </div>`;
 }
 
-function epochs({ epochs: rows, summary }: ReportData): Markup {
-  const table = rows.length === 0 ? null : epochTable(rows, summary.nmi.toTruth !== null);
+function epochs({ epochs: rows, summary, algorithm }: ReportData): Markup {
+  const hasTruth = summary.nmi.toTruth !== null;
+  const table = rows.length === 0 ? null : epochTable(rows, hasTruth, algorithm);
   return markup`${phaseTimeFigure(summary)}
 ${table}`;
 }

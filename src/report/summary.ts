@@ -1,4 +1,7 @@
-/** The summary of a run: what `summary.json` holds and what `launch --json` and `demo --json` print. */
+/**
+ * The summary of a run: what `summary.json` holds and what `launch --json` and `demo --json` print. After `collapse` stand the
+ * algorithm's own figures, if it has some, under its key (src/algorithms/figures.ts).
+ */
 
 export interface RunSummary {
   readonly runId: string;
@@ -32,8 +35,6 @@ export interface RunSummary {
   };
   readonly clusters: { readonly k: number; readonly empty: number; readonly entropy: number };
   readonly collapse: CollapseSummary;
-  /** Only where the algorithm is ODC. */
-  readonly odc?: OdcSummary;
   /** Null where there is no truth to evaluate against, or evaluation is off. */
   readonly evaluation: RunEvaluation | null;
   readonly ledger: LedgerCounts;
@@ -52,7 +53,7 @@ export interface RunSummary {
  * cluster with nearly all images.
  */
 export interface CollapseSummary {
-  /** Times that they were found so: once an epoch, with ODC at each of its log intervals. */
+  /** Times that they were found so: once an epoch, or as often as the algorithm looks. */
   readonly seen: number;
   /** Times that they were found sound again after it. */
   readonly recovered: number;
@@ -75,30 +76,10 @@ export interface SettingChange {
   readonly to: unknown;
 }
 
-/** What tells a healthy ODC epoch from a collapsing one; sizes are those at its end. */
-export interface OdcEpochFigures {
-  /** Share of drawn samples whose pseudo-label changed. */
-  readonly changeRatio: number;
-  readonly smallest: number;
-  readonly largest: number;
-  /** exp of the sizes' entropy: as many clusters of one size would be as uneven. */
-  readonly perplexity: number;
-  /** Small clusters merged into others, and large ones split in their place. */
-  readonly merges: number;
-  readonly splits: number;
-}
+/** Figures of an epoch, by the key of the algorithm whose they are; null where it is another's, or has none yet. */
+export type FiguresByAlgorithm = Readonly<Record<string, Figures | null>>;
 
-export interface OdcSummary {
-  /** By epoch. */
-  readonly changeRatio: readonly number[];
-  readonly perplexity: readonly number[];
-  /** At the end of the run. */
-  readonly smallest: number;
-  readonly largest: number;
-  /** Over the run. */
-  readonly merges: number;
-  readonly splits: number;
-}
+export type Figures = Readonly<Record<string, number>>;
 
 export interface RunEvaluation {
   /** Which layer is the feature, for instance `fc (256)`. */

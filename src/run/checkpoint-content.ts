@@ -3,6 +3,7 @@
  * plan position, ledger, record. Everything that decides the future is in it; the rest follows from the configuration.
  */
 import { z } from 'zod';
+import type { StrategyState } from '../algorithms/strategy.ts';
 import { arrayOf } from '../arrays/bundle.ts';
 import type { Checkpoint, CheckpointContent } from '../checkpoint/checkpoint.ts';
 import type { NamedArrays } from '../arrays/safetensors.ts';
@@ -34,16 +35,6 @@ export interface RunPosition {
 export interface LeftOutImage extends UnreadableImage {
   /** The first step that it takes no part in. */
   readonly step: number;
-}
-
-/** What a strategy adds to a checkpoint. */
-export interface StrategyState {
-  /** [images]; empty before the first clustering. */
-  readonly pseudoLabels: Int32Array;
-  /** Centroids, and what else belongs to them. */
-  readonly clustering: NamedArrays;
-  /** Counters, as JSON. */
-  readonly counters: unknown;
 }
 
 export interface RunSnapshot {

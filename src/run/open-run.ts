@@ -113,7 +113,7 @@ async function readSaved(folder: string): Promise<Pick<OpenedRun, 'runId' | 'ima
     throw invalid('holds no run; name the folder that its launch was given with --out');
   }
   const saved = savedSchema.safeParse(content);
-  const config = saved.success ? runConfigSchema.safeParse(saved.data.config) : saved;
+  const config = saved.success ? runConfigSchema().safeParse(saved.data.config) : saved;
   if (saved.success && config.success) {
     const { runId, images } = saved.data;
     return { runId, images, config: config.data };

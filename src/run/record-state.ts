@@ -1,19 +1,11 @@
 /** What of a run's record survives a restart, as a checkpoint keeps it and the report shows it. */
+import { noFigures } from '../algorithms/registry.ts';
 import type { SettingChange } from '../config/resumable-settings.ts';
 import type { UnreadableImage } from '../data/source/unreadable.ts';
-import type { CollapseSummary, OdcEpochFigures } from '../report/summary.ts';
+import type { CollapseSummary, FiguresByAlgorithm } from '../report/summary.ts';
 
 /** Phases as the summary counts their time. */
 export type TimedPhase = 'extract' | 'pca' | 'kmeans' | 'train';
-
-/** What only the end of an epoch knows where classes change in every step: it takes the place of what its beginning said. */
-export interface EpochEnd {
-  readonly nmiToPrevious: number;
-  readonly nmiToTruth: number | null;
-  readonly emptyClusters: number;
-  readonly entropy: number;
-  readonly odc: OdcEpochFigures;
-}
 
 export interface EpochRecord {
   readonly epoch: number;
@@ -29,9 +21,26 @@ export interface EpochRecord {
   /** Of the epoch's clustering; null for an epoch without one. */
   readonly inertia: number | null;
   readonly refilled: number;
-  /** Null until it has trained, and where the algorithm is another. */
-  odc: OdcEpochFigures | null;
+  /** Of the algorithms, each null until the epoch has trained by it. */
+  figures: FiguresByAlgorithm;
   seconds: Record<TimedPhase, number>;
+}
+
+/** An epoch as it is written: the figures of an algorithm stand under its key among the others. */
+export type EpochLine = Omit<EpochRecord, 'figures'>;
+
+/** In the order of the line. */
+export function epochLine({ figures, seconds, ...epoch }: EpochRecord): EpochLine {
+  return { ...epoch, ...figures, seconds };
+}
+
+/** The other way round. */
+export function epochOfLine({ seconds, ...line }: EpochLine): EpochRecord {
+  const written = line as unknown as FiguresByAlgorithm;
+  const keys = Object.keys(noFigures());
+  const figures = Object.fromEntries(keys.map((key) => [key, written[key] ?? null]));
+  const others = Object.entries(line).filter(([key]) => !keys.includes(key));
+  return { ...(Object.fromEntries(others) as typeof line), figures, seconds };
 }
 
 /** The processes that came under one id, one after the other. */
@@ -43,7 +52,7 @@ export interface ProcessStarts {
 
 /** The part that a checkpoint keeps as JSON; losses are kept as an array beside it. */
 export interface RecordState {
-  readonly epochs: readonly EpochRecord[];
+  readonly epochs: readonly EpochLine[];
   readonly seconds: Record<TimedPhase, number>;
   /** Wall time of the run so far [s]. */
   readonly wallSeconds: number;

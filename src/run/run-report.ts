@@ -2,6 +2,7 @@
  * The report page of a run: gathers what it shows from the record, the last clustering and the images.
  * What the page looks like is in src/report.
  */
+import { reportAlgorithm } from '../algorithms/report-algorithm.ts';
 import { clusterSizes } from '../clustering/agreement.ts';
 import type { ConfigOrigins } from '../config/load.ts';
 import { runConfigSchema, type RunConfig } from '../config/schema.ts';
@@ -38,6 +39,7 @@ export async function renderRunReport(input: RunReportInput): Promise<string> {
   const sizes = clusterSizes(pseudoLabels, config.clustering.k);
   return renderReport({
     summary,
+    algorithm: reportAlgorithm(config.algorithm),
     generatedAt: new Date().toISOString(),
     lossByStep: record.losses,
     epochs: record.epochs,
@@ -118,7 +120,7 @@ function majorityOf(
 
 /** Settings that some source set to another value than the default, in the order of the schema. */
 function changedSettings(config: RunConfig, origins: ConfigOrigins): ReportSetting[] {
-  const defaults = runConfigSchema.parse({});
+  const defaults = runConfigSchema().parse({});
   const sections = Object.keys(defaults);
   const sectionOf = (key: string): number => sections.indexOf(key.split('.', 1)[0]!);
   return Object.entries(origins)

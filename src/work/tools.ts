@@ -2,12 +2,15 @@
  * What a worker hands to the work that it performs, as interfaces: the kinds of work are read by the coordinator too, which
  * knows no tensor library. Shapes: n images, D feature dimensions, P parameters, S batch-norm statistics.
  */
+import type { AlgorithmWork } from '../algorithms/work.ts';
 import type { NamedArrays } from '../arrays/safetensors.ts';
 import type { ClusteringKernels, RowsToCluster } from '../clustering/kernels.ts';
+import type { IdentifiedRows } from '../clustering/odc/bundles.ts';
 import type { RunConfig } from '../config/schema.ts';
 import type { LoadedViews } from '../data/loader/loader.ts';
 import type { ImageSource } from '../data/source/source.ts';
 import type { SentPush } from '../rpc/parameters-client.ts';
+import type { MemoryServers } from '../server-clients/memory-servers.ts';
 import type { PushReply } from '../server-clients/parameter-servers.ts';
 import type { MovedRows } from '../server-clients/sample-shards.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -32,13 +35,19 @@ export interface WorkTools {
   readonly views: ViewTools;
   readonly held: HeldFeatures;
   readonly clustering: ClusteringKernels;
-  /** Null where classes stay for an epoch. */
-  readonly online: OnlineClasses | null;
+  /** The run's algorithm, here in this process. */
+  readonly algorithm: AlgorithmWork;
   /** Where the time of this order goes. */
   readonly times: Times;
   readonly logger: Logger;
   /** Fetches an artifact, or answers with what is being fetched already. */
   readonly artifact: (name: string) => Promise<NamedArrays>;
+  /** Sends rows of a data shard to the sample memory. */
+  readonly fillMemory: (
+    shard: number,
+    generation: number,
+    rows: IdentifiedRows,
+  ) => ReturnType<MemoryServers['fill']>;
   /** Stages a slice's gradient on the parameter servers, in this process's name. */
   readonly push: (
     push: Omit<SentPush<MovedRows>, 'workerId' | 'incarnation'>,
@@ -163,23 +172,6 @@ export interface HeldFeatures {
   kernelsFor(rows: number): ClusteringKernels;
   /** Held features as k-means has them prepared, for as long as they are held. */
   rowsToCluster(resident: ResidentShard): RowsToCluster;
-}
-
-/** What of a slice matters to classes that change with every step. */
-export interface OnlineSlice {
-  readonly samples: Pick<SliceSamples, 'ids'>;
-  /** The published centroids to assign by. */
-  readonly centroidVersion: number;
-}
-
-/** ODC: rows of the sample memory, and pseudo-labels that change with every step. */
-export interface OnlineClasses {
-  /** Begins the downloads that a slice needs. */
-  prepare(ids: OrderIds, slice: OnlineSlice): void;
-  /** Mixes the slice's features into its memory rows and assigns them anew. @param features [n, D] */
-  mix(ids: OrderIds, slice: OnlineSlice, features: Float32Array): Promise<MovedRows>;
-  /** Sends the unit rows of a data shard to the sample memory. @throws TrainerError GENERATION_FENCED */
-  fill(ids: OrderIds, resident: ResidentShard): Promise<void>;
 }
 
 /** Where the time of an order goes. */

@@ -22,7 +22,7 @@ export interface TrainSliceOrder {
   readonly samples: SliceSamples;
   /** What this worker will probably be asked for next, so that decoding hides behind compute; a hint only. */
   readonly upcoming: SliceSamples | null;
-  /** ODC: the published centroids to assign by. */
+  /** The published centroids to assign by, where every step moves images to other clusters. */
   readonly centroidVersion: number;
 }
 
@@ -60,11 +60,11 @@ export const trainSlice: WorkKind<TrainSliceWork, TrainSliceOrder, TrainedSlice>
     };
   },
 
-  prepare: (order, ids, { network, online, views }) => {
+  prepare: (order, ids, { network, algorithm, views }) => {
     const { step, slice, samples, upcoming } = order;
     const { epoch, parameterVersion } = ids;
     network.prefetch(parameterVersion, network.headEpoch(epoch));
-    online?.prepare(ids, order);
+    algorithm.prepare(ids, order);
     views.ofSlice({ epoch, step, slice }, samples).catch(() => undefined);
     if (upcoming !== null) {
       views.ofSlice({ epoch, step: step + 1, slice }, upcoming).catch(() => undefined);
@@ -74,7 +74,7 @@ export const trainSlice: WorkKind<TrainSliceWork, TrainSliceOrder, TrainedSlice>
   perform: async (order, ids, tools) => {
     const { step, slice, samples } = order;
     const { epoch, parameterVersion } = ids;
-    const { network, online, times, held } = tools;
+    const { network, algorithm, times, held } = tools;
     held.letGo();
     const name = { epoch, step, slice };
     const views = await times.views(tools.views.ofSlice(name, samples));
@@ -88,9 +88,7 @@ export const trainSlice: WorkKind<TrainSliceWork, TrainSliceOrder, TrainedSlice>
       throw nonFinite(what, pass.lossSum, 'the slice was refused');
     }
     const memory =
-      online === null || pass.features === null
-        ? null
-        : await online.mix(ids, order, pass.features);
+      pass.features === null ? null : await algorithm.moveRows(ids, order, pass.features);
     const repeatedPush = await pushSlice(order, ids, tools, {
       gradient: pass.gradient,
       statistics: pass.statistics,
@@ -111,15 +109,15 @@ export const trainSlice: WorkKind<TrainSliceWork, TrainSliceOrder, TrainedSlice>
   }),
 };
 
-/** Features are null unless classes change with every step. */
+/** Features are null where the algorithm has no use for them. */
 function trainingPass(
   pixels: Uint8Array,
   { step, slice, samples }: TrainSliceOrder,
-  { config, network, online }: WorkTools,
+  { config, network, algorithm }: WorkTools,
 ): SlicePass & { readonly features: Float32Array | null } {
   const seed = [config.seed, 'dropout', step, slice];
   const { pseudoLabels, lossWeights } = samples;
-  if (online === null) {
+  if (!algorithm.usesFeatures) {
     return { ...network.model.lossAndGradient(pixels, pseudoLabels, seed), features: null };
   }
   const weights = lossWeights.length === 0 ? {} : { weights: lossWeights };

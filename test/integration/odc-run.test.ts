@@ -1,12 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { odcSettingsOf } from '../../coordinator/run/odc-strategy.ts';
-import {
-  planOdcEpoch,
-  sliceDraws,
-  stepCount,
-  stepDraws,
-} from '../../coordinator/run/epoch-plan.ts';
+import type { OdcSummary } from '../../src/algorithms/odc/figures.ts';
+import { odcSettingsOf, planOdcEpoch } from '../../src/algorithms/odc/strategy.ts';
+import type { RunSummary } from '../../src/report/summary.ts';
+import { sliceDraws, stepCount, stepDraws } from '../../coordinator/run/epoch-plan.ts';
 import { arrayOf } from '../../src/arrays/bundle.ts';
 import { clusterSeed, initialCentroidIds } from '../../src/clustering/kmeans.ts';
 import { sampleWeights } from '../../src/clustering/odc/loss-weights.ts';
@@ -78,7 +75,7 @@ test('two workers over gRPC do what the pure parts do in one process, bit for bi
   const rows = normaliseRows(features, FEATURES);
   const start = initialCentroidIds(IMAGES, K, clusterSeed(31, 0, true));
   const { labels } = kmeansBruteForce(Float64Array.from(rows), IMAGES, FEATURES, start, 8);
-  const config = runConfigSchema.parse({
+  const config = runConfigSchema().parse({
     algorithm: 'odc',
     model: { neck: 'odc' },
     clustering: { k: K },
@@ -206,9 +203,10 @@ test('what a user watches: metrics by interval, the epochs, the summary', async 
   assert.equal(summary.algorithm, 'odc');
   assert.equal(summary.ledger.committed, EPOCHS * IMAGES);
   assert.equal(summary.clusters.empty, 0);
-  assert.ok(summary.odc !== undefined);
-  assert.equal(summary.odc.changeRatio.length, EPOCHS);
-  assert.ok(summary.odc.smallest >= 1 && summary.odc.largest < IMAGES);
+  const { odc } = summary as RunSummary & { readonly odc?: OdcSummary };
+  assert.ok(odc !== undefined);
+  assert.equal(odc.changeRatio.length, EPOCHS);
+  assert.ok(odc.smallest >= 1 && odc.largest < IMAGES);
   assert.equal(summary.nmi.toTruth?.length, EPOCHS);
   const figures = figuresOf(run) as { step: number; copies: number; empty: number }[];
   assert.deepEqual(

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { join } from 'node:path';
 import { createControl } from '../../coordinator/control/control.ts';
-import type { EpochPlan } from '../../coordinator/run/epoch-plan.ts';
-import { OdcStrategy } from '../../coordinator/run/odc-strategy.ts';
+import type { EpochPlan } from '../../src/algorithms/epoch-plan.ts';
+import { OdcStrategy } from '../../src/algorithms/odc/strategy.ts';
 import { addParametersService } from '../../server/parameter-service.ts';
 import { RunFolder } from '../../coordinator/record/run-folder.ts';
 import { takeRunFolder } from '../../src/run/lock/take-folder.ts';
@@ -122,13 +122,10 @@ async function runTrace(serverCount: number): Promise<void> {
     const { featureDim } = await control.membership.network;
     const { dispatcher, artifacts, images } = control;
     const strategy = new OdcStrategy({
-      ...{ config, imageCount: N, dispatcher, artifacts, source, memory, featureDim },
-      ...{ folder: run, logger, signal, images },
-      noteExtracted: () => undefined,
-      imagesLeftOut: () => Promise.resolve(),
+      ...{ config, imageCount: N, truth: source.truth, artifacts, memory, featureDim },
+      ...{ folder: run, logger, signal },
+      cluster: () => assert.fail('the trace begins after the clustering'),
       noteClusters: () => undefined,
-      progress: () => undefined,
-      enterPhase: () => undefined,
     });
     const rows = matrixOf(trace.bank);
     const labels = Int32Array.from(trace.labels);
@@ -181,7 +178,7 @@ async function runTrace(serverCount: number): Promise<void> {
       plan,
       { index: 0, firstStep: 0, version: 0 },
       {
-        classFacts: () => strategy.classFacts,
+        sliceFacts: () => strategy.sliceFacts,
         ...{ config, dispatcher, parameters, folder: run, signal, images },
         imagesLeftOut: () => Promise.resolve(),
         stepSkipped: () => undefined,

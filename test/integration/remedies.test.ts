@@ -9,7 +9,8 @@ import { chmodSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync 
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { assertRoomForClusters } from '../../coordinator/images/usable-images.ts';
+import type { OdcConfig } from '../../src/algorithms/odc/config.ts';
+import { requireRoomForClusters } from '../../src/algorithms/odc/room-for-clusters.ts';
 import { refuseServers } from '../../coordinator/fleet/server-fleet.ts';
 import { packageRoot } from '../../src/process/package-root.ts';
 import { configFileOf, makeRunFolder, requireRunFolder } from '../../src/run/folder.ts';
@@ -95,8 +96,8 @@ async function remake(message: string, out: string = certs): Promise<void> {
   openCredentials(out, 'viewer').close();
 }
 
-function odcConfig(settings: Partial<RunConfig['odc']>): RunConfig {
-  return runConfigSchema.parse({
+function odcConfig(settings: Partial<OdcConfig>): RunConfig {
+  return runConfigSchema().parse({
     algorithm: 'odc',
     model: { neck: 'odc' },
     clustering: { k: 10 },
@@ -254,10 +255,10 @@ const TRIED: readonly TriedRow[] = [
   {
     source: 'per cluster (clustering.k ${clustering.k})',
     situation: () =>
-      failure(() => assertRoomForClusters(odcConfig({ smallClusterSize: 20 }), 24, NO_LOG)),
+      failure(() => requireRoomForClusters(odcConfig({ smallClusterSize: 20 }), 24, NO_LOG)),
     apply: (message) => {
       const most = Number(/odc\.smallClusterSize: must be at most (\d+)/.exec(message)![1]);
-      assertRoomForClusters(odcConfig({ smallClusterSize: most }), 24, NO_LOG);
+      requireRoomForClusters(odcConfig({ smallClusterSize: most }), 24, NO_LOG);
     },
   },
   {
@@ -342,7 +343,7 @@ const TRIED: readonly TriedRow[] = [
   },
 ];
 
-const NO_LOG = { warn: () => undefined } as unknown as Parameters<typeof assertRoomForClusters>[2];
+const NO_LOG = { warn: () => undefined };
 
 function warningOf(config: RunConfig, images: number): Promise<string> {
   let told = '';
@@ -351,7 +352,7 @@ function warningOf(config: RunConfig, images: number): Promise<string> {
       told = reason;
     },
   };
-  assertRoomForClusters(config, images, logger as unknown as typeof NO_LOG);
+  requireRoomForClusters(config, images, logger);
   return Promise.resolve(told);
 }
 

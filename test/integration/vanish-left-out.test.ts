@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { planEpoch, planOdcEpoch } from '../../coordinator/run/epoch-plan.ts';
+import { planEpoch } from '../../src/algorithms/deepcluster/strategy.ts';
+import { planOdcEpoch } from '../../src/algorithms/odc/strategy.ts';
 import { arrayOf } from '../../src/arrays/bundle.ts';
 import { runConfigSchema } from '../../src/config/schema.ts';
 import { unavailable } from '../../src/errors.ts';
@@ -35,7 +36,7 @@ async function drawsOf(run: string, algorithm: Algorithm): Promise<Int32Array> {
     return planOdcEpoch(labels, 1, 31, true).ids;
   }
   const labels = arrayOf(files['clustering']!, 'pseudo-labels', Int32Array);
-  const { clustering } = runConfigSchema.parse({ clustering: { k: 6 } });
+  const { clustering } = runConfigSchema().parse({ clustering: { k: 6 } });
   return planEpoch(labels, 1, 31, clustering).ids;
 }
 

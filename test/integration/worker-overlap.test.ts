@@ -53,7 +53,7 @@ test('views of the next slice are made within the gradient of the present one', 
   const files = Array.from({ length: 2 * IMAGES }, (_, i) => [`${i}.jpg`, photo] as const);
   await writeFiles(join(folder.path, 'images'), Object.fromEntries(files));
   const source = await openImageSource(join(folder.path, 'images'));
-  const config = runConfigSchema.parse({
+  const config = runConfigSchema().parse({
     data: { imageSize: SIDE, cacheBytes: 0 },
     model: { architecture: 'small-convnet' },
   });

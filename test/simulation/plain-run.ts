@@ -3,17 +3,17 @@
  * arithmetic of src/ps and src/clustering, which have tests of their own; when it does so, and how often, is written out here.
  */
 import {
-  planEpoch,
-  planOdcEpoch,
   pseudoLabelsOf,
   samplesOf,
   sliceDraws,
   stepCount,
   stepDraws,
   type DrawRange,
-  type EpochPlan,
 } from '../../coordinator/run/epoch-plan.ts';
-import { odcSettingsOf } from '../../coordinator/run/odc-strategy.ts';
+import { planEpoch } from '../../src/algorithms/deepcluster/strategy.ts';
+import type { EpochPlan } from '../../src/algorithms/epoch-plan.ts';
+import { odcConfigOf } from '../../src/algorithms/odc/config.ts';
+import { odcSettingsOf, planOdcEpoch } from '../../src/algorithms/odc/strategy.ts';
 import { FLOAT64_KERNELS } from '../../src/clustering/kernels.ts';
 import { mergeShardSums, nextCentroids } from '../../src/clustering/kmeans-reducer.ts';
 import { clusterSeed, initialCentroidIds } from '../../src/clustering/kmeans.ts';
@@ -121,7 +121,7 @@ class PlainLoop {
   }
 
   #beginOdc(epoch: number): EpochPlan {
-    const { seed, odc } = this.#config;
+    const { seed } = this.#config;
     if (this.#odc === null) {
       const { images } = this.#scenario;
       const shards = this.#features();
@@ -142,7 +142,12 @@ class PlainLoop {
       this.#resetHead(0);
     }
     const { pseudoLabels } = this.#odc.clusters;
-    return planOdcEpoch(pseudoLabels, epoch, seed, odc.samplingWithReplacement);
+    return planOdcEpoch(
+      pseudoLabels,
+      epoch,
+      seed,
+      odcConfigOf(this.#config).samplingWithReplacement,
+    );
   }
 
   #features(): { ids: Int32Array; features: Float32Array }[] {
@@ -190,7 +195,7 @@ class PlainLoop {
   }
 
   #step(plan: EpochPlan, index: number): void {
-    const { training, odc } = this.#config;
+    const { training } = this.#config;
     const step = this.#losses.length;
     const { begin, end } = stepDraws(plan, index, training);
     const slices = sliceDraws({ begin, end }, training);
@@ -199,7 +204,11 @@ class PlainLoop {
     const weights =
       this.#odc === null
         ? null
-        : sampleWeights(labels, this.#odc.clusters.weights, odc.lossNormaliser);
+        : sampleWeights(
+            labels,
+            this.#odc.clusters.weights,
+            odcConfigOf(this.#config).lossNormaliser,
+          );
     this.#model.load(this.#parameters, this.#statistics);
     const passed = slices.map((draws, slice) =>
       this.#slice(plan, draws, step, slice, weights?.[slice] ?? null),

@@ -55,7 +55,7 @@ export function configOf(scenario: Scenario): RunConfig {
   const { algorithm, seed, epochs, shardSize, batchSize, sliceSize, servers, everySteps } =
     scenario;
   return Object.freeze(
-    runConfigSchema.parse({
+    runConfigSchema().parse({
       algorithm,
       seed,
       epochs,

@@ -1,4 +1,5 @@
 /** A made-up run for the report: loss that falls within each epoch and jumps at its head, clusters of uneven size. */
+import { reportAlgorithm } from '../../src/algorithms/report-algorithm.ts';
 import type { ReportData, ReportEpoch } from '../../src/report/report-data.ts';
 import type { RunSummary } from '../../src/report/summary.ts';
 import { lcg } from './lcg.ts';
@@ -22,6 +23,7 @@ export function madeReport(shape: RunShape = DEMO_SHAPE): ReportData {
   const clusterSizes = madeSizes(shape);
   return {
     summary: madeSummary(shape, epochs, clusterSizes),
+    algorithm: reportAlgorithm('deepcluster'),
     generatedAt: '2026-01-31T23:59:30.000Z',
     lossByStep,
     epochs,

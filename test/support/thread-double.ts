@@ -1,6 +1,6 @@
 /** A worker thread in TypeScript that imports TypeScript: answers each number with the number of settings added to it. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { CONFIG_KEYS } from '../../src/config/keys.ts';
+import { configKeys } from '../../src/config/keys.ts';
 
 interface Started {
   readonly base: number;
@@ -8,5 +8,5 @@ interface Started {
 
 const { base } = workerData as Started;
 parentPort?.on('message', (value: number) => {
-  parentPort?.postMessage(base + value + CONFIG_KEYS.size);
+  parentPort?.postMessage(base + value + configKeys().size);
 });

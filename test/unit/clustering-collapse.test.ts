@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { CollapseWatch, collapseLine, findingOf } from '../../coordinator/run/collapse-watch.ts';
 import {
-  CollapseWatch,
-  collapseLine,
-  findingOf,
   requireDifferentFeatures,
   requireDifferentRows,
   requireFilledClusters,
-} from '../../coordinator/run/collapse-watch.ts';
+} from '../../src/clustering/clusterable.ts';
 import {
   figuresOf,
   movementOf,
@@ -143,7 +141,7 @@ test('a collapse is told of once, counted, and its end noted; a second one makes
   const record = { collapse: { seen: 0, recovered: 0, now: null } as CollapseSummary };
   const told: string[] = [];
   const watch = new CollapseWatch({
-    config: runConfigSchema.parse({}),
+    config: runConfigSchema().parse({}),
     record,
     folder: {
       event: (event, reason) => told.push(`event ${event}: ${reason}`),

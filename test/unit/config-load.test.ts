@@ -3,7 +3,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
-import { CONFIG_KEYS } from '../../src/config/keys.ts';
+import { odcConfigOf } from '../../src/algorithms/odc/config.ts';
+import { configKeys } from '../../src/config/keys.ts';
 import { loadRunConfig, type ConfigSources, type LoadedConfig } from '../../src/config/load.ts';
 import { nearestName } from '../../src/messages/nearest-name.ts';
 import { packageRoot } from '../../src/process/package-root.ts';
@@ -117,7 +118,7 @@ describe('reading values', () => {
 
 describe('environment names', () => {
   test('are the key in capitals, two underscores between parts, one before each capital', () => {
-    const nameOf = (key: string): string | undefined => CONFIG_KEYS.get(key)?.environmentName;
+    const nameOf = (key: string): string | undefined => configKeys().get(key)?.environmentName;
     assert.equal(nameOf('training.batchSize'), 'DC_TRAINING__BATCH_SIZE');
     assert.equal(nameOf('cluster.leaseTtlMs'), 'DC_CLUSTER__LEASE_TTL_MS');
     assert.equal(nameOf('evaluation.knnK'), 'DC_EVALUATION__KNN_K');
@@ -126,7 +127,7 @@ describe('environment names', () => {
   });
 
   test('name one setting each', () => {
-    const names = [...CONFIG_KEYS.values()].map((key) => key.environmentName);
+    const names = [...configKeys().values()].map((key) => key.environmentName);
     assert.equal(new Set(names).size, names.length);
     assert.ok(names.length >= 40);
   });
@@ -315,12 +316,13 @@ describe('ODC', () => {
       'config model.neck: must be odc for algorithm odc, got "none" (from the default)';
     assertRefused({ settings: [flag('algorithm', 'odc')] }, problem);
     const { config } = load({ settings: [flag('algorithm', 'odc'), flag('model.neck', 'odc')] });
-    assert.equal(config.odc.momentum, 0.5);
+    assert.equal(odcConfigOf(config).momentum, 0.5);
   });
 
   test("has the paper's numbers in its preset", () => {
     const { config } = load({ preset: 'odc-resnet50-imagenet' });
-    const { momentum, publishInterval, smallClusterSize, smallClusterInterval } = config.odc;
+    const { momentum, publishInterval, smallClusterSize, smallClusterInterval } =
+      odcConfigOf(config);
     assert.deepEqual(
       [momentum, publishInterval, smallClusterSize, smallClusterInterval],
       [0.5, 10, 20, 1],

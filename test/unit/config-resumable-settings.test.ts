@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { resumeCommand, shellWord } from '../../src/messages/command-line.ts';
-import { CONFIG_KEYS } from '../../src/config/keys.ts';
+import { configKeys } from '../../src/config/keys.ts';
 import { changesOf, requireEpochs } from '../../src/config/resumable-settings.ts';
 import { runConfigSchema, type RunConfig } from '../../src/config/schema.ts';
 
-const SAVED = runConfigSchema.parse({});
+const SAVED = runConfigSchema().parse({});
 
 /** The defaults with one setting that is another, whatever it may be. */
 function withOther(key: string): RunConfig {
@@ -19,7 +19,7 @@ function withOther(key: string): RunConfig {
 }
 
 test('of all settings, those may change that hold from a step on, or that move no number', () => {
-  const resumable = [...CONFIG_KEYS.keys()].filter((key) => {
+  const resumable = [...configKeys().keys()].filter((key) => {
     try {
       changesOf(SAVED, withOther(key), 7);
       return true;
@@ -42,7 +42,7 @@ test('of all settings, those may change that hold from a step on, or that move n
     'training.headLearningRate',
     'training.schedule',
   ]);
-  const operation = [...CONFIG_KEYS.keys()].filter((key) =>
+  const operation = [...configKeys().keys()].filter((key) =>
     /^(cluster|evaluation|checkpoint)\./.test(key),
   );
   assert.deepEqual(
@@ -52,7 +52,7 @@ test('of all settings, those may change that hold from a step on, or that move n
 });
 
 test('a change has its step, its key and both values; what stays is none', () => {
-  const current = runConfigSchema.parse({
+  const current = runConfigSchema().parse({
     epochs: 300,
     training: { learningRate: 0.005, schedule: [{ epoch: 3, factor: 0.1 }] },
   });
@@ -70,7 +70,7 @@ test('a setting that the release before did not have is no change', () => {
 });
 
 test('a setting that must stay is refused with its value and with what to do', () => {
-  const current = runConfigSchema.parse({ training: { learningRate: 1, momentum: 0.5 } });
+  const current = runConfigSchema().parse({ training: { learningRate: 1, momentum: 0.5 } });
   assert.throws(() => changesOf(SAVED, current, 3), {
     code: 'CONFIG_INVALID',
     message:

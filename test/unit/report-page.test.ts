@@ -1,6 +1,7 @@
 /** The report page as a whole: what it shows, that it is well-formed, that it loads nothing, that it stays small. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { reportAlgorithm } from '../../src/algorithms/report-algorithm.ts';
 import { renderReport } from '../../src/report/report-page.ts';
 import type { ReportData } from '../../src/report/report-data.ts';
 import { DEMO_SHAPE, madeReport } from '../support/report-run.ts';
@@ -51,16 +52,18 @@ test('an ODC run shows what changes in place of the inertia', () => {
   const epochs = data.epochs.map((epoch, i) => ({
     ...epoch,
     inertia: i === 0 ? 480 : null,
-    odc: {
-      changeRatio: 0.9 / (i + 1),
-      smallest: 7,
-      largest: 61,
-      perplexity: 44.1,
-      merges: 1234,
-      splits: 1233,
+    figures: {
+      odc: {
+        changeRatio: 0.9 / (i + 1),
+        smallest: 7,
+        largest: 61,
+        perplexity: 44.1,
+        merges: 1234,
+        splits: 1233,
+      },
     },
   }));
-  const html = renderReport({ ...data, epochs, summary: { ...data.summary, algorithm: 'odc' } });
+  const html = renderReport({ ...data, epochs, algorithm: reportAlgorithm('odc') });
   assertWellFormed(html);
   const text = textOf(html);
   assert.ok(text.includes('Online Deep Clustering on small-convnet'));

@@ -49,7 +49,7 @@ test('the report shows the largest clusters first, with their majority class, an
   );
   await writeFiles(images, { ...Object.fromEntries(files), 'cat/11.jpg': 'no image' });
   const source = await openImageSource(images); // 0 to 19 are cats, 20 to 39 dogs
-  const config = runConfigSchema.parse({ epochs: 200, seed: 8, clustering: { k: 5 } });
+  const config = runConfigSchema().parse({ epochs: 200, seed: 8, clustering: { k: 5 } });
   const record = new RunRecord(() => 0);
   record.noteStep({ loss: 1.5, samples: 8 } as Parameters<RunRecord['noteStep']>[0]);
   // Cluster 3: ten dogs and five cats, of which one is broken; cluster 1: three cats; the others are empty.

@@ -119,7 +119,7 @@ function pair(
   const identity = { workerId: 'worker-0', incarnation: 'first' };
   const deps = {
     identity,
-    config: runConfigSchema.parse({}),
+    config: runConfigSchema().parse({}),
     kinds: kindsOf(known.worker),
     coordinator: {
       submit: (header: object, arrays: Parameters<typeof receivedResult>[1]) => {

@@ -20,7 +20,7 @@ async function linesOf(failure: Error, outcome: 'ACCEPTED' | 'FENCED'): Promise<
   const ended = new AbortController();
   const answered = new Promise<void>((resolve) => {
     const deps = {
-      config: runConfigSchema.parse({}),
+      config: runConfigSchema().parse({}),
       coordinator: {
         artifact: () => Promise.reject(failure),
         submit: () => Promise.resolve({ outcome }),

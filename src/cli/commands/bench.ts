@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
+import { allAlgorithms } from '../../algorithms/registry.ts';
 import type { SuiteName } from '../../../bench/bench.ts';
 import { benchTable, chaosLines } from '../bench-table.ts';
 import { ProcessFailure } from '../../launch/process-failure.ts';
@@ -46,7 +47,9 @@ export function addBenchCommand(program: Command, terminal: Terminal): void {
     .option('--kills <n>', 'kills in each run', positiveInteger, 50)
     .option('--seed <n>', 'seed of the runs and of the kills', wholeNumber, 31)
     .addOption(
-      new Option('--algorithm <name>', 'only this one; both by default').choices(ALGORITHMS),
+      new Option('--algorithm <name>', 'only this one; all by default').choices(
+        allAlgorithms().map(({ name }) => name),
+      ),
     )
     .option('--workers <n>', 'workers', positiveInteger, 3)
     .option('--servers <n>', 'parameter servers; 0: inside the coordinator', wholeNumber, 2)
@@ -57,12 +60,10 @@ export function addBenchCommand(program: Command, terminal: Terminal): void {
     .action((options: ChaosCommandOptions) => runChaos(options, terminal));
 }
 
-const ALGORITHMS = ['deepcluster', 'odc'] as const;
-
 interface ChaosCommandOptions {
   readonly kills: number;
   readonly seed: number;
-  readonly algorithm?: (typeof ALGORITHMS)[number];
+  readonly algorithm?: string;
   readonly workers: number;
   readonly servers: number;
   readonly vanish?: boolean;
@@ -76,7 +77,7 @@ async function runChaos(options: ChaosCommandOptions, terminal: Terminal): Promi
   const { benchChaos } = await import('../../../bench/chaos/chaos.ts');
   const report = await benchChaos({
     ...shape,
-    algorithms: algorithm === undefined ? ALGORITHMS : [algorithm],
+    algorithms: algorithm === undefined ? allAlgorithms().map(({ name }) => name) : [algorithm],
     out,
     gpus: listGpus(terminal.env).map(({ name }) => name),
     onProgress: (text) => terminal.stderr.write(`${text}\n`),

@@ -1,6 +1,7 @@
 /** `deepcluster demo`: makes images, trains on them, evaluates, and names the report; the first thing a newcomer runs. */
 import { join, resolve } from 'node:path';
 import { Option, type Command } from 'commander';
+import { allAlgorithms } from '../../algorithms/registry.ts';
 import { defaultRunFolder, requireRunFolder } from '../../run/folder.ts';
 import { launchRun } from './launch.ts';
 import {
@@ -19,12 +20,18 @@ import type { Terminal } from '../terminal.ts';
 const IMAGES = { classes: 10, perClass: 120, size: 96 } as const;
 
 /** The preset that shows each method. */
-const PRESETS = { deepcluster: 'demo', odc: 'demo-odc' } as const;
+function demoPresets(): ReadonlyMap<string, string> {
+  return new Map(
+    allAlgorithms().flatMap(({ name, demoPreset }) =>
+      demoPreset === null ? [] : [[name, demoPreset]],
+    ),
+  );
+}
 
 interface DemoOptions extends ConfigOptions, QuietLogOptions {
   readonly out?: string;
   readonly seed: number;
-  readonly algorithm: keyof typeof PRESETS;
+  readonly algorithm: string;
   readonly trace?: boolean;
   readonly json?: boolean;
 }
@@ -36,8 +43,8 @@ export function addDemoCommand(program: Command, terminal: Terminal): void {
     .option('--seed <n>', 'seed of the images and of the run', wholeNumber, 31)
     .addOption(
       new Option('--algorithm <name>', 'method to show')
-        .choices(Object.keys(PRESETS))
-        .default('deepcluster'),
+        .choices([...demoPresets().keys()])
+        .default(allAlgorithms()[0]!.name),
     )
     .option('--workers <n>', 'workers to start (cluster.workers)', positiveInteger)
     .addOption(setOption())
@@ -62,7 +69,7 @@ async function runDemo(options: DemoOptions, terminal: Terminal): Promise<void> 
   await launchRun(
     {
       sources: {
-        preset: PRESETS[options.algorithm],
+        preset: demoPresets().get(options.algorithm)!,
         settings: [
           { key: 'seed', value: String(options.seed), origin: '--seed' },
           { key: 'data.source', value: images, origin: 'demo' },

@@ -5,48 +5,35 @@
  * Shapes: N images, K classes, d columns.
  */
 import { z } from 'zod';
-import { arrayOf } from '../../src/arrays/bundle.ts';
-import type { NamedArrays } from '../../src/arrays/safetensors.ts';
-import { clusterEntropy, normalizedMutualInformation } from '../../src/clustering/agreement.ts';
-import { figuresOf, movementOf, spreadOfClassSums } from '../../src/clustering/collapse.ts';
-import { CENTROIDS_ARTIFACT, deltaToBundle } from '../../src/clustering/odc/bundles.ts';
-import {
-  OdcClusters,
-  clustersFromSums,
-  type OdcSettings,
-} from '../../src/clustering/odc/clusters.ts';
-import { consecutiveSamples } from '../../src/clustering/odc/sample-memory.ts';
-import { sampleWeights } from '../../src/clustering/odc/loss-weights.ts';
-import type { MemoryShape } from '../../src/clustering/odc/sample-memory.ts';
-import { NO_SMALL_CLUSTERS, answerRemotely } from '../../src/clustering/odc/small-clusters.ts';
+import { arrayOf } from '../../arrays/bundle.ts';
+import type { NamedArrays } from '../../arrays/safetensors.ts';
+import { clusterEntropy, normalizedMutualInformation } from '../../clustering/agreement.ts';
+import { figuresOf, movementOf, spreadOfClassSums } from '../../clustering/collapse.ts';
+import { requireDifferentRows } from '../../clustering/clusterable.ts';
+import { CENTROIDS_ARTIFACT, deltaToBundle } from '../../clustering/odc/bundles.ts';
+import { OdcClusters, clustersFromSums, type OdcSettings } from '../../clustering/odc/clusters.ts';
+import { consecutiveSamples, type MemoryShape } from '../../clustering/odc/sample-memory.ts';
+import { drawOdcEpoch } from '../../clustering/odc/sampler.ts';
+import { sampleWeights } from '../../clustering/odc/loss-weights.ts';
+import { NO_SMALL_CLUSTERS, answerRemotely } from '../../clustering/odc/small-clusters.ts';
 import {
   sizeStatistics,
   summariseInterval,
   type StepStatistics,
-} from '../../src/clustering/odc/statistics.ts';
-import type { RunConfig } from '../../src/config/schema.ts';
-import type { ImageSource } from '../../src/data/source/source.ts';
-import { checkpointCorrupt } from '../../src/errors.ts';
-import type { MemoryServers } from '../../src/server-clients/memory-servers.ts';
-import type { Logger } from '../../src/telemetry/logger.ts';
-import { clusterOnce, type ClusteringDeps } from './cluster-epoch.ts';
-import { requireDifferentRows } from './collapse-watch.ts';
-import { planOdcEpoch, type EpochPlan } from './epoch-plan.ts';
-import type { RunFolder } from '../record/run-folder.ts';
-import type { StrategyState } from '../../src/run/checkpoint-content.ts';
-import type { EpochEnd } from '../../src/run/record-state.ts';
-import type { ClassFacts } from './slice-order.ts';
-import type { EpochStart, Strategy } from './strategy.ts';
-
-export interface OdcStrategyDeps extends ClusteringDeps {
-  readonly source: ImageSource;
-  readonly memory: MemoryServers;
-  /** d */
-  readonly featureDim: number;
-  readonly folder: RunFolder;
-  readonly logger: Logger;
-  readonly signal: AbortSignal;
-}
+} from '../../clustering/odc/statistics.ts';
+import { checkpointCorrupt } from '../../errors.ts';
+import type { MemoryServers } from '../../server-clients/memory-servers.ts';
+import { labelledIds, planOf, type EpochPlan } from '../epoch-plan.ts';
+import type { AlgorithmConfig } from '../settings.ts';
+import type {
+  EpochEnd,
+  EpochStart,
+  SliceFacts,
+  Strategy,
+  StrategyDeps,
+  StrategyState,
+} from '../strategy.ts';
+import { odcConfigOf, type OdcConfig } from './config.ts';
 
 /** Offset of the sizes in the loss weights: the reference's. */
 const WEIGHT_OFFSET = 1e-5;
@@ -62,7 +49,9 @@ const countersSchema = z.object({
 });
 
 /** The settings of the pure parts. */
-export function odcSettingsOf({ odc, clustering }: RunConfig, dim: number): OdcSettings {
+export function odcSettingsOf(config: AlgorithmConfig, dim: number): OdcSettings {
+  const { clustering } = config;
+  const odc = odcConfigOf(config);
   return {
     classes: clustering.k,
     dim,
@@ -77,7 +66,8 @@ export function odcSettingsOf({ odc, clustering }: RunConfig, dim: number): OdcS
 }
 
 export class OdcStrategy implements Strategy {
-  readonly #deps: OdcStrategyDeps;
+  readonly #deps: StrategyDeps;
+  readonly #config: OdcConfig;
   readonly #settings: OdcSettings;
   readonly #memory: MemoryServers;
   /** Null before the initial clustering. At the memory's step whenever no commit is under way. */
@@ -90,8 +80,9 @@ export class OdcStrategy implements Strategy {
   /** Of the newest step; null before the first since this process began. */
   #movement: number | null = null;
 
-  constructor(deps: OdcStrategyDeps) {
+  constructor(deps: StrategyDeps) {
     this.#deps = deps;
+    this.#config = odcConfigOf(deps.config);
     this.#settings = odcSettingsOf(deps.config, deps.featureDim);
     this.#memory = deps.memory;
     deps.artifacts.offer(CENTROIDS_ARTIFACT, (rest) => this.#centroidsFor(rest));
@@ -101,10 +92,10 @@ export class OdcStrategy implements Strategy {
     return this.#clusters?.pseudoLabels ?? new Int32Array(0);
   }
 
-  get classFacts(): ClassFacts | null {
+  get sliceFacts(): SliceFacts | null {
     const clusters = this.#clusters;
     if (clusters === null) return null;
-    const { lossNormaliser } = this.#deps.config.odc;
+    const { lossNormaliser } = this.#config;
     return {
       centroidVersion: clusters.centroidMemory.version,
       lossWeights: (slices) => sampleWeights(slices, clusters.weights, lossNormaliser),
@@ -150,8 +141,8 @@ export class OdcStrategy implements Strategy {
   }
 
   plan(epoch: number): EpochPlan {
-    const { seed, odc } = this.#deps.config;
-    return planOdcEpoch(this.pseudoLabels, epoch, seed, odc.samplingWithReplacement);
+    const { samplingWithReplacement } = this.#config;
+    return planOdcEpoch(this.pseudoLabels, epoch, this.#deps.config.seed, samplingWithReplacement);
   }
 
   async stepApplied(step: number, epoch: number): Promise<void> {
@@ -171,7 +162,7 @@ export class OdcStrategy implements Strategy {
   }
 
   #isIntervalEnd(stepsDone: number): boolean {
-    return stepsDone % this.#deps.config.odc.logInterval === 0;
+    return stepsDone % this.#config.logInterval === 0;
   }
 
   endEpoch(epoch: number): { end: EpochEnd; remark: string } {
@@ -188,7 +179,7 @@ export class OdcStrategy implements Strategy {
         nmiToTruth: this.#nmiToTruth(),
         emptyClusters: empty,
         entropy: clusterEntropy(sizes).normalised,
-        odc: { changeRatio, smallest, largest, perplexity, merges, splits },
+        figures: { odc: { changeRatio, smallest, largest, perplexity, merges, splits } },
       },
       remark: `change ratio ${changeRatio.toFixed(3)}, sizes ${smallest} to ${largest}, ${merges} merged, ${splits} split`,
     };
@@ -218,7 +209,11 @@ export class OdcStrategy implements Strategy {
   async #clusterOnce(version: number): Promise<{ inertia: number; refilled: number }> {
     const { signal, folder, logger } = this.#deps;
     await this.#memory.begin(this.#shape(), signal);
-    const { pseudoLabels, inertia, refilled } = await clusterOnce(version, this.#deps);
+    const { pseudoLabels, inertia, refilled } = await this.#deps.cluster(
+      0,
+      version,
+      'unitToMemory',
+    );
     await this.#memory.seal(version, pseudoLabels, signal);
     const sums = await this.#memory.classSums(signal);
     const { classes, dim } = this.#settings;
@@ -288,7 +283,7 @@ export class OdcStrategy implements Strategy {
   }
 
   #nmiToTruth(): number | null {
-    const { truth } = this.#deps.source;
+    const { truth } = this.#deps;
     return truth === null ? null : normalizedMutualInformation(this.pseudoLabels, truth.labels);
   }
 
@@ -306,4 +301,18 @@ export class OdcStrategy implements Strategy {
 /** Samples that have a class. */
 function countOf(pseudoLabels: Int32Array): number {
   return pseudoLabels.reduce((count, label) => count + (label >= 0 ? 1 : 0), 0);
+}
+
+/**
+ * Every image with a pseudo-label is as likely as any other, whatever its cluster.
+ * @param pseudoLabels [N] as they are and as they become: orders take them from here, step by step
+ */
+export function planOdcEpoch(
+  pseudoLabels: Int32Array,
+  epoch: number,
+  seed: number,
+  withReplacement: boolean,
+): EpochPlan {
+  const ids = drawOdcEpoch({ ids: labelledIds(pseudoLabels), seed, epoch, withReplacement });
+  return planOf(epoch, ids, pseudoLabels);
 }

@@ -3,50 +3,42 @@
  * out with the gradient. Sources: Zhan et al., CVPR 2020 (arXiv:2006.10645), section 3.2; spec of ODC, section 6.
  * Shapes: n samples of a slice, d columns, K classes.
  */
-import type { NamedArrays } from '../src/arrays/safetensors.ts';
-import { centroidsArtifact, deltaFromBundle } from '../src/clustering/odc/bundles.ts';
-import { applyCentroidDelta, type CentroidDelta } from '../src/clustering/odc/centroid-memory.ts';
-import { mixAndAssign } from '../src/clustering/odc/mixing.ts';
-import type { RunConfig } from '../src/config/schema.ts';
-import { TrainerError, protocolViolation } from '../src/errors.ts';
-import type { MemoryServers } from '../src/server-clients/memory-servers.ts';
-import type { MovedRows } from '../src/server-clients/sample-shards.ts';
-import type { OnlineClasses, OnlineSlice, OrderIds, ResidentShard } from '../src/work/tools.ts';
-
-export interface OdcWorkDeps {
-  readonly config: RunConfig;
-  /** d */
-  readonly featureDim: number;
-  readonly memory: Pick<MemoryServers, 'fill' | 'rows'>;
-  /** Fetches an artifact, or answers with what is being fetched already. */
-  readonly artifact: (name: string) => Promise<NamedArrays>;
-  readonly signal: AbortSignal;
-}
+import { centroidsArtifact, deltaFromBundle } from '../../clustering/odc/bundles.ts';
+import { applyCentroidDelta, type CentroidDelta } from '../../clustering/odc/centroid-memory.ts';
+import { mixAndAssign } from '../../clustering/odc/mixing.ts';
+import { TrainerError, protocolViolation } from '../../errors.ts';
+import type { MovedRows } from '../../server-clients/sample-shards.ts';
+import type { AlgorithmSlice, AlgorithmWork, AlgorithmWorkDeps, SliceLease } from '../work.ts';
+import { odcConfigOf } from './config.ts';
 
 /** Slices whose memory rows are fetched or being fetched. */
 const SLICES_AHEAD = 4;
 
-export class OdcWork implements OnlineClasses {
-  readonly #deps: OdcWorkDeps;
+export class OdcWork implements AlgorithmWork {
+  readonly usesFeatures = true;
+  readonly #deps: AlgorithmWorkDeps;
   /** [K, d] as published in #version; zeros, and -1, before the first. */
   readonly #centroids: Float32Array;
   #version = -1;
   /** By lease, oldest first: memory rows of the slice [n, d]. */
   readonly #rows = new Map<string, Promise<Float32Array>>();
 
-  constructor(deps: OdcWorkDeps) {
+  constructor(deps: AlgorithmWorkDeps) {
     this.#deps = deps;
     this.#centroids = new Float32Array(deps.config.clustering.k * deps.featureDim);
   }
 
-  /** Begins the downloads that a slice needs. */
-  prepare(order: OrderIds, { samples, centroidVersion }: OnlineSlice): void {
+  /** There is one clustering, before the first step. */
+  headEpoch(): number {
+    return 0;
+  }
+
+  prepare(order: SliceLease, { samples, centroidVersion }: AlgorithmSlice): void {
     this.#rowsFor(order, samples.ids).catch(() => undefined);
     if (centroidVersion === this.#version) return;
     this.#deps.artifact(centroidsArtifact(this.#version, centroidVersion)).catch(() => undefined);
   }
 
-  /** Forgets what belonged to a session: a coordinator that comes back may have gone back to a checkpoint. */
   forget(): void {
     this.#rows.clear();
     this.#version = -1;
@@ -57,14 +49,14 @@ export class OdcWork implements OnlineClasses {
    * @param features [n, d] of its samples, as the training pass made them
    * @returns what is pushed with the gradient
    */
-  async mix(
-    order: OrderIds,
-    { samples, centroidVersion }: OnlineSlice,
+  async moveRows(
+    order: SliceLease,
+    { samples, centroidVersion }: AlgorithmSlice,
     features: Float32Array,
   ): Promise<MovedRows> {
     const { config, featureDim: dim } = this.#deps;
     const { k: classes } = config.clustering;
-    const { momentum, metric } = config.odc;
+    const { momentum, metric } = odcConfigOf(config);
     const { ids } = samples;
     const rows = await this.#rowsFor(order, ids);
     this.#rows.delete(order.leaseId);
@@ -74,20 +66,7 @@ export class OdcWork implements OnlineClasses {
     return { ids, ...mixed };
   }
 
-  /** Sends the unit rows of a data shard to the sample memory. @throws TrainerError GENERATION_FENCED */
-  async fill({ generation }: OrderIds, resident: ResidentShard): Promise<void> {
-    const { memory, signal } = this.#deps;
-    const { shard, ids, features: rows } = resident;
-    if (ids.length === 0) return;
-    const outcome = await memory.fill(shard, generation, { ids, rows }, signal);
-    if (outcome !== 'fenced') return;
-    throw new TrainerError(
-      'GENERATION_FENCED',
-      `memory rows of data shard ${shard}: another worker's were taken`,
-    );
-  }
-
-  #rowsFor({ leaseId, parameterVersion }: OrderIds, ids: Int32Array): Promise<Float32Array> {
+  #rowsFor({ leaseId, parameterVersion }: SliceLease, ids: Int32Array): Promise<Float32Array> {
     const known = this.#rows.get(leaseId);
     if (known !== undefined) return known;
     const rows = this.#deps.memory.rows(parameterVersion, ids, this.#deps.signal);

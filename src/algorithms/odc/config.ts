@@ -1,5 +1,6 @@
 /** Settings of Online Deep Clustering. Sources: Zhan et al., CVPR 2020 (arXiv:2006.10645); spec of ODC, sections 1 and 6 to 8. */
 import { z } from 'zod';
+import { settingsOf, type SettingsSection } from '../settings.ts';
 
 export const odcConfigSchema = z.strictObject({
   /** Weight of the fresh feature in a memory row, 0 to 1: high follows the network, low smooths its views. */
@@ -27,3 +28,14 @@ export const odcConfigSchema = z.strictObject({
 });
 
 export type OdcConfig = z.infer<typeof odcConfigSchema>;
+
+export const ODC_SETTINGS: SettingsSection<OdcConfig> = {
+  key: 'odc',
+  schema: odcConfigSchema,
+  resumable: ['logInterval'],
+};
+
+/** @param config of a run */
+export function odcConfigOf(config: object): OdcConfig {
+  return settingsOf(config, ODC_SETTINGS);
+}

@@ -1,16 +1,20 @@
 /** ODC by epoch: how many images still change their pseudo-label. It should fall, and stay above zero. */
-import { tightAxis } from './axis.ts';
-import { chartFigure, dots, hotColumn, line } from './chart.ts';
-import type { Markup } from '../markup.ts';
-import { formatCount, formatFixed } from '../number-format.ts';
-import type { ReportData } from '../report-data.ts';
+import { tightAxis } from '../../report/charts/axis.ts';
+import { chartFigure, dots, hotColumn, line } from '../../report/charts/chart.ts';
+import type { Markup } from '../../report/markup.ts';
+import { formatCount, formatFixed } from '../../report/number-format.ts';
+import type { ReportData } from '../../report/report-data.ts';
+import { odcFiguresOf } from './epoch-figures.ts';
 
 /** More dots would run together. */
 const MAX_DOTS = 40;
 
-/** Null where the algorithm is another. */
+/** Null where no epoch has figures. */
 export function changeChart({ epochs }: ReportData): Markup | null {
-  const points = epochs.flatMap(({ odc }, i) => (odc ? [{ x: i + 1, y: odc.changeRatio }] : []));
+  const points = epochs.flatMap((epoch, i) => {
+    const odc = odcFiguresOf(epoch);
+    return odc === null ? [] : [{ x: i + 1, y: odc.changeRatio }];
+  });
   const [first, last] = [points[0], points.at(-1)];
   if (!first || !last) return null;
   const x =

@@ -1,0 +1,51 @@
+/** The algorithms: those of this program, one a line, and those that are registered besides. */
+import type { AlgorithmSpec } from './spec.ts';
+import type { FiguresByAlgorithm } from '../report/summary.ts';
+import { DEEPCLUSTER } from './deepcluster/spec.ts';
+import { ODC } from './odc/spec.ts';
+
+/** The first is the default of the setting. */
+const algorithms: AlgorithmSpec[] = [DEEPCLUSTER, ODC];
+
+/** Every process of a run must know the run's algorithm. @throws Error where its name or a key is taken */
+export function registerAlgorithm(spec: AlgorithmSpec): void {
+  for (const other of algorithms) {
+    const isTaken =
+      other.name === spec.name ||
+      (spec.settings !== null && other.settings?.key === spec.settings.key) ||
+      (spec.figures !== null && other.figures?.key === spec.figures.key);
+    if (isTaken)
+      throw new Error(`algorithm ${spec.name}: its name or a key of it is ${other.name}'s`);
+  }
+  algorithms.push(spec);
+}
+
+/** In the order of their registration. */
+export function allAlgorithms(): readonly AlgorithmSpec[] {
+  return algorithms;
+}
+
+/** @param name as a checked configuration, or a summary of this release, has it */
+export function algorithmNamed(name: string): AlgorithmSpec {
+  const found = algorithms.find((spec) => spec.name === name);
+  if (found === undefined) throw new Error(`algorithm ${name} is not registered in this process`);
+  return found;
+}
+
+/** No figures yet, of any algorithm. */
+export function noFigures(): FiguresByAlgorithm {
+  return Object.fromEntries(
+    algorithms.flatMap(({ figures }) => (figures === null ? [] : [[figures.key, null]])),
+  );
+}
+
+/** A value that depends on which algorithms there are: made when it is asked for, and once more after a registration. */
+export function composed<T>(compose: (specs: readonly AlgorithmSpec[]) => T): () => T {
+  let made: { readonly count: number; readonly value: T } | null = null;
+  return () => {
+    if (made?.count !== algorithms.length) {
+      made = { count: algorithms.length, value: compose(algorithms) };
+    }
+    return made.value;
+  };
+}

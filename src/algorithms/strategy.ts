@@ -1,0 +1,119 @@
+/**
+ * The coordinator's part of an algorithm: how an epoch begins, which images it trains on, and how the clusters follow a step.
+ * Everything else, from leases to the commit, is the same for all; what a strategy may use of it is handed in.
+ * Shapes: N images, K clusters, d columns.
+ */
+import type { NamedArrays } from '../arrays/safetensors.ts';
+import type { CollapseFigures } from '../clustering/collapse.ts';
+import type { FiguresByAlgorithm } from '../report/summary.ts';
+import type { MemoryServers } from '../server-clients/memory-servers.ts';
+import type { MemoryShape } from '../clustering/odc/sample-memory.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { EpochPlan } from './epoch-plan.ts';
+import type { AlgorithmConfig } from './settings.ts';
+
+/** How an epoch begins. */
+export interface EpochStart {
+  /** [N] to compare with; null in the first epoch. */
+  readonly previousLabels: Int32Array | null;
+  /** Whether there are new clusters, so that the head must be new too. */
+  readonly isClustered: boolean;
+  readonly inertia: number | null;
+  /** Empty clusters that were refilled. */
+  readonly refilled: number;
+}
+
+/** What only the end of an epoch knows where clusters change in every step: it takes the place of what its beginning said. */
+export interface EpochEnd {
+  readonly nmiToPrevious: number;
+  readonly nmiToTruth: number | null;
+  readonly emptyClusters: number;
+  readonly entropy: number;
+  readonly figures: FiguresByAlgorithm;
+}
+
+/** What a strategy adds to a checkpoint. */
+export interface StrategyState {
+  /** [N]; empty before the first clustering. */
+  readonly pseudoLabels: Int32Array;
+  /** Centroids, and what else belongs to them. */
+  readonly clustering: NamedArrays;
+  /** Counters, as JSON. */
+  readonly counters: unknown;
+}
+
+/** What the orders of slices carry besides their samples, as it is before the step. */
+export interface SliceFacts {
+  /** Of the centroids that workers assign with. */
+  readonly centroidVersion: number;
+  /** What the losses of a step are multiplied by. @param slices pseudo-labels of all its slices, in slice order */
+  lossWeights(slices: readonly Int32Array[]): readonly Float64Array[];
+}
+
+export interface Strategy {
+  /** [N] as they are now, -1 where an image could not be read; empty before the first clustering. */
+  readonly pseudoLabels: Int32Array;
+  /** Asked once an epoch has begun, and for all its steps; null where samples are all that orders carry. */
+  readonly sliceFacts: SliceFacts | null;
+  /** Form of the sample memory that the parameter server restores; null without one. */
+  memoryShape(saved: StrategyState): MemoryShape | null;
+  /** Goes on from a checkpoint, once the parameter server has its part. */
+  restore(saved: StrategyState, version: number): Promise<void>;
+  beginEpoch(epoch: number, version: number): Promise<EpochStart>;
+  plan(epoch: number): EpochPlan;
+  /** A step has taken effect on the parameter server; the next one's orders follow. */
+  stepApplied(step: number, epoch: number): Promise<void>;
+  /** What an epoch's end knows better than its beginning, with a remark for people; null if nothing. */
+  endEpoch(epoch: number): { readonly end: EpochEnd; readonly remark: string } | null;
+  /** Checks what can drift, and tells what a checkpoint must hold; to be written before the next step. */
+  snapshot(): Promise<StrategyState>;
+}
+
+/** The rows that a clustering is of: PCA-whitened features, or unit features, which the sample memory then gets too. */
+export type ClusteredRows = 'whitened' | 'unitToMemory';
+
+/** What a clustering of all images gives. */
+export interface Clustering {
+  /** [N] cluster of every image, -1 where it could not be read. */
+  readonly pseudoLabels: Int32Array;
+  /** Sum of squared distances to the own centroid, at the final assignment. */
+  readonly inertia: number;
+  /** Empty clusters that were refilled, over all iterations. */
+  readonly refilled: number;
+  /** [K, d], with the whitening they live in. */
+  readonly centroids: Float32Array;
+  readonly whitening: NamedArrays;
+  /** Of the features as they were; null where there were no moments. */
+  readonly spread: number | null;
+}
+
+/** A place in the run: the step is the next one. */
+export interface ClusteringMoment {
+  readonly epoch: number;
+  readonly step: number;
+}
+
+/** What the coordinator offers a strategy. */
+export interface StrategyDeps {
+  readonly config: AlgorithmConfig;
+  /** N */
+  readonly imageCount: number;
+  /** For figures alone: it never reaches training. */
+  readonly truth: { readonly labels: Int32Array } | null;
+  /** d */
+  readonly featureDim: number;
+  readonly memory: MemoryServers;
+  /** Arrays that workers fetch by name: `family/rest` is made when it is asked for. */
+  readonly artifacts: { offer(family: string, make: (rest: string) => NamedArrays | null): void };
+  /** Features of all images and their k-means, over all workers. */
+  readonly cluster: (epoch: number, version: number, rows: ClusteredRows) => Promise<Clustering>;
+  /** Called with how far the clusters are from collapse, and since when. */
+  readonly noteClusters: (figures: CollapseFigures, at: ClusteringMoment) => void;
+  /** events.jsonl and metrics.jsonl. */
+  readonly folder: {
+    event(event: string, reason: string, fields?: object): void;
+    metrics(fields: object): void;
+  };
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}

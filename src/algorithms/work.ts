@@ -1,0 +1,63 @@
+/**
+ * The worker's part of an algorithm: what a slice of training needs besides its samples, and what travels with its gradient.
+ * Shapes: n samples of a slice, d columns.
+ */
+import type { NamedArrays } from '../arrays/safetensors.ts';
+import type { MemoryServers } from '../server-clients/memory-servers.ts';
+import type { MovedRows } from '../server-clients/sample-shards.ts';
+import type { AlgorithmConfig } from './settings.ts';
+
+/** The order of a slice. */
+export interface SliceLease {
+  readonly leaseId: string;
+  /** Of the parameters, and of the sample memory, that the slice is based on. */
+  readonly parameterVersion: number;
+}
+
+/** What of a slice matters to an algorithm. */
+export interface AlgorithmSlice {
+  readonly samples: { readonly ids: Int32Array };
+  /** The published centroids to assign by. */
+  readonly centroidVersion: number;
+}
+
+export interface AlgorithmWork {
+  /** The epoch whose clusters the head is of that an epoch trains. */
+  headEpoch(epoch: number): number;
+  /** Begins the downloads that a slice needs. */
+  prepare(order: SliceLease, slice: AlgorithmSlice): void;
+  /** Forgets what belonged to a session: a coordinator that comes back may have gone back to a checkpoint. */
+  forget(): void;
+  /** Whether a training pass must give the features of its samples besides their gradient. */
+  readonly usesFeatures: boolean;
+  /**
+   * Follows a training pass that gave features.
+   * @param features [n, d] of the slice's samples
+   * @returns rows of the sample memory, pushed with the gradient; null: none
+   */
+  moveRows(
+    order: SliceLease,
+    slice: AlgorithmSlice,
+    features: Float32Array,
+  ): Promise<MovedRows | null>;
+}
+
+/** What the worker offers it. */
+export interface AlgorithmWorkDeps {
+  readonly config: AlgorithmConfig;
+  /** d */
+  readonly featureDim: number;
+  readonly memory: Pick<MemoryServers, 'rows'>;
+  /** Fetches an artifact, or answers with what is being fetched already. */
+  readonly artifact: (name: string) => Promise<NamedArrays>;
+  readonly signal: AbortSignal;
+}
+
+/** Gradients alone, and a head for the clusters of each epoch. */
+export const GRADIENT_WORK: AlgorithmWork = {
+  headEpoch: (epoch) => epoch,
+  prepare: () => undefined,
+  forget: () => undefined,
+  usesFeatures: false,
+  moveRows: () => Promise.resolve(null),
+};
