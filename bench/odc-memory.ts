@@ -35,7 +35,7 @@ const LIMIT_BYTES = 2.2e9;
 const WARM_UP = 10;
 
 const SETTINGS: OdcSettings = {
-  classes: K,
+  clusters: K,
   dim: DIM,
   momentum: 0.5,
   metric: 'dot',

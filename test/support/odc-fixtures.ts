@@ -169,7 +169,7 @@ export function centroidsOf(rows: Rows): Centroids {
 
 /** The paper's settings, with whatever a test needs otherwise. */
 export function odcSettings(
-  settings: Pick<OdcSettings, 'classes' | 'dim'> & Partial<OdcSettings>,
+  settings: Pick<OdcSettings, 'clusters' | 'dim'> & Partial<OdcSettings>,
 ): OdcSettings {
   return {
     momentum: 0.5,

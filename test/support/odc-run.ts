@@ -23,12 +23,12 @@ export function stateOf(
   centroids: Float32Array,
   ranges: readonly SampleRange[] = [consecutiveSamples(0, pseudoLabels.length)],
 ): OdcState {
-  const { classes, dim } = settings;
-  const sums = sumRows(rows, pseudoLabels, classes, dim);
+  const { clusters, dim } = settings;
+  const sums = sumRows(rows, pseudoLabels, clusters, dim);
   const arrays: Record<string, OdcSnapshot['arrays'][string]> = {
     pseudoLabels: { data: pseudoLabels.slice(), shape: [pseudoLabels.length] },
-    classSums: { data: sums, shape: [classes, dim] },
-    publishedCentroids: { data: centroids.slice(), shape: [classes, dim] },
+    classSums: { data: sums, shape: [clusters, dim] },
+    publishedCentroids: { data: centroids.slice(), shape: [clusters, dim] },
   };
   ranges.forEach(({ first, stride, count }, part) => {
     const data = new Float32Array(count * dim);

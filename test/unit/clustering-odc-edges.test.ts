@@ -168,14 +168,14 @@ test('the answer to a step can be given again until the next one', () => {
 
 test('more classes than samples are refused with both numbers; empty ones get a part of the largest', () => {
   const features = atAngles(0, 1, 30, 31);
-  const settings = odcSettings({ classes: 5, dim: 2, minSize: 1 });
+  const settings = odcSettings({ clusters: 5, dim: 2, minSize: 1 });
   const ranges = [consecutiveSamples(0, 4)];
   assert.throws(() => beginOdc(settings, features, Int32Array.of(0, 0, 0, 0), ranges), {
     code: 'CONFIG_INVALID',
     message: 'config clustering.k: must not exceed the number of images (4), got 5',
   });
   const labels = Int32Array.of(0, 0, 0, 0);
-  const { state, filled } = beginOdc({ ...settings, classes: 3 }, features, labels, ranges);
+  const { state, filled } = beginOdc({ ...settings, clusters: 3 }, features, labels, ranges);
   assert.equal(filled.splits, 2);
   assert.ok(!state.clusters.sizes.includes(0));
   assert.deepEqual(
@@ -185,7 +185,7 @@ test('more classes than samples are refused with both numbers; empty ones get a 
 });
 
 test('a sample without a feature belongs to no class and no sum', () => {
-  const settings = odcSettings({ classes: 2, dim: 2, minSize: 1, centroidInterval: 1 });
+  const settings = odcSettings({ clusters: 2, dim: 2, minSize: 1, centroidInterval: 1 });
   const features = matrixOf([
     [0, 0],
     [1, 0],

@@ -40,7 +40,13 @@ function assertNear(got: ArrayLike<number>, expected: ArrayLike<number>, within 
 function initialState(settings: Partial<Parameters<typeof odcSettings>[0]> = {}): OdcState {
   const { raw, labels, classes } = odcFixtures.init;
   return beginOdc(
-    odcSettings({ classes, dim: 3, centroidInterval: 0, smallClusterInterval: 0, ...settings }),
+    odcSettings({
+      clusters: classes,
+      dim: 3,
+      centroidInterval: 0,
+      smallClusterInterval: 0,
+      ...settings,
+    }),
     matrixOf(raw),
     Int32Array.from(labels),
     [consecutiveSamples(0, labels.length)],
@@ -161,7 +167,7 @@ test('empty_keeps_centroid: a class without rows keeps its centroid when all are
   const { labels, centroids } = odcFixtures.empty_keeps_centroid;
   const { bank, centroids: before } = odcFixtures.init;
   const settings = odcSettings({
-    classes: 3,
+    clusters: 3,
     dim: 3,
     centroidInterval: 1,
     smallClusterInterval: 0,
@@ -176,7 +182,7 @@ for (const key of ['one_small', 'two_small'] as const) {
     const figures: SmallClusterFigures = odcFixtures[key];
     const { classes, bank, labels, centroids, steps } = figures;
     const settings = odcSettings({
-      classes,
+      clusters: classes,
       dim: 3,
       centroidInterval: 0,
       minSize: figures.min_cluster,
@@ -313,7 +319,7 @@ for (const parts of [1, 2]) {
         ? [consecutiveSamples(0, 2 * half)]
         : [consecutiveSamples(0, half), consecutiveSamples(half, 2 * half)];
     const settings = odcSettings({
-      classes: trace.classes,
+      clusters: trace.classes,
       dim: 4,
       momentum: trace.momentum,
       centroidInterval: trace.recompute_every,

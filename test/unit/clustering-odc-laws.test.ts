@@ -28,7 +28,7 @@ const DIM = 8;
 const K = 12;
 const BATCH = 24;
 /** Small enough classes that merges and splits happen all the time. */
-const BUSY = odcSettings({ classes: K, dim: DIM, centroidInterval: 3, minSize: 12 });
+const BUSY = odcSettings({ clusters: K, dim: DIM, centroidInterval: 3, minSize: 12 });
 
 /** A run's source of steps: the same seed gives the same draws and the same features. */
 function* batches(seed: number, data = new GroupedFeatures(N, DIM, 5, 0.4, seed)) {
@@ -56,7 +56,7 @@ function beginRun(
 ): OdcState {
   const features = new GroupedFeatures(N, DIM, 5, 0.4, 99);
   const ids = Array.from({ length: N }, (_, id) => id);
-  const labels = Int32Array.from(ids, (id) => (id * id) % settings.classes);
+  const labels = Int32Array.from(ids, (id) => (id * id) % settings.clusters);
   return beginOdc(settings, features.view(ids), labels, ranges).state;
 }
 
@@ -241,7 +241,7 @@ test('other numbers for the classes give the same run with these numbers', () =>
 
 test('with features that stay and nothing kept of the memory, pseudo-labels come to rest', () => {
   const settings = odcSettings({
-    classes: K,
+    clusters: K,
     dim: DIM,
     momentum: 1,
     centroidInterval: 1,
@@ -282,7 +282,7 @@ test('a worker that follows the deltas has the published centroids, at any pace'
 
 test('on groups with noise the classes find the groups, evenly filled, and settle', () => {
   // Twice as many classes as groups, as the paper over-segments; from classes without any meaning.
-  const settings = odcSettings({ classes: K, dim: DIM, minSize: 8 });
+  const settings = odcSettings({ clusters: K, dim: DIM, minSize: 8 });
   const data = new GroupedFeatures(N, DIM, 6, 0.25, 21);
   const ids = Array.from({ length: N }, (_, id) => id);
   const start = Int32Array.from(ids, (id) => (7 * id) % K);

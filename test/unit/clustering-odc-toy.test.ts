@@ -42,7 +42,7 @@ test('NMI to truth rises, the change ratio falls but not to 0, no class is empty
     iterations: 20,
     seed: 1,
   });
-  const settings = odcSettings({ classes: K, dim: DIM, minSize: 10 });
+  const settings = odcSettings({ clusters: K, dim: DIM, minSize: 10 });
   const { state } = beginOdc(settings, features, start.labels, [consecutiveSamples(0, N)]);
 
   const outcomes: StepStatistics[] = [];

@@ -1,8 +1,8 @@
 /**
  * Online Deep Clustering as a run's algorithm: one clustering before the first step; then every step changes the sample memory
- * on the parameter server, and here the classes follow, before the next step's orders.
+ * on the parameter server, and here the clusters follow, before the next step's orders.
  * Sources: Zhan et al., CVPR 2020 (arXiv:2006.10645), algorithm 1; spec of ODC, sections 5 to 8 and 11.
- * Shapes: N images, K classes, d columns.
+ * Shapes: N images, K clusters, d columns.
  */
 import { z } from 'zod';
 import { arrayOf } from '../../arrays/bundle.ts';
@@ -53,7 +53,7 @@ export function odcSettingsOf(config: AlgorithmConfig, dim: number): OdcSettings
   const { clustering } = config;
   const odc = odcConfigOf(config);
   return {
-    classes: clustering.k,
+    clusters: clustering.k,
     dim,
     momentum: odc.momentum,
     metric: odc.metric,
@@ -191,10 +191,10 @@ export class OdcStrategy implements Strategy {
     }
     await this.#repairDrift(this.#clusters);
     const { step, pseudoLabels, centroids } = this.#clusters.snapshot();
-    const { classes, dim } = this.#settings;
+    const { clusters: k, dim } = this.#settings;
     const clustering: NamedArrays = {
-      centroids: { data: centroids.published.slice(), shape: [classes, dim] },
-      'class-sums': { data: centroids.sums.slice(), shape: [classes, dim] },
+      centroids: { data: centroids.published.slice(), shape: [k, dim] },
+      'class-sums': { data: centroids.sums.slice(), shape: [k, dim] },
       'labels-before': { data: this.#labelsBefore, shape: [this.#labelsBefore.length] },
     };
     const counters = { step, centroidVersion: centroids.version };
@@ -205,7 +205,7 @@ export class OdcStrategy implements Strategy {
     };
   }
 
-  /** The initial clustering: k-means' classes, the memory filled and sealed, and empty classes repaired by the named rule. */
+  /** The initial clustering: k-means' clusters, the memory filled and sealed, and empty ones repaired by the named rule. */
   async #clusterOnce(version: number): Promise<{ inertia: number; refilled: number }> {
     const { signal, folder, logger } = this.#deps;
     await this.#memory.begin(this.#shape(), signal);
@@ -216,10 +216,10 @@ export class OdcStrategy implements Strategy {
     );
     await this.#memory.seal(version, pseudoLabels, signal);
     const sums = await this.#memory.classSums(signal);
-    const { classes, dim } = this.#settings;
+    const { clusters: k, dim } = this.#settings;
     requireDifferentRows(spreadOfClassSums(sums, dim, countOf(pseudoLabels)), pseudoLabels);
     const clusters = new OdcClusters(this.#settings, {
-      ...clustersFromSums(sums, pseudoLabels, classes, dim),
+      ...clustersFromSums(sums, pseudoLabels, k, dim),
       step: version,
     });
     const { counts, plan } = await answerRemotely(clusters.fillEmptyClasses(), (ids) =>
@@ -255,10 +255,10 @@ export class OdcStrategy implements Strategy {
   /** @param step the next one */
   #noteClusters(epoch: number, step: number): void {
     const { pseudoLabels, centroidMemory } = this.#require();
-    const { classes, dim } = this.#settings;
+    const { clusters: k, dim } = this.#settings;
     const { sums } = centroidMemory.snapshot();
     const spread = spreadOfClassSums(sums, dim, countOf(pseudoLabels));
-    this.#deps.noteClusters(figuresOf(spread, pseudoLabels, classes, this.#movement), {
+    this.#deps.noteClusters(figuresOf(spread, pseudoLabels, k, this.#movement), {
       epoch,
       step,
     });
@@ -288,8 +288,8 @@ export class OdcStrategy implements Strategy {
   }
 
   #shape(): MemoryShape {
-    const { classes, dim } = this.#settings;
-    return { ...consecutiveSamples(0, this.#deps.imageCount), dim, classes };
+    const { clusters: k, dim } = this.#settings;
+    return { ...consecutiveSamples(0, this.#deps.imageCount), dim, classes: k };
   }
 
   #require(): OdcClusters {
@@ -298,7 +298,7 @@ export class OdcStrategy implements Strategy {
   }
 }
 
-/** Samples that have a class. */
+/** Samples that have a cluster. */
 function countOf(pseudoLabels: Int32Array): number {
   return pseudoLabels.reduce((count, label) => count + (label >= 0 ? 1 : 0), 0);
 }

@@ -1,7 +1,7 @@
 /**
  * The worker's part of ODC: rows of the sample memory and the published centroids come in, mixed rows and new pseudo-labels go
  * out with the gradient. Sources: Zhan et al., CVPR 2020 (arXiv:2006.10645), section 3.2; spec of ODC, section 6.
- * Shapes: n samples of a slice, d columns, K classes.
+ * Shapes: n samples of a slice, d columns, K clusters.
  */
 import { centroidsArtifact, deltaFromBundle } from '../../clustering/odc/bundles.ts';
 import { applyCentroidDelta, type CentroidDelta } from '../../clustering/odc/centroid-memory.ts';
@@ -55,13 +55,13 @@ export class OdcWork implements AlgorithmWork {
     features: Float32Array,
   ): Promise<MovedRows> {
     const { config, featureDim: dim } = this.#deps;
-    const { k: classes } = config.clustering;
+    const { k } = config.clustering;
     const { momentum, metric } = odcConfigOf(config);
     const { ids } = samples;
     const rows = await this.#rowsFor(order, ids);
     this.#rows.delete(order.leaseId);
     await this.#bringCentroidsTo(centroidVersion);
-    const centroids = { values: this.#centroids, classes, dim };
+    const centroids = { values: this.#centroids, classes: k, dim };
     const mixed = mixAndAssign(rows, features, centroids, momentum, metric);
     return { ids, ...mixed };
   }
@@ -101,8 +101,8 @@ export class OdcWork implements AlgorithmWork {
     if (fits) return;
     throw protocolViolation(
       'published centroids',
-      `version ${wanted} of ${k} classes`,
-      `version ${version}, ${classes.length} classes, ${values.length} numbers`,
+      `version ${wanted} of ${k} clusters`,
+      `version ${version}, ${classes.length} clusters, ${values.length} numbers`,
       'run the same release on every process',
     );
   }

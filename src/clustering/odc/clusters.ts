@@ -22,7 +22,7 @@ import {
 import type { StepStatistics } from './statistics.ts';
 
 export interface OdcSettings {
-  readonly classes: number;
+  readonly clusters: number;
   readonly dim: number;
   /** Weight of the fresh feature in a memory row. */
   readonly momentum: number;
@@ -31,11 +31,11 @@ export interface OdcSettings {
   readonly centroidInterval: number;
   /** Steps between treatments of small clusters. */
   readonly smallClusterInterval: number;
-  /** A class with fewer members is small. */
+  /** A cluster with fewer members is small. */
   readonly minSize: number;
-  /** Small classes treated in one step at most. */
+  /** Small clusters treated in one step at most. */
   readonly maxSplits: number;
-  /** Null leaves all classes the same weight. */
+  /** Null leaves all clusters the same weight. */
   readonly lossWeights: LossWeightRule | null;
 }
 
@@ -72,8 +72,8 @@ export class OdcClusters {
    */
   constructor(settings: OdcSettings, state: OdcClustersState) {
     this.#settings = settings;
-    this.#members = new ClassMembers(state.pseudoLabels, settings.classes);
-    this.#centroids = new CentroidMemory(settings.classes, settings.dim, state.centroids);
+    this.#members = new ClassMembers(state.pseudoLabels, settings.clusters);
+    this.#centroids = new CentroidMemory(settings.clusters, settings.dim, state.centroids);
     this.#step = state.step;
     this.#weights = this.#weigh();
   }
@@ -182,8 +182,8 @@ export class OdcClusters {
   }
 
   #weigh(): Float64Array {
-    const { classes, lossWeights } = this.#settings;
-    if (lossWeights === null) return new Float64Array(classes).fill(1 / classes);
+    const { clusters, lossWeights } = this.#settings;
+    if (lossWeights === null) return new Float64Array(clusters).fill(1 / clusters);
     return classWeights(this.#members.sizes, lossWeights);
   }
 }
@@ -193,31 +193,31 @@ export class OdcClusters {
  * k-means' own centroids, except where it converged.
  * @param rows [N, d] unit rows
  * @param pseudoLabels [N], -1 for a sample without a feature
- * @throws TrainerError CONFIG_INVALID for more classes than samples, SHAPE_MISMATCH
+ * @throws TrainerError CONFIG_INVALID for more clusters than samples, SHAPE_MISMATCH
  */
 export function initialClusters(
   rows: Float32Array,
   pseudoLabels: Int32Array,
-  { classes, dim }: Pick<OdcSettings, 'classes' | 'dim'>,
+  { clusters, dim }: Pick<OdcSettings, 'clusters' | 'dim'>,
 ): OdcClustersState {
   const n = pseudoLabels.length;
   if (rows.length !== n * dim) throw shapeMismatch('initial rows', [n, dim], [rows.length]);
-  return clustersFromSums(sumRows(rows, pseudoLabels, classes, dim), pseudoLabels, classes, dim);
+  return clustersFromSums(sumRows(rows, pseudoLabels, clusters, dim), pseudoLabels, clusters, dim);
 }
 
 /** As {@link initialClusters}, with the class sums [K, d] that the parts of the memory have made and added up. */
 export function clustersFromSums(
   sums: Float64Array,
   pseudoLabels: Int32Array,
-  classes: number,
+  clusters: number,
   dim: number,
 ): OdcClustersState {
   const labelled = pseudoLabels.filter((label) => label >= 0);
-  if (labelled.length < classes) {
+  if (labelled.length < clusters) {
     const rule = `must not exceed the number of images (${labelled.length})`;
-    throw configInvalid('clustering.k', rule, classes);
+    throw configInvalid('clustering.k', rule, clusters);
   }
-  const sizes = new Int32Array(classes);
+  const sizes = new Int32Array(clusters);
   for (const label of labelled) sizes[label]! += 1;
   const published = Float32Array.from(sums, (sum, i) => {
     const size = sizes[Math.floor(i / dim)]!;

@@ -73,22 +73,22 @@ export class OdcState {
 
   /** Recomputes the class sums from the rows. */
   recomputeSums(): Float64Array {
-    const { classes, dim } = this.settings;
-    const sums = new Float64Array(classes * dim);
+    const { clusters, dim } = this.settings;
+    const sums = new Float64Array(clusters * dim);
     for (const part of this.memory.parts) {
       const { rows, pseudoLabels } = part.snapshot();
-      sumRows(rows, pseudoLabels, classes, dim, sums);
+      sumRows(rows, pseudoLabels, clusters, dim, sums);
     }
     return sums;
   }
 
   snapshot(): OdcSnapshot {
-    const { classes, dim } = this.settings;
+    const { clusters, dim } = this.settings;
     const { step, pseudoLabels, centroids } = this.clusters.snapshot();
     const arrays: Record<string, NamedArray> = {
       pseudoLabels: { data: pseudoLabels, shape: [pseudoLabels.length] },
-      classSums: { data: centroids.sums, shape: [classes, dim] },
-      publishedCentroids: { data: centroids.published, shape: [classes, dim] },
+      classSums: { data: centroids.sums, shape: [clusters, dim] },
+      publishedCentroids: { data: centroids.published, shape: [clusters, dim] },
     };
     this.memory.parts.forEach((part, i) => {
       const { rows, pseudoLabels: labels } = part.snapshot();
@@ -119,7 +119,7 @@ export function beginOdc(
   const { counts } = answerLocally(clusters.fillEmptyClasses(), rowsOf);
   const parts = ranges.map((range) => {
     const ids = Int32Array.from({ length: range.count }, (_, i) => range.first + i * range.stride);
-    return new SampleMemory(range, dim, settings.classes, {
+    return new SampleMemory(range, dim, settings.clusters, {
       step: 0,
       rows: rowsOf(ids),
       pseudoLabels: ids.map((id) => clusters.pseudoLabels[id]!),
@@ -153,7 +153,7 @@ export function restoreOdc(
       (_, place) => pseudoLabels[range.first + place * range.stride]!,
     );
     const rows = arrayOf(arrays, `memoryRows.${i}`, Float32Array);
-    return new SampleMemory(range, settings.dim, settings.classes, {
+    return new SampleMemory(range, settings.dim, settings.clusters, {
       step,
       rows,
       pseudoLabels: labels,
