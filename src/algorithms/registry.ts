@@ -1,11 +1,12 @@
-/** The algorithms: those of this program, one a line, and those that are registered besides. */
-import type { AlgorithmSpec } from './spec.ts';
+/** The algorithms that there are: those of this program, and those that are registered besides. */
 import type { FiguresByAlgorithm } from '../report/summary.ts';
-import { DEEPCLUSTER } from './deepcluster/spec.ts';
-import { ODC } from './odc/spec.ts';
+import * as builtIn from './built-in.ts';
+import type { AlgorithmSpec } from './spec.ts';
 
-/** The first is the default of the setting. */
-const algorithms: AlgorithmSpec[] = [DEEPCLUSTER, ODC];
+const algorithms: AlgorithmSpec[] = Object.values(builtIn);
+
+/** Where a configuration names none. */
+export const DEFAULT_ALGORITHM: AlgorithmSpec = builtIn.DEEPCLUSTER;
 
 /** Every process of a run must know the run's algorithm. @throws Error where its name or a key is taken */
 export function registerAlgorithm(spec: AlgorithmSpec): void {
@@ -14,13 +15,14 @@ export function registerAlgorithm(spec: AlgorithmSpec): void {
       other.name === spec.name ||
       (spec.settings !== null && other.settings?.key === spec.settings.key) ||
       (spec.figures !== null && other.figures?.key === spec.figures.key);
-    if (isTaken)
+    if (isTaken) {
       throw new Error(`algorithm ${spec.name}: its name or a key of it is ${other.name}'s`);
+    }
   }
   algorithms.push(spec);
 }
 
-/** In the order of their registration. */
+/** Those of this program by their names, then in the order of their registration. */
 export function allAlgorithms(): readonly AlgorithmSpec[] {
   return algorithms;
 }

@@ -1,6 +1,6 @@
 /** The whole configuration: one schema per component, composed, with the rules that cross them. */
 import { z } from 'zod';
-import { algorithmNamed, composed } from '../algorithms/registry.ts';
+import { DEFAULT_ALGORITHM, algorithmNamed, composed } from '../algorithms/registry.ts';
 import type { AlgorithmSpec } from '../algorithms/spec.ts';
 import { checkpointConfigSchema } from '../checkpoint/config.ts';
 import { clusteringConfigSchema } from '../clustering/config.ts';
@@ -15,7 +15,7 @@ export const runConfigSchema = composed((algorithms) =>
   z
     .strictObject({
       /** The method, by its name in src/algorithms. */
-      algorithm: z.enum(namesOf(algorithms)).default(algorithms[0]!.name),
+      algorithm: z.enum(namesOf(algorithms)).default(DEFAULT_ALGORITHM.name),
       /** Seed of everything random in the run. */
       seed: z.int().min(0).max(0xffff_ffff).default(31),
       /** Passes over the images in training; in DeepCluster each begins with a clustering. */

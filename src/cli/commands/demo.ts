@@ -1,7 +1,7 @@
 /** `deepcluster demo`: makes images, trains on them, evaluates, and names the report; the first thing a newcomer runs. */
 import { join, resolve } from 'node:path';
 import { Option, type Command } from 'commander';
-import { allAlgorithms } from '../../algorithms/registry.ts';
+import { DEFAULT_ALGORITHM, allAlgorithms } from '../../algorithms/registry.ts';
 import { defaultRunFolder, requireRunFolder } from '../../run/folder.ts';
 import { launchRun } from './launch.ts';
 import {
@@ -44,7 +44,7 @@ export function addDemoCommand(program: Command, terminal: Terminal): void {
     .addOption(
       new Option('--algorithm <name>', 'method to show')
         .choices([...demoPresets().keys()])
-        .default(allAlgorithms()[0]!.name),
+        .default(DEFAULT_ALGORITHM.name),
     )
     .option('--workers <n>', 'workers to start (cluster.workers)', positiveInteger)
     .addOption(setOption())

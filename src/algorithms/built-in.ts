@@ -1,0 +1,3 @@
+/** The algorithms of this program, one a line. */
+export { DEEPCLUSTER } from './deepcluster/spec.ts';
+export { ODC } from './odc/spec.ts';
