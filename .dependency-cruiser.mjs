@@ -59,6 +59,11 @@ const PACKAGE_HOMES = {
 const PURE = '^src/(math|clustering|ps)/';
 const HASHED = '^src/ps/(layout|parameter-plan)\\.ts$';
 
+/** The coordinator's decisions: functions of a state, an event and the time. */
+const DECISIONS =
+  '^coordinator/(term-state|ticker|control/(state|transition|draft|failure-policy|placement|stragglers)' +
+  '|fleet/(fleet-state|fleet-transition|superseded|worker-admission)|record/checkpoint-cadence)\\.ts$';
+
 const forbid = (name, comment, from, to) => ({ name, comment, severity: 'error', from, to });
 
 const folderRules = Object.entries(MAY_IMPORT).map(([folder, granted]) => {
@@ -136,6 +141,12 @@ export default {
       'these files hash, and are pure but for that',
       { path: HASHED },
       { dependencyTypes: ['core'], pathNot: '^(node:)?crypto$' },
+    ),
+    forbid(
+      'decisions-are-pure',
+      'what the coordinator decides is a function of what it is given: no clock, disk or network',
+      { path: DECISIONS },
+      { dependencyTypes: ['core', 'npm'] },
     ),
     forbid('resolvable', 'what is imported must be there', {}, { couldNotResolve: true }),
     ...folderRules,

@@ -84,6 +84,7 @@ test('an import against the rules fails the check, and says which rule', () => {
   const planted: Readonly<Record<string, readonly [breach: string, rule: string]>> = {
     'src/math/a.ts': ['../ps/there.ts', 'src-math'],
     'src/ps/b.ts': ['node:fs', 'pure'],
+    'coordinator/fleet/fleet-state.ts': ['node:fs', 'decisions-are-pure'],
     'src/ps/layout.ts': ['node:fs', 'hashes-only'],
     'src/errors.ts': ['./ps/there.ts', 'errors-import-nothing'],
     'src/report/c.ts': ['../rpc/there.ts', 'src-report'],
