@@ -3,8 +3,8 @@
  * installs what packages/ lists and locks, in the setup's folder and without running any script of
  * theirs. Upstream's own script would fetch a TensorFlow of 2022 from elsewhere.
  *
- * The addon's package wants the tensor library, and must have the very one that the program loads:
- * packages/tfjs stands for it, with an index.js that passes it on.
+ * The addon's package wants the tensor library, and must have the very one that the program loads,
+ * wherever that lies: packages of its names stand for it, with an index.js that passes it on.
  */
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -15,25 +15,40 @@ import { FOLDER } from './places.mjs';
 import { lastLine } from './wheel.mjs';
 
 const LIST = join(root, 'scripts', 'tensorflow', 'packages');
-const FILES = ['package.json', 'package-lock.json', 'tfjs'];
-/** Written when all that the lock lists is in place. */
+/** Folders of LIST: each stands for the package @tensorflow/… of its name. */
+const PASSED_ON = ['tfjs', 'tfjs-core'];
+const FILES = ['package.json', 'package-lock.json', ...PASSED_ON];
+/** Written by npm when all that the lock lists is in place. */
 const INSTALLED = join(FOLDER, 'node_modules', '.package-lock.json');
 
 /** Installs them, unless this very list was installed for this installation of the program. */
 export async function installPackages(log) {
-  const library = passOn(createRequire(join(root, 'package.json')).resolve('@tensorflow/tfjs'));
-  if (isInstalled(library)) return;
+  const modules = passOnModules();
+  if (isInstalled(modules)) return;
   log(`installing the addon's packages into ${FOLDER} ...`);
   mkdirSync(FOLDER, { recursive: true });
+  for (const file of modules.keys()) rmSync(file, { force: true });
   for (const name of FILES) cpSync(join(LIST, name), join(FOLDER, name), { recursive: true });
-  rmSync(libraryFile(), { force: true });
   const { exitCode, output } = await runCommand(
     ['npm', 'ci', '--prefix', FOLDER, ...(await registryFlags()), ...FLAGS],
     { cwd: FOLDER },
   );
   if (exitCode !== 0) throw npmObstacle(output);
-  // The last thing to be written says that the rest is there.
-  writeFileSync(libraryFile(), library);
+  // The last files to be written say that the rest is there.
+  for (const [file, text] of modules) writeFileSync(file, text);
+}
+
+/** Modules that are the packages that the program itself loads: file to text. */
+function passOnModules() {
+  const ofProgram = createRequire(join(root, 'package.json'));
+  const library = ofProgram.resolve('@tensorflow/tfjs');
+  return new Map(
+    PASSED_ON.map((name) => {
+      const path = createRequire(library).resolve(`@tensorflow/${name}`);
+      const text = `module.exports = require(${JSON.stringify(path)});\n`;
+      return [join(FOLDER, name, 'index.js'), text];
+    }),
+  );
 }
 
 const FLAGS = [
@@ -50,18 +65,13 @@ async function registryFlags() {
   return exitCode === 0 && URL.canParse(registry) ? [`--registry=${registry}`] : [];
 }
 
-function isInstalled(library) {
+function isInstalled(modules) {
   const isSame = (name) => textOf(join(FOLDER, name)) === textOf(join(LIST, name));
-  return existsSync(INSTALLED) && isSame('package-lock.json') && textOf(libraryFile()) === library;
-}
-
-function libraryFile() {
-  return join(FOLDER, 'tfjs', 'index.js');
-}
-
-/** A module that is the tensor library at this path. */
-function passOn(path) {
-  return `module.exports = require(${JSON.stringify(path)});\n`;
+  return (
+    existsSync(INSTALLED) &&
+    isSame('package-lock.json') &&
+    [...modules].every(([file, text]) => textOf(file) === text)
+  );
 }
 
 function textOf(file) {

@@ -117,6 +117,7 @@ export class SetupDouble {
     this.write('scripts/tensorflow/smoke-test.ts', SMOKE_TEST);
     this.write('package.json', '{ "type": "module" }');
     this.write('node_modules/@tensorflow/tfjs/index.js', '');
+    this.write('node_modules/@tensorflow/tfjs-core/index.js', '');
     this.write('install-script.js', INSTALL_SCRIPT);
     symlinkSync(join(packageRoot(), 'node_modules', 'tsx'), this.path('node_modules/tsx'));
     this.program('python3', PYTHON);

@@ -55,7 +55,7 @@ describe('a setup', () => {
     assert.equal(readFileSync(setup.addon, 'utf8'), 'addon\n');
     assert.deepEqual(readdirSync(setup.path('.tensorflow')).sort(), [
       ...['cpu-2.99.0', 'headers', 'node_modules', 'package-lock.json', 'package.json'],
-      ...['setup.json', 'tfjs', 'tfjs_binding.node'], // nothing half done
+      ...['setup.json', 'tfjs', 'tfjs-core', 'tfjs_binding.node'], // nothing half done
     ]);
   });
 
@@ -67,11 +67,11 @@ describe('a setup', () => {
       assert.ok(call.includes(part), `${part} in ${call}`);
     }
     // The addon shares the tensor library of the program.
-    const library = realpathSync(setup.path('node_modules/@tensorflow/tfjs/index.js'));
-    assert.equal(
-      readFileSync(setup.path('.tensorflow/tfjs/index.js'), 'utf8'),
-      `module.exports = require(${JSON.stringify(library)});\n`,
-    );
+    for (const name of ['tfjs', 'tfjs-core']) {
+      const library = realpathSync(setup.path(`node_modules/@tensorflow/${name}/index.js`));
+      const text = readFileSync(setup.path(`.tensorflow/${name}/index.js`), 'utf8');
+      assert.equal(text, `module.exports = require(${JSON.stringify(library)});\n`);
+    }
     assert.ok(!setup.run().calls.some((line) => line.startsWith('npm ')));
   });
 
