@@ -61,7 +61,7 @@ for (const name of names) {
   process.stdout.write(`${name}: ${verdict} in ${result.seconds.toFixed(1)} s\n`);
 }
 const engines = await runCommand([
-  ...[process.execPath, '--import', 'tsx', 'test/support/print-engines.ts'],
+  ...[process.execPath, '--import', 'tsx', 'test/support/engines/print-engines.ts'],
 ]);
 process.stdout.write(engines.stdout);
 process.exit(exitCode || engines.exitCode);

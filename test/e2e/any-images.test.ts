@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import sharp, { type Sharp } from 'sharp';
 import { seededRng } from '../../src/math/rng.ts';
-import { temporaryFolder } from '../support/in-process-run.ts';
-import { finished, launch, lossesOf } from '../support/launched-run.ts';
+import { temporaryFolder } from '../support/runs/in-process-run.ts';
+import { finished, launch, lossesOf } from '../support/runs/launched-run.ts';
 
 const folder = temporaryFolder();
 const data = join(folder.path, 'images');

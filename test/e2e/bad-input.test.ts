@@ -4,8 +4,8 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { makeImages } from '../../src/data/made/made-images.ts';
-import { temporaryFolder } from '../support/in-process-run.ts';
-import { launch, runCommand, type Launched } from '../support/launched-run.ts';
+import { temporaryFolder } from '../support/runs/in-process-run.ts';
+import { launch, runCommand, type Launched } from '../support/runs/launched-run.ts';
 
 const folder = temporaryFolder();
 const data = join(folder.path, 'images');
@@ -100,7 +100,9 @@ test('an engine that cannot load is an error, not another engine', async () => {
     data,
     out: out('i'),
     settings: { 'clustering.k': 4, 'cluster.engine': 'tensorflow' },
-    env: { NODE_OPTIONS: `--import=${import.meta.resolve('../support/without-tensorflow.mjs')}` },
+    env: {
+      NODE_OPTIONS: `--import=${import.meta.resolve('../support/doubles/without-tensorflow.mjs')}`,
+    },
   };
   const { code, stderr } = await launch(plan).ended;
   assert.equal(code, 42, stderr);

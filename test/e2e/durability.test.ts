@@ -18,7 +18,7 @@ import {
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { committed, disturbedRuns, type DisturbedRun } from '../support/disturbed-runs.ts';
+import { committed, disturbedRuns, type DisturbedRun } from '../support/runs/disturbed-runs.ts';
 import {
   SMALL,
   eventsOf,
@@ -26,7 +26,7 @@ import {
   pidOf,
   waitForEvent,
   type Launched,
-} from '../support/launched-run.ts';
+} from '../support/runs/launched-run.ts';
 
 const EPOCHS = 3;
 const SETTINGS = { 'clustering.iterations': 5, 'evaluation.enabled': false };

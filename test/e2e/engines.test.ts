@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { makeImages } from '../../src/data/made/made-images.ts';
 import type { RunSummary } from '../../src/report/summary.ts';
-import { testEngines } from '../support/engines.ts';
-import { temporaryFolder } from '../support/in-process-run.ts';
-import { finished, launch, lossesOf } from '../support/launched-run.ts';
+import { testEngines } from '../support/engines/engines.ts';
+import { temporaryFolder } from '../support/runs/in-process-run.ts';
+import { finished, launch, lossesOf } from '../support/runs/launched-run.ts';
 
 const folder = temporaryFolder();
 const data = join(folder.path, 'images');

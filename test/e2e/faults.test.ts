@@ -1,7 +1,7 @@
 /** Real processes that are killed or stopped in each phase, or are more or fewer: the run as it was. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { committed, disturbedRuns, entered, hasEvent } from '../support/disturbed-runs.ts';
+import { committed, disturbedRuns, entered, hasEvent } from '../support/runs/disturbed-runs.ts';
 
 /** One more epoch than is disturbed, so that the run always has some way to go after it. */
 const runs = await disturbedRuns({ epochs: 3 });

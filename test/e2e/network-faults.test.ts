@@ -11,8 +11,8 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunSummary } from '../../src/report/summary.ts';
-import { committed, disturbedRuns } from '../support/disturbed-runs.ts';
-import { FaultProxy } from '../support/fault-proxy.ts';
+import { committed, disturbedRuns } from '../support/runs/disturbed-runs.ts';
+import { FaultProxy } from '../support/doubles/fault-proxy.ts';
 import {
   SMALL,
   eventsOf,
@@ -20,7 +20,7 @@ import {
   waitForEvent,
   type Launched,
   type RunEvent,
-} from '../support/launched-run.ts';
+} from '../support/runs/launched-run.ts';
 
 const EPOCHS = 3;
 /** A run that is not over before a silent process is missed. */

@@ -1,7 +1,7 @@
 /** Real processes with the real network: ODC loses a worker in mid-step, then everything, and nobody can tell afterwards. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { SMALL_ODC, committed, disturbedRuns, hasEvent } from '../support/disturbed-runs.ts';
+import { SMALL_ODC, committed, disturbedRuns, hasEvent } from '../support/runs/disturbed-runs.ts';
 
 const runs = await disturbedRuns({ epochs: 3, settings: SMALL_ODC });
 

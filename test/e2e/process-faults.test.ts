@@ -14,7 +14,7 @@ import {
   entered,
   hasEvent,
   type DisturbedRuns,
-} from '../support/disturbed-runs.ts';
+} from '../support/runs/disturbed-runs.ts';
 
 const EPOCHS = 3;
 const STEPS_PER_EPOCH = 6;
@@ -158,7 +158,7 @@ describe('kill -9 between what belongs together', () => {
 });
 
 test('clocks that jump by hours, forward and back, change nothing', async () => {
-  const jump = new URL('../support/clock-jumps.mjs', import.meta.url);
+  const jump = new URL('../support/doubles/clock-jumps.mjs', import.meta.url);
   const run = deepcluster.start('clock-jumps', {
     settings: IMPATIENT,
     env: { NODE_OPTIONS: `${process.env['NODE_OPTIONS'] ?? ''} --import ${jump.href}` },

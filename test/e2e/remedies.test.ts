@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { makeImages } from '../../src/data/made/made-images.ts';
-import { temporaryFolder } from '../support/in-process-run.ts';
+import { temporaryFolder } from '../support/runs/in-process-run.ts';
 import {
   eventsOf,
   finished,
@@ -16,7 +16,7 @@ import {
   settingsIn,
   waitForEvent,
   type Launched,
-} from '../support/launched-run.ts';
+} from '../support/runs/launched-run.ts';
 
 const folder = temporaryFolder();
 const data = join(folder.path, 'images');

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { committed, disturbedRuns, type DisturbedRun } from '../support/disturbed-runs.ts';
+import { committed, disturbedRuns, type DisturbedRun } from '../support/runs/disturbed-runs.ts';
 
 const STEPS = 18;
 const runs = await disturbedRuns({ epochs: 3 });

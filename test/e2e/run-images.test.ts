@@ -6,8 +6,8 @@ import { cpSync, mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { makeImages } from '../../src/data/made/made-images.ts';
-import { temporaryFolder } from '../support/in-process-run.ts';
-import { finished, launch, lossesOf, runCommand } from '../support/launched-run.ts';
+import { temporaryFolder } from '../support/runs/in-process-run.ts';
+import { finished, launch, lossesOf, runCommand } from '../support/runs/launched-run.ts';
 
 const folder = temporaryFolder();
 const place = join(folder.path, 'place');

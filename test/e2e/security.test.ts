@@ -15,8 +15,8 @@ import {
   readText,
   renewTestCredentials,
   tokenBy,
-} from '../support/credentials.ts';
-import { temporaryFolder } from '../support/in-process-run.ts';
+} from '../support/made/credentials.ts';
+import { temporaryFolder } from '../support/runs/in-process-run.ts';
 import {
   SMALL,
   eventsOf,
@@ -25,8 +25,13 @@ import {
   lossesOf,
   runCommand,
   type Launched,
-} from '../support/launched-run.ts';
-import { listeningPorts, opensslHandshake, rawCall, type Answer } from '../support/port-scan.ts';
+} from '../support/runs/launched-run.ts';
+import {
+  listeningPorts,
+  opensslHandshake,
+  rawCall,
+  type Answer,
+} from '../support/doubles/port-scan.ts';
 
 const temporary = temporaryFolder();
 const data = join(temporary.path, 'images');

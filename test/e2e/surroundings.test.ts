@@ -10,8 +10,8 @@ import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { packageRoot } from '../../src/process/package-root.ts';
-import { disturbedRuns, type DisturbedRun } from '../support/disturbed-runs.ts';
-import { launch, type RunEvent } from '../support/launched-run.ts';
+import { disturbedRuns, type DisturbedRun } from '../support/runs/disturbed-runs.ts';
+import { launch, type RunEvent } from '../support/runs/launched-run.ts';
 
 const PROGRAM = join(packageRoot(), 'bin', 'deepcluster.mjs');
 const runs = await disturbedRuns({
@@ -161,7 +161,7 @@ describe('a start that fails', () => {
   });
 
   test('before the first step does not stand in the way of the next', async () => {
-    const hidden = `--import=${import.meta.resolve('../support/without-tensorflow.mjs')}`;
+    const hidden = `--import=${import.meta.resolve('../support/doubles/without-tensorflow.mjs')}`;
     const failed = runs.start('again', {
       settings: { 'cluster.engine': 'tensorflow' },
       env: { NODE_OPTIONS: hidden },

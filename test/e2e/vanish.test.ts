@@ -12,8 +12,8 @@ import {
   hasEvent,
   type DisturbedRun,
   type DisturbedRuns,
-} from '../support/disturbed-runs.ts';
-import { finished, runCommand } from '../support/launched-run.ts';
+} from '../support/runs/disturbed-runs.ts';
+import { finished, runCommand } from '../support/runs/launched-run.ts';
 
 const KIND = { epochs: 3, images: { perClass: 16 } };
 const SETTINGS = { 'evaluation.enabled': false, 'data.cacheBytes': 0 };

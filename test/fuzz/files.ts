@@ -16,7 +16,7 @@ import { listText, readImageList } from '../../src/data/source/image-list.ts';
 import { openImageSource } from '../../src/data/source/source.ts';
 import { messageOf } from '../../src/errors.ts';
 import type { Rng } from '../../src/math/rng.ts';
-import { encoder, lcgImage } from '../support/data-images.ts';
+import { encoder, lcgImage } from '../support/made/data-images.ts';
 import {
   requireLine,
   requireRefusal,

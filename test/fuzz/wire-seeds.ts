@@ -12,7 +12,7 @@ import { layoutHash } from '../../src/ps/layout.ts';
 import { planParameterShard } from '../../src/ps/parameter-plan.ts';
 import { PROTOCOL_VERSION } from '../../src/rpc/definitions.ts';
 import { chunkBytes, chunkVector } from '../../src/rpc/chunks.ts';
-import { layoutOf } from '../support/layouts.ts';
+import { layoutOf } from '../support/made/layouts.ts';
 
 /** A call of one rpc: its path, and the messages that the client sends. */
 export interface Exchange {

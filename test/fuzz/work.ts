@@ -2,8 +2,8 @@
 import { decodeSafetensors, encodeSafetensors } from '../../src/arrays/safetensors.ts';
 import type { Rng } from '../../src/math/rng.ts';
 import type { WorkKind } from '../../src/work/kind.ts';
-import { receivedResult } from '../support/wire-results.ts';
-import { WORK_SAMPLES } from '../support/work-samples.ts';
+import { receivedResult } from '../support/made/wire-results.ts';
+import { WORK_SAMPLES } from '../support/made/work-samples.ts';
 import { requireRefusal, type FuzzTarget, type Outcome } from './engine.ts';
 import { mutateBytes, once, pick, randomBytes } from './mutate.ts';
 

@@ -21,8 +21,8 @@ import { FLOAT64_KERNELS } from '../../src/clustering/kernels.ts';
 import { initialCentroidIds } from '../../src/clustering/kmeans.ts';
 import { seededRng } from '../../src/math/rng.ts';
 import { initialParameters, initialStatistics } from '../../src/ps/initial-values.ts';
-import { withEngine } from '../support/engines.ts';
-import { assertClose, byteImages } from '../support/nn-arrays.ts';
+import { withEngine } from '../support/engines/engines.ts';
+import { assertClose, byteImages } from '../support/made/nn-arrays.ts';
 
 const found = listGpus(process.env);
 const visible = visibleGpus(process.env, found);

@@ -17,8 +17,8 @@ import {
   readLosses,
   runPlain,
   type PlainRun,
-} from '../support/in-process-run.ts';
-import { settingsIn } from '../support/launched-run.ts';
+} from '../support/runs/in-process-run.ts';
+import { settingsIn } from '../support/runs/launched-run.ts';
 
 const IMAGES = 48;
 /** Steps of an epoch, in batches of 16. */

@@ -17,7 +17,7 @@ import {
   readLines,
   runPlain,
   type PlainRun,
-} from '../support/in-process-run.ts';
+} from '../support/runs/in-process-run.ts';
 
 const IMAGES = 32;
 /** Steps of an epoch, in batches of 16. */

@@ -13,7 +13,7 @@ import {
   plainCompute,
   runPlain,
   temporaryFolder,
-} from '../support/in-process-run.ts';
+} from '../support/runs/in-process-run.ts';
 
 const folder = temporaryFolder();
 after(folder.remove);

@@ -6,8 +6,13 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
-import { noiseJpeg } from '../support/data-images.ts';
-import { checkpointOf, placeForRuns, readLosses, runPlain } from '../support/in-process-run.ts';
+import { noiseJpeg } from '../support/made/data-images.ts';
+import {
+  checkpointOf,
+  placeForRuns,
+  readLosses,
+  runPlain,
+} from '../support/runs/in-process-run.ts';
 
 const { data, out } = await placeForRuns(30);
 const REASON = 'a damaged or truncated JPEG';

@@ -9,8 +9,8 @@ import { callUnary } from '../../src/rpc/calls.ts';
 import { channelTo, startServer, type BoundServer } from '../../src/rpc/channel/channel.ts';
 import { wire } from '../../src/rpc/definitions.ts';
 import { ParametersClient } from '../../src/rpc/parameters-client.ts';
-import { FaultProxy } from '../support/fault-proxy.ts';
-import { tinyLayout } from '../support/layouts.ts';
+import { FaultProxy } from '../support/doubles/fault-proxy.ts';
+import { tinyLayout } from '../support/made/layouts.ts';
 
 const { hash: planHash } = planParameterShard(tinyLayout, 1, 0);
 const training = trainingConfigSchema.parse({ batchSize: 4, sliceSize: 2 });

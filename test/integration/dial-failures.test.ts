@@ -15,8 +15,8 @@ import { ParametersClient } from '../../src/rpc/parameters-client.ts';
 import { SampleMemoryClient } from '../../src/rpc/sample-memory-client.ts';
 import { fetchStatus } from '../../src/rpc/status-client.ts';
 import type { Credentials } from '../../src/security/credentials.ts';
-import { credentialsOpener, makeTestCredentials } from '../support/credentials.ts';
-import { temporaryFolder } from '../support/in-process-run.ts';
+import { credentialsOpener, makeTestCredentials } from '../support/made/credentials.ts';
+import { temporaryFolder } from '../support/runs/in-process-run.ts';
 
 const { signal } = new AbortController();
 const ends: (() => unknown)[] = [];

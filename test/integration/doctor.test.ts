@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { parseCpuFeatures } from '../../src/cli/commands/doctor.ts';
 import { packageRoot } from '../../src/process/package-root.ts';
 import { hostKernels } from '../../src/engine/clustering/host/host-kernels.ts';
-import { testEngines } from '../support/engines.ts';
+import { testEngines } from '../support/engines/engines.ts';
 
 for (const { name, skip, engine } of await testEngines()) {
   test(`doctor measures the engine that it is asked for (${name})`, { skip }, () => {

@@ -7,7 +7,7 @@ import { spawnSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { join } from 'node:path';
 import { packageRoot } from '../../src/process/package-root.ts';
-import { scratchCopy, type ScratchCopy } from '../support/scratch-copy.ts';
+import { scratchCopy, type ScratchCopy } from '../support/doubles/scratch-copy.ts';
 
 const DOUBLE = `
 import type { LoadEngine } from '../engine.ts';

@@ -2,14 +2,14 @@
  * The published networks against PyTorch in float64, on each engine, with every weight: features, loss, batch statistics
  * and the gradient of each variable. Images are few, and small where the network allows; dropout is off.
  */
-import { testOnEngines } from '../support/engines.ts';
+import { testOnEngines } from '../support/engines/engines.ts';
 import {
   assertMatchesOracle,
   caseTitle,
   networkCases,
   runCase,
   specOf,
-} from '../support/network-oracle.ts';
+} from '../support/oracles/network-oracle.ts';
 
 for (const network of networkCases) {
   if (network.architecture === 'small-convnet') continue;

@@ -15,7 +15,7 @@ import { dataConfigSchema } from '../../src/data/config.ts';
 import { createImageLoader } from '../../src/data/loader/loader.ts';
 import { openImageSource } from '../../src/data/source/source.ts';
 import { unavailable } from '../../src/errors.ts';
-import { kmeansBruteForce } from '../support/brute-force-clustering.ts';
+import { kmeansBruteForce } from '../support/oracles/brute-force-clustering.ts';
 import {
   FEATURES,
   SIDE,
@@ -28,8 +28,8 @@ import {
   readLosses,
   runPlain,
   type PlainSlice,
-} from '../support/in-process-run.ts';
-import { allRows, slicesOf } from '../support/odc-run.ts';
+} from '../support/runs/in-process-run.ts';
+import { allRows, slicesOf } from '../support/oracles/odc-run.ts';
 
 const IMAGES = 60;
 const K = 6;

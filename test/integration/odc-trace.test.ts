@@ -25,9 +25,9 @@ import {
   plainCompute,
   readLines,
   temporaryFolder,
-} from '../support/in-process-run.ts';
-import { PLAIN_LAYOUT } from '../support/layouts.ts';
-import { matrixOf, odcFixtures } from '../support/odc-fixtures.ts';
+} from '../support/runs/in-process-run.ts';
+import { PLAIN_LAYOUT } from '../support/made/layouts.ts';
+import { matrixOf, odcFixtures } from '../support/oracles/odc-fixtures.ts';
 
 const { trace } = odcFixtures;
 const N = trace.labels.length;

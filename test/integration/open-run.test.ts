@@ -5,8 +5,13 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { readLatestCheckpoint, type Checkpoint } from '../../src/checkpoint/checkpoint.ts';
 import { openRun } from '../../src/run/open-run.ts';
-import { FEATURES, makeNoiseImages, runPlain, temporaryFolder } from '../support/in-process-run.ts';
-import { PLAIN_LAYOUT } from '../support/layouts.ts';
+import {
+  FEATURES,
+  makeNoiseImages,
+  runPlain,
+  temporaryFolder,
+} from '../support/runs/in-process-run.ts';
+import { PLAIN_LAYOUT } from '../support/made/layouts.ts';
 
 const IMAGES = 30;
 const K = 4;

@@ -9,7 +9,7 @@ import { openImageSource } from '../../src/data/source/source.ts';
 import { unavailable } from '../../src/errors.ts';
 import type { EngineName } from '../../src/engine/registry.ts';
 import type { Compute } from '../../worker/session.ts';
-import { kmeansBruteForce, whitenBruteForce } from '../support/brute-force-clustering.ts';
+import { kmeansBruteForce, whitenBruteForce } from '../support/oracles/brute-force-clustering.ts';
 import {
   FEATURES,
   SIDE,
@@ -21,8 +21,8 @@ import {
   readLines,
   readLosses,
   runPlain,
-} from '../support/in-process-run.ts';
-import { testEngines } from '../support/engines.ts';
+} from '../support/runs/in-process-run.ts';
+import { testEngines } from '../support/engines/engines.ts';
 
 const IMAGES = 60;
 const { data, out } = await placeForRuns(IMAGES);

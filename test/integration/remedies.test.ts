@@ -22,15 +22,15 @@ import { startServer } from '../../src/rpc/channel/channel.ts';
 import { connectionProblem } from '../../src/rpc/channel/dial-problem.ts';
 import { TermFolder } from '../../src/run/lock/term-folder.ts';
 import { openCredentials } from '../../src/security/credentials.ts';
-import { ranCli } from '../support/cli-run.ts';
-import { NO_REMEDIES, OTHERS } from '../support/other-remedies.ts';
-import { tokenBy } from '../support/credentials.ts';
+import { ranCli } from '../support/runs/cli-run.ts';
+import { NO_REMEDIES, OTHERS } from '../support/runs/other-remedies.ts';
+import { tokenBy } from '../support/made/credentials.ts';
 import {
   makeNoiseImages,
   plainCompute,
   runPlain,
   temporaryFolder,
-} from '../support/in-process-run.ts';
+} from '../support/runs/in-process-run.ts';
 
 const folder = temporaryFolder();
 const data = join(folder.path, 'images');

@@ -23,7 +23,7 @@ import {
   runPlain,
   temporaryFolder,
   type PlainRun,
-} from '../support/in-process-run.ts';
+} from '../support/runs/in-process-run.ts';
 
 const folder = temporaryFolder();
 const pristine = join(folder.path, 'pristine');

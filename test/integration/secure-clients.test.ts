@@ -8,10 +8,10 @@ import type { SessionEnd } from '../../src/rpc/keep-session.ts';
 import { EXIT } from '../../src/errors.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { CoordinatorClient } from '../../worker/service.ts';
-import { credentialsOpener, makeTestCredentials } from '../support/credentials.ts';
-import { FaultProxy } from '../support/fault-proxy.ts';
-import { temporaryFolder } from '../support/in-process-run.ts';
-import { heartbeat, startNotingCoordinator } from '../support/noting-coordinator.ts';
+import { credentialsOpener, makeTestCredentials } from '../support/made/credentials.ts';
+import { FaultProxy } from '../support/doubles/fault-proxy.ts';
+import { temporaryFolder } from '../support/runs/in-process-run.ts';
+import { heartbeat, startNotingCoordinator } from '../support/doubles/noting-coordinator.ts';
 
 const temporary = temporaryFolder();
 const pets = join(temporary.path, 'pets');

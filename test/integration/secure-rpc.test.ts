@@ -18,9 +18,9 @@ import {
   makeTestCredentials,
   renewTestCredentials,
   tokenBy,
-} from '../support/credentials.ts';
-import { temporaryFolder } from '../support/in-process-run.ts';
-import { heartbeat, startNotingCoordinator } from '../support/noting-coordinator.ts';
+} from '../support/made/credentials.ts';
+import { temporaryFolder } from '../support/runs/in-process-run.ts';
+import { heartbeat, startNotingCoordinator } from '../support/doubles/noting-coordinator.ts';
 
 const temporary = temporaryFolder();
 const pets = join(temporary.path, 'pets');

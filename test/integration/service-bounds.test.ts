@@ -11,7 +11,7 @@ import { callDownload, callUnary, callUpload } from '../../src/rpc/calls.ts';
 import { channelTo, startServer, type BoundServer } from '../../src/rpc/channel/channel.ts';
 import { wire } from '../../src/rpc/definitions.ts';
 import type { RestoreMessage } from '../../src/rpc/generated/deepcluster/v1/RestoreMessage.ts';
-import { tinyLayout } from '../support/layouts.ts';
+import { tinyLayout } from '../support/made/layouts.ts';
 
 const layout = tinyLayout;
 const { hash: planHash, layout: shard } = planParameterShard(layout, 1, 0);

@@ -16,8 +16,8 @@ import {
   readLines,
   readLosses,
   runPlain,
-} from '../support/in-process-run.ts';
-import { PLAIN_LAYOUT } from '../support/layouts.ts';
+} from '../support/runs/in-process-run.ts';
+import { PLAIN_LAYOUT } from '../support/made/layouts.ts';
 
 const { folder, data, out } = await placeForRuns(30);
 

@@ -9,7 +9,7 @@ import { summaryLines } from '../../src/cli/summary-table.ts';
 import { loadRunConfig } from '../../src/config/load.ts';
 import { unavailable } from '../../src/errors.ts';
 import type { RunSummary } from '../../src/report/summary.ts';
-import { HASHED, hashedLabels } from '../support/hashed-algorithm.ts';
+import { HASHED, hashedLabels } from '../support/doubles/hashed-algorithm.ts';
 import {
   checkpointOf,
   makeNoiseImages,
@@ -18,7 +18,7 @@ import {
   readLosses,
   runPlain,
   temporaryFolder,
-} from '../support/in-process-run.ts';
+} from '../support/runs/in-process-run.ts';
 
 const IMAGES = 40;
 const SALT = 5;

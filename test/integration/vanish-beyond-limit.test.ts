@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { exitCodeOf } from '../../src/errors.ts';
 import type { Notice } from '../../src/telemetry/notice.ts';
-import { checkpointOf, readLosses, runPlain } from '../support/in-process-run.ts';
+import { checkpointOf, readLosses, runPlain } from '../support/runs/in-process-run.ts';
 import {
   ALL,
   ALGORITHMS,
@@ -17,7 +17,7 @@ import {
   vanishingRuns,
   type Algorithm,
   type Moment,
-} from '../support/vanishing-images.ts';
+} from '../support/runs/vanishing-images.ts';
 
 const runs = await vanishingRuns();
 

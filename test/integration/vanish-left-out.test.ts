@@ -9,7 +9,12 @@ import { arrayOf } from '../../src/arrays/bundle.ts';
 import { runConfigSchema } from '../../src/config/schema.ts';
 import { unavailable } from '../../src/errors.ts';
 import type { RunSummary } from '../../src/report/summary.ts';
-import { checkpointOf, plainCompute, readLosses, runPlain } from '../support/in-process-run.ts';
+import {
+  checkpointOf,
+  plainCompute,
+  readLosses,
+  runPlain,
+} from '../support/runs/in-process-run.ts';
 import {
   ALL,
   ALGORITHMS,
@@ -23,7 +28,7 @@ import {
   script,
   vanishingRuns,
   type Algorithm,
-} from '../support/vanishing-images.ts';
+} from '../support/runs/vanishing-images.ts';
 
 const runs = await vanishingRuns();
 

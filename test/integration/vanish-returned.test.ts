@@ -1,7 +1,7 @@
 /** Images that go away under a run in one process and come back in time: they cost no number. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { readLosses, runPlain } from '../support/in-process-run.ts';
+import { readLosses, runPlain } from '../support/runs/in-process-run.ts';
 import {
   ALL,
   ALGORITHMS,
@@ -17,7 +17,7 @@ import {
   vanishingRuns,
   type Algorithm,
   type Moment,
-} from '../support/vanishing-images.ts';
+} from '../support/runs/vanishing-images.ts';
 
 const runs = await vanishingRuns();
 

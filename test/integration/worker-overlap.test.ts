@@ -15,11 +15,11 @@ import { openTrace } from '../../src/telemetry/trace.ts';
 import type { SliceSamples } from '../../src/work/tools.ts';
 import { trainSlice } from '../../src/work/train-slice.ts';
 import { WorkerLoop, type WorkerDeps } from '../../worker/loop.ts';
-import { noiseJpeg, writeFiles } from '../support/data-images.ts';
-import { FEATURES, plainCompute, SIDE, temporaryFolder } from '../support/in-process-run.ts';
-import { PLAIN_LAYOUT } from '../support/layouts.ts';
-import { orderMessage } from '../support/order-message.ts';
-import { eventsOf, type Span } from '../support/trace-events.ts';
+import { noiseJpeg, writeFiles } from '../support/made/data-images.ts';
+import { FEATURES, plainCompute, SIDE, temporaryFolder } from '../support/runs/in-process-run.ts';
+import { PLAIN_LAYOUT } from '../support/made/layouts.ts';
+import { orderMessage } from '../support/made/order-message.ts';
+import { eventsOf, type Span } from '../support/runs/trace-events.ts';
 
 const STEPS = 5;
 const IMAGES = 8;

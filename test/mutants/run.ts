@@ -17,7 +17,7 @@ const COPIED = [
   'src',
   'proto',
   'test/simulation',
-  'test/support/layouts.ts',
+  'test/support/made/layouts.ts',
   'package.json',
   'tsconfig.json',
 ];

@@ -5,7 +5,7 @@
 
 Made with Python 3.11, torch 2.15.0, numpy 2.4.6, safetensors 0.8.0, on a CPU; the only seeds are those in CASES.
 The networks are those of bench/peers/networks.py. No weight is stored: weights, running statistics, images and labels follow
-from a rule in integers, the same to the bit in test/support/network-rule.ts:
+from a rule in integers, the same to the bit in test/support/oracles/network-rule.ts:
 
     hash(name, i)  FNV-1a (32 bits) of the name, plus i * 0x9E3779B9 (mod 2^32), through the finaliser of murmur3
     unit(name, i)  (hash >> 8) / 2^24 - 0.5, in [-0.5, 0.5): exact in float32

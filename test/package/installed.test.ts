@@ -10,8 +10,8 @@ import { delimiter, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { packageRoot } from '../../src/process/package-root.ts';
 import type { RunSummary } from '../../src/report/summary.ts';
-import { PackageLab, type Consumer, type Installation } from '../support/installed-package.ts';
-import { SMALL } from '../support/launched-run.ts';
+import { PackageLab, type Consumer, type Installation } from '../support/runs/installed-package.ts';
+import { SMALL } from '../support/runs/launched-run.ts';
 
 const NOBODY = 65_534;
 const isRoot = process.getuid?.() === 0;

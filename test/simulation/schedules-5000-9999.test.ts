@@ -1,3 +1,3 @@
-import { testSchedules } from '../support/simulated-schedules.ts';
+import { testSchedules } from '../support/runs/simulated-schedules.ts';
 
 testSchedules(5_000, 5_000);

@@ -9,7 +9,7 @@ import type { ImageSource } from '../../src/data/source/source.ts';
 import type { Model, SliceGradient, SliceOptions } from '../../src/nn/model.ts';
 import { bodyCount } from '../../src/ps/layout.ts';
 import { planParameterShards, type ParameterShardPlan } from '../../src/ps/parameter-plan.ts';
-import { simulatedLayout } from '../support/layouts.ts';
+import { simulatedLayout } from '../support/made/layouts.ts';
 
 /** What kind of run is simulated; the oracle depends on all but `servers` and `everySteps`. */
 export interface Scenario {

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { readLatestCheckpoint, writeCheckpoint } from '../../src/checkpoint/checkpoint.ts';
 import type { Checkpoint, CheckpointContent } from '../../src/checkpoint/checkpoint.ts';
-import { doomDisk } from '../support/doomed-disk.ts';
+import { doomDisk } from '../support/doubles/doomed-disk.ts';
 
 const KEEP_ALL = { keep: 100 };
 

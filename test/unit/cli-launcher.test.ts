@@ -8,8 +8,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { superviseRun, type LaunchPlan, type LaunchSignals } from '../../src/launch/launcher.ts';
 
-const FAKE = fileURLToPath(new URL('../support/fake-process.mjs', import.meta.url));
-const LAUNCHER = fileURLToPath(new URL('../support/launcher-double.ts', import.meta.url));
+const FAKE = fileURLToPath(new URL('../support/doubles/fake-process.mjs', import.meta.url));
+const LAUNCHER = fileURLToPath(new URL('../support/doubles/launcher-double.ts', import.meta.url));
 const LISTENING = { type: 'listening', address: '127.0.0.1:4711' };
 const FINISHED = { type: 'finished', summary: { runId: 'r1' } };
 

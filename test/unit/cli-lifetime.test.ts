@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Notice } from '../../src/telemetry/notice.ts';
 
-const DOUBLE = fileURLToPath(new URL('../support/lifetime-double.ts', import.meta.url));
+const DOUBLE = fileURLToPath(new URL('../support/doubles/lifetime-double.ts', import.meta.url));
 
 interface Launched {
   readonly child: ChildProcess;

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { packageRoot } from '../../src/process/package-root.ts';
-import { ranCli as run } from '../support/cli-run.ts';
+import { ranCli as run } from '../support/runs/cli-run.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'cli-'));
 after(() => {

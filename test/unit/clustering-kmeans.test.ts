@@ -12,8 +12,8 @@ import { normalizedMutualInformation } from '../../src/clustering/agreement.ts';
 import { mergeMoments, momentsOf } from '../../src/clustering/moments.ts';
 import { applyWhitening, solveWhitening } from '../../src/clustering/whitening.ts';
 import { seededRng } from '../../src/math/rng.ts';
-import { kmeansBruteForce, whitenBruteForce } from '../support/brute-force-clustering.ts';
-import { lcgArray } from '../support/lcg.ts';
+import { kmeansBruteForce, whitenBruteForce } from '../support/oracles/brute-force-clustering.ts';
+import { lcgArray } from '../support/made/lcg.ts';
 
 /** Oracle T6: 1000 x 8 unit rows. */
 function oraclePoints(): Float32Array {

@@ -17,8 +17,8 @@ import {
   type SmallClusterRule,
 } from '../../src/clustering/odc/small-clusters.ts';
 import { splitInTwo } from '../../src/clustering/odc/split.ts';
-import { matrixOf, odcSettings } from '../support/odc-fixtures.ts';
-import { takeStep } from '../support/odc-run.ts';
+import { matrixOf, odcSettings } from '../support/oracles/odc-fixtures.ts';
+import { takeStep } from '../support/oracles/odc-run.ts';
 
 /** Unit rows in the plane, by angle in degrees. */
 function atAngles(...degrees: readonly number[]): Float32Array {

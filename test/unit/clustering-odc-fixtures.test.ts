@@ -22,8 +22,8 @@ import {
   odcFixtures,
   odcSettings,
   type SmallClusterFigures,
-} from '../support/odc-fixtures.ts';
-import { allRows, slicesOf, stateOf, takeStep } from '../support/odc-run.ts';
+} from '../support/oracles/odc-fixtures.ts';
+import { allRows, slicesOf, stateOf, takeStep } from '../support/oracles/odc-run.ts';
 
 /** The memory is float32, the figures are float64 with nine decimals. */
 const TOLERANCE = 1e-5;

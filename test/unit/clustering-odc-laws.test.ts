@@ -19,9 +19,15 @@ import {
   type OdcState,
 } from '../../src/clustering/reference/odc-step.ts';
 import { seededRng, shuffleInPlace } from '../../src/math/rng.ts';
-import { odcSettings } from '../support/odc-fixtures.ts';
-import { GroupedFeatures, allRows, slicesOf, stateOf, takeStep } from '../support/odc-run.ts';
-import type { SliceInput } from '../support/odc-run.ts';
+import { odcSettings } from '../support/oracles/odc-fixtures.ts';
+import {
+  GroupedFeatures,
+  allRows,
+  slicesOf,
+  stateOf,
+  takeStep,
+} from '../support/oracles/odc-run.ts';
+import type { SliceInput } from '../support/oracles/odc-run.ts';
 
 const N = 300;
 const DIM = 8;

@@ -18,8 +18,8 @@ import {
 import { beginOdc } from '../../src/clustering/reference/odc-step.ts';
 import { seededRng, type Rng } from '../../src/math/rng.ts';
 import { softmaxLoss } from '../../src/engine/plain/softmax-loss.ts';
-import { odcSettings } from '../support/odc-fixtures.ts';
-import { BatchNorm, Dense, Gate, type ToyLayer } from '../support/toy-network.ts';
+import { odcSettings } from '../support/oracles/odc-fixtures.ts';
+import { BatchNorm, Dense, Gate, type ToyLayer } from '../support/made/toy-network.ts';
 
 const N = 1500;
 const GROUPS = 8;

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { mergeMoments, momentsOf } from '../../src/clustering/moments.ts';
 import { applyWhitening, solveWhitening, type Whitening } from '../../src/clustering/whitening.ts';
 import { seededRng } from '../../src/math/rng.ts';
-import { lcgArray } from '../support/lcg.ts';
+import { lcgArray } from '../support/made/lcg.ts';
 
 const N = 64;
 const D = 6;

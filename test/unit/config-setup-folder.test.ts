@@ -9,7 +9,7 @@ import {
   setupFolder,
   writableSetupFolder,
 } from '../../src/process/setup-folder.ts';
-import { ranCli } from '../support/cli-run.ts';
+import { ranCli } from '../support/runs/cli-run.ts';
 
 const own = process.getuid?.() ?? 0;
 let place: string;

@@ -5,7 +5,7 @@ import { configKeys } from '../../src/config/keys.ts';
 import { startThread } from '../../src/process/thread.ts';
 
 test('a thread of a TypeScript file runs, and finds messages sent before it had loaded', async () => {
-  const thread = startThread(new URL('../support/thread-double.ts', import.meta.url), {
+  const thread = startThread(new URL('../support/doubles/thread-double.ts', import.meta.url), {
     base: 100,
   });
   try {

@@ -8,7 +8,7 @@ import { RunRecord } from '../../coordinator/record/run-record.ts';
 import type { Order } from '../../src/rpc/generated/deepcluster/v1/Order.ts';
 import { moments, type MomentsWork } from '../../src/work/moments.ts';
 import { trainSlice, type TrainedSlice, type TrainSliceWork } from '../../src/work/train-slice.ts';
-import { receivedResult } from '../support/wire-results.ts';
+import { receivedResult } from '../support/made/wire-results.ts';
 
 const WORKER = { workerId: 'a', incarnation: 'a-1' };
 

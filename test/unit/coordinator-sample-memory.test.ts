@@ -7,7 +7,7 @@ import { trainingConfigSchema } from '../../src/ps/config.ts';
 import { planParameterShard } from '../../src/ps/parameter-plan.ts';
 import { ParameterStore, initialState } from '../../src/ps/parameter-store.ts';
 import type { SlicePush } from '../../src/ps/slice-push.ts';
-import { tinyLayout } from '../support/layouts.ts';
+import { tinyLayout } from '../support/made/layouts.ts';
 
 const FORM = { ...consecutiveSamples(0, 4), dim: 2, classes: 2 };
 const LABELS = [0, 1, -1, 1];

@@ -8,7 +8,7 @@ import {
   type Candidate,
 } from '../../coordinator/fleet/worker-admission.ts';
 import { layoutHash } from '../../src/ps/layout.ts';
-import { tinyLayout } from '../support/layouts.ts';
+import { tinyLayout } from '../support/made/layouts.ts';
 
 const IMAGES = { spec: 'images', count: 30, digest: '5f'.repeat(32) };
 const FITS: Candidate = {

@@ -8,7 +8,7 @@ import { dataConfigSchema } from '../../src/data/config.ts';
 import { drawRotation, rotateView } from '../../src/data/pixels/rotation.ts';
 import { randomView } from '../../src/data/pixels/views.ts';
 import { seededRng, type Rng } from '../../src/math/rng.ts';
-import { lcgImage } from '../support/data-images.ts';
+import { lcgImage } from '../support/made/data-images.ts';
 
 const SIZE = 24;
 const OFF: AugmentationOptions = {

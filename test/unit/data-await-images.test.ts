@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { awaitImages, firstThere, type AwaitedImages } from '../../src/data/source/await-images.ts';
 import { dataUnreadable, unavailable } from '../../src/errors.ts';
 import { openImageSource, type ImageSource } from '../../src/data/source/source.ts';
-import { temporaryFolder, writeFiles } from '../support/data-images.ts';
+import { temporaryFolder, writeFiles } from '../support/made/data-images.ts';
 
 const SOURCE = { count: 3 } as ImageSource;
 

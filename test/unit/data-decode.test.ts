@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { crc32 } from 'node:zlib';
 import sharp, { type Color, type Sharp } from 'sharp';
 import { decodeImage } from '../../src/data/pixels/decode.ts';
-import { encoder, imageOf, lcgImage, noiseJpeg, pixelAt } from '../support/data-images.ts';
+import { encoder, imageOf, lcgImage, noiseJpeg, pixelAt } from '../support/made/data-images.ts';
 
 /** Left half red, right half blue. */
 const RED_BLUE = imageOf(32, 16, (x) => (x < 16 ? [255, 0, 0] : [0, 0, 255]));

@@ -11,8 +11,8 @@ import { decodeImage } from '../../src/data/pixels/decode.ts';
 import { formatOf, judgeName } from '../../src/data/pixels/formats.ts';
 import { passedOverLine, type PassedOver } from '../../src/data/source/passed-over.ts';
 import { openImageSource, type ImageSource } from '../../src/data/source/source.ts';
-import { ranCli } from '../support/cli-run.ts';
-import { encoder, lcgImage, temporaryFolder, writeFiles } from '../support/data-images.ts';
+import { ranCli } from '../support/runs/cli-run.ts';
+import { encoder, lcgImage, temporaryFolder, writeFiles } from '../support/made/data-images.ts';
 
 const FORMATS = ['jpeg', 'png', 'webp', 'gif', 'tiff', 'avif'] as const;
 

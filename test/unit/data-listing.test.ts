@@ -17,7 +17,7 @@ import {
   type ImageSource,
   type ListedImage,
 } from '../../src/data/source/source.ts';
-import { temporaryFolder, writeFiles } from '../support/data-images.ts';
+import { temporaryFolder, writeFiles } from '../support/made/data-images.ts';
 
 type Images = Readonly<Record<string, number>>;
 

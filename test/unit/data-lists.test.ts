@@ -11,8 +11,8 @@ import { readImageList, type ImageList } from '../../src/data/source/image-list.
 import { bytesOf } from '../../src/data/source/path-bytes.ts';
 import { openImageSource } from '../../src/data/source/source.ts';
 import { TrainerError } from '../../src/errors.ts';
-import { ranCli } from '../support/cli-run.ts';
-import { temporaryFolder, writeFiles } from '../support/data-images.ts';
+import { ranCli } from '../support/runs/cli-run.ts';
+import { temporaryFolder, writeFiles } from '../support/made/data-images.ts';
 
 const ROOT = '/nowhere/images';
 

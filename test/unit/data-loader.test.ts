@@ -20,7 +20,7 @@ import type { ImageSource } from '../../src/data/source/source.ts';
 import { planShards } from '../../src/data/shard-plan.ts';
 import { centreView, randomView } from '../../src/data/pixels/views.ts';
 import { seededRng } from '../../src/math/rng.ts';
-import { lcgImage, noiseJpeg, temporaryFolder, writeFiles } from '../support/data-images.ts';
+import { lcgImage, noiseJpeg, temporaryFolder, writeFiles } from '../support/made/data-images.ts';
 
 const SIZE = 16;
 const VIEW_BYTES = SIZE * SIZE * 3;

@@ -9,7 +9,7 @@ import { PATTERN_CLASSES } from '../../src/data/made/made-patterns.ts';
 import { openImageSource } from '../../src/data/source/source.ts';
 import { verifySource } from '../../src/data/source/verify.ts';
 import { seededRng } from '../../src/math/rng.ts';
-import { noiseJpeg, temporaryFolder, writeFiles } from '../support/data-images.ts';
+import { noiseJpeg, temporaryFolder, writeFiles } from '../support/made/data-images.ts';
 
 const SMALL = { classes: 3, perClass: 2, size: 24, seed: 5 };
 

@@ -19,8 +19,8 @@ import {
 import { openImageSource } from '../../src/data/source/source.ts';
 import { verifySource } from '../../src/data/source/verify.ts';
 import { seededRng } from '../../src/math/rng.ts';
-import { ranCli } from '../support/cli-run.ts';
-import { noiseJpeg, temporaryFolder } from '../support/data-images.ts';
+import { ranCli } from '../support/runs/cli-run.ts';
+import { noiseJpeg, temporaryFolder } from '../support/made/data-images.ts';
 
 const latin1 = (text: string): Buffer => Buffer.from(text, 'latin1');
 

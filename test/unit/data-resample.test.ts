@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { resample, type RawImage } from '../../src/data/pixels/resample.ts';
-import { imageOf, lcgImage } from '../support/data-images.ts';
-import { naiveResize } from '../support/data-resize-oracle.ts';
+import { imageOf, lcgImage } from '../support/made/data-images.ts';
+import { naiveResize } from '../support/oracles/data-resize-oracle.ts';
 
 function resizePart(
   image: RawImage,

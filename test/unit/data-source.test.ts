@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { TrainerError } from '../../src/errors.ts';
 import { openImageSource, type ImageSource } from '../../src/data/source/source.ts';
-import { temporaryFolder, writeFiles } from '../support/data-images.ts';
+import { temporaryFolder, writeFiles } from '../support/made/data-images.ts';
 
 function pathsOf(source: ImageSource): string[] {
   return Array.from({ length: source.count }, (_, id) => source.path(id));

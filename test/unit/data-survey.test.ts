@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { openImageSource } from '../../src/data/source/source.ts';
 import { absentImages } from '../../src/data/source/survey.ts';
-import { noiseJpeg, temporaryFolder, writeFiles } from '../support/data-images.ts';
+import { noiseJpeg, temporaryFolder, writeFiles } from '../support/made/data-images.ts';
 
 test('a look finds files that are gone, have another size, or are files no more; no others', async (t) => {
   const root = await temporaryFolder(t);

@@ -10,7 +10,7 @@ import {
   resizedSize,
 } from '../../src/data/pixels/views.ts';
 import { seededRng, type Rng } from '../../src/math/rng.ts';
-import { lcgImage } from '../support/data-images.ts';
+import { lcgImage } from '../support/made/data-images.ts';
 
 const PAPER = { cropArea: [0.08, 1], cropAspect: [3 / 4, 4 / 3], flipProbability: 0.5 } as const;
 

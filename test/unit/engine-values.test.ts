@@ -5,12 +5,18 @@ import * as tf from '@tensorflow/tfjs';
 import type { Engine } from '../../src/engine/engine.ts';
 import { ENGINE_NAMES, engineEntry } from '../../src/engine/registry.ts';
 import { startEngine } from '../../src/engine/start.ts';
-import { begin, digestAlone, digestOf, modelOn, type Digest } from '../support/engine-digest.ts';
-import { testEngines } from '../support/engines.ts';
-import { plainEngine } from '../support/plain-engine.ts';
+import {
+  begin,
+  digestAlone,
+  digestOf,
+  modelOn,
+  type Digest,
+} from '../support/engines/engine-digest.ts';
+import { testEngines } from '../support/engines/engines.ts';
+import { plainEngine } from '../support/engines/plain-engine.ts';
 
 const START = `import { startEngine } from '${new URL('../../src/engine/start.ts', import.meta.url).href}';`;
-const PLAIN = `import { plainEngine } from '${new URL('../support/plain-engine.ts', import.meta.url).href}';`;
+const PLAIN = `import { plainEngine } from '${new URL('../support/engines/plain-engine.ts', import.meta.url).href}';`;
 
 /** Engines to put beside wasm: TensorFlow where it runs, and always the library's plain one. */
 const COMPANIONS = [

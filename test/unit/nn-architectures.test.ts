@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { describeModel } from '../../src/nn/architectures.ts';
 import { SMALLEST_IMAGE, modelConfigSchema, type ModelConfig } from '../../src/nn/config.ts';
-import { modelConfig } from '../support/model-config.ts';
+import { modelConfig } from '../support/made/model-config.ts';
 import { multiplyAdds, trainingMultiplyAdds } from '../../src/nn/layers.ts';
 import { bodyCount, validateLayout } from '../../src/ps/layout.ts';
 

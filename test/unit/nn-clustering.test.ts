@@ -19,8 +19,8 @@ import { splitFactor, splitProduct } from '../../src/engine/clustering/float32-p
 import { topEigen } from '../../src/engine/clustering/pca/top-eigen.ts';
 import type { EngineName } from '../../src/engine/registry.ts';
 import { startEngine } from '../../src/engine/start.ts';
-import { lcg, lcgArray } from '../support/lcg.ts';
-import { testEngines } from '../support/engines.ts';
+import { lcg, lcgArray } from '../support/made/lcg.ts';
+import { testEngines } from '../support/engines/engines.ts';
 
 /** One test for each engine, without the host kernels; skipped, with the reason, where it is not installed. */
 function onEachEngine(

@@ -11,7 +11,7 @@ import { packageRoot } from '../../src/process/package-root.ts';
 import type { EngineName } from '../../src/engine/registry.ts';
 import { startEngine } from '../../src/engine/start.ts';
 import { setRuntimeEnvironment } from '../../src/engine/tensorflow/addon.ts';
-import { testEngines, testOnEngines } from '../support/engines.ts';
+import { testEngines, testOnEngines } from '../support/engines/engines.ts';
 
 const [tensorflow] = await testEngines();
 const skip = tensorflow!.skip;
@@ -94,7 +94,7 @@ describe('what the runtime reads from the environment', () => {
 });
 
 test('without the native addon, auto takes wasm and tensorflow is an error with a remedy', () => {
-  const [hooks, engine] = ['test/support/without-addon.mjs', 'src/engine/start.ts'].map(
+  const [hooks, engine] = ['test/support/doubles/without-addon.mjs', 'src/engine/start.ts'].map(
     (file) => pathToFileURL(join(packageRoot(), file)).href,
   );
   const program = `

@@ -8,7 +8,7 @@ import assert from 'node:assert/strict';
 import * as tf from '@tensorflow/tfjs';
 import { seededRng, shuffleInPlace, type Rng } from '../../src/math/rng.ts';
 import { trainingPass } from '../../src/nn/training-pass.ts';
-import { testOnEngines } from '../support/engines.ts';
+import { testOnEngines } from '../support/engines/engines.ts';
 
 const TRIALS = 16;
 const DIRECTIONS = 3;

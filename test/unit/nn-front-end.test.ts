@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { networkInput, sobelMaps } from '../../src/engine/plain/front-end.ts';
-import { assertClose } from '../support/nn-arrays.ts';
+import { assertClose } from '../support/made/nn-arrays.ts';
 
 /** The two maps of a 5 x 5 image, as rows. */
 function mapsOf(grey: readonly number[]): { x: number[][]; y: number[][] } {

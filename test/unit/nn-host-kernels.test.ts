@@ -17,7 +17,7 @@ import { HostSearch } from '../../src/engine/clustering/host/host-search.ts';
 import { NearestCentroids } from '../../src/engine/clustering/search/nearest.ts';
 import { kmeansOnEngine } from '../../src/engine/clustering/reference/run-on-engine.ts';
 import { startEngine } from '../../src/engine/start.ts';
-import { lcg } from '../support/lcg.ts';
+import { lcg } from '../support/made/lcg.ts';
 
 // What the kernels are compared with where float64 is not what computes, and what takes what they do not.
 const { products } = await startEngine('wasm');

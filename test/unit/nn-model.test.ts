@@ -7,9 +7,9 @@ import type { Engine } from '../../src/engine/engine.ts';
 import { startEngine } from '../../src/engine/start.ts';
 import { createModel } from '../../src/nn/model.ts';
 import { initialParameters, initialStatistics } from '../../src/ps/initial-values.ts';
-import { modelConfig } from '../support/model-config.ts';
-import { assertClose, byteImages, centredValues, lcgValues } from '../support/nn-arrays.ts';
-import { plainEngine } from '../support/plain-engine.ts';
+import { modelConfig } from '../support/made/model-config.ts';
+import { assertClose, byteImages, centredValues, lcgValues } from '../support/made/nn-arrays.ts';
+import { plainEngine } from '../support/engines/plain-engine.ts';
 
 const SIZE = 32;
 const CLASSES = 3;

@@ -21,8 +21,8 @@ import { operationsOn } from '../../src/engine/tfjs/operations.ts';
 import { chooseKernels } from '../../src/engine/tensorflow/register.ts';
 import { hasOwnKernels, runtimeOf } from '../../src/engine/tensorflow/runtime.ts';
 import { initialParameters, initialStatistics } from '../../src/ps/initial-values.ts';
-import { testEngines } from '../support/engines.ts';
-import { assertClose, byteImages } from '../support/nn-arrays.ts';
+import { testEngines } from '../support/engines/engines.ts';
+import { assertClose, byteImages } from '../support/made/nn-arrays.ts';
 
 const { engine, ...found } = (await testEngines()).find(({ name }) => name === 'tensorflow')!;
 const skip =

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { decodeSafetensors } from '../../src/arrays/safetensors.ts';
 import { createModel } from '../../src/nn/model.ts';
 import { fromPytorch, toPytorch, type PytorchArrays } from '../../src/nn/pytorch-names.ts';
-import { testEngines, testOnEngines, withEngine } from '../support/engines.ts';
+import { testEngines, testOnEngines, withEngine } from '../support/engines/engines.ts';
 import {
   assertMatchesOracle,
   caseTitle,
@@ -14,9 +14,9 @@ import {
   runCase,
   specOf,
   TOLERANCE,
-} from '../support/network-oracle.ts';
-import { ruledImages, ruledLabels, ruledValues } from '../support/network-rule.ts';
-import { assertClose } from '../support/nn-arrays.ts';
+} from '../support/oracles/network-oracle.ts';
+import { ruledImages, ruledLabels, ruledValues } from '../support/oracles/network-rule.ts';
+import { assertClose } from '../support/made/nn-arrays.ts';
 
 const small = networkCases.filter(({ architecture }) => architecture === 'small-convnet');
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { softmaxLoss } from '../../src/engine/plain/softmax-loss.ts';
-import { assertClose } from '../support/nn-arrays.ts';
+import { assertClose } from '../support/made/nn-arrays.ts';
 
 const LOGITS = Float32Array.of(1, 2, 3, 0, 0, 0, 3, -1, 0.5);
 

@@ -6,8 +6,8 @@ import { operationsOn } from '../../src/engine/tfjs/operations.ts';
 import type { Layer } from '../../src/nn/layers.ts';
 import { evaluationPass } from '../../src/nn/evaluation-pass.ts';
 import { trainingPass } from '../../src/nn/training-pass.ts';
-import { testEngines } from '../support/engines.ts';
-import { assertClose, centredValues, channelsLast } from '../support/nn-arrays.ts';
+import { testEngines } from '../support/engines/engines.ts';
+import { assertClose, centredValues, channelsLast } from '../support/made/nn-arrays.ts';
 
 const LAYERS: readonly Layer[] = [
   {

@@ -10,7 +10,7 @@ import {
 } from '../../src/engine/assembly/assembler.ts';
 import { compileKernels, instantiateKernels } from '../../src/engine/wasm/kernels/kernels.ts';
 import { PANEL, TILE_ROWS } from '../../src/engine/wasm/kernels/matrix-kernels.ts';
-import { assertClose, centredValues } from '../support/nn-arrays.ts';
+import { assertClose, centredValues } from '../support/made/nn-arrays.ts';
 
 /** Sums of some hundred products of float32. */
 const FLOAT32_SUMS = 2e-6;

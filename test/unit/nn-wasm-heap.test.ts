@@ -10,7 +10,7 @@ import { startEngine } from '../../src/engine/start.ts';
 import { createModel } from '../../src/nn/model.ts';
 import { fittingImages, limitHeap, watchHeap } from '../../src/engine/wasm/heap.ts';
 import { initialParameters, initialStatistics } from '../../src/ps/initial-values.ts';
-import { modelConfig } from '../support/model-config.ts';
+import { modelConfig } from '../support/made/model-config.ts';
 
 const SIZE = 96;
 const spec = describeModel(

@@ -4,7 +4,7 @@ import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { startEngine } from '../../src/engine/start.ts';
 import { operationsOn } from '../../src/engine/tfjs/operations.ts';
-import { assertClose, centredValues } from '../support/nn-arrays.ts';
+import { assertClose, centredValues } from '../support/made/nn-arrays.ts';
 
 type Shape4 = [number, number, number, number];
 

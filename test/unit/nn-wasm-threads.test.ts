@@ -13,8 +13,8 @@ import { compileKernels, instantiateKernels } from '../../src/engine/wasm/kernel
 import { withSharedMemory } from '../../src/engine/wasm/threads/shared-module.ts';
 import { startTeam } from '../../src/engine/wasm/threads/team.ts';
 import { initialParameters, initialStatistics } from '../../src/ps/initial-values.ts';
-import { modelConfig } from '../support/model-config.ts';
-import { centredValues } from '../support/nn-arrays.ts';
+import { modelConfig } from '../support/made/model-config.ts';
+import { centredValues } from '../support/made/nn-arrays.ts';
 
 /** More threads than cores: chunks then finish in every order. */
 const THREADS = [1, 3];

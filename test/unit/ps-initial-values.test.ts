@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { initialHead, initialParameters, initialStatistics } from '../../src/ps/initial-values.ts';
-import { TINY_BODY, tinyLayout } from '../support/layouts.ts';
+import { TINY_BODY, tinyLayout } from '../support/made/layouts.ts';
 
 const SEED = 31;
 /** Elements of the first variable. */

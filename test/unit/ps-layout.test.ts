@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { ErrorCode } from '../../src/errors.ts';
 import { bodyCount, layoutHash, parseLayout, validateLayout } from '../../src/ps/layout.ts';
 import type { ParameterLayout, VariableSpec } from '../../src/ps/layout.ts';
-import { TINY_BODY, tinyLayout } from '../support/layouts.ts';
+import { TINY_BODY, tinyLayout } from '../support/made/layouts.ts';
 
 test('a layout that crossed the wire hashes as it did before', () => {
   const arrived = parseLayout(JSON.stringify(tinyLayout));

@@ -5,7 +5,7 @@ import { initialHead } from '../../src/ps/initial-values.ts';
 import { ParameterStore, initialState, type StoreState } from '../../src/ps/parameter-store.ts';
 import type { SlicePush } from '../../src/ps/slice-push.ts';
 import type { StatisticSpec } from '../../src/ps/layout.ts';
-import { TINY_BODY as BODY, tinyLayout } from '../support/layouts.ts';
+import { TINY_BODY as BODY, tinyLayout } from '../support/made/layouts.ts';
 
 const P = tinyLayout.parameterCount;
 const S = tinyLayout.statisticCount;

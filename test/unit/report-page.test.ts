@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { reportAlgorithm } from '../../src/algorithms/report-algorithm.ts';
 import { renderReport } from '../../src/report/report-page.ts';
 import type { ReportData } from '../../src/report/report-data.ts';
-import { DEMO_SHAPE, madeReport } from '../support/report-run.ts';
+import { DEMO_SHAPE, madeReport } from '../support/made/report-run.ts';
 
 const VOID_ELEMENTS = new Set(['meta', 'img']);
 

@@ -14,7 +14,7 @@ import {
   formatPercent,
   formatPoints,
 } from '../../src/report/number-format.ts';
-import { lcgArray } from '../support/lcg.ts';
+import { lcgArray } from '../support/made/lcg.ts';
 
 /** Numbers keep their unit on the same line by a no-break space; expectations are easier to read without. */
 function plain(text: string): string {

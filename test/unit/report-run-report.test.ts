@@ -9,8 +9,14 @@ import { runConfigSchema } from '../../src/config/schema.ts';
 import { decodeImage } from '../../src/data/pixels/decode.ts';
 import { openImageSource } from '../../src/data/source/source.ts';
 import { thumbnailJpeg } from '../../src/data/pixels/thumbnail.ts';
-import { encoder, imageOf, pixelAt, temporaryFolder, writeFiles } from '../support/data-images.ts';
-import { madeReport } from '../support/report-run.ts';
+import {
+  encoder,
+  imageOf,
+  pixelAt,
+  temporaryFolder,
+  writeFiles,
+} from '../support/made/data-images.ts';
+import { madeReport } from '../support/made/report-run.ts';
 
 /** Left third red, the rest green: 24 x 16. */
 const RED_GREEN = imageOf(24, 16, (x) => (x < 8 ? [255, 0, 0] : [0, 255, 0]));

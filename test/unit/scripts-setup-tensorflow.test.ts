@@ -4,7 +4,7 @@ import { readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { KERNELS, SetupDouble, type SetupRun } from '../support/setup-double.ts';
+import { KERNELS, SetupDouble, type SetupRun } from '../support/doubles/setup-double.ts';
 
 let setup: SetupDouble;
 beforeEach(() => {

@@ -9,8 +9,8 @@ import { after, before, describe, test } from 'node:test';
 import { runCli } from '../../src/cli/main.ts';
 import { ROLES } from '../../src/security/identity.ts';
 import { readOwnClaims } from '../../src/security/token.ts';
-import { makeTestCredentials, readText } from '../support/credentials.ts';
-import { temporaryFolder } from '../support/in-process-run.ts';
+import { makeTestCredentials, readText } from '../support/made/credentials.ts';
+import { temporaryFolder } from '../support/runs/in-process-run.ts';
 
 const hasOpenssl = spawnSync('openssl', ['version']).error === undefined;
 const needsOpenssl = hasOpenssl ? {} : { skip: 'there is no openssl on this machine' };

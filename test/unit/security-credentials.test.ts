@@ -9,8 +9,8 @@ import {
   readText,
   renewTestCredentials,
   tokenBy,
-} from '../support/credentials.ts';
-import { temporaryFolder } from '../support/in-process-run.ts';
+} from '../support/made/credentials.ts';
+import { temporaryFolder } from '../support/runs/in-process-run.ts';
 
 const temporary = temporaryFolder();
 const pets = join(temporary.path, 'pets');

@@ -11,8 +11,8 @@ import type { SentPush } from '../../src/rpc/parameters-client.ts';
 import type { ParameterServers } from '../../src/server-clients/parameter-servers.ts';
 import { joinRows, memoryShapes, samplesOnShard } from '../../src/server-clients/sample-shards.ts';
 import type { MovedRows } from '../../src/server-clients/sample-shards.ts';
-import { localServers } from '../support/local-servers.ts';
-import { layoutOf, tinyLayout } from '../support/layouts.ts';
+import { localServers } from '../support/doubles/local-servers.ts';
+import { layoutOf, tinyLayout } from '../support/made/layouts.ts';
 
 const { signal } = new AbortController();
 const TRAINING = trainingConfigSchema.parse({ batchSize: 6, sliceSize: 2, learningRate: 0.1 });

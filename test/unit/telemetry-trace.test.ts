@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { openTrace, type Trace } from '../../src/telemetry/trace.ts';
-import { eventsOf } from '../support/trace-events.ts';
+import { eventsOf } from '../support/runs/trace-events.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'trace-'));
 after(() => {

@@ -15,8 +15,8 @@ import { extract } from '../../src/work/extract.ts';
 import type { WorkKind } from '../../src/work/kind.ts';
 import { WORK_KINDS, kindsOf, kindNamed } from '../../src/work/kinds.ts';
 import { WorkerLoop, type WorkerDeps } from '../../worker/loop.ts';
-import { receivedResult, throughWire } from '../support/wire-results.ts';
-import { WORK_SAMPLES } from '../support/work-samples.ts';
+import { receivedResult, throughWire } from '../support/made/wire-results.ts';
+import { WORK_SAMPLES } from '../support/made/work-samples.ts';
 
 const CASES = 200;
 

@@ -9,7 +9,7 @@ import { TrainerError } from '../../src/errors.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { kmeansStep } from '../../src/work/kmeans-step.ts';
 import { WorkerLoop, type WorkerDeps } from '../../worker/loop.ts';
-import { orderMessage } from '../support/order-message.ts';
+import { orderMessage } from '../support/made/order-message.ts';
 
 /**
  * Level and event of each line that a worker writes of a k-means order whose centroids it cannot

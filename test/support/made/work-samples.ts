@@ -1,0 +1,119 @@
+/** Random orders and results of every kind of work. */
+import type { Rng } from '../../../src/math/rng.ts';
+import { assign } from '../../../src/work/assign.ts';
+import { evaluate, type Network } from '../../../src/work/evaluate.ts';
+import { extract } from '../../../src/work/extract.ts';
+import { fillMemory } from '../../../src/work/fill-memory.ts';
+import type { Work, WorkKind } from '../../../src/work/kind.ts';
+import { kmeansStep } from '../../../src/work/kmeans-step.ts';
+import { moments } from '../../../src/work/moments.ts';
+import { project } from '../../../src/work/project.ts';
+import { sampleRows } from '../../../src/work/sample-rows.ts';
+import { solvePca } from '../../../src/work/solve-pca.ts';
+import type { SliceSamples } from '../../../src/work/tools.ts';
+import { trainSlice } from '../../../src/work/train-slice.ts';
+
+/** Random orders and results of one kind. */
+interface Sample<Order, Result> {
+  readonly order: (rng: Rng) => Order;
+  readonly result: (rng: Rng) => Result;
+}
+
+export interface Sampled extends Sample<unknown, unknown> {
+  readonly kind: WorkKind;
+}
+
+function sampled<Piece extends Work, Order, Result>(
+  kind: WorkKind<Piece, Order, Result>,
+  sample: Sample<Order, Result>,
+): Sampled {
+  return { kind, ...sample };
+}
+
+const uint = (rng: Rng): number => rng.uint32() >>> rng.integer(32);
+const many = (rng: Rng): number => rng.integer(20);
+const list = (rng: Rng): number[] => Array.from({ length: many(rng) }, () => uint(rng));
+const doubles = (rng: Rng, length = many(rng)): Float64Array =>
+  Float64Array.from({ length }, () => (rng.float() - 0.5) * 10 ** rng.integer(12));
+const floats = (rng: Rng, length = many(rng)): Float32Array =>
+  Float32Array.from(doubles(rng, length));
+const ints = (rng: Rng, length = many(rng)): Int32Array =>
+  Int32Array.from({ length }, () => rng.uint32());
+const name = (rng: Rng): string => `artifact-${rng.integer(99)}/ä b`;
+const shard = (rng: Rng): { readonly shard: number } => ({ shard: uint(rng) });
+const rows = (rng: Rng): { readonly rows: number } => ({ rows: uint(rng) });
+const pickNetwork = (rng: Rng): Network => (rng.integer(2) === 0 ? 'trained' : 'random');
+const images = (rng: Rng) =>
+  list(rng).map((id) => ({ id, path: `a/${id}.jpg`, reason: 'no such file' }));
+
+function samples(rng: Rng, least: number): SliceSamples {
+  const length = least + many(rng);
+  const ids = (): Int32Array => Int32Array.from({ length }, () => rng.uint32() >>> 1);
+  const lossWeights = floats(rng, rng.integer(2) * length);
+  return { ids: ids(), occurrences: ids(), pseudoLabels: ints(rng, length), lossWeights };
+}
+
+/** One for each line of the registry. */
+export const WORK_SAMPLES: readonly Sampled[] = [
+  sampled(extract, {
+    order: (rng) => ({ ...shard(rng), begin: uint(rng), end: uint(rng), leftOut: list(rng) }),
+    result: (rng) => ({ ...rows(rng), unreadable: images(rng), damaged: images(rng) }),
+  }),
+  sampled(moments, {
+    order: shard,
+    result: (rng) => ({ count: uint(rng), sum: doubles(rng), outer: doubles(rng) }),
+  }),
+  sampled(solvePca, {
+    order: (rng) => ({ momentsArtifact: name(rng) }),
+    result: (rng) => {
+      const [inDim, outDim] = [1 + many(rng), 1 + many(rng)];
+      const [mean, eigenvalues] = [doubles(rng, inDim), doubles(rng, outDim)];
+      return { inDim, outDim, mean, eigenvalues, components: doubles(rng, inDim * outDim) };
+    },
+  }),
+  sampled(project, {
+    order: (rng) => ({ ...shard(rng), whiteningArtifact: rng.integer(2) === 0 ? null : name(rng) }),
+    result: rows,
+  }),
+  sampled(sampleRows, {
+    order: (rng) => ({ ...shard(rng), rows: list(rng) }),
+    result: (rng) => ({ rows: floats(rng) }),
+  }),
+  sampled(kmeansStep, {
+    order: (rng) => ({ ...shard(rng), centroidsArtifact: name(rng) }),
+    result: (rng) => {
+      const [k, dim] = [1 + many(rng), many(rng)];
+      const counts = Uint32Array.from({ length: k }, () => rng.uint32());
+      return { sums: doubles(rng, k * dim), counts, inertia: rng.float() };
+    },
+  }),
+  sampled(assign, {
+    order: (rng) => ({ ...shard(rng), centroidsArtifact: name(rng) }),
+    result: (rng) => {
+      const length = many(rng);
+      return { ids: ints(rng, length), labels: ints(rng, length), inertia: rng.float() };
+    },
+  }),
+  sampled(fillMemory, { order: shard, result: rows }),
+  sampled(trainSlice, {
+    order: (rng) => ({
+      ...{ step: uint(rng), slice: uint(rng), centroidVersion: uint(rng) },
+      samples: samples(rng, 1),
+      upcoming: rng.integer(2) === 0 ? null : samples(rng, 0),
+    }),
+    result: (rng) => ({
+      ...{ samples: uint(rng), lossSum: rng.float(), damaged: images(rng) },
+      repeatedPush: rng.integer(2) === 0,
+    }),
+  }),
+  sampled(evaluate, {
+    order: (rng) => ({
+      network: pickNetwork(rng),
+      leftOut: list(rng),
+    }),
+    result: (rng) => ({
+      ...{ knnTop1: rng.float(), linearTop1: rng.float() },
+      ...{ trainImages: uint(rng), testImages: uint(rng) },
+    }),
+  }),
+];
