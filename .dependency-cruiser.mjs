@@ -34,8 +34,8 @@ const MAY_IMPORT = {
   // The kinds of work: the coordinator orders and takes, the worker performs.
   work: [
     'algorithms/work',
-    ...['arrays', 'clustering', 'config', 'data', 'evaluation', 'process', 'rpc'],
-    ...['run', 'server-clients', 'telemetry'],
+    ...['arrays', 'clustering', 'config', 'data', 'evaluation', 'math', 'process'],
+    ...['rpc', 'run', 'server-clients', 'telemetry'],
   ],
   // A whole run on one machine: starts the program's own processes.
   launch: ['.'],

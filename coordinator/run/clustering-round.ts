@@ -19,6 +19,7 @@ import { clusterSeed, initialCentroidIds } from '../../src/clustering/kmeans.ts'
 import { mergeMoments, type ShardMoments } from '../../src/clustering/moments.ts';
 import type { RunConfig } from '../../src/config/schema.ts';
 import { planShards, type DataShard } from '../../src/data/shard-plan.ts';
+import { scatterRows } from '../../src/math/matrix.ts';
 import { whiteningToArrays } from '../../src/run/whitening-arrays.ts';
 import type { Progress } from '../../src/telemetry/notice.ts';
 import { centroidsToArrays, momentsToArrays } from '../../src/work/artifacts.ts';
@@ -187,9 +188,8 @@ export class ClusteringRound {
         const asked = byShard.get(shard)!;
         const dim = rows.length / asked.length;
         if (this.#centroids.length === 0) this.#centroids = new Float32Array(k * dim);
-        asked.forEach(({ centroid }, i) => {
-          this.#centroids.set(rows.subarray(i * dim, (i + 1) * dim), centroid * dim);
-        });
+        const places = asked.map(({ centroid }) => centroid);
+        scatterRows(rows, places, dim, this.#centroids);
       },
     });
   }

@@ -8,6 +8,7 @@ import { hitFailpoint } from '../../src/process/failpoints.ts';
 import type { RunConfig } from '../../src/config/schema.ts';
 import { protocolViolation } from '../../src/errors.ts';
 import { learningRateFactor } from '../../src/ps/schedule.ts';
+import type { SliceGeneration } from '../../src/ps/slice-push.ts';
 import type { ParameterServers } from '../../src/server-clients/parameter-servers.ts';
 import type { Progress } from '../../src/telemetry/notice.ts';
 import type { TimedWork } from '../../src/work/kind.ts';
@@ -54,9 +55,7 @@ export interface CommittedStep {
 const COMMIT_MS = 600_000;
 
 /** What a worker reported for a slice. */
-interface SliceResult {
-  readonly slice: number;
-  readonly generation: number;
+interface SliceResult extends SliceGeneration {
   readonly lossSum: number;
   readonly samples: number;
 }

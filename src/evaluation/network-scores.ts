@@ -1,4 +1,5 @@
 /** kNN and a linear probe over several splits of the same features: what a network is worth, in two figures. */
+import { gatherRows } from '../math/matrix.ts';
 import { knnTop1 } from './knn.ts';
 import { linearProbeTop1 } from './linear-probe.ts';
 import { stratifiedSplit } from './split.ts';
@@ -42,9 +43,9 @@ export function scoreFeatures(
   for (let repeat = 0; repeat < repeats; repeat += 1) {
     const split = stratifiedSplit({ labels, testFraction, maxImages, seed: seed + repeat });
     const set = {
-      train: rowsOf(features, split.train, dim),
+      train: gatherRows(features, split.train, dim),
       trainLabels: split.train.map((row) => labels[row]!),
-      test: rowsOf(features, split.test, dim),
+      test: gatherRows(features, split.test, dim),
       testLabels: split.test.map((row) => labels[row]!),
       dim,
       classes,
@@ -61,13 +62,4 @@ export function scoreFeatures(
     trainImages: images.train,
     testImages: images.test,
   };
-}
-
-/** Some rows of [n, dim], in the order given. */
-function rowsOf(features: Float32Array, rows: Int32Array, dim: number): Float32Array {
-  const picked = new Float32Array(rows.length * dim);
-  rows.forEach((row, i) => {
-    picked.set(features.subarray(row * dim, (row + 1) * dim), i * dim);
-  });
-  return picked;
 }

@@ -1,6 +1,7 @@
 /** Computes the features of a data shard and keeps them in the worker. */
 import type { UnreadableImage } from '../data/source/unreadable.ts';
 import { nonFinite } from '../errors.ts';
+import { firstNonFinite } from '../math/checks.ts';
 import { decodeBody, encodeBody } from '../rpc/bodies.ts';
 import { wire } from '../rpc/definitions.ts';
 import { shardKey, type WorkKind } from './kind.ts';
@@ -86,7 +87,6 @@ export const extract: WorkKind<ExtractWork, ExtractOrder, Extracted> = {
 
 /** @throws TrainerError NON_FINITE */
 function requireFinite(values: Float32Array, what: string): void {
-  for (const value of values) {
-    if (!Number.isFinite(value)) throw nonFinite(what, value, 'they were refused');
-  }
+  const bad = firstNonFinite(values);
+  if (bad >= 0) throw nonFinite(what, values[bad]!, 'they were refused');
 }

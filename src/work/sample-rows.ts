@@ -1,5 +1,6 @@
 /** Sends some projected rows of a data shard: the centroids that k-means begins from. */
 import { arrayOf } from '../arrays/bundle.ts';
+import { gatherRows } from '../math/matrix.ts';
 import { decodeBody, encodeBody } from '../rpc/bodies.ts';
 import { wire } from '../rpc/definitions.ts';
 import { shardKey, type WorkKind } from './kind.ts';
@@ -32,11 +33,7 @@ export const sampleRows: WorkKind<SampleRowsWork, SampleRowsOrder, SampledRows> 
 
   perform: ({ shard, rows }, { epoch }, { held }) => {
     const { features, dim } = held.of(epoch, shard, true);
-    const picked = new Float32Array(rows.length * dim);
-    rows.forEach((row, i) => {
-      picked.set(features.subarray(row * dim, (row + 1) * dim), i * dim);
-    });
-    return Promise.resolve({ rows: picked });
+    return Promise.resolve({ rows: gatherRows(features, rows, dim) });
   },
 
   encodeResult: ({ rows }) => ({ arrays: { rows: { data: rows, shape: [rows.length] } } }),
