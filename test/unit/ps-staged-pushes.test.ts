@@ -1,0 +1,154 @@
+/** Pushes that wait for their commit: repeated, fenced, stale or refused, and a commit of exactly those it names. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { TINY_BODY as BODY } from '../support/made/layouts.ts';
+import {
+  P,
+  S,
+  assertUnchanged,
+  flatPush,
+  newStore,
+  pushOf,
+  stageAll,
+} from '../support/made/tiny-store.ts';
+
+test('a repeated push is a duplicate, before its commit and after', () => {
+  const store = newStore();
+  stageAll(store, [pushOf()]);
+  assert.deepEqual(store.stage(pushOf({ gradient: new Float32Array(P) })), { kind: 'duplicate' });
+  store.commit(0, [{ slice: 0, generation: 1 }]);
+  const before = store.snapshot();
+  assert.deepEqual(store.stage(pushOf()), { kind: 'duplicate' });
+  assertUnchanged(store, before);
+  const twin = newStore();
+  stageAll(twin, [pushOf()]);
+  twin.commit(0, [{ slice: 0, generation: 1 }]);
+  assert.deepEqual(before, twin.snapshot());
+});
+
+test('generations of a slice wait side by side, and exactly the one that the commit names counts', () => {
+  for (const [generation, scale] of [
+    [1, 1],
+    [3, 2],
+  ] as const) {
+    const store = newStore();
+    stageAll(store, [flatPush(1, { generation: 1 }), flatPush(2, { generation: 3 })]);
+    assert.deepEqual(store.stage(flatPush(1, { generation: 1 })), { kind: 'duplicate' });
+    const unknown = [{ slice: 0, generation: 2 }];
+    assert.deepEqual(store.commit(0, unknown), { kind: 'missing', slices: [0] });
+    assert.deepEqual(store.missing(0, unknown), [0]);
+    assert.deepEqual(store.missing(0, [{ slice: 0, generation }]), []);
+    store.commit(0, [{ slice: 0, generation }]);
+    const twin = newStore();
+    stageAll(twin, [flatPush(scale)]);
+    twin.commit(0, [{ slice: 0, generation: 1 }]);
+    assert.deepEqual(store.snapshot(), twin.snapshot());
+  }
+});
+
+test('of many generations of a slice the newest four wait', () => {
+  const store = newStore();
+  stageAll(
+    store,
+    [1, 2, 3, 4, 5].map((generation) => flatPush(1, { generation })),
+  );
+  assert.deepEqual(store.missing(0, [{ slice: 0, generation: 1 }]), [0]);
+  assert.deepEqual(store.missing(0, [{ slice: 0, generation: 2 }]), []);
+});
+
+test('generations are those of a step: a new step begins without a fence', () => {
+  const store = newStore();
+  stageAll(store, [pushOf({ generation: 3 })]);
+  store.commit(0, [{ slice: 0, generation: 3 }]);
+  assert.deepEqual(store.stage(pushOf({ step: 1, generation: 1 })), { kind: 'staged' });
+});
+
+test('a push of another step or computed on other parameters is stale', () => {
+  const store = newStore();
+  stageAll(store, [pushOf()]);
+  store.commit(0, [{ slice: 0, generation: 1 }]);
+  const stale = { kind: 'stale', version: 1 };
+  assert.deepEqual(store.stage(pushOf({ step: 0, slice: 1 })), stale);
+  assert.deepEqual(store.stage(pushOf({ step: 0, generation: 2 })), stale);
+  assert.deepEqual(store.stage(pushOf({ step: 2, basedOn: 1 })), stale);
+  assert.deepEqual(store.stage(pushOf({ step: 1, basedOn: 0 })), stale);
+  assert.deepEqual(store.stage(pushOf({ step: 1, basedOn: 1 })), { kind: 'staged' });
+});
+
+test('a commit with slices that are not staged names them and applies nothing', () => {
+  const store = newStore();
+  const before = store.snapshot();
+  stageAll(store, [pushOf({ slice: 1 })]);
+  const slices = [2, 1, 0].map((slice) => ({ slice, generation: 1 }));
+  assert.deepEqual(store.commit(0, slices), { kind: 'missing', slices: [0, 2] });
+  assertUnchanged(store, before);
+  stageAll(store, [pushOf({ slice: 0 }), pushOf({ slice: 2 })]);
+  assert.deepEqual(store.commit(0, slices), { kind: 'applied', version: 1 });
+});
+
+test('a commit applies exactly the slices it names', () => {
+  const store = newStore();
+  stageAll(store, [pushOf({ slice: 0 }), pushOf({ slice: 3 })]);
+  store.commit(0, [{ slice: 0, generation: 1 }]);
+  const twin = newStore();
+  stageAll(twin, [pushOf({ slice: 0 })]);
+  twin.commit(0, [{ slice: 0, generation: 1 }]);
+  assert.deepEqual(store.snapshot(), twin.snapshot());
+  const slices = [{ slice: 3, generation: 1 }];
+  assert.deepEqual(store.commit(1, slices), { kind: 'missing', slices: [3] });
+});
+
+test('a repeated commit changes nothing, and one with other slices is refused', () => {
+  const store = newStore();
+  stageAll(store, [pushOf({ slice: 0 }), pushOf({ slice: 1 })]);
+  const slices = [0, 1].map((slice) => ({ slice, generation: 1 }));
+  store.commit(0, slices);
+  const before = store.snapshot();
+  assert.deepEqual(store.commit(0, slices.toReversed()), { kind: 'duplicate', version: 1 });
+  assert.throws(() => store.commit(0, [{ slice: 0, generation: 1 }]), {
+    code: 'PROTOCOL_VIOLATION',
+  });
+  assertUnchanged(store, before);
+});
+
+test('a commit of a later step, of no slice or of one slice twice is refused', () => {
+  const store = newStore();
+  stageAll(store, [pushOf()]);
+  const once = { slice: 0, generation: 1 };
+  const violation = { code: 'PROTOCOL_VIOLATION' };
+  assert.throws(() => store.commit(1, [once]), violation);
+  assert.throws(() => store.commit(0, []), violation);
+  assert.throws(() => store.commit(0, [once, once]), violation);
+  assert.deepEqual(store.commit(0, [once]), { kind: 'applied', version: 1 });
+});
+
+for (const bad of [NaN, Infinity, -Infinity]) {
+  test(`a gradient or statistic of ${bad} is refused, and nothing has changed`, () => {
+    const store = newStore();
+    stageAll(store, [pushOf({ generation: 1 })]);
+    const gradient = pushOf().gradient.with(BODY - 1, bad);
+    const statistics = pushOf().statistics.with(S - 1, bad);
+    assert.throws(() => store.stage(pushOf({ generation: 2, gradient })), {
+      code: 'NON_FINITE',
+      message: /gradient of step 0, slice 0, at fc\.bias\[9004\]/,
+    });
+    assert.throws(() => store.stage(pushOf({ generation: 2, statistics })), { code: 'NON_FINITE' });
+    assert.deepEqual(store.commit(0, [{ slice: 0, generation: 1 }]), {
+      kind: 'applied',
+      version: 1,
+    });
+  });
+}
+
+test('a push of another shape, or outside of the step, is refused', () => {
+  const store = newStore();
+  const before = store.snapshot();
+  const mismatch = { code: 'SHAPE_MISMATCH' };
+  assert.throws(() => store.stage(pushOf({ gradient: new Float32Array(P - 1) })), mismatch);
+  assert.throws(() => store.stage(pushOf({ statistics: new Float32Array(S + 1) })), mismatch);
+  // 16 samples in slices of 4: slices 0 to 3, of at most 4 samples.
+  for (const changes of [{ slice: 4 }, { slice: -1 }, { samples: 5 }, { generation: 0.5 }]) {
+    assert.throws(() => store.stage(pushOf(changes)), { code: 'PROTOCOL_VIOLATION' });
+  }
+  assertUnchanged(store, before);
+});
