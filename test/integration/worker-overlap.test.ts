@@ -55,7 +55,7 @@ test('views of the next slice are made within the gradient of the present one', 
   const source = await openImageSource(join(folder.path, 'images'));
   const config = runConfigSchema().parse({
     data: { imageSize: SIDE, cacheBytes: 0 },
-    model: { architecture: 'small-convnet' },
+    model: { architecture: 'resnet50' },
   });
   const path = join(folder.path, 'trace.json');
   const trace = openTrace(path, {
