@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { makeImages } from '../../src/data/made/made-images.ts';
-import { temporaryFolder } from '../support/in-process-run.ts';
-import { finished, launch, lossesOf } from '../support/launched-run.ts';
+import { temporaryFolder } from '../support/runs/in-process-run.ts';
+import { finished, launch, lossesOf } from '../support/runs/launched-run.ts';
 
 const folder = temporaryFolder();
 const data = join(folder.path, 'images');
