@@ -8,7 +8,7 @@ import { finished, launch, lossesOf } from '../support/runs/launched-run.ts';
 
 const folder = temporaryFolder();
 const data = join(folder.path, 'images');
-const preload = new URL('../support/with-hashed-algorithm.mjs', import.meta.url).href;
+const preload = new URL('../support/doubles/with-hashed-algorithm.mjs', import.meta.url).href;
 const env = { NODE_OPTIONS: `--import ${preload}` };
 
 before(async () => {

@@ -2,14 +2,17 @@
 import { readFileSync } from 'node:fs';
 import type { Addition } from './addition.ts';
 
-const double = readFileSync(new URL('../support/hashed-algorithm.ts', import.meta.url), 'utf8');
+const double = readFileSync(
+  new URL('../support/doubles/hashed-algorithm.ts', import.meta.url),
+  'utf8',
+);
 
 export const ALGORITHM: Addition = {
   name: 'an algorithm',
   files: {
     'src/algorithms/hashed/spec.ts': double
-      .replaceAll("'../../src/algorithms/", "'../")
-      .replaceAll("'../../src/", "'../../"),
+      .replaceAll("'../../../src/algorithms/", "'../")
+      .replaceAll("'../../../src/", "'../../"),
   },
   lines: [
     {
@@ -20,7 +23,7 @@ export const ALGORITHM: Addition = {
   ],
   trial: `
     import { join } from 'node:path';
-    import { makeNoiseImages, runPlain, temporaryFolder } from './test/support/in-process-run.ts';
+    import { makeNoiseImages, runPlain, temporaryFolder } from './test/support/runs/in-process-run.ts';
     import { summaryLines } from './src/cli/summary-table.ts';
     const folder = temporaryFolder();
     try {

@@ -6,6 +6,6 @@ import { isMainThread } from 'node:worker_threads';
 
 if (isMainThread) {
   (await import('tsx/esm/api')).register();
-  const { registerAlgorithm } = await import('../../src/algorithms/registry.ts');
-  registerAlgorithm((await import('./doubles/hashed-algorithm.ts')).HASHED);
+  const { registerAlgorithm } = await import('../../../src/algorithms/registry.ts');
+  registerAlgorithm((await import('./hashed-algorithm.ts')).HASHED);
 }
