@@ -253,7 +253,7 @@ const TRIED: readonly TriedRow[] = [
     },
   },
   {
-    source: 'per cluster (clustering.k ${clustering.k})',
+    source: 'per cluster (clustering.k ${k})',
     situation: () =>
       failure(() => requireRoomForClusters(odcConfig({ smallClusterSize: 20 }), 24, NO_LOG)),
     apply: (message) => {
