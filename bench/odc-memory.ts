@@ -10,7 +10,7 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { sumRows } from '../src/clustering/odc/class-sums.ts';
+import { sumRows } from '../src/clustering/odc/cluster-sums.ts';
 import { OdcClusters, clustersFromSums } from '../src/clustering/odc/clusters.ts';
 import type { OdcSettings } from '../src/clustering/odc/clusters.ts';
 import { SampleMemory, consecutiveSamples } from '../src/clustering/odc/sample-memory.ts';

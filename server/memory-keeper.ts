@@ -1,7 +1,7 @@
 /**
  * ODC's sample memory on a parameter server, from its beginning on: room for rows, rows as the workers of the first clustering
  * send them, pseudo-labels, and then the memory that steps change. Pure but for its state; transport is in memory-service.ts.
- * Shapes: n samples of this server's range, d columns, K classes.
+ * Shapes: n samples of this server's range, d columns, K clusters.
  */
 import {
   SampleMemory,
@@ -9,7 +9,7 @@ import {
   type MemoryShape,
   type SliceRows,
 } from '../src/clustering/odc/sample-memory.ts';
-import { sumRows } from '../src/clustering/odc/class-sums.ts';
+import { sumRows } from '../src/clustering/odc/cluster-sums.ts';
 import type { IdentifiedRows } from '../src/clustering/odc/bundles.ts';
 import { firstNonFinite } from '../src/math/checks.ts';
 import { scatterRows } from '../src/math/matrix.ts';
@@ -49,8 +49,8 @@ export class MemoryKeeper {
     )) {
       throw protocolViolation(
         'shape of the sample memory',
-        `samples, columns and classes, at most ${MAX_VECTOR_ELEMENTS} numbers`,
-        `${count} x ${dim}, ${classes} classes`,
+        `samples, columns and clusters, at most ${MAX_VECTOR_ELEMENTS} numbers`,
+        `${count} x ${dim}, ${classes} clusters`,
         'use more parameter servers, or a smaller model.neckDim',
       );
     }
@@ -158,7 +158,7 @@ export class MemoryKeeper {
   }
 
   /** [K, d] recomputed from all rows. */
-  classSums(): Float64Array {
+  clusterSums(): Float64Array {
     const { rows, pseudoLabels } = this.memory.snapshot();
     return sumRows(rows, pseudoLabels, this.shape.classes, this.shape.dim);
   }

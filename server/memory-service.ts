@@ -79,7 +79,7 @@ export function addMemoryService(
       void download(call, () => {
         const keeper = shardOf(call.request).requireMemory();
         const { classes, dim } = keeper.shape;
-        const sums = { data: keeper.classSums(), shape: [classes, dim] };
+        const sums = { data: keeper.clusterSums(), shape: [classes, dim] };
         return chunkBytes(encodeSafetensors({ sums }));
       });
     },

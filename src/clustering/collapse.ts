@@ -33,10 +33,10 @@ export function spreadOfMoments({ count, sum, outer }: ShardMoments): number {
 }
 
 /**
- * Of N unit rows, by the sums of their classes: their mean is as long as 1 where all are equal.
+ * Of N unit rows, by the sums of their clusters: their mean is as long as 1 where all are equal.
  * @param sums [K, D]
  */
-export function spreadOfClassSums(sums: Float64Array, dim: number, count: number): number {
+export function spreadOfClusterSums(sums: Float64Array, dim: number, count: number): number {
   const total = new Float64Array(dim);
   for (let i = 0; i < sums.length; i += 1) total[i % dim]! += sums[i]!;
   return 1 - squaredLength(total) / count ** 2;

@@ -86,10 +86,10 @@ export class SampleMemoryClient {
     );
   }
 
-  /** @returns the bundle of class sums, recomputed */
-  classSums(signal: AbortSignal): Promise<Uint8Array> {
+  /** @returns the bundle of cluster sums, recomputed */
+  clusterSums(signal: AbortSignal): Promise<Uint8Array> {
     const request = this.#identity;
-    return this.#download('class sums', signal, (receive, limits) =>
+    return this.#download('cluster sums', signal, (receive, limits) =>
       callDownload(this.#client.fetchClassSums.bind(this.#client), request, receive, limits),
     );
   }

@@ -1,6 +1,6 @@
 /**
  * ODC's sample memory over all parameter servers as one: arrays in and out, each server is sent its samples.
- * Shapes: n samples, d columns, K classes.
+ * Shapes: n samples, d columns, K clusters.
  */
 import { arrayOf } from '../arrays/bundle.ts';
 import { decodeSafetensors, encodeSafetensors, type NamedArrays } from '../arrays/safetensors.ts';
@@ -21,7 +21,7 @@ import { memoryShapes, placesOnShard, rowsAt } from './sample-shards.ts';
 /** What is asked of one server. */
 export type MemoryServer = Pick<
   SampleMemoryClient,
-  'begin' | 'fill' | 'seal' | 'relabel' | 'rows' | 'change' | 'classSums' | 'close'
+  'begin' | 'fill' | 'seal' | 'relabel' | 'rows' | 'change' | 'clusterSums' | 'close'
 >;
 
 /** What follows a commit is not cut short by a stop, as the commit is not: a step counts whole or not at all. */
@@ -79,9 +79,9 @@ export class MemoryServers {
   }
 
   /** [K, d] recomputed there; sums of exactly rounded rows are exact, in whatever order. */
-  async classSums(signal: AbortSignal): Promise<Float64Array> {
+  async clusterSums(signal: AbortSignal): Promise<Float64Array> {
     const [first, ...others] = await this.#all(signal, async (server, _shardIndex, either) => {
-      const bundle = decode('class sums', await server.classSums(either));
+      const bundle = decode('cluster sums', await server.clusterSums(either));
       return arrayOf(bundle, 'sums', Float64Array);
     });
     for (const sums of others) sums.forEach((value, i) => (first![i] = first![i]! + value));

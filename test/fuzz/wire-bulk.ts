@@ -181,7 +181,7 @@ export function startBundles() {
   const [oldRows, newRows] = [Float32Array.of(1, 0, 0, 1), Float32Array.of(0, 1, 1, 0)];
   const labels = Int32Array.of(0, 1);
   const change = { ids, oldRows, newRows, oldLabels: labels, newLabels: labels };
-  const delta = { version: 3, isWhole: true, classes: ids, values: oldRows };
+  const delta = { version: 3, isWhole: true, clusters: ids, values: oldRows };
   const whitening = {
     'whitening-mean': { data: Float64Array.of(1, 2), shape: [2] },
     'whitening-components': { data: Float64Array.of(1, 2), shape: [1, 2] },

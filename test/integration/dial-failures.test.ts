@@ -170,7 +170,7 @@ describe('with proxies in the environment', () => {
     // It answers that it does not know these services: it has been reached.
     const reached = /does not know/;
     await assert.rejects(parameters.pull(0, signal), reached);
-    await assert.rejects(memory.classSums(signal), reached);
+    await assert.rejects(memory.clusterSums(signal), reached);
     assert.match(await failure(address), reached);
     parameters.close();
     memory.close();

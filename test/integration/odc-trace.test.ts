@@ -11,7 +11,7 @@ import { RunRecord } from '../../coordinator/record/run-record.ts';
 import { ServerSessions } from '../../coordinator/fleet/server-session-service.ts';
 import { CoordinatorService } from '../../coordinator/fleet/service.ts';
 import { trainEpoch } from '../../coordinator/run/train-epoch.ts';
-import { sumRows } from '../../src/clustering/odc/class-sums.ts';
+import { sumRows } from '../../src/clustering/odc/cluster-sums.ts';
 import { NO_SMALL_CLUSTERS } from '../../src/clustering/odc/small-clusters.ts';
 import { loadRunConfig } from '../../src/config/load.ts';
 import { openImageSource } from '../../src/data/source/source.ts';

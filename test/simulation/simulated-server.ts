@@ -343,11 +343,11 @@ export function memoryLink(link: Link): MemoryServer {
       ask(`change of step ${step}`, signal, (shard) =>
         encodeSafetensors(changeToBundle(shard.requireMemory().changeOf(step))),
       ),
-    classSums: (signal) =>
+    clusterSums: (signal) =>
       ask('class sums', signal, (shard) => {
         const keeper = shard.requireMemory();
         const shape = [keeper.shape.classes, keeper.shape.dim];
-        return encodeSafetensors({ sums: { data: keeper.classSums(), shape } });
+        return encodeSafetensors({ sums: { data: keeper.clusterSums(), shape } });
       }),
     close: () => undefined,
   };

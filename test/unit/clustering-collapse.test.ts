@@ -9,12 +9,12 @@ import {
 import {
   figuresOf,
   movementOf,
-  spreadOfClassSums,
+  spreadOfClusterSums,
   spreadOfMoments,
   type CollapseFigures,
 } from '../../src/clustering/collapse.ts';
 import { momentsOf } from '../../src/clustering/moments.ts';
-import { sumRows } from '../../src/clustering/odc/class-sums.ts';
+import { sumRows } from '../../src/clustering/odc/cluster-sums.ts';
 import { normaliseRows } from '../../src/clustering/odc/mixing.ts';
 import { runConfigSchema } from '../../src/config/schema.ts';
 import { seededRng } from '../../src/math/rng.ts';
@@ -56,7 +56,7 @@ describe('the spread', () => {
       assertClose(spreadOfMoments(momentsOf(x, N, D)), spreadByDefinition(x), 1e-13);
       const rows = normaliseRows(x, D);
       const labels = Int32Array.from({ length: N }, (_, i) => i % K);
-      const spread = spreadOfClassSums(sumRows(rows, labels, K, D), D, N);
+      const spread = spreadOfClusterSums(sumRows(rows, labels, K, D), D, N);
       // Lengths of unit rows are 1 within float32's rounding.
       assertClose(spread, spreadByDefinition(rows), 3e-7);
     }
@@ -84,7 +84,11 @@ describe('at the start', () => {
     };
     const spreadOf = (noise: number): number => spreadOfMoments(momentsOf(features(noise), N, D));
     const rowSpreadOf = (noise: number): number =>
-      spreadOfClassSums(sumRows(normaliseRows(features(noise), D), new Int32Array(N), 1, D), D, N);
+      spreadOfClusterSums(
+        sumRows(normaliseRows(features(noise), D), new Int32Array(N), 1, D),
+        D,
+        N,
+      );
     assert.throws(() => requireDifferentFeatures(spreadOf(0), N, 0), equal);
     assert.throws(() => requireDifferentFeatures(spreadOf(1e-6), N, 0), equal);
     requireDifferentFeatures(spreadOf(1e-2), N, 0);

@@ -9,7 +9,7 @@ import {
   type SliceRows,
 } from '../../src/clustering/odc/sample-memory.ts';
 import { drawOdcEpoch } from '../../src/clustering/odc/sampler.ts';
-import { ClassMembers } from '../../src/clustering/odc/class-members.ts';
+import { ClusterMembers } from '../../src/clustering/odc/cluster-members.ts';
 import {
   answerLocally,
   planSmallClusters,
@@ -33,11 +33,11 @@ function plan(
   centroids: Float32Array,
   rule: Partial<SmallClusterRule>,
 ): SmallClusterPlan | null {
-  const classes = centroids.length / 2;
+  const clusters = centroids.length / 2;
   return answerLocally(
     planSmallClusters(
-      new ClassMembers(Int32Array.from(labels), classes),
-      { values: centroids, classes, dim: 2 },
+      new ClusterMembers(Int32Array.from(labels), clusters),
+      { values: centroids, clusters, dim: 2 },
       { minSize: 2, maxSplits: Infinity, metric: 'dot', ...rule },
     ),
     (ids) => matrixOf([...ids].map((id) => [...rows.subarray(2 * id, 2 * id + 2)])),

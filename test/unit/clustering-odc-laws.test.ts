@@ -281,7 +281,7 @@ test('a worker that follows the deltas has the published centroids, at any pace'
     }
     takeStep(state, [source.next().value as SliceInput]);
   }
-  assert.deepEqual(centroidMemory.since(centroidMemory.version).classes, new Int32Array(0));
+  assert.deepEqual(centroidMemory.since(centroidMemory.version).clusters, new Int32Array(0));
   // A worker from a run that has since gone back to a checkpoint.
   assert.ok(centroidMemory.since(centroidMemory.version + 1).isWhole);
 });

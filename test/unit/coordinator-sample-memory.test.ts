@@ -96,7 +96,7 @@ describe('the parameter server of an ODC run', () => {
   test('refuses what would make a commit fail in its middle', () => {
     const shard = sealedShard();
     const before = contentOf(shard);
-    assert.throws(() => shard.stage(pushOf(0, 1), rowsOf(0, 2, [0, 1])), /a sample with a class/);
+    assert.throws(() => shard.stage(pushOf(0, 1), rowsOf(0, 2, [0, 1])), /a sample with a cluster/);
     assert.throws(
       () => shard.stage(pushOf(0, 1), rowsOf(0, 0, [NaN, 1])),
       /memory row of sample 0/,
@@ -129,7 +129,7 @@ describe('a sample memory before its first step', () => {
     assert.equal(memory.fill(0, 3, { ids, rows }), 'duplicate');
     assert.equal(memory.fill(0, 4, { ids, rows }), 'fenced');
     assert.deepEqual([...memory.memory.rowsOf(ids)], [0, -1]);
-    assert.deepEqual([...memory.classSums()], [0, -1, 0, 0]);
+    assert.deepEqual([...memory.clusterSums()], [0, -1, 0, 0]);
   });
 
   test('is not sealed with a pseudo-label for a sample without a row', () => {

@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { arrayOf } from '../../arrays/bundle.ts';
 import type { NamedArrays } from '../../arrays/safetensors.ts';
 import { clusterEntropy, normalizedMutualInformation } from '../../clustering/agreement.ts';
-import { figuresOf, movementOf, spreadOfClassSums } from '../../clustering/collapse.ts';
+import { figuresOf, movementOf, spreadOfClusterSums } from '../../clustering/collapse.ts';
 import { requireDifferentRows } from '../../clustering/clusterable.ts';
 import { CENTROIDS_ARTIFACT, deltaToBundle } from '../../clustering/odc/bundles.ts';
 import { OdcClusters, clustersFromSums, type OdcSettings } from '../../clustering/odc/clusters.ts';
@@ -215,14 +215,14 @@ export class OdcStrategy implements Strategy {
       'unitToMemory',
     );
     await this.#memory.seal(version, pseudoLabels, signal);
-    const sums = await this.#memory.classSums(signal);
+    const sums = await this.#memory.clusterSums(signal);
     const { clusters: k, dim } = this.#settings;
-    requireDifferentRows(spreadOfClassSums(sums, dim, countOf(pseudoLabels)), pseudoLabels);
+    requireDifferentRows(spreadOfClusterSums(sums, dim, countOf(pseudoLabels)), pseudoLabels);
     const clusters = new OdcClusters(this.#settings, {
       ...clustersFromSums(sums, pseudoLabels, k, dim),
       step: version,
     });
-    const { counts, plan } = await answerRemotely(clusters.fillEmptyClasses(), (ids) =>
+    const { counts, plan } = await answerRemotely(clusters.fillEmptyClusters(), (ids) =>
       this.#memory.rows(version, ids),
     );
     if (plan !== null) {
@@ -244,10 +244,10 @@ export class OdcStrategy implements Strategy {
     return deltaToBundle(memory.since(held));
   }
 
-  /** Sums of exactly rounded rows do not drift (odc-class-sums.ts); should they ever, it is told, and mended. */
+  /** Sums of exactly rounded rows do not drift (cluster-sums.ts); should they ever, it is told, and mended. */
   async #repairDrift({ centroidMemory }: OdcClusters): Promise<void> {
     const { folder, logger, signal } = this.#deps;
-    const drift = centroidMemory.repair(await this.#memory.classSums(signal));
+    const drift = centroidMemory.repair(await this.#memory.clusterSums(signal));
     folder.metrics({ metric: 'dc_odc_class_sum_drift', drift });
     if (drift > 0) logger.warn('class-sums.repaired', { drift });
   }
@@ -257,7 +257,7 @@ export class OdcStrategy implements Strategy {
     const { pseudoLabels, centroidMemory } = this.#require();
     const { clusters: k, dim } = this.#settings;
     const { sums } = centroidMemory.snapshot();
-    const spread = spreadOfClassSums(sums, dim, countOf(pseudoLabels));
+    const spread = spreadOfClusterSums(sums, dim, countOf(pseudoLabels));
     this.#deps.noteClusters(figuresOf(spread, pseudoLabels, k, this.#movement), {
       epoch,
       step,

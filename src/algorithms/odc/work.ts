@@ -61,7 +61,7 @@ export class OdcWork implements AlgorithmWork {
     const rows = await this.#rowsFor(order, ids);
     this.#rows.delete(order.leaseId);
     await this.#bringCentroidsTo(centroidVersion);
-    const centroids = { values: this.#centroids, classes: k, dim };
+    const centroids = { values: this.#centroids, clusters: k, dim };
     const mixed = mixAndAssign(rows, features, centroids, momentum, metric);
     return { ids, ...mixed };
   }
@@ -91,18 +91,18 @@ export class OdcWork implements AlgorithmWork {
     this.#version = delta.version;
   }
 
-  #requireFit({ version, classes, values, isWhole }: CentroidDelta, wanted: number): void {
+  #requireFit({ version, clusters, values, isWhole }: CentroidDelta, wanted: number): void {
     const { k } = this.#deps.config.clustering;
     const fits =
       version === wanted &&
-      (isWhole ? classes.length === k : this.#version >= 0) &&
-      values.length === classes.length * this.#deps.featureDim &&
-      classes.every((label) => label >= 0 && label < k);
+      (isWhole ? clusters.length === k : this.#version >= 0) &&
+      values.length === clusters.length * this.#deps.featureDim &&
+      clusters.every((label) => label >= 0 && label < k);
     if (fits) return;
     throw protocolViolation(
       'published centroids',
       `version ${wanted} of ${k} clusters`,
-      `version ${version}, ${classes.length} clusters, ${values.length} numbers`,
+      `version ${version}, ${clusters.length} clusters, ${values.length} numbers`,
       'run the same release on every process',
     );
   }

@@ -1,11 +1,11 @@
 /**
- * Which class a row belongs to in Online Deep Clustering: the centroid that it is most like.
+ * Which cluster a row belongs to in Online Deep Clustering: the centroid that it is most like.
  * Sources: Zhan et al., CVPR 2020 (arXiv:2006.10645), section 3.2; spec of ODC, sections 6 and 7.
  *
- * The paper writes nearest centroid; its code takes the largest dot product with the class means as they are, shorter than 1.
- * The two differ: a tight class has a longer mean, and the dot product favours it. `dot` is the default, for parity.
- * Products are summed in float64 in the order of the columns, so that a row has the same class on every machine and in any
- * batch. Shapes: n rows, d columns, K classes; matrices are flat and row-major.
+ * The paper writes nearest centroid; its code takes the largest dot product with the cluster means as they are, shorter than 1.
+ * The two differ: a tight cluster has a longer mean, and the dot product favours it. `dot` is the default, for parity.
+ * Products are summed in float64 in the order of the columns, so that a row has the same cluster on every machine and in any
+ * batch. Shapes: n rows, d columns, K clusters; matrices are flat and row-major.
  */
 import { shapeMismatch } from '../../errors.ts';
 import { TILE_ROWS, multiplyTransposed, widenRows } from '../../math/matrix.ts';
@@ -20,25 +20,25 @@ export const NORM_EPSILON = 1e-10;
 export interface Centroids {
   /** [K, d] float32 */
   readonly values: Float32Array;
-  readonly classes: number;
+  readonly clusters: number;
   readonly dim: number;
 }
 
 /**
  * @param rows [n, d]
- * @param isCandidate [K] leaves classes out where it is 0; all are candidates by default
- * @returns [n] the most similar class of each row, ties to the lowest; 0 where there is no candidate
+ * @param isCandidate [K] leaves clusters out where it is 0; all are candidates by default
+ * @returns [n] the most similar cluster of each row, ties to the lowest; 0 where there is no candidate
  * @throws TrainerError SHAPE_MISMATCH
  */
 export function assignRows(
   rows: Float32Array,
-  { values, classes, dim }: Centroids,
+  { values, clusters, dim }: Centroids,
   metric: OdcMetric,
   isCandidate?: Uint8Array,
 ): Int32Array {
   if (rows.length % dim !== 0) throw shapeMismatch('rows to assign', ['n', dim], [rows.length]);
-  if (values.length !== classes * dim) {
-    throw shapeMismatch('centroids', [classes, dim], [values.length]);
+  if (values.length !== clusters * dim) {
+    throw shapeMismatch('centroids', [clusters, dim], [values.length]);
   }
   const n = rows.length / dim;
   // A row of zeros makes their number even: the product takes a last odd row alone, and slower than a pair.
@@ -48,8 +48,8 @@ export function assignRows(
   const scores = new Float64Array(n).fill(-Infinity);
   const tile = new Float64Array(TILE_ROWS * dim);
   const products = new Float64Array(TILE_ROWS * TILE_ROWS);
-  for (let first = 0; first < classes; first += TILE_ROWS) {
-    const width = Math.min(TILE_ROWS, classes - first);
+  for (let first = 0; first < clusters; first += TILE_ROWS) {
+    const width = Math.min(TILE_ROWS, clusters - first);
     widenRows(values, first, first + width, dim, tile);
     const { scale, shift } = scoreTerms(tile, width, dim, metric);
     for (let begin = 0; begin < n; begin += TILE_ROWS) {
@@ -71,7 +71,7 @@ export function assignRows(
   return best;
 }
 
-/** With these, product * scale - shift orders classes as the metric does: for the distance, x·c - |c|²/2. */
+/** With these, product * scale - shift orders clusters as the metric does: for the distance, x·c - |c|²/2. */
 function scoreTerms(
   centroids: Float64Array,
   count: number,

@@ -1,6 +1,6 @@
 /**
  * ODC's arrays under the names by which they travel between processes, and the names of its artifacts. What turns a bundle into
- * bytes is elsewhere. Shapes: n samples, d columns, K classes.
+ * bytes is elsewhere. Shapes: n samples, d columns, K clusters.
  */
 import { arrayOf } from '../../arrays/bundle.ts';
 import type { ArrayData, NamedArray, NamedArrays } from '../../arrays/safetensors.ts';
@@ -74,11 +74,11 @@ export function changeFromBundle(bundle: NamedArrays): MemoryChange {
   };
 }
 
-export function deltaToBundle({ version, isWhole, classes, values }: CentroidDelta): NamedArrays {
+export function deltaToBundle({ version, isWhole, clusters, values }: CentroidDelta): NamedArrays {
   return {
     version: vector(Int32Array.of(version, isWhole ? 1 : 0)),
-    classes: vector(classes),
-    values: matrix(values, classes.length),
+    classes: vector(clusters),
+    values: matrix(values, clusters.length),
   };
 }
 
@@ -87,7 +87,7 @@ export function deltaFromBundle(bundle: NamedArrays): CentroidDelta {
   return {
     version,
     isWhole: isWhole === 1,
-    classes: arrayOf(bundle, 'classes', Int32Array),
+    clusters: arrayOf(bundle, 'classes', Int32Array),
     values: arrayOf(bundle, 'values', Float32Array),
   };
 }

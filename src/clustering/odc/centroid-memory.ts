@@ -1,16 +1,16 @@
 /**
- * The centroid memory of Online Deep Clustering: sums of each class's rows, which follow every step, and the means of them,
+ * The centroid memory of Online Deep Clustering: sums of each cluster's rows, which follow every step, and the means of them,
  * which the workers assign by and which are published only now and then. Assigning by live means would be another algorithm.
  * Sources: Zhan et al., CVPR 2020 (arXiv:2006.10645), section 3.2; spec of ODC, sections 6 and 11.
  *
- * Means are not normalised. The paper renews only classes that gained or lost members; its code renews all, since members that
- * stay change too, and so does this. Shapes: K classes, d columns.
+ * Means are not normalised. The paper renews only clusters that gained or lost members; its code renews all, since members that
+ * stay change too, and so does this. Shapes: K clusters, d columns.
  */
 import { nonFinite, shapeMismatch } from '../../errors.ts';
 import { firstNonFinite } from '../../math/checks.ts';
 import { gatherRows, scatterRows } from '../../math/matrix.ts';
 import type { Centroids } from './assignment.ts';
-import { addRow, moveRow } from './class-sums.ts';
+import { addRow, moveRow } from './cluster-sums.ts';
 
 /** The published centroids that a worker lacks. */
 export interface CentroidDelta {
@@ -18,7 +18,7 @@ export interface CentroidDelta {
   /** All K follow, whatever the worker has. */
   readonly isWhole: boolean;
   /** [n] ascending */
-  readonly classes: Int32Array;
+  readonly clusters: Int32Array;
   /** [n, d] */
   readonly values: Float32Array;
 }
@@ -34,9 +34,9 @@ export interface CentroidMemoryState {
 }
 
 export class CentroidMemory {
-  readonly #classes: number;
+  readonly #clusters: number;
   readonly #dim: number;
-  /** [K, d] exact sums of rounded rows (odc-class-sums.ts). */
+  /** [K, d] exact sums of rounded rows (cluster-sums.ts). */
   readonly #sums: Float64Array;
   /** [K, d] the means as of their last publication. */
   readonly #published: Float32Array;
@@ -45,32 +45,32 @@ export class CentroidMemory {
   readonly #changedAt: Float64Array;
   /** Who has an earlier version gets everything: what changed before is not known. */
   readonly #knownSince: number;
-  /** [K] 1 where the sum or the size may have changed since the class was published. */
+  /** [K] 1 where the sum or the size may have changed since the cluster was published. */
   readonly #isDirty: Uint8Array;
 
   /**
    * @param state taken over, not copied
    * @throws TrainerError SHAPE_MISMATCH, NON_FINITE
    */
-  constructor(classes: number, dim: number, state: CentroidMemoryState) {
+  constructor(clusters: number, dim: number, state: CentroidMemoryState) {
     for (const [name, values] of [
-      ['class sums', state.sums],
+      ['cluster sums', state.sums],
       ['published centroids', state.published],
     ] as const) {
-      if (values.length !== classes * dim) {
-        throw shapeMismatch(name, [classes, dim], [values.length]);
+      if (values.length !== clusters * dim) {
+        throw shapeMismatch(name, [clusters, dim], [values.length]);
       }
       const bad = firstNonFinite(values);
       if (bad >= 0) throw nonFinite(`${name}[${bad}]`, values[bad]!, 'use another checkpoint');
     }
-    this.#classes = classes;
+    this.#clusters = clusters;
     this.#dim = dim;
     this.#sums = state.sums;
     this.#published = state.published;
     this.#version = state.version;
     this.#knownSince = state.version;
-    this.#changedAt = new Float64Array(classes).fill(state.version);
-    this.#isDirty = new Uint8Array(classes).fill(1);
+    this.#changedAt = new Float64Array(clusters).fill(state.version);
+    this.#isDirty = new Uint8Array(clusters).fill(1);
   }
 
   get version(): number {
@@ -79,10 +79,10 @@ export class CentroidMemory {
 
   /** The published centroids, to read, not to write. */
   get centroids(): Centroids {
-    return { values: this.#published, classes: this.#classes, dim: this.#dim };
+    return { values: this.#published, clusters: this.#clusters, dim: this.#dim };
   }
 
-  /** A row of a class gives way to another, of the same class or not. @param at its place in both arrays */
+  /** A row of a cluster gives way to another, of the same cluster or not. @param at its place in both arrays */
   replaceRow(
     from: number,
     oldRows: Float32Array,
@@ -96,19 +96,19 @@ export class CentroidMemory {
     this.#isDirty[to] = 1;
   }
 
-  /** A row goes to another class as it is. */
+  /** A row goes to another cluster as it is. */
   moveRow(from: number, to: number, rows: Float32Array, at: number): void {
     moveRow(this.#sums, from, to, rows, at, this.#dim);
     this.#isDirty[from] = 1;
     this.#isDirty[to] = 1;
   }
 
-  /** Publishes the means of all classes; an empty one keeps its centroid. @param sizes [K] */
+  /** Publishes the means of all clusters; an empty one keeps its centroid. @param sizes [K] */
   publish(sizes: Int32Array): void {
     this.#publish(sizes, this.#isDirty.keys());
   }
 
-  /** Publishes the means of some classes: those that a split has made. */
+  /** Publishes the means of some clusters: those that a split has made. */
   publishOnly(sizes: Int32Array, labels: Iterable<number>): void {
     this.#publish(sizes, labels);
   }
@@ -120,11 +120,11 @@ export class CentroidMemory {
   since(version: number): CentroidDelta {
     const isWhole = version < this.#knownSince || version > this.#version;
     const labels: number[] = [];
-    for (let c = 0; c < this.#classes; c += 1) {
+    for (let c = 0; c < this.#clusters; c += 1) {
       if (isWhole || this.#changedAt[c]! > version) labels.push(c);
     }
     const values = gatherRows(this.#published, labels, this.#dim);
-    return { version: this.#version, isWhole, classes: Int32Array.from(labels), values };
+    return { version: this.#version, isWhole, clusters: Int32Array.from(labels), values };
   }
 
   /** Largest difference of a sum from its recomputation: 0, unless a row changed behind this memory's back. */
@@ -174,5 +174,5 @@ export class CentroidMemory {
 
 /** Replaces in a worker's copy what a delta names. @param values [K, d] written */
 export function applyCentroidDelta(values: Float32Array, delta: CentroidDelta, dim: number): void {
-  scatterRows(delta.values, delta.classes, dim, values);
+  scatterRows(delta.values, delta.clusters, dim, values);
 }

@@ -1,14 +1,14 @@
 /**
- * The coordinator's half of Online Deep Clustering: which samples each class has, the centroid memory, the loss weights, and
+ * The coordinator's half of Online Deep Clustering: which samples each cluster has, the centroid memory, the loss weights, and
  * what becomes of them at the end of a step. The rows themselves are elsewhere (odc-sample-memory.ts).
  * Sources: Zhan et al., CVPR 2020 (arXiv:2006.10645), algorithm 1; spec of ODC, sections 5 to 8.
- * Shapes: N samples, K classes, d columns.
+ * Shapes: N samples, K clusters, d columns.
  */
 import { configInvalid, protocolViolation, shapeMismatch } from '../../errors.ts';
 import type { Centroids, OdcMetric } from './assignment.ts';
 import { CentroidMemory, type CentroidMemoryState } from './centroid-memory.ts';
-import { ClassMembers } from './class-members.ts';
-import { sumRows } from './class-sums.ts';
+import { ClusterMembers } from './cluster-members.ts';
+import { sumRows } from './cluster-sums.ts';
 import { classWeights, type LossWeightRule } from './loss-weights.ts';
 import type { MemoryChange } from './sample-memory.ts';
 import { isIntervalDue } from './sampler.ts';
@@ -47,7 +47,7 @@ export interface OdcClustersState {
   readonly centroids: CentroidMemoryState;
 }
 
-/** What a step did, and what the sample memory has to be told: the classes that small clusters' rows have got. */
+/** What a step did, and what the sample memory has to be told: the clusters that small clusters' rows have got. */
 export interface OdcCommit extends StepStatistics {
   readonly kind: 'applied';
   readonly movedIds: Int32Array;
@@ -59,7 +59,7 @@ export type OdcCommitOutcome = OdcCommit | { readonly kind: 'duplicate' };
 
 export class OdcClusters {
   readonly #settings: OdcSettings;
-  readonly #members: ClassMembers;
+  readonly #members: ClusterMembers;
   readonly #centroids: CentroidMemory;
   /** [K] of the sizes as they are; replaced, never written. */
   #weights: Float64Array;
@@ -72,7 +72,7 @@ export class OdcClusters {
    */
   constructor(settings: OdcSettings, state: OdcClustersState) {
     this.#settings = settings;
-    this.#members = new ClassMembers(state.pseudoLabels, settings.clusters);
+    this.#members = new ClusterMembers(state.pseudoLabels, settings.clusters);
     this.#centroids = new CentroidMemory(settings.clusters, settings.dim, state.centroids);
     this.#step = state.step;
     this.#weights = this.#weigh();
@@ -110,8 +110,8 @@ export class OdcClusters {
   }
 
   /**
-   * Takes a step's change of the sample memory into the classes; then, where due: publishes the centroids, treats small
-   * clusters; then renews the loss weights. Rows of small and of split classes are asked for, as they are after the step. A step
+   * Takes a step's change of the sample memory into the clusters; then, where due: publishes the centroids, treats small
+   * clusters; then renews the loss weights. Rows of small and of split clusters are asked for, as they are after the step. A step
    * that was committed before changes nothing, whatever comes with it. The requests must be answered to the end: a commit that is
    * abandoned in between leaves a state that only a checkpoint mends.
    * @throws TrainerError PROTOCOL_VIOLATION for a step not yet due
@@ -120,7 +120,7 @@ export class OdcClusters {
     if (step < this.#step) return { kind: 'duplicate' };
     if (step > this.#step) {
       const remedy = 'commit steps in order, each once';
-      throw protocolViolation('step of the classes', `step ${this.#step}`, `step ${step}`, remedy);
+      throw protocolViolation('step of the clusters', `step ${this.#step}`, `step ${step}`, remedy);
     }
     this.#takeIn(change);
     const { centroidInterval, smallClusterInterval, minSize } = this.#settings;
@@ -143,10 +143,10 @@ export class OdcClusters {
   }
 
   /**
-   * Before the first step: gives classes that k-means left empty a part of the largest. The reference stops instead.
+   * Before the first step: gives clusters that k-means left empty a part of the largest. The reference stops instead.
    * @returns what was done, and what the sample memory has to be told
    */
-  *fillEmptyClasses(): RowRequests<{ counts: SmallClusterCounts; plan: SmallClusterPlan | null }> {
+  *fillEmptyClusters(): RowRequests<{ counts: SmallClusterCounts; plan: SmallClusterPlan | null }> {
     const plan = yield* this.#treatSmallClusters(1);
     this.#weights = this.#weigh();
     return { counts: plan?.counts ?? NO_SMALL_CLUSTERS, plan };
@@ -205,7 +205,7 @@ export function initialClusters(
   return clustersFromSums(sumRows(rows, pseudoLabels, clusters, dim), pseudoLabels, clusters, dim);
 }
 
-/** As {@link initialClusters}, with the class sums [K, d] that the parts of the memory have made and added up. */
+/** As {@link initialClusters}, with the cluster sums [K, d] that the parts of the memory have made and added up. */
 export function clustersFromSums(
   sums: Float64Array,
   pseudoLabels: Int32Array,

@@ -1,18 +1,18 @@
 /**
- * Loss weights of Online Deep Clustering: samples of large classes count less, so that no class takes over the loss.
+ * Loss weights of Online Deep Clustering: samples of large clusters count less, so that no cluster takes over the loss.
  * Sources: Zhan et al., CVPR 2020 (arXiv:2006.10645), section 3.3; spec of ODC, section 8.
- * In float64. Shapes: K classes, B samples of a step.
+ * In float64. Shapes: K clusters, B samples of a step.
  */
 
 export interface LossWeightRule {
   /** p in (1 / (size + offset))^p: 0.5 in the paper, 0 for equal weights. */
   readonly power: number;
-  /** Keeps the weight of an empty class finite: 1e-5 in the reference. */
+  /** Keeps the weight of an empty cluster finite: 1e-5 in the reference. */
   readonly offset: number;
 }
 
 /**
- * Weights by class: (1 / (size + offset))^power, divided by their sum. An empty class has a large one, and no sample to use it.
+ * Weights by cluster: (1 / (size + offset))^power, divided by their sum. An empty cluster has a large one, and no sample to use it.
  * @param sizes [K]
  * @returns [K] that sum to 1
  */
@@ -30,7 +30,7 @@ export type LossNormaliser = 'step' | 'reference';
 
 /**
  * What each sample's loss is multiplied by, before the sum over the step is divided by the number of its samples: weights by
- * class, scaled to a mean of 1. The parameter servers so divide by samples whatever the algorithm is, and a slice needs no
+ * cluster, scaled to a mean of 1. The parameter servers so divide by samples whatever the algorithm is, and a slice needs no
  * knowledge of the others.
  * @param slices pseudo-labels of the step's slices, of all samples that are to be used
  * @param weights [K]

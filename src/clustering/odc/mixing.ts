@@ -5,7 +5,7 @@
  *
  * Pure, and row by row: cutting a batch into slices changes nothing. A sample that is drawn twice in a step is mixed twice,
  * each time with the row as it was before; which copy stands is decided by the sample memory. An engine that does the same on
- * a device has this as its reference. Shapes: n rows of a slice, d columns, K classes.
+ * a device has this as its reference. Shapes: n rows of a slice, d columns, K clusters.
  */
 import { shapeMismatch } from '../../errors.ts';
 import {

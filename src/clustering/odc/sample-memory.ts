@@ -2,8 +2,8 @@
  * The sample memory of Online Deep Clustering: a running unit feature and a pseudo-label for every sample, one part of it per
  * parameter server. Sources: Zhan et al., CVPR 2020 (arXiv:2006.10645), section 3.2; spec of ODC, sections 6 and 11.
  *
- * A worker mixes (odc-mixing.ts); here a step takes effect, once: mixing is not idempotent, so a step that comes again changes
- * nothing. Shapes: n samples of this part, d columns, K classes.
+ * A worker mixes (mixing.ts); here a step takes effect, once: mixing is not idempotent, so a step that comes again changes
+ * nothing. Shapes: n samples of this part, d columns, K clusters.
  */
 import { nonFinite, protocolViolation } from '../../errors.ts';
 import { firstNonFinite, requireLength } from '../../math/checks.ts';
@@ -87,7 +87,7 @@ export interface SampleRows {
 export class SampleMemory implements SampleRows {
   readonly range: SampleRange;
   readonly #dim: number;
-  readonly #classes: number;
+  readonly #clusters: number;
   /** Every step below it has been applied, none from it on. */
   #step: number;
   /** [n, d] rows of length 1 or 0. Written in place. */
@@ -101,12 +101,12 @@ export class SampleMemory implements SampleRows {
    * @param state taken over, not copied: at the reference's size the rows are 1.3 GB
    * @throws TrainerError SHAPE_MISMATCH
    */
-  constructor(range: SampleRange, dim: number, classes: number, state: SampleMemoryState) {
+  constructor(range: SampleRange, dim: number, clusters: number, state: SampleMemoryState) {
     requireLength('rows of the sample memory', state.rows, range.count * dim);
     requireLength('pseudo-labels of the sample memory', state.pseudoLabels, range.count);
     this.range = range;
     this.#dim = dim;
-    this.#classes = classes;
+    this.#clusters = clusters;
     this.#step = state.step;
     this.#rows = state.rows;
     this.#labels = state.pseudoLabels;
@@ -174,7 +174,7 @@ export class SampleMemory implements SampleRows {
     if (step < this.#step - 1) return 'duplicate';
     requireLength('moved pseudo-labels', pseudoLabels, ids.length);
     const places = this.#placesOf(ids);
-    for (const label of pseudoLabels) this.#requireClass(label);
+    for (const label of pseudoLabels) this.#requireCluster(label);
     places.forEach((place, i) => {
       this.#labels[place] = pseudoLabels[i]!;
     });
@@ -227,13 +227,13 @@ export class SampleMemory implements SampleRows {
   #requireForm({ slice, ids, rows, pseudoLabels }: SliceRows): void {
     requireLength(`rows of slice ${slice}`, rows, ids.length * this.#dim);
     requireLength(`pseudo-labels of slice ${slice}`, pseudoLabels, ids.length);
-    for (const label of pseudoLabels) this.#requireClass(label);
+    for (const label of pseudoLabels) this.#requireCluster(label);
     for (const id of ids) {
       if (this.#labels[this.#placeOf(id)]! >= 0) continue;
       const remedy = 'draw only samples whose image could be read';
       throw protocolViolation(
         `sample ${id} of slice ${slice}`,
-        'a sample with a class',
+        'a sample with a cluster',
         -1,
         remedy,
       );
@@ -249,10 +249,10 @@ export class SampleMemory implements SampleRows {
     }
   }
 
-  #requireClass(label: number): void {
-    if (label >= 0 && label < this.#classes) return;
-    const remedy = 'the worker and the memory must have the same number of classes';
-    throw protocolViolation('pseudo-label', `0 .. ${this.#classes - 1}`, label, remedy);
+  #requireCluster(label: number): void {
+    if (label >= 0 && label < this.#clusters) return;
+    const remedy = 'the worker and the memory must have the same number of clusters';
+    throw protocolViolation('pseudo-label', `0 .. ${this.#clusters - 1}`, label, remedy);
   }
 }
 

@@ -39,16 +39,16 @@ export function contiguousSlices(list: Int32Array, workers: number): Int32Array[
   );
 }
 
-/** Draws that each class with members has in an epoch when classes are balanced by sampling instead of by weights. */
-export function classQuota(total: number, classes: number): number {
-  return Math.floor(total / classes) + 1;
+/** Draws that each cluster with members has in an epoch when clusters are balanced by sampling instead of by weights. */
+export function classQuota(total: number, clusters: number): number {
+  return Math.floor(total / clusters) + 1;
 }
 
 /**
- * Balanced by sampling, the reference's alternative to loss weights: the quota from each class, with replacement where the
- * class is no larger; shuffled, and cut to the number of samples. With many empty classes it is shorter.
- * Unlike DeepCluster's sampler (sampler.ts), the quota counts empty classes too.
- * @param members of each class
+ * Balanced by sampling, the reference's alternative to loss weights: the quota from each cluster, with replacement where the
+ * cluster is no larger; shuffled, and cut to the number of samples. With many empty clusters it is shorter.
+ * Unlike DeepCluster's sampler (sampler.ts), the quota counts empty clusters too.
+ * @param members of each cluster
  */
 export function drawByQuota(members: readonly Int32Array[], rng: Rng): Int32Array {
   const total = members.reduce((sum, { length }) => sum + length, 0);

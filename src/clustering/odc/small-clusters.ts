@@ -3,29 +3,29 @@
  * ODC from collapsing without a global re-clustering.
  * Sources: Zhan et al., CVPR 2020 (arXiv:2006.10645), section 3.3; spec of ODC, section 7.
  *
- * The plan is made on a view of the classes and changes nothing; the caller makes it true. Where rows are needed, the plan
+ * The plan is made on a view of the clusters and changes nothing; the caller makes it true. Where rows are needed, the plan
  * asks for them by yielding sample ids: a local memory answers at once, a distributed one when they have come. Ids are asked
  * for and treated in ascending order, so the plan does not depend on where rows lie.
  *
- * What the reference leaves open: 2-means is free of chance (odc-split.ts). Where every class is small, the largest counts as
- * large. Beyond `maxSplits` small classes the emptiest are treated (ties: the lower number), and the others wait for the next
- * call as they are, neither merged nor merged into. Where no class has two members left, the rest stays empty.
- * Shapes: K classes, d columns.
+ * What the reference leaves open: 2-means is free of chance (split.ts). Where every cluster is small, the largest counts as
+ * large. Beyond `maxSplits` small clusters the emptiest are treated (ties: the lower number), and the others wait for the next
+ * call as they are, neither merged nor merged into. Where no cluster has two members left, the rest stays empty.
+ * Shapes: K clusters, d columns.
  */
 import { gatherRows } from '../../math/matrix.ts';
 import { assignRows, type Centroids, type OdcMetric } from './assignment.ts';
 import { splitInTwo } from './split.ts';
 
 export interface SmallClusterRule {
-  /** A class with fewer members is small; 1 treats only empty ones, 0 none. */
+  /** A cluster with fewer members is small; 1 treats only empty ones, 0 none. */
   readonly minSize: number;
-  /** Small classes treated in one call at most. */
+  /** Small clusters treated in one call at most. */
   readonly maxSplits: number;
   readonly metric: OdcMetric;
 }
 
-/** The classes as they are. */
-export interface ClassView {
+/** The clusters as they are. */
+export interface ClusterView {
   /** [K] */
   readonly sizes: Int32Array;
   /** [N] */
@@ -35,29 +35,29 @@ export interface ClassView {
 }
 
 export interface SmallClusterPlan {
-  /** [n] samples whose class changes, ascending. */
+  /** [n] samples whose cluster changes, ascending. */
   readonly ids: Int32Array;
-  /** [n] their classes before and after the whole call. */
+  /** [n] their clusters before and after the whole call. */
   readonly from: Int32Array;
   readonly to: Int32Array;
   /** [n, d] their rows. */
   readonly rows: Float32Array;
-  /** Classes whose centroids must be published at once: both parts of every split. Ascending. */
+  /** Clusters whose centroids must be published at once: both parts of every split. Ascending. */
   readonly republished: readonly number[];
   readonly counts: SmallClusterCounts;
 }
 
 export interface SmallClusterCounts {
-  /** Small classes that had members. */
+  /** Small clusters that had members. */
   readonly merges: number;
   readonly splits: number;
-  /** Splits that 2-means could not make, so that the class was halved. */
+  /** Splits that 2-means could not make, so that the cluster was halved. */
   readonly halvings: number;
-  /** Moves of rows from class to class; a row may be merged and split again. */
+  /** Moves of rows from cluster to cluster; a row may be merged and split again. */
   readonly moves: number;
-  /** Small classes left for the next call because of `maxSplits`: to be logged. */
+  /** Small clusters left for the next call because of `maxSplits`: to be logged. */
   readonly postponed: number;
-  /** Classes that stay empty because no class has two members. */
+  /** Clusters that stay empty because no cluster has two members. */
   readonly unfilled: number;
 }
 
@@ -74,20 +74,20 @@ export const NO_SMALL_CLUSTERS: SmallClusterCounts = {
 };
 
 /**
- * @param centroids as published, stale or not; empty and small classes are no targets, whatever theirs are
- * @returns null where no class is small
+ * @param centroids as published, stale or not; empty and small clusters are no targets, whatever theirs are
+ * @returns null where no cluster is small
  */
 export function* planSmallClusters(
-  classes: ClassView,
+  clusters: ClusterView,
   centroids: Centroids,
   rule: SmallClusterRule,
 ): RowRequests<SmallClusterPlan | null> {
-  const { small, isLarge, postponed } = divideClasses(classes.sizes, rule);
+  const { small, isLarge, postponed } = divideClusters(clusters.sizes, rule);
   if (small.length === 0) return null;
-  const draft = new PlanDraft(classes, centroids.dim);
+  const draft = new PlanDraft(clusters, centroids.dim);
   yield* mergeSmall(draft, small, isLarge, centroids, rule.metric);
   for (const empty of small) {
-    const largest = draft.largestClass();
+    const largest = draft.largestCluster();
     if (draft.sizeOf(largest) < 2) {
       draft.counts.unfilled += 1;
       continue;
@@ -117,8 +117,8 @@ export async function answerRemotely<Result>(
   return request.value;
 }
 
-/** Small classes to treat, ascending, and which classes are targets of the merge [K]. */
-function divideClasses(
+/** Small clusters to treat, ascending, and which clusters are targets of the merge [K]. */
+function divideClusters(
   sizes: Int32Array,
   { minSize, maxSplits }: SmallClusterRule,
 ): { small: readonly number[]; isLarge: Uint8Array; postponed: number } {
@@ -138,7 +138,7 @@ function divideClasses(
   return { small: treated.sort((a, b) => a - b), isLarge, postponed };
 }
 
-/** All rows of the small classes at once: no move changes where another row belongs. */
+/** All rows of the small clusters at once: no move changes where another row belongs. */
 function* mergeSmall(
   draft: PlanDraft,
   small: readonly number[],
@@ -168,21 +168,21 @@ function* splitLargest(draft: PlanDraft, largest: number, empty: number): RowReq
   if (isHalved) draft.counts.halvings += 1;
 }
 
-/** The classes as they become while the plan is made, on top of a view that stays. */
+/** The clusters as they become while the plan is made, on top of a view that stays. */
 class PlanDraft {
   readonly dim: number;
   readonly republished = new Set<number>();
   readonly counts = { merges: 0, splits: 0, halvings: 0, unfilled: 0 };
-  readonly #view: ClassView;
+  readonly #view: ClusterView;
   /** [K] */
   readonly #sizes: Int32Array;
-  /** By class: samples that have come to it, some of which may have left again. */
+  /** By cluster: samples that have come to it, some of which may have left again. */
   readonly #arrivals = new Map<number, Set<number>>();
-  /** By sample that was moved: the class that it has now, and its row. */
+  /** By sample that was moved: the cluster that it has now, and its row. */
   readonly #moved = new Map<number, { to: number; row: Float32Array }>();
   #moves = 0;
 
-  constructor(view: ClassView, dim: number) {
+  constructor(view: ClusterView, dim: number) {
     this.#view = view;
     this.dim = dim;
     this.#sizes = view.sizes.slice();
@@ -193,22 +193,22 @@ class PlanDraft {
   }
 
   /** Ties: the lowest number. */
-  largestClass(): number {
+  largestCluster(): number {
     return indexOfLargest(this.#sizes);
   }
 
   membersOf(label: number): Int32Array {
     const members = new Set([...this.#view.membersOf(label), ...(this.#arrivals.get(label) ?? [])]);
     return Int32Array.from(members)
-      .filter((id) => this.#classOf(id) === label)
+      .filter((id) => this.#clusterOf(id) === label)
       .sort();
   }
 
-  /** @param to [n] classes other than those that the samples have */
+  /** @param to [n] clusters other than those that the samples have */
   move(ids: Int32Array, to: Int32Array, rows: Float32Array): void {
     ids.forEach((id, i) => {
       const target = to[i]!;
-      this.#sizes[this.#classOf(id)]! -= 1;
+      this.#sizes[this.#clusterOf(id)]! -= 1;
       this.#sizes[target]! += 1;
       this.#moved.set(id, { to: target, row: rows.subarray(i * this.dim, (i + 1) * this.dim) });
       const arrivals = this.#arrivals.get(target) ?? new Set();
@@ -235,7 +235,7 @@ class PlanDraft {
     };
   }
 
-  #classOf(id: number): number {
+  #clusterOf(id: number): number {
     return this.#moved.get(id)?.to ?? this.#view.pseudoLabels[id]!;
   }
 }

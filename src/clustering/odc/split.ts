@@ -1,14 +1,14 @@
 /**
- * A class cut in two by 2-means, without chance: which two parts come out, and which of them keeps the class, depends on the
+ * A cluster cut in two by 2-means, without chance: which two parts come out, and which of them keeps the cluster, depends on the
  * rows alone. Source: spec of ODC, section 7, the rules of this project; the reference seeds k-means++ and takes what comes.
  * Distances are squared and summed in float64. Shapes: n rows, d columns.
  */
 import { squaredLength } from './assignment.ts';
 
 export interface SplitRows {
-  /** [n] 1 for the rows that leave the class, 0 for those that keep it. Neither part is empty. */
+  /** [n] 1 for the rows that leave the cluster, 0 for those that keep it. Neither part is empty. */
   readonly isMoved: Uint8Array;
-  /** 2-means found one part only: the first half of the rows keeps the class. */
+  /** 2-means found one part only: the first half of the rows keeps the cluster. */
   readonly isHalved: boolean;
 }
 
@@ -16,8 +16,8 @@ const LLOYD_STEPS = 20;
 
 /**
  * Starts from the row farthest from row 0 and the row farthest from that one (ties: the lower row), and takes at most 20 Lloyd
- * steps; a row as near to both centroids goes to the first. Row 0 keeps its class, and its part with it. Where one part
- * is empty, as with equal rows, the first floor(n / 2) rows keep the class.
+ * steps; a row as near to both centroids goes to the first. Row 0 keeps its cluster, and its part with it. Where one part
+ * is empty, as with equal rows, the first floor(n / 2) rows keep the cluster.
  * @param rows [n, d] by ascending sample id, n at least 2
  */
 export function splitInTwo(rows: Float32Array, dim: number): SplitRows {

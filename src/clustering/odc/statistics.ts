@@ -1,6 +1,6 @@
 /**
- * What tells a healthy ODC run from a collapsing one: how even the classes are, and how many samples change theirs.
- * Source: spec of ODC, section 9; the reference logs the change ratio and the range of sizes only. Shapes: K classes.
+ * What tells a healthy ODC run from a collapsing one: how even the clusters are, and how many samples change theirs.
+ * Source: spec of ODC, section 9; the reference logs the change ratio and the range of sizes only. Shapes: K clusters.
  */
 import { clusterEntropy } from '../agreement.ts';
 import { NO_SMALL_CLUSTERS, type SmallClusterCounts } from './small-clusters.ts';
@@ -9,7 +9,7 @@ export interface SizeStatistics {
   readonly empty: number;
   readonly smallest: number;
   readonly largest: number;
-  /** Entropy of the sizes, in nats, and exp of it: as many classes of one size would be as uneven. */
+  /** Entropy of the sizes, in nats, and exp of it: as many clusters of one size would be as uneven. */
   readonly entropyNats: number;
   readonly perplexity: number;
 }

@@ -1,5 +1,5 @@
 /**
- * Online Deep Clustering in one process: memory, classes and a step in the order in which a run takes it. The distributed run is
+ * Online Deep Clustering in one process: memory, clusters and a step in the order in which a run takes it. The distributed run is
  * composed of the same parts; this is what it must agree with. Source: spec of ODC, sections 5, 6 and 11.
  *
  * A checkpoint holds all of it as named arrays. Sums could be made again from rows and pseudo-labels; the published centroids
@@ -18,7 +18,7 @@ import {
 import { SampleMemory, type SampleRange, type SliceRows } from '../odc/sample-memory.ts';
 import { SampleParts } from '../odc/sample-parts.ts';
 import { answerLocally, type SmallClusterCounts } from '../odc/small-clusters.ts';
-import { sumRows } from '../odc/class-sums.ts';
+import { sumRows } from '../odc/cluster-sums.ts';
 
 /** What a slice's worker needs besides its images. */
 export interface OdcOrder {
@@ -42,7 +42,7 @@ export class OdcState {
   readonly clusters: OdcClusters;
   readonly memory: SampleParts;
 
-  /** The memory and the classes must be at the same step. */
+  /** The memory and the clusters must be at the same step. */
   constructor(settings: OdcSettings, clusters: OdcClusters, memory: SampleParts) {
     this.settings = settings;
     this.clusters = clusters;
@@ -71,7 +71,7 @@ export class OdcState {
     return outcome;
   }
 
-  /** Recomputes the class sums from the rows. */
+  /** Recomputes the cluster sums from the rows. */
   recomputeSums(): Float64Array {
     const { clusters, dim } = this.settings;
     const sums = new Float64Array(clusters * dim);
@@ -87,7 +87,7 @@ export class OdcState {
     const { step, pseudoLabels, centroids } = this.clusters.snapshot();
     const arrays: Record<string, NamedArray> = {
       pseudoLabels: { data: pseudoLabels, shape: [pseudoLabels.length] },
-      classSums: { data: centroids.sums, shape: [clusters, dim] },
+      clusterSums: { data: centroids.sums, shape: [clusters, dim] },
       publishedCentroids: { data: centroids.published, shape: [clusters, dim] },
     };
     this.memory.parts.forEach((part, i) => {
@@ -99,12 +99,12 @@ export class OdcState {
 }
 
 /**
- * Begins from the features of the initial pass and the pseudo-labels of its k-means; classes that are empty get a part of the
+ * Begins from the features of the initial pass and the pseudo-labels of its k-means; clusters that are empty get a part of the
  * largest ones.
  * @param features [N, d] of any length
  * @param pseudoLabels [N], -1 for a sample without a feature
  * @param ranges of the memory's parts
- * @throws TrainerError CONFIG_INVALID for more classes than samples, SHAPE_MISMATCH
+ * @throws TrainerError CONFIG_INVALID for more clusters than samples, SHAPE_MISMATCH
  */
 export function beginOdc(
   settings: OdcSettings,
@@ -116,7 +116,7 @@ export function beginOdc(
   const clusters = new OdcClusters(settings, initialClusters(rows, pseudoLabels, settings));
   const { dim } = settings;
   const rowsOf = (ids: Int32Array): Float32Array => gatherRows(rows, ids, dim);
-  const { counts } = answerLocally(clusters.fillEmptyClasses(), rowsOf);
+  const { counts } = answerLocally(clusters.fillEmptyClusters(), rowsOf);
   const parts = ranges.map((range) => {
     const ids = Int32Array.from({ length: range.count }, (_, i) => range.first + i * range.stride);
     return new SampleMemory(range, dim, settings.clusters, {
@@ -140,7 +140,7 @@ export function restoreOdc(
 ): OdcState {
   const { step, centroidVersion } = counters;
   const pseudoLabels = arrayOf(arrays, 'pseudoLabels', Int32Array);
-  const sums = arrayOf(arrays, 'classSums', Float64Array);
+  const sums = arrayOf(arrays, 'clusterSums', Float64Array);
   const published = arrayOf(arrays, 'publishedCentroids', Float32Array);
   const clusters = new OdcClusters(settings, {
     step,

@@ -164,7 +164,7 @@ export function matrixOf(rows: Rows): Float32Array {
 }
 
 export function centroidsOf(rows: Rows): Centroids {
-  return { values: matrixOf(rows), classes: rows.length, dim: rows[0]!.length };
+  return { values: matrixOf(rows), clusters: rows.length, dim: rows[0]!.length };
 }
 
 /** The paper's settings, with whatever a test needs otherwise. */

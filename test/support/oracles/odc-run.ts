@@ -1,6 +1,6 @@
 /** Small ODC runs for tests: a state from given arrays, a step cut into slices, and made features that form groups. */
 import type { Centroids } from '../../../src/clustering/odc/assignment.ts';
-import { sumRows } from '../../../src/clustering/odc/class-sums.ts';
+import { sumRows } from '../../../src/clustering/odc/cluster-sums.ts';
 import type { OdcCommit, OdcSettings } from '../../../src/clustering/odc/clusters.ts';
 import { mixAndAssign, type MixedRows } from '../../../src/clustering/odc/mixing.ts';
 import {
@@ -27,7 +27,7 @@ export function stateOf(
   const sums = sumRows(rows, pseudoLabels, clusters, dim);
   const arrays: Record<string, OdcSnapshot['arrays'][string]> = {
     pseudoLabels: { data: pseudoLabels.slice(), shape: [pseudoLabels.length] },
-    classSums: { data: sums, shape: [clusters, dim] },
+    clusterSums: { data: sums, shape: [clusters, dim] },
     publishedCentroids: { data: centroids.slice(), shape: [clusters, dim] },
   };
   ranges.forEach(({ first, stride, count }, part) => {

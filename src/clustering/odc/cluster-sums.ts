@@ -1,12 +1,12 @@
 /**
- * Sums of the rows of each class, kept by adding and taking away single rows: O(d) a move instead of O(N d) an interval.
+ * Sums of the rows of each cluster, kept by adding and taking away single rows: O(d) a move instead of O(N d) an interval.
  * Source: spec of ODC, section 11.
  *
  * A float64 sum that millions of rows go into and out of drifts, and depends on their order. These sums do neither: every
- * value is first rounded to a multiple of 2^-30, and sums of such values are exact in float64 up to 2^23. So a class that lost
+ * value is first rounded to a multiple of 2^-30, and sums of such values are exact in float64 up to 2^23. So a cluster that lost
  * all its rows is exactly 0, rows may come in any order from any number of parts, and the incremental sums equal a
- * recomputation bit for bit, as long as no class has more than 8.4 million unit rows; past that they round like any other sum.
- * What it costs: 2^-31 (5e-10) in a value, less than float32 keeps of one above 0.008. Shapes: K classes, d columns.
+ * recomputation bit for bit, as long as no cluster has more than 8.4 million unit rows; past that they round like any other sum.
+ * What it costs: 2^-31 (5e-10) in a value, less than float32 keeps of one above 0.008. Shapes: K clusters, d columns.
  */
 
 /** Adding 1.5 * 2^22 leaves a float64 the bits down to 2^-30; taking it away again gives the rounded value. */
@@ -28,7 +28,7 @@ export function addRow(
   }
 }
 
-/** Moves a row from one class to another. */
+/** Moves a row from one cluster to another. */
 export function moveRow(
   sums: Float64Array,
   from: number,
@@ -50,9 +50,9 @@ export function moveRow(
 export function sumRows(
   rows: Float32Array,
   pseudoLabels: Int32Array,
-  classes: number,
+  clusters: number,
   dim: number,
-  sums: Float64Array = new Float64Array(classes * dim),
+  sums: Float64Array = new Float64Array(clusters * dim),
 ): Float64Array {
   pseudoLabels.forEach((label, i) => {
     if (label >= 0) addRow(sums, label, rows, i, dim, 1);
