@@ -18,6 +18,7 @@ import type { RunOutcome, Sender, SimulatedRun } from './simulated-run.ts';
 import { SimulatedServer } from './simulated-server.ts';
 import { SimulatedWorker } from './simulated-worker.ts';
 import { takeOver } from './takeover.ts';
+import { traceLogger } from './trace-logger.ts';
 import { ABSENT, configOf, parameterShardsOf, type Scenario } from './tiny-network.ts';
 import { World, type SimulatedProcess } from './virtual-world.ts';
 
@@ -74,7 +75,7 @@ export class Simulation implements SimulatedRun, FaultyRun {
     this.scenario = scenario;
     this.config = configOf(scenario);
     this.oracle = oracle;
-    this.logger = this.#makeLogger();
+    this.logger = traceLogger(this.world);
     this.keepsAddresses = this.world.chance(0.5);
     this.#faults = options.epochs === null ? null : new Faults(this);
   }
@@ -384,21 +385,5 @@ export class Simulation implements SimulatedRun, FaultyRun {
       if (name !== 'coordinator.counted') return;
       this.requireApplied(this.coordinatorOf(process).term, step);
     };
-  }
-
-  #makeLogger(): Logger {
-    const { world } = this;
-    const say = (event: string, fields?: object): void => {
-      if (world.isTraced) world.log(`${event} ${JSON.stringify(fields ?? {})}`);
-    };
-    const logger: Logger = {
-      child: () => logger,
-      debug: () => undefined,
-      info: say,
-      warn: say,
-      error: say,
-      close: () => Promise.resolve(),
-    };
-    return logger;
   }
 }
