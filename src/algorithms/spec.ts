@@ -7,6 +7,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { AlgorithmFigures } from './figures.ts';
 import type { AlgorithmConfig, SettingsSection } from './settings.ts';
 import type { Strategy, StrategyDeps } from './strategy.ts';
+import type { OdcMetric as RowMetric } from '../clustering/odc/assignment.ts';
 import type { AlgorithmWork, AlgorithmWorkDeps } from './work.ts';
 
 /** How often the images are clustered, and the phases of that: when tests and benchmarks disturb a run. */
@@ -33,6 +34,8 @@ export interface AlgorithmSpec {
   /** Settings that a run of a few hundred small images needs besides the common ones, by section; for benchmarks. */
   readonly smallRun: Readonly<Record<string, object>>;
   readonly clustering: ClusteringHabit;
+  /** How rows are compared with centroids, of images that the run has not seen as well. @param config of a run */
+  readonly metric: (config: object) => RowMetric;
   /** Null where the columns that all have are enough. */
   readonly figures: AlgorithmFigures | null;
   /**

@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, realpathSync } from 'node:fs';
+import { existsSync, readdirSync, realpathSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { packageRoot } from '../../src/process/package-root.ts';
@@ -129,8 +129,75 @@ function declarationsIn(folder: string): string[] {
     .map((name) => join(folder, name));
 }
 
+/** A program of a consumer, in TypeScript or in plain JavaScript. */
+function programOf(isTyped: boolean): string {
+  const typed = (type: string): string => (isTyped ? `: ${type}` : '');
+  return `
+import { loadNetwork, openRun, train, TrainerError } from 'deepcluster-ps';
+${isTyped ? "import type { EmbeddedImages } from 'deepcluster-ps';" : ''}
+const phases${typed('Set<string>')} = new Set();
+const { out, summary } = await train({
+  data: 'eigene Bilder',
+  preset: 'demo',
+  out: process.argv[2],
+  settings: ${JSON.stringify({ ...TINY, 'cluster.engine': 'wasm' })},
+  onProgress: ({ phase }) => phases.add(phase),
+});
+const run = await openRun(out);
+const network = await loadNetwork(run, { engine: 'wasm' });
+const embedded${typed('EmbeddedImages')} = await network.embed('eigene Bilder');
+await network.close();
+const refused = await openRun('nowhere').catch((error${typed('unknown')}) => error);
+console.log(JSON.stringify({
+  images: summary.images,
+  phases: [...phases],
+  rows: embedded.paths.length,
+  numbers: embedded.features.length / embedded.dim,
+  clusters: embedded.clusters?.length,
+  code: refused instanceof TrainerError ? refused.code : 'none',
+}));
+`;
+}
+
 /** What does not depend on who installed it, and how. */
 function testContents(installation: () => Installation): void {
+  const compiler = join(packageRoot(), 'node_modules', 'typescript', 'bin', 'tsc');
+
+  for (const language of ['JavaScript', 'TypeScript'] as const) {
+    test(`is a library for programs in ${language}`, async () => {
+      const { folder } = installation();
+      const isTyped = language === 'TypeScript';
+      const name = isTyped ? 'typed' : 'plain';
+      writeFileSync(join(folder, `${name}.${isTyped ? 'mts' : 'mjs'}`), programOf(isTyped));
+      if (isTyped) {
+        const types = [
+          '--types',
+          'node',
+          '--typeRoots',
+          join(packageRoot(), 'node_modules', '@types'),
+        ];
+        const flags = ['--strict', '--skipLibCheck', '--target', 'es2023', '--module', 'nodenext'];
+        const compiled = spawnSync(
+          process.execPath,
+          [compiler, '--ignoreConfig', '--pretty', 'false', ...flags, ...types, `${name}.mts`],
+          { cwd: folder, encoding: 'utf8' },
+        );
+        assert.equal(compiled.stdout, '');
+      }
+      const { code, stdout, stderr } = await installation().node([`${name}.mjs`, `run ${name}`]);
+      assert.equal(code, 0, stderr);
+      const told = JSON.parse(stdout.trim().split('\n').at(-1)!) as { phases: string[] };
+      assert.ok(told.phases.includes('train'));
+      assert.deepEqual(
+        { ...told, phases: null },
+        {
+          ...{ images: 120, phases: null, rows: 120, numbers: 120, clusters: 120 },
+          code: 'CONFIG_INVALID',
+        },
+      );
+    });
+  }
+
   test('has declarations whose imports resolve', () => {
     const program = realpathSync(join(installation().folder, 'node_modules', 'deepcluster-ps'));
     const files = declarationsIn(join(program, 'dist'));
@@ -139,10 +206,7 @@ function testContents(installation: () => Installation): void {
     const types = ['--types', 'node', '--typeRoots', join(packageRoot(), 'node_modules', '@types')];
     const { stdout } = spawnSync(
       process.execPath,
-      [
-        join(packageRoot(), 'node_modules', 'typescript', 'bin', 'tsc'),
-        ...['--ignoreConfig', '--pretty', 'false', ...flags, ...types, ...files],
-      ],
+      [compiler, ...['--ignoreConfig', '--pretty', 'false', ...flags, ...types, ...files]],
       { cwd: installation().folder, encoding: 'utf8' },
     );
     // Declarations of dependencies have faults of their own.

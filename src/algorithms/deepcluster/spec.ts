@@ -16,6 +16,7 @@ export const DEEPCLUSTER: AlgorithmSpec = {
     times: 'everyEpoch',
     phases: ['extract', 'moments', 'pca', 'project', 'sampleRows', 'kmeans', 'assign'],
   },
+  metric: () => 'distance',
   figures: null,
   requireImages: () => undefined,
   strategy: (deps) => new DeepClusterStrategy(deps),

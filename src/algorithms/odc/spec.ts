@@ -1,6 +1,6 @@
 /** Online Deep Clustering: Zhan et al., CVPR 2020 (arXiv:2006.10645). The arithmetic is in src/clustering/odc. */
 import type { AlgorithmSpec } from '../spec.ts';
-import { ODC_SETTINGS } from './config.ts';
+import { ODC_SETTINGS, odcConfigOf } from './config.ts';
 import { ODC_FIGURES } from './figures.ts';
 import { requireRoomForClusters } from './room-for-clusters.ts';
 import { OdcStrategy } from './strategy.ts';
@@ -23,6 +23,7 @@ export const ODC: AlgorithmSpec = {
     times: 'once',
     phases: ['extract', 'project', 'sampleRows', 'kmeans', 'assign', 'memory'],
   },
+  metric: (config) => odcConfigOf(config).metric,
   figures: ODC_FIGURES,
   requireImages: requireRoomForClusters,
   strategy: (deps) => new OdcStrategy(deps),

@@ -117,6 +117,7 @@ export const HASHED: AlgorithmSpec = {
   demoPreset: null,
   smallRun: {},
   clustering: { times: 'never', phases: [] },
+  metric: () => 'distance',
   figures: {
     key: 'hashed',
     columns: [

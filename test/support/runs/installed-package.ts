@@ -146,6 +146,11 @@ export class Installation {
     return this.#run([join(this.#npm, 'bin', 'npx-cli.js'), '--no', 'deepcluster', ...args]);
   }
 
+  /** Node with these arguments, in the consumer's folder. */
+  node(args: readonly string[]): Promise<Ended> {
+    return this.#run(args);
+  }
+
   /** Every package that was installed, by its path, as npm notes it down. */
   packages(): ReadonlyMap<string, LockedPackage> {
     const file = join(this.folder, 'node_modules', '.package-lock.json');
