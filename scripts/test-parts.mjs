@@ -48,6 +48,10 @@ export const PARTS = {
   e2e: { folder: 'e2e', everyTime: true, says: 'real processes, killed and disturbed' },
   package: { folder: 'package', says: 'the package: packed, installed elsewhere and started' },
   gpu: { folder: 'gpu', everyTime: true, says: 'an engine on a GPU' },
+  extend: {
+    program: [...TSX, 'test/extend/run.ts'],
+    says: 'what it takes to add an algorithm, an engine, a command, a kind of work',
+  },
   'more-schedules': {
     program: [...TSX, ...['test/simulation/run.ts', '--first', '10000', '--schedules', '100000']],
     says: '100,000 more schedules than those of every time',

@@ -1,6 +1,6 @@
 /**
  * A kind of work as one value: what the state machine must know of it to give it out, how its order and its result travel,
- * and how a worker performs it. Each kind is one file of this folder and one line of kinds.ts.
+ * and how a worker performs it. Each kind is one file of this folder and one line of built-in.ts.
  *
  * Members that take a piece of work, an order or a result are methods: the registry holds kinds of different types, and
  * whoever looks one up by its name gives it what that kind itself made or decoded.

@@ -1,32 +1,12 @@
-/** The kinds of work that there are: one line for each. */
+/** The kinds of work by name: those of built-in.ts, and those that a test brings. */
 import { protocolViolation } from '../errors.ts';
-import { assign } from './assign.ts';
-import { evaluate } from './evaluate.ts';
-import { extract } from './extract.ts';
-import { fillMemory } from './fill-memory.ts';
+import * as builtIn from './built-in.ts';
 import type { Work, WorkKind } from './kind.ts';
-import { kmeansStep } from './kmeans-step.ts';
-import { moments } from './moments.ts';
-import { project } from './project.ts';
-import { sampleRows } from './sample-rows.ts';
-import { solvePca } from './solve-pca.ts';
-import { trainSlice } from './train-slice.ts';
 
 /** By name. */
 export type WorkKinds = ReadonlyMap<string, WorkKind>;
 
-export const WORK_KINDS: WorkKinds = kindsOf([
-  extract,
-  moments,
-  solvePca,
-  project,
-  sampleRows,
-  kmeansStep,
-  assign,
-  fillMemory,
-  trainSlice,
-  evaluate,
-]);
+export const WORK_KINDS: WorkKinds = kindsOf(Object.values(builtIn));
 
 export function kindsOf(kinds: readonly WorkKind[]): WorkKinds {
   return new Map(kinds.map((kind) => [kind.name, kind]));

@@ -18,8 +18,11 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Addition } from './addition.ts';
 import { ALGORITHM } from './algorithm.ts';
+import { COMMAND } from './command.ts';
+import { ENGINE } from './engine.ts';
+import { WORK_KIND } from './work-kind.ts';
 
-const ADDITIONS: readonly Addition[] = [ALGORITHM];
+const ADDITIONS: readonly Addition[] = [ALGORITHM, ENGINE, COMMAND, WORK_KIND];
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const CHECKED = ['src', 'coordinator', 'server', 'worker', 'bench', 'test'];
 
