@@ -74,7 +74,7 @@ test('a number of a result is one number of its own', () => {
 test('a kind that nobody knows is named in the refusal', () => {
   assert.throws(() => kindNamed('juggle'), {
     code: 'PROTOCOL_VIOLATION',
-    message: /kind of work: expected one of extract, .*evaluate, got juggle/,
+    message: /kind of work: expected one of assign, .*trainSlice, got juggle/,
   });
 });
 
