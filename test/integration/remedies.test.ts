@@ -23,7 +23,7 @@ import { connectionProblem } from '../../src/rpc/channel/dial-problem.ts';
 import { TermFolder } from '../../src/run/lock/term-folder.ts';
 import { openCredentials } from '../../src/security/credentials.ts';
 import { ranCli } from '../support/runs/cli-run.ts';
-import { NO_REMEDIES, OTHERS } from '../support/runs/other-remedies.ts';
+import { NO_REMEDIES, OTHERS, isMessage } from '../support/runs/other-remedies.ts';
 import { tokenBy } from '../support/made/credentials.ts';
 import {
   makeNoiseImages,
@@ -372,13 +372,6 @@ for (const { source, triedIn, untried } of OTHERS) {
   });
 }
 
-/**
- * What a message names that a person is to type: a command of ours, npm's or the shell's, or a flag
- * in a sentence.
- */
-const NAMES_REMEDY =
-  /deepcluster (launch|setup|certs|data|doctor|worker|server|coordinator)\b|npm (run|ci)\b|\bchmod\b|--set \w|\((give )?--[a-z]|\b(add|give|with|leave|take|name|needs) '?--[a-z]|folder with --|in another --out|with --[a-z]/;
-
 test('every message of the source that names a remedy has its row', () => {
   const tried = TRIED.flatMap(({ source, also = [] }) => [source, ...also]);
   const rows = [...tried, ...OTHERS.map(({ source }) => source), ...NO_REMEDIES];
@@ -403,18 +396,3 @@ test('every message of the source that names a remedy has its row', () => {
     'rows of messages that are gone',
   );
 });
-
-/**
- * A line with a text in it that names a remedy; neither a comment, nor an option's own description.
- */
-function isMessage(line: string): boolean {
-  const trimmed = line.trim();
-  if (/^(\*|\/\*|\/\/)/.test(trimmed) || /\.(option|description|requiredOption)\(/.test(line)) {
-    return false;
-  }
-  const texts = trimmed.match(/'[^']*'|`[^`]*`|"[^"]*"/g) ?? [];
-  return (
-    texts.some((text) => NAMES_REMEDY.test(text)) ||
-    (/`[^`]*$/.test(trimmed) && NAMES_REMEDY.test(trimmed))
-  );
-}

@@ -1,26 +1,21 @@
 /** The loader: same views at any order, concurrency, cache and number of threads; unreadable images reported. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { Worker } from 'node:worker_threads';
 import { augmentView } from '../../src/data/pixels/augmentation.ts';
 import { dataConfigSchema, type DataConfig } from '../../src/data/config.ts';
 import { decodeImage } from '../../src/data/pixels/decode.ts';
-import { ImageCache } from '../../src/data/loader/image-cache.ts';
 import { readImageFile } from '../../src/data/source/image-file.ts';
-import { SharedLanes } from '../../src/data/lanes.ts';
 import {
   createImageLoader,
   type ImageLoader,
   type LoadedViews,
 } from '../../src/data/loader/loader.ts';
 import type { ImageSource } from '../../src/data/source/source.ts';
-import { planShards } from '../../src/data/shard-plan.ts';
 import { centreView, randomView } from '../../src/data/pixels/views.ts';
 import { seededRng } from '../../src/math/rng.ts';
-import { lcgImage, noiseJpeg, temporaryFolder, writeFiles } from '../support/made/data-images.ts';
+import { noiseJpeg, temporaryFolder, writeFiles } from '../support/made/data-images.ts';
 
 const SIZE = 16;
 const VIEW_BYTES = SIZE * SIZE * 3;
@@ -237,24 +232,18 @@ for (const threads of [0, 2]) {
     await assert.rejects(loader.centre([0], controller.signal), /lease lost/);
   });
 
-  test(`${where}: neither an abort nor the end waits for a disk that hangs`, async (t) => {
-    const [good] = await noiseFiles(1);
-    const source = await folderSource(t, [null, null, good!]);
-    const pipe = join(source.root, '0.jpg');
-    execFileSync('mkfifo', [pipe]); // whoever opens it waits for a writer
-    const loader = openLoader(t, source, { threads });
-    await loader.centre([2]); // the thread that will hang has started
+  test(`${where}: neither an abort nor the end waits for a read that is under way`, async (t) => {
+    const loader = openLoader(t, await folderSource(t, await noiseFiles(1)), { threads });
+    await loader.centre([0]); // its thread has started
     const controller = new AbortController();
-    const aborted = loader.centre([0], controller.signal);
-    const closed = loader.centre([0]);
-    setImmediate(() => {
-      controller.abort(new Error('shutdown'));
-    });
+    const aborted = loader.random([0], null, 1, controller.signal);
+    // In the turn that asked: neither a thread nor a disk can have answered, and nothing waits for what they will say.
+    controller.abort(new Error('shutdown'));
     await assert.rejects(aborted, /shutdown/);
+    const closed = assert.rejects(loader.random([0], null, 2), /the image loader is closed/);
     loader.close();
-    await assert.rejects(closed, /the image loader is closed/);
+    await closed;
     await assert.rejects(loader.centre([0]), /the image loader is closed/);
-    await (await open(pipe, 'r+')).close(); // lets the reader go
   });
 
   test(`${where}: a large photo is reduced while decoding, the same for both views`, async (t) => {
@@ -349,82 +338,4 @@ test('an error that nothing in a thread expects is the reason its calls fail wit
     code: 'UNAVAILABLE',
     message: /^loader thread 0: Cannot mix BigInt/,
   });
-});
-
-test('shared lanes never run more than their limit, and an earlier job first', async () => {
-  const lanes = new SharedLanes(2);
-  let running = 0;
-  let most = 0;
-  const order: string[] = [];
-  const job = (name: string, count: number, signal?: AbortSignal): Promise<void> =>
-    lanes.run(
-      count,
-      async (index) => {
-        most = Math.max(most, ++running);
-        order.push(`${name}${index}`);
-        await new Promise(setImmediate);
-        running--;
-      },
-      signal,
-    );
-  const stop = new AbortController();
-  const stopped = job('s', 1, stop.signal);
-  const jobs = [job('a', 3), job('b', 2), job('c', 2, stop.signal)];
-  stop.abort(new Error('stopped'));
-  const failing = lanes.run(3, () => Promise.reject(new Error('a failure ends its job only')));
-  const last = job('d', 1);
-  await assert.rejects(failing, /its job only/);
-  await assert.rejects(jobs[2]!, /stopped/);
-  await Promise.all([stopped, jobs[0], jobs[1], last]);
-  assert.deepEqual(order, ['s0', 'a0', 'a1', 'a2', 'b0', 'b1', 'd0']);
-  assert.equal(most, 2);
-});
-
-test('the cache counts bytes and drops the least recently used', () => {
-  const cache = new ImageCache(100);
-  const image = (pixels: number): ReturnType<typeof lcgImage> => lcgImage(pixels, 1, 1);
-  cache.put(1, image(10));
-  cache.put(2, image(10));
-  cache.put(3, image(10));
-  assert.equal(cache.bytes, 90);
-  assert.ok(cache.get(1)); // now 2 is the oldest
-  cache.put(4, image(10));
-  assert.equal(cache.get(2), undefined);
-  assert.ok(cache.get(1) && cache.get(3) && cache.get(4));
-  cache.put(4, image(13)); // replaced, not added: 30 + 30 + 39
-  assert.equal(cache.bytes, 99);
-  assert.ok(cache.get(1) && cache.get(3));
-  cache.put(5, image(34)); // 102 bytes alone: not kept, and nothing is dropped for it
-  assert.equal(cache.get(5), undefined);
-  assert.equal(cache.bytes, 99);
-});
-
-test('the cache keeps deterministic views where there is room, and gives them up before any image', () => {
-  const cache = new ImageCache(100);
-  const view = Uint8Array.of(1, 2, 3);
-  cache.keepView(1, view); // of an image that is not there
-  assert.equal(cache.viewOf(1), undefined);
-  cache.put(1, lcgImage(10, 1, 1));
-  cache.put(2, lcgImage(20, 1, 1));
-  cache.keepView(1, view);
-  view[0] = 9;
-  assert.deepEqual(cache.viewOf(1), Uint8Array.of(1, 2, 3));
-  cache.keepView(2, new Uint8Array(8)); // 101 bytes
-  assert.equal(cache.viewOf(2), undefined);
-  assert.equal(cache.bytes, 93);
-  cache.put(3, lcgImage(3, 1, 1)); // 102 bytes with the view
-  assert.equal(cache.viewOf(1), undefined);
-  assert.ok(cache.get(1) && cache.get(2) && cache.get(3));
-  assert.equal(cache.bytes, 99);
-});
-
-test('data shards cover all samples once, in order; only the last may be short', () => {
-  assert.deepEqual(planShards(10, 4), [
-    { index: 0, begin: 0, end: 4 },
-    { index: 1, begin: 4, end: 8 },
-    { index: 2, begin: 8, end: 10 },
-  ]);
-  assert.deepEqual(planShards(8, 4).length, 2);
-  assert.deepEqual(planShards(3, 4), [{ index: 0, begin: 0, end: 3 }]);
-  assert.deepEqual(planShards(0, 4), []);
 });

@@ -3,58 +3,15 @@ import { test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { initialCentroidIds, kmeans } from '../../src/clustering/kmeans.ts';
 import { FLOAT64_KERNELS, type ClusteringKernels } from '../../src/clustering/kernels.ts';
-import { symmetricEigen } from '../../src/math/symmetric-eigen.ts';
-import { clusteringKernels } from '../../src/engine/clustering/kernels.ts';
-import type { Multiply, Products } from '../../src/engine/clustering/products.ts';
-import {
-  searchOnEngine,
-  searchOnGpu,
-  type MakeSearch,
-} from '../../src/engine/clustering/searches.ts';
+import type { Multiply } from '../../src/engine/clustering/products.ts';
 import {
   kmeansOnEngine,
   pcaOnEngine,
 } from '../../src/engine/clustering/reference/run-on-engine.ts';
 import { splitFactor, splitProduct } from '../../src/engine/clustering/float32-product.ts';
-import { topEigen } from '../../src/engine/clustering/pca/top-eigen.ts';
-import type { EngineName } from '../../src/engine/registry.ts';
 import { startEngine } from '../../src/engine/start.ts';
+import { onEachEngine, onEachSearch } from '../support/engines/on-each-engine.ts';
 import { lcg, lcgArray } from '../support/made/lcg.ts';
-import { testEngines } from '../support/engines/engines.ts';
-
-/** One test for each engine, without the host kernels; skipped, with the reason, where it is not installed. */
-function onEachEngine(
-  name: string,
-  body: (kernels: ClusteringKernels, products: Products) => void,
-): void {
-  for (const engine of ['wasm', 'tensorflow'] as const) onEngine(engine, engine, name, body);
-}
-
-/** Besides these, the search that is for GPUs, on the CPU where there is none. */
-function onEachSearch(name: string, body: (kernels: ClusteringKernels) => void): void {
-  onEachEngine(name, body);
-  onEngine('tensorflow, as on a GPU', 'tensorflow', name, body, (products) =>
-    searchOnGpu(() => null, products),
-  );
-}
-
-function onEngine(
-  kind: string,
-  engine: EngineName,
-  name: string,
-  body: (kernels: ClusteringKernels, products: Products) => void,
-  searchOf: (products: Products) => MakeSearch = searchOnEngine,
-): void {
-  test(`${kind}: ${name}`, async (t) => {
-    const skip = (await testEngines()).find((one) => one.name === engine)?.skip ?? false;
-    if (skip !== false) {
-      t.skip(skip);
-      return;
-    }
-    const { products } = await startEngine(engine);
-    body(clusteringKernels(products, searchOf(products)), products);
-  });
-}
 
 /** Rows about `centre` in every coordinate, of length 1 if asked. */
 function rowsOf(seed: number, n: number, dim: number, centre = 0, isUnit = false): Float32Array {
@@ -276,87 +233,6 @@ onEachEngine(
     assert.throws(() => pcaOnEngine(kernels, equal, n, dim, 8), /same feature/);
   },
 );
-
-onEachEngine(
-  'top eigenpairs are those of the dense solver: flat, slow, steep, repeated and deficient spectra',
-  (_kernels, { run, multiply }) => {
-    const [n, wanted] = [400, 24];
-    const spectra: Record<string, (i: number) => number> = {
-      flat: () => 1,
-      slow: (i) => 1 / (1 + 0.01 * i),
-      steep: (i) => Math.exp(-i / 8),
-      repeated: (i) => 1 / (1 + Math.floor(i / 8)),
-      deficient: (i) => (i < 20 ? 2 - i / 20 : 0),
-    };
-    for (const [name, valueOf] of Object.entries(spectra)) {
-      const matrix = matrixWith(Array.from({ length: n }, (_, i) => valueOf(i)));
-      const ours = run(() => topEigen(multiply, matrix, n, wanted));
-      assert.equal(ours.method, 'subspace', `${name}: ${ours.failure ?? ''}`);
-      assert.ok(ours.residual <= 2e-6, name);
-      const theirs = symmetricEigen(matrix, n);
-      for (let i = 0; i < wanted; i += 1) {
-        assert.ok(Math.abs(ours.values[i]! - theirs.values[i]!) < 1e-9, `${name}: value ${i}`);
-        for (let j = 0; j <= i; j += 1) {
-          let dot = 0;
-          for (let c = 0; c < n; c += 1) dot += ours.vectors[i * n + c]! * ours.vectors[j * n + c]!;
-          assert.ok(Math.abs(dot - (i === j ? 1 : 0)) < 1e-9, `${name}: vectors ${i} and ${j}`);
-        }
-      }
-    }
-  },
-);
-
-onEachEngine(
-  'a spectrum that falls as 1 / i, as that of features does, needs no dense solver',
-  (_kernels, { run, multiply }) => {
-    const [n, wanted] = [640, 80];
-    const matrix = matrixWith(Array.from({ length: n }, (_, i) => 1 / (1 + i)));
-    const solved = run(() => topEigen(multiply, matrix, n, wanted));
-    assert.equal(solved.method, 'subspace', solved.failure ?? '');
-    for (let i = 0; i < wanted; i += 1) {
-      assert.ok(Math.abs(solved.values[i]! * (1 + i) - 1) < 1e-6, `value ${i}`);
-    }
-  },
-);
-
-onEachEngine(
-  'an iteration that does not reach its tolerance gives way to the dense solver, and says so',
-  (_kernels, { run, multiply }) => {
-    const n = 400;
-    const matrix = matrixWith(Array.from({ length: n }, (_, i) => 1 / (1 + 0.01 * i)));
-    const solved = run(() => topEigen(multiply, matrix, n, 10, { tolerance: 1e-18 }));
-    assert.equal(solved.method, 'dense');
-    assert.match(solved.failure ?? '', /residual/);
-    assert.ok(Math.abs(solved.values[0]! - 1) < 1e-12);
-  },
-);
-
-/** A symmetric matrix with these eigenvalues: reflected four times. */
-function matrixWith(values: readonly number[]): Float64Array {
-  const n = values.length;
-  const basis = new Float64Array(n * n);
-  for (let i = 0; i < n; i += 1) basis[i * n + i] = 1;
-  for (let r = 0; r < 4; r += 1) {
-    const u = lcgArray(60 + r, n).map((value) => value - 0.5);
-    const squares = u.reduce((sum, value) => sum + value * value, 0);
-    for (let i = 0; i < n; i += 1) {
-      let dot = 0;
-      for (let j = 0; j < n; j += 1) dot += basis[i * n + j]! * u[j]!;
-      for (let j = 0; j < n; j += 1) basis[i * n + j]! -= ((2 * dot) / squares) * u[j]!;
-    }
-  }
-  const matrix = new Float64Array(n * n);
-  values.forEach((value, v) => {
-    for (let i = 0; i < n; i += 1) {
-      const factor = value * basis[v * n + i]!;
-      for (let j = 0; j < n; j += 1) matrix[i * n + j]! += factor * basis[v * n + j]!;
-    }
-  });
-  for (let i = 0; i < n; i += 1) {
-    for (let j = 0; j < i; j += 1) matrix[i * n + j] = matrix[j * n + i]!;
-  }
-  return matrix;
-}
 
 test('a factor is cut in two parts of at most 11 and 13 bits, whose sum it is', async () => {
   await startEngine('wasm');

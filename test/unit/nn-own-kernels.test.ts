@@ -277,11 +277,12 @@ test("a step is the same with this project's kernels, the runtime's and a GPU's"
       const spec = describeModel(modelConfigSchema.parse({ architecture, sobel }), 64, 7);
       const images = byteImages(3, 6, 64);
       const labels = Int32Array.from({ length: 6 }, (_, i) => i);
+      const parameters = initialParameters(spec.layout, 5);
       const [own, ...others] = (['own', 'runtime', 'gpu-own', 'gpu-runtime'] as const).map(
         (set) => {
           chooseKernels(set);
           const model = createModel(spec, engine!);
-          model.load(initialParameters(spec.layout, 5), initialStatistics(spec.layout));
+          model.load(parameters, initialStatistics(spec.layout));
           const step = model.lossAndGradient(images, labels, [1]);
           const features = model.features(images, 6);
           model.dispose();

@@ -5,6 +5,7 @@ import * as tf from '@tensorflow/tfjs';
 import { startEngine } from '../../src/engine/start.ts';
 import { operationsOn } from '../../src/engine/tfjs/operations.ts';
 import { assertClose, centredValues } from '../support/made/nn-arrays.ts';
+import { filterGradient } from '../support/oracles/filter-gradient.ts';
 
 type Shape4 = [number, number, number, number];
 
@@ -26,9 +27,10 @@ async function onBackend(backend: 'cpu' | 'wasm', run: () => tf.Tensor): Promise
   return values;
 }
 
+const sizeOf = (shape: readonly number[]) => shape.reduce((product, side) => product * side, 1);
+
 function seeded(seed: number, shape: readonly number[]): tf.Tensor {
-  const size = shape.reduce((product, side) => product * side, 1);
-  return tf.tensor(centredValues(seed, size), [...shape]);
+  return tf.tensor(centredValues(seed, sizeOf(shape)), [...shape]);
 }
 
 function runKernel(
@@ -88,14 +90,10 @@ for (const { x, kernel, stride, pad, out } of CONVOLUTIONS) {
   const name = `kernel ${kernel}, stride ${stride}, ${padding} padding, ${x.join(' x ')} to ${out}`;
   const filterShape: Shape4 = [kernel, kernel, x[3], out];
   const attributes = { strides: stride, pad, dataFormat: 'NHWC', dimRoundingMode: 'floor' };
-  const dyShape = tf.backend_util.computeConv2DInfo(
-    x,
-    filterShape,
-    stride,
-    1,
-    pad,
-    'floor',
-  ).outShape;
+  const info = tf.backend_util.computeConv2DInfo(x, filterShape, stride, 1, pad, 'floor');
+  const dyShape = info.outShape;
+  const { top, left } = info.padInfo;
+  const geometry = { shape: x, outShape: dyShape, kernel, stride, top, left };
 
   test(`a convolution, and one with bias and ReLU: ${name}`, async () => {
     const [input, filter] = [() => seeded(1, x), () => seeded(3, filterShape)] as [
@@ -124,7 +122,9 @@ for (const { x, kernel, stride, pad, out } of CONVOLUTIONS) {
       const inputs = { x: seeded(1, x), dy: seeded(2, dyShape) };
       return runKernel(tf.Conv2DBackpropFilter, inputs, { ...attributes, filterShape });
     };
-    assertClose(await onBackend('wasm', run), await onBackend('cpu', run), FLOAT32_SUMS);
+    const [input, dy] = [centredValues(1, sizeOf(x)), centredValues(2, sizeOf(dyShape))];
+    const expected = filterGradient({ x: input, dy, ...geometry });
+    assertClose(await onBackend('wasm', run), expected, FLOAT32_SUMS);
   });
 
   test(`the gradient of a convolution's input: ${name}`, async () => {

@@ -42,7 +42,8 @@ export function assertClose(
   what = 'array',
 ): void {
   assert.equal(got.length, expected.length, `${what}: length`);
-  const scale = Array.from(expected).reduce((largest, v) => Math.max(largest, Math.abs(v)), 1e-30);
+  let scale = 1e-30;
+  for (let i = 0; i < expected.length; i += 1) scale = Math.max(scale, Math.abs(expected[i]!));
   for (let i = 0; i < got.length; i += 1) {
     const error = Math.abs(got[i]! - expected[i]!);
     // Written so that NaN fails.

@@ -12,7 +12,7 @@ export interface OtherRow {
 }
 
 const SETUP =
-  'needs a network and minutes: test/unit/scripts-setup-tensorflow.test.ts runs its parts';
+  'needs a network and minutes: test/integration/scripts-setup-tensorflow.test.ts runs its parts';
 const REMEDIES_E2E = 'test/e2e/remedies.test.ts';
 const CHANGED = 'test/integration/changed-settings.test.ts';
 const DIVERGED = 'a run that diverged goes on from before, by the command that its message names';
@@ -175,3 +175,25 @@ export const NO_REMEDIES = [
   'folder with certificates and tokens, as deepcluster certs makes it',
   "exit.message?.includes('deepcluster launch')",
 ];
+
+/**
+ * What a message names that a person is to type: a command of ours, npm's or the shell's, or a flag
+ * in a sentence.
+ */
+const NAMES_REMEDY =
+  /deepcluster (launch|setup|certs|data|doctor|worker|server|coordinator)\b|npm (run|ci)\b|\bchmod\b|--set \w|\((give )?--[a-z]|\b(add|give|with|leave|take|name|needs) '?--[a-z]|folder with --|in another --out|with --[a-z]/;
+
+/**
+ * A line with a text in it that names a remedy; neither a comment, nor an option's own description.
+ */
+export function isMessage(line: string): boolean {
+  const trimmed = line.trim();
+  if (/^(\*|\/\*|\/\/)/.test(trimmed) || /\.(option|description|requiredOption)\(/.test(line)) {
+    return false;
+  }
+  const texts = trimmed.match(/'[^']*'|`[^`]*`|"[^"]*"/g) ?? [];
+  return (
+    texts.some((text) => NAMES_REMEDY.test(text)) ||
+    (/`[^`]*$/.test(trimmed) && NAMES_REMEDY.test(trimmed))
+  );
+}
