@@ -1,28 +1,9 @@
 import assert from 'node:assert/strict';
-import { Writable } from 'node:stream';
 import { describe, test } from 'node:test';
 import { z } from 'zod';
-import { runCli } from '../../src/cli/main.ts';
+import { ranCli, type Ran } from '../support/runs/cli-run.ts';
 
-interface Ran {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-async function bench(...args: string[]): Promise<Ran> {
-  const written = { stdout: '', stderr: '' };
-  const into = (name: 'stdout' | 'stderr'): Writable =>
-    new Writable({
-      write(chunk: Buffer, _encoding, done) {
-        written[name] += chunk.toString();
-        done();
-      },
-    });
-  const terminal = { env: process.env, stdout: into('stdout'), stderr: into('stderr') };
-  const code = await runCli(['bench', ...args], terminal);
-  return { code, ...written };
-}
+const bench = (...args: string[]) => ranCli(['bench', ...args], process.env);
 
 const positive = z.number().positive();
 const spread = z.strictObject({

@@ -233,11 +233,20 @@ for (const threads of [0, 2]) {
   });
 
   test(`${where}: neither an abort nor the end waits for a read that is under way`, async (t) => {
-    const loader = openLoader(t, await folderSource(t, await noiseFiles(1)), { threads });
+    const inFolder = await folderSource(t, await noiseFiles(1));
+    let hangs = false;
+    // On the caller's own thread the disk hangs for good; a loader thread reads by itself.
+    const source: ImageSource = {
+      ...inFolder,
+      read: (id) => (hangs ? new Promise(() => undefined) : inFolder.read(id)),
+    };
+    const config = configOf({ cacheBytes: 0 });
+    const loader = openLoader(t, source, { threads, config });
     await loader.centre([0]); // its thread has started
+    hangs = true;
     const controller = new AbortController();
     const aborted = loader.random([0], null, 1, controller.signal);
-    // In the turn that asked: neither a thread nor a disk can have answered, and nothing waits for what they will say.
+    // In the turn that asked: no loader thread can have answered, and none is waited for.
     controller.abort(new Error('shutdown'));
     await assert.rejects(aborted, /shutdown/);
     const closed = assert.rejects(loader.random([0], null, 2), /the image loader is closed/);

@@ -1,4 +1,4 @@
-/** The largest eigenpairs by subspace iteration on an engine, against the dense solver and known spectra. */
+/** The largest eigenpairs by subspace iteration, against the dense solver and known spectra. */
 import assert from 'node:assert/strict';
 import { topEigen } from '../../src/engine/clustering/pca/top-eigen.ts';
 import { symmetricEigen } from '../../src/math/symmetric-eigen.ts';

@@ -12,7 +12,10 @@ import type { EngineName } from '../../../src/engine/registry.ts';
 import { startEngine } from '../../../src/engine/start.ts';
 import { testEngines } from './engines.ts';
 
-/** One test for each engine, without the host kernels; skipped, with the reason, where it is not installed. */
+/**
+ * One test for each engine, without the host kernels; skipped, with the reason, where it is not
+ * installed.
+ */
 export function onEachEngine(
   name: string,
   body: (kernels: ClusteringKernels, products: Products) => void,

@@ -8,10 +8,7 @@ export interface Ran {
   readonly stderr: string;
 }
 
-export async function ranCli(
-  args: readonly string[],
-  env: Record<string, string> = {},
-): Promise<Ran> {
+export async function ranCli(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ran> {
   const written = { stdout: '', stderr: '' };
   const into = (name: 'stdout' | 'stderr'): Writable =>
     new Writable({

@@ -46,7 +46,7 @@ export function commandOf(part: Part, folder: string): string[] {
   return [process.execPath, FAKE, JSON.stringify({ pids: join(folder, 'pids'), ...part })];
 }
 
-/** Runs fake processes under the launcher, and asserts that none of them is left when it has settled. */
+/** Runs fake processes under the launcher; asserts that none of them is left once it has settled. */
 export async function play(
   folder: string,
   { coordinator, workers = [], ...options }: Play,
