@@ -4,6 +4,7 @@
  */
 import type { Checkpoint, writeCheckpoint } from '../src/checkpoint/checkpoint.ts';
 import type { RunSummary } from '../src/report/summary.ts';
+import type { FinalClustering } from '../src/run/final-clustering.ts';
 import type { Servers } from '../src/server-clients/connect.ts';
 import type { Control, ControlDeps } from './control/control.ts';
 import type { NetworkFacts } from './fleet/worker-admission.ts';
@@ -34,8 +35,12 @@ export type Connect = (network: NetworkFacts, servers: ServersOfTerm) => Servers
 export interface RunResults {
   readonly summary: RunSummary;
   readonly record: RunRecord;
-  /** [images] of the last clustering, -1 where an image took no part. */
+  /** [images] that the last step trained on. */
   readonly pseudoLabels: Int32Array;
+  /** [images] the final clusters, or where there are none those of training; -1 where an image took no part. */
+  readonly clusters: Int32Array;
+  /** Null where the final parameters tell no images apart. */
+  readonly final: FinalClustering | null;
 }
 
 /** What a run keeps besides its events. */

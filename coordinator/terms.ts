@@ -18,7 +18,7 @@ import type { CoordinatorService } from './fleet/service.ts';
 import type { Outside } from './outside.ts';
 import { onceThereIsRoom } from './record/disk-room.ts';
 import type { RunFolder } from './record/run-folder.ts';
-import { RunRecord } from './record/run-record.ts';
+import { RunRecord, type TermTimes } from './record/run-record.ts';
 import { conductRun } from './run/conduct-run.ts';
 import {
   initialTerm,
@@ -96,6 +96,7 @@ export class Terms {
 
   async #termAfterTerm(): Promise<RunSummary> {
     const { config, clock, fleet, service, folder, logger, signal } = this.#deps;
+    let times: TermTimes = { startedMs: clock.dateMs(), lastSeenMs: folder.lastSeenMs };
     const ticker = startTicker(config.cluster, clock, () => {
       fleet.tick();
       this.#control?.dispatcher.dispatch({ type: 'tick' });
@@ -112,9 +113,11 @@ export class Terms {
         folder.event('term.begun', `term ${term}`, { term });
         try {
           return await withAnySignal([signal, servers.lost], (ended) =>
-            this.#runTerm({ ...servers, term, resume, ended }),
+            this.#runTerm({ ...servers, term, resume, ended, times }),
           );
         } catch (error) {
+          const nowMs = clock.dateMs();
+          times = { startedMs: nowMs, lastSeenMs: nowMs };
           const facts = { isServerLost: servers.lost.aborted, isStopped: signal.aborted };
           const actions = this.#decide({ type: 'termFailed', ...facts });
           if (!actions.some(({ type }) => type === 'awaitServers')) throw error;
@@ -131,8 +134,8 @@ export class Terms {
 
   async #runTerm(reign: Reign): Promise<RunSummary> {
     const { clock, service, incarnation } = this.#deps;
-    const { ended, incarnations } = reign;
-    const record = new RunRecord(clock.dateMs);
+    const { ended, incarnations, times } = reign;
+    const record = new RunRecord(clock.dateMs, times);
     record.noteProcess('coordinator', incarnation);
     incarnations.forEach((server, part) => record.noteProcess(`server-${part}`, server));
     const run = { ...this.#deps, ...reign, record };
@@ -172,6 +175,7 @@ export class Terms {
 }
 
 interface Reign extends ReadyServers {
+  readonly times: TermTimes;
   readonly term: number;
   readonly resume: boolean;
   /** Aborted when the run is asked to end, or a server is gone. */

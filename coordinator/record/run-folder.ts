@@ -17,7 +17,12 @@ import { CHECKPOINTS, configFileOf } from '../../src/run/folder.ts';
 import type { RunConfig } from '../../src/config/schema.ts';
 import type { RunImages } from '../../src/run/run-images.ts';
 import type { TakenFolder } from '../../src/run/lock/take-folder.ts';
-import { openJsonLines, someJsonLine, type JsonLines } from '../../src/telemetry/json-lines.ts';
+import {
+  lastJsonLine,
+  openJsonLines,
+  someJsonLine,
+  type JsonLines,
+} from '../../src/telemetry/json-lines.ts';
 import type { RunSummary } from '../../src/report/summary.ts';
 import { LISTING_FILE, writeListing } from '../../src/data/source/listing.ts';
 import type { ImageSource } from '../../src/data/source/source.ts';
@@ -40,6 +45,8 @@ export class RunFolder {
   readonly #events: JsonLines;
   readonly #metrics: JsonLines;
   readonly #nowMs: () => number;
+  /** When the last event before this process came was; null where there is none [ms by the calendar]. */
+  readonly lastSeenMs: number | null;
   /** By id: incarnation of the newest process whose start events.jsonl has. */
   readonly #started = new Map<string, string>();
 
@@ -51,6 +58,7 @@ export class RunFolder {
     this.#nowMs = nowMs;
     requireOneDisk(this.checkpoints, this.staging);
     this.#events = this.#openLines('events.jsonl');
+    this.lastSeenMs = lastSeenOf(join(path, 'events.jsonl'));
     this.#metrics = this.#openLines('metrics.jsonl');
   }
 
@@ -200,6 +208,12 @@ function requireOneDisk(checkpoints: string, staging: string): void {
     `run folder: ${checkpoints} lies on another file system than the rest of it; put the whole folder there (--out)`,
     { checkpoints },
   );
+}
+
+function lastSeenOf(events: string): number | null {
+  const { ts } = lastJsonLine(events) ?? {};
+  const seenMs = typeof ts === 'string' ? Date.parse(ts) : NaN;
+  return Number.isNaN(seenMs) ? null : seenMs;
 }
 
 /**

@@ -10,9 +10,12 @@ import type { SettingChange } from '../../src/config/resumable-settings.ts';
 import type { UnreadableImage } from '../../src/data/source/unreadable.ts';
 import type { CollapseSummary, RunEvaluation } from '../../src/report/summary.ts';
 import {
+  TIMED_PHASES,
   epochLine,
   epochOfLine,
+  noSeconds,
   type EpochRecord,
+  type PhaseSeconds,
   type ProcessStarts,
   type RecordState,
   type TimedPhase,
@@ -28,9 +31,17 @@ export interface DeviceTimes {
   readonly viewWaitSeconds: number;
 }
 
+/** When a term of the run began, and what was before it; by the calendar [ms]. */
+export interface TermTimes {
+  readonly startedMs: number;
+  /** When the term or the process before was last seen at work; null: there was none. */
+  readonly lastSeenMs: number | null;
+}
+
 export class RunRecord {
   readonly #nowMs: () => number;
   readonly #startedMs: number;
+  readonly #lastSeenMs: number | null;
   /** By step over the whole run: mean loss of its samples. */
   readonly #losses: number[] = [];
   readonly #samples: number[] = [];
@@ -40,22 +51,25 @@ export class RunRecord {
   readonly #damaged = new Map<number, UnreadableImage>();
   /** By id: a worker's, a server's, the coordinator's. */
   readonly #processes = new Map<string, ProcessStarts>();
-  readonly #seconds: Record<TimedPhase, number> = { extract: 0, pca: 0, kmeans: 0, train: 0 };
-  /** Of the epoch under way. */
-  #epochSeconds: Record<TimedPhase, number> = { extract: 0, pca: 0, kmeans: 0, train: 0 };
+  /** Of the phases that have ended. */
+  readonly #seconds = noSeconds();
+  /** The same of the epoch under way. */
+  #epochSeconds = noSeconds();
   /** Since they were last taken, by phase. */
   readonly #device = new Map<TimedPhase, DeviceTimes>();
   readonly #images = { extracted: 0, trained: 0 };
   readonly #settingChanges: SettingChange[] = [];
   #earlierWallSeconds = 0;
-  #phase: { timed: TimedPhase | null; sinceMs: number };
+  #phase: { timed: TimedPhase; sinceMs: number };
   evaluation: RunEvaluation | null = null;
   collapse: CollapseSummary = { seen: 0, recovered: 0, now: null };
 
-  constructor(nowMs: () => number) {
+  /** @param times left out: the run begins now */
+  constructor(nowMs: () => number, times?: TermTimes) {
     this.#nowMs = nowMs;
-    this.#startedMs = nowMs();
-    this.#phase = { timed: null, sinceMs: this.#startedMs };
+    this.#startedMs = times?.startedMs ?? nowMs();
+    this.#lastSeenMs = times?.lastSeenMs ?? null;
+    this.#phase = { timed: 'start', sinceMs: this.#startedMs };
   }
 
   get losses(): readonly number[] {
@@ -79,8 +93,9 @@ export class RunRecord {
     return this.#settingChanges;
   }
 
-  get seconds(): Readonly<Record<TimedPhase, number>> {
-    return this.#seconds;
+  /** Up to now, with the phase under way. */
+  get seconds(): Readonly<PhaseSeconds> {
+    return this.#withPhaseUnderWay(this.#seconds);
   }
 
   get images(): { readonly extracted: number; readonly trained: number } {
@@ -96,15 +111,18 @@ export class RunRecord {
     return [...this.#processes.values()].reduce((total, { starts }) => total + starts - 1, 0);
   }
 
-  /** Ends the time of the phase before and begins this one's, if it has one. */
-  enterPhase(timedAs: TimedPhase | null): void {
-    const nowMs = this.#nowMs();
+  /** Ends the time of the phase before and begins this one's. */
+  enterPhase(timedAs: TimedPhase): void {
+    Object.assign(this.#seconds, this.#withPhaseUnderWay(this.#seconds));
+    this.#epochSeconds = this.#withPhaseUnderWay(this.#epochSeconds);
+    const open = this.#epochs.at(-1);
+    if (open?.meanLoss === null) open.seconds = this.#epochSeconds;
+    this.#phase = { timed: timedAs, sinceMs: this.#nowMs() };
+  }
+
+  #withPhaseUnderWay(seconds: PhaseSeconds): PhaseSeconds {
     const { timed, sinceMs } = this.#phase;
-    if (timed !== null) {
-      this.#seconds[timed] += (nowMs - sinceMs) / 1000;
-      this.#epochSeconds[timed] += (nowMs - sinceMs) / 1000;
-    }
-    this.#phase = { timed: timedAs, sinceMs: nowMs };
+    return { ...seconds, [timed]: seconds[timed] + (this.#nowMs() - sinceMs) / 1000 };
   }
 
   /** @param incarnation new for every process start. @returns whether it is another process than the last of this name */
@@ -128,7 +146,6 @@ export class RunRecord {
   /** Adds what a result says of its device to the phase under way. */
   noteDevice({ header }: ResultPayload): void {
     const phase = this.#phase.timed;
-    if (phase === null) return;
     const before = this.#device.get(phase) ?? { computeSeconds: 0, viewWaitSeconds: 0 };
     this.#device.set(phase, {
       phase,
@@ -174,17 +191,20 @@ export class RunRecord {
       samples += this.#samples[step]!;
     }
     epoch.meanLoss = lossSum / samples;
-    this.enterPhase(null);
+    this.enterPhase('other');
     epoch.seconds = this.#epochSeconds;
-    this.#epochSeconds = { extract: 0, pca: 0, kmeans: 0, train: 0 };
+    this.#epochSeconds = noSeconds();
     return epoch;
   }
 
   state(): RecordState {
+    // So that the epoch under way has its time up to now.
+    this.enterPhase(this.#phase.timed);
     return {
       epochs: this.#epochs.map((epoch) => epochLine({ ...epoch, seconds: { ...epoch.seconds } })),
       seconds: { ...this.#seconds },
       wallSeconds: this.wallSeconds,
+      writtenMs: this.#nowMs(),
       images: { ...this.#images },
       unreadable: this.unreadable,
       damaged: this.damaged,
@@ -207,16 +227,27 @@ export class RunRecord {
     for (const samples of arrayOf(arrays, 'samples-by-step', Uint32Array))
       this.#samples.push(samples);
     for (const line of state.epochs) this.#epochs.push(epochOfLine(line));
-    Object.assign(this.#seconds, state.seconds);
+    const lost = this.#lostSince(state);
+    const earlier = { ...noSeconds(), ...state.seconds };
+    for (const phase of TIMED_PHASES) this.#seconds[phase] += earlier[phase];
+    this.#seconds.lost += lost;
     Object.assign(this.#images, state.images);
-    this.#earlierWallSeconds = state.wallSeconds;
+    this.#earlierWallSeconds = state.wallSeconds + lost;
     for (const image of state.unreadable) this.#unreadable.set(image.id, image);
     for (const image of state.damaged) this.#damaged.set(image.id, image);
     for (const [id, process] of Object.entries(state.processes)) this.#processes.set(id, process);
     this.#settingChanges.push(...(state.settingChanges ?? []));
     this.collapse = state.collapse ?? this.collapse;
     const open = this.#epochs.at(-1);
-    if (open?.meanLoss === null) this.#epochSeconds = open.seconds;
+    if (open?.meanLoss !== null) return;
+    for (const phase of TIMED_PHASES) this.#epochSeconds[phase] += open.seconds[phase];
+    this.#epochSeconds.lost += lost;
+  }
+
+  /** What was done since this was written, and has to be done again [s]. */
+  #lostSince({ writtenMs }: RecordState): number {
+    if (writtenMs === undefined || this.#lastSeenMs === null) return 0;
+    return Math.max(0, this.#lastSeenMs - writtenMs) / 1000;
   }
 }
 

@@ -4,6 +4,7 @@ import { clusterEntropy, clusterSizes } from '../../src/clustering/agreement.ts'
 import type { RunConfig } from '../../src/config/schema.ts';
 import type { ImageSource } from '../../src/data/source/source.ts';
 import type { RunSummary } from '../../src/report/summary.ts';
+import type { FinalClustering } from '../../src/run/final-clustering.ts';
 import type { CoordinatorState } from '../control/state.ts';
 import { LOSS_FILE } from './run-folder.ts';
 import type { RunRecord } from './run-record.ts';
@@ -15,14 +16,15 @@ export interface SummaryInput {
   readonly engine: string;
   readonly record: RunRecord;
   readonly state: CoordinatorState;
-  /** [images] of the last clustering. */
-  readonly pseudoLabels: Int32Array;
+  /** [images] */
+  readonly clusters: Int32Array;
+  readonly final: FinalClustering | null;
 }
 
 export function summariseRun(input: SummaryInput): RunSummary {
-  const { runId, config, source, engine, record, state, pseudoLabels } = input;
+  const { runId, config, source, engine, record, state, clusters, final } = input;
   const { k } = config.clustering;
-  const sizes = clusterSizes(pseudoLabels, k);
+  const sizes = clusterSizes(clusters, k);
   const { seconds, images, epochs } = record;
   return {
     runId,
@@ -50,6 +52,7 @@ export function summariseRun(input: SummaryInput): RunSummary {
       empty: sizes.filter((size) => size === 0).length,
       entropy: clusterEntropy(sizes).normalised,
     },
+    finalClusters: final?.figures ?? null,
     collapse: record.collapse,
     ...ofAlgorithm(config, record),
     evaluation: record.evaluation,

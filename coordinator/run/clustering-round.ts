@@ -5,6 +5,7 @@
  */
 import type { NamedArrays } from '../../src/arrays/safetensors.ts';
 import type { Clustering } from '../../src/algorithms/strategy.ts';
+import type { RowMetric } from '../../src/clustering/nearest-two.ts';
 import {
   requireDifferentFeatures,
   requireFilledClusters,
@@ -23,7 +24,7 @@ import { scatterRows } from '../../src/math/matrix.ts';
 import { whiteningToArrays } from '../../src/run/whitening-arrays.ts';
 import type { Progress } from '../../src/telemetry/notice.ts';
 import { centroidsToArrays, momentsToArrays } from '../../src/work/artifacts.ts';
-import { assign } from '../../src/work/assign.ts';
+import { assign, type AssignmentDetails } from '../../src/work/assign.ts';
 import { extract, type Extracted, type ExtractOrder } from '../../src/work/extract.ts';
 import { fillMemory } from '../../src/work/fill-memory.ts';
 import type { TimedWork, Work } from '../../src/work/kind.ts';
@@ -57,6 +58,11 @@ type Step<Piece extends Work, Order, Result> = Omit<
   PhaseRequest<Piece, Order, Result>,
   'epoch' | 'parameterVersion' | 'features'
 >;
+
+/** A clustering with the details of every image: [N] each, NaN and -1 where it could not be read. */
+export interface DetailedClustering extends Clustering {
+  readonly details: AssignmentDetails;
+}
 
 export class ClusteringRound {
   readonly #epoch: number;
@@ -207,24 +213,47 @@ export class ClusteringRound {
     }
   }
 
+  /** In place of those that k-means finds. @param centroids [K, d] */
+  takeCentroids(centroids: Float32Array): void {
+    this.#centroids = centroids;
+  }
+
   async assign(): Promise<Clustering> {
+    const { config } = this.#deps;
+    const { pseudoLabels, inertia } = await this.#assign(null);
+    if (this.#epoch === 0) requireFilledClusters(pseudoLabels, inertia, config.clustering.k);
+    return this.#clustering(pseudoLabels, inertia);
+  }
+
+  async assignFinally(metric: RowMetric): Promise<DetailedClustering> {
+    const { pseudoLabels, inertia, details } = await this.#assign(metric);
+    return { ...this.#clustering(pseudoLabels, inertia), details };
+  }
+
+  async #assign(
+    finalMetric: RowMetric | null,
+  ): Promise<{ pseudoLabels: Int32Array; inertia: number; details: AssignmentDetails }> {
     const { config, imageCount } = this.#deps;
     const centroidsArtifact = this.#publishCentroids(config.clustering.iterations);
     const pseudoLabels = new Int32Array(imageCount).fill(-1);
+    const details = noDetails(finalMetric === null ? 0 : imageCount);
     const inertias = new OrderedFold<number>((total, part) => total + part);
     await this.#run({
       kind: assign,
       work: this.#perShard('assign'),
-      order: ({ shard }) => ({ shard, centroidsArtifact }),
-      take: ({ shard }, { ids, labels, inertia: part }) => {
+      order: ({ shard }) => ({ shard, centroidsArtifact, finalMetric }),
+      take: ({ shard }, { ids, labels, inertia: part, details: found }) => {
         ids.forEach((id, i) => {
           pseudoLabels[id] = labels[i]!;
         });
+        if (found !== null) scatterDetails(found, ids, details);
         inertias.add(shard, part);
       },
     });
-    const inertia = inertias.finish(this.#shards.length);
-    if (this.#epoch === 0) requireFilledClusters(pseudoLabels, inertia, config.clustering.k);
+    return { pseudoLabels, inertia: inertias.finish(this.#shards.length), details };
+  }
+
+  #clustering(pseudoLabels: Int32Array, inertia: number): Clustering {
     return {
       pseudoLabels,
       inertia,
@@ -299,6 +328,27 @@ export class ClusteringRound {
   #readable(): number {
     return this.#rows.reduce((total, rows) => total + rows, 0);
   }
+}
+
+function noDetails(images: number): AssignmentDetails {
+  return {
+    distances: new Float32Array(images).fill(NaN),
+    seconds: new Int32Array(images).fill(-1),
+    secondDistances: new Float32Array(images).fill(NaN),
+  };
+}
+
+/** Those of a data shard to their places among all images. */
+function scatterDetails(
+  found: AssignmentDetails,
+  ids: Int32Array,
+  { distances, seconds, secondDistances }: AssignmentDetails,
+): void {
+  ids.forEach((id, i) => {
+    distances[id] = found.distances[i]!;
+    seconds[id] = found.seconds[i]!;
+    secondDistances[id] = found.secondDistances[i]!;
+  });
 }
 
 /** Begin of each shard's rows among all rows. */

@@ -72,10 +72,10 @@ export async function conductRun(deps: ConductDeps): Promise<RunSummary> {
       await loop.settled();
       throw await withRemedy(error, loop.version, { ...deps, ...network });
     });
-    const { pseudoLabels } = loop;
+    const { clusters } = loop;
     const { state } = control.dispatcher;
-    const summary = summariseRun({ ...deps, engine: network.engine, state, pseudoLabels });
-    await disk.writeResults({ summary, record, pseudoLabels }, ended);
+    const summary = summariseRun({ ...deps, ...clusters, engine: network.engine, state });
+    await disk.writeResults({ summary, record, ...clusters }, ended);
     folder.event('run.finished', 'all epochs are done', { steps: summary.steps });
     return summary;
   } finally {

@@ -24,13 +24,14 @@ import type { TimedWork } from '../../src/work/kind.ts';
 import { kmeansStep } from '../../src/work/kmeans-step.ts';
 import type { Artifacts } from '../control/artifacts.ts';
 import { clusterImages } from './cluster-epoch.ts';
+import { clusterAtEnd } from './cluster-at-end.ts';
 import type { ClusteringDeps } from './clustering-round.ts';
 import type { Dispatcher } from '../control/dispatcher.ts';
 import { stepCount } from './epoch-plan.ts';
 import { evaluateRun } from './evaluate-run.ts';
 import { ImageLists } from '../images/image-lists.ts';
 import type { MissingImages } from '../images/missing-images.ts';
-import type { RunDisk } from '../outside.ts';
+import type { RunDisk, RunResults } from '../outside.ts';
 import { followsStep } from '../record/checkpoint-cadence.ts';
 import { Checkpoints } from '../record/checkpoints.ts';
 import { CollapseWatch } from './collapse-watch.ts';
@@ -40,6 +41,7 @@ import {
   toCheckpoint,
   type RunPosition,
 } from '../../src/run/checkpoint-content.ts';
+import type { FinalClustering } from '../../src/run/final-clustering.ts';
 import { epochLine } from '../../src/run/record-state.ts';
 import { requireResumable } from '../record/resumable.ts';
 import type { RunFolder } from '../record/run-folder.ts';
@@ -72,18 +74,21 @@ export class RunLoop {
   readonly #lists: ImageLists;
   readonly #strategy: Strategy;
   readonly #checkpoints: Checkpoints;
+  readonly #clustering: ClusteringDeps;
   #position: RunPosition = { epoch: 0, stage: 'cluster', index: 0, firstStep: 0 };
   /** Parameter version now; also the count of committed steps. */
   #version = 0;
   /** From the beginning of an epoch's clustering to its end. */
   #isClustering = false;
+  /** Null until all epochs are done. */
+  #final: FinalClustering | null = null;
 
   constructor(deps: LoopDeps) {
     this.#deps = deps;
     this.#checkpoints = new Checkpoints({ ...deps, keep: deps.config.checkpoint.keep });
     this.#lists = new ImageLists(deps);
     const collapse = new CollapseWatch(deps);
-    const clustering: ClusteringDeps = {
+    this.#clustering = {
       ...deps,
       imageCount: deps.source.count,
       noteExtracted: ({ rows, unreadable, damaged }) => {
@@ -98,16 +103,18 @@ export class RunLoop {
       ...deps,
       imageCount: deps.source.count,
       truth: deps.source.truth,
-      cluster: (epoch, version, rows) => clusterImages(epoch, version, rows, clustering),
+      cluster: (epoch, version, rows) => clusterImages(epoch, version, rows, this.#clustering),
       noteClusters: (figures, at) => {
         collapse.note(figures, at);
       },
     });
   }
 
-  /** [images] as they are now; empty before the first clustering. */
-  get pseudoLabels(): Int32Array {
-    return this.#strategy.pseudoLabels;
+  /** The clusters as they are now; for those of training no details are known. */
+  get clusters(): Pick<RunResults, 'pseudoLabels' | 'clusters' | 'final'> {
+    const final = this.#final;
+    const { pseudoLabels } = this.#strategy;
+    return { pseudoLabels, clusters: final?.clusters ?? pseudoLabels, final };
   }
 
   /** Fills the parameter server: from a checkpoint, or with initial values. */
@@ -129,6 +136,8 @@ export class RunLoop {
     this.#version = await parameters.restore(restored, signal);
     await this.#strategy.restore(saved.strategy, this.#version);
     this.#position = saved.position;
+    // With more epochs the final clusters are to be found again.
+    if (saved.position.epoch >= this.#deps.config.epochs) this.#final = saved.final;
     this.#deps.record.restore(saved.record, saved.recordArrays);
     this.#deps.images.restore(saved.leftOut, saved.strategy.pseudoLabels);
     noteChanges(changes, this.#deps);
@@ -153,6 +162,7 @@ export class RunLoop {
       if (this.#position.stage === 'cluster') await this.#cluster();
       await this.#train();
     }
+    if (this.#final === null) await this.#clusterAtEnd();
     await evaluateRun({
       ...this.#deps,
       parameterVersion: this.#version,
@@ -197,6 +207,19 @@ export class RunLoop {
     this.#position = { epoch, stage: 'train', index: 0, firstStep: this.#version };
     this.#isClustering = false;
     await this.#checkpoint(signal);
+    await this.#checkpoints.letGo();
+  }
+
+  async #clusterAtEnd(): Promise<void> {
+    this.#isClustering = true;
+    this.#final = await clusterAtEnd(this.#strategy, this.#version, {
+      ...this.#deps,
+      clustering: this.#clustering,
+    });
+    this.#isClustering = false;
+    hitFailpoint('coordinator.finallyClustered', { step: this.#version });
+    this.#deps.record.enterPhase('other');
+    await this.#checkpoint(this.#deps.signal);
     await this.#checkpoints.letGo();
   }
 
@@ -300,7 +323,7 @@ export class RunLoop {
   readonly #enterPhase = ({ phase, timedAs }: TimedWork): void => {
     const { record, folder } = this.#deps;
     const { epoch } = this.#position;
-    record.enterPhase(timedAs);
+    record.enterPhase(timedAs ?? 'other');
     if (phase !== kmeansStep.phase || this.#lastPhase !== phase) {
       folder.event('phase.entered', `epoch ${epoch}: ${phase}`, { epoch, phase });
     }
@@ -316,7 +339,8 @@ export class RunLoop {
 
   #checkpointKey(): string {
     const { epoch, stage, index } = this.#position;
-    return `${epoch}/${stage}/${index}/${this.#deps.images.leftOut.size}`;
+    const isFinal = this.#final !== null;
+    return `${epoch}/${stage}/${index}/${this.#deps.images.leftOut.size}/${isFinal}`;
   }
 
   /** The parameters are copied before this returns; writing goes on while the run does. */
@@ -346,6 +370,7 @@ export class RunLoop {
         recordArrays: record.arrays(),
         parameters: snapshot,
         strategy,
+        final: this.#final,
       });
     });
   }

@@ -7,7 +7,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { AlgorithmFigures } from './figures.ts';
 import type { AlgorithmConfig, SettingsSection } from './settings.ts';
 import type { Strategy, StrategyDeps } from './strategy.ts';
-import type { OdcMetric as RowMetric } from '../clustering/odc/assignment.ts';
+import type { RowMetric } from '../clustering/nearest-two.ts';
 import type { AlgorithmWork, AlgorithmWorkDeps } from './work.ts';
 
 /** How often the images are clustered, and the phases of that: when tests and benchmarks disturb a run. */

@@ -65,9 +65,24 @@ export interface Strategy {
   stepApplied(step: number, epoch: number): Promise<void>;
   /** What an epoch's end knows better than its beginning, with a remark for people; null if nothing. */
   endEpoch(epoch: number): { readonly end: EpochEnd; readonly remark: string } | null;
+  /**
+   * How the images are clustered once more when all epochs are done, by the parameters as they are;
+   * null where clusters are not made of features.
+   */
+  finalClustering(): FinalPlan | null;
   /** Checks what can drift, and tells what a checkpoint must hold; to be written before the next step. */
   snapshot(): Promise<StrategyState>;
 }
+
+/** What the final clusters are made of. */
+export interface FinalPlan {
+  readonly rows: FinalRows;
+  /** [K, d] that images go to; null: k-means finds new ones. */
+  readonly centroids: Float32Array | null;
+}
+
+/** PCA-whitened features, or unit features. */
+export type FinalRows = 'whitened' | 'unit';
 
 /** The rows that a clustering is of: PCA-whitened features, or unit features, which the sample memory then gets too. */
 export type ClusteredRows = 'whitened' | 'unitToMemory';

@@ -29,7 +29,9 @@ function sizeOf({ workers, images, epochs, steps }: RunSummary): string {
 }
 
 function timeOf({ seconds, phaseSeconds, imagesPerSecond }: RunSummary): string {
-  const phases = Object.entries(phaseSeconds).map(([name, s]) => `${name} ${formatSeconds(s)}`);
+  const phases = Object.entries(phaseSeconds)
+    .filter(([, s]) => s > 0)
+    .map(([name, s]) => `${name} ${formatSeconds(s)}`);
   const { extract, train } = imagesPerSecond;
   const speed = `${extract.toFixed(0)} images/s extracted, ${train.toFixed(0)} trained`;
   return `${formatSeconds(seconds)} (${phases.join(', ')}); ${speed}`;

@@ -12,6 +12,8 @@ export type FailpointName =
   | 'coordinator.clustered'
   /** Every server has the new head; no checkpoint knows of it. */
   | 'coordinator.headReset'
+  /** The clusters of the final parameters are there; no checkpoint has them. */
+  | 'coordinator.finallyClustered'
   /** All slices of a step were reported. */
   | 'coordinator.computed'
   /** Every server has all slices; none has applied them. */

@@ -55,12 +55,8 @@ export interface ReportEpoch {
   readonly inertia: number | null;
   /** The algorithm's own; left out: none. */
   readonly figures?: FiguresByAlgorithm;
-  readonly seconds: {
-    readonly extract: number;
-    readonly pca: number;
-    readonly kmeans: number;
-    readonly train: number;
-  };
+  /** Up to its end; of the phases before it, too, where it is the first. */
+  readonly seconds: RunSummary['phaseSeconds'];
 }
 
 export interface ClusterSample {

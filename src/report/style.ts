@@ -7,14 +7,14 @@ export const STYLE = markup`<style>
   --page: #f6f6f3; --card: #ffffff; --ink: #1c1f24; --soft: #5a616c; --line: #e3e3de; --grid: #ecece8;
   --first: #2a62c9; --second: #b8550f; --raw: #a9c0e8; --reference: #767d88; --bar: #8fb0e6; --quiet: #b3b9c2;
   --up: #1b7a46; --down: #b3261e; --hot: rgb(28 31 36 / 6%);
-  --extract: #2a62c9; --pca: #8a5cc2; --kmeans: #d9822b; --train: #2c9a78; --rest: #c6cad1;
+  --extract: #2a62c9; --pca: #8a5cc2; --kmeans: #d9822b; --train: #2c9a78; --evaluate: #b5477a; --rest: #c6cad1; --lost: #8a1f1f;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #14161a; --card: #1c1f25; --ink: #e8eaee; --soft: #a2a9b5; --line: #2e333c; --grid: #282c34;
     --first: #7aa7f7; --second: #f0a05a; --raw: #3d5482; --reference: #8b93a0; --bar: #45669f; --quiet: #5b636f;
     --up: #62c48e; --down: #f2867d; --hot: rgb(255 255 255 / 7%);
-    --extract: #7aa7f7; --pca: #b892ea; --kmeans: #f0a05a; --train: #5cc3a1; --rest: #4a515c;
+    --extract: #7aa7f7; --pca: #b892ea; --kmeans: #f0a05a; --train: #5cc3a1; --evaluate: #e487b4; --rest: #4a515c; --lost: #e06c6c;
   }
 }
 * { box-sizing: border-box; }
@@ -106,7 +106,9 @@ footer { color: var(--soft); font-size: 13px; padding-top: 40px; padding-bottom:
 .stack .pca, .swatch.pca { background: var(--pca); }
 .stack .kmeans, .swatch.kmeans { background: var(--kmeans); }
 .stack .train, .swatch.train { background: var(--train); }
+.stack .evaluate, .swatch.evaluate { background: var(--evaluate); }
 .stack .rest, .swatch.rest { background: var(--rest); }
+.stack .lost, .swatch.lost { background: var(--lost); }
 .phase-time .swatch { width: 11px; height: 11px; }
 
 .scroll { overflow: auto; max-height: 560px; }

@@ -16,12 +16,10 @@ export interface RunSummary {
   readonly images: number;
   /** Wall time of the run, resumed parts added up [s]. */
   readonly seconds: number;
-  readonly phaseSeconds: {
-    readonly extract: number;
-    readonly pca: number;
-    readonly kmeans: number;
-    readonly train: number;
-  };
+  /** By phase, adding up to the wall time [s]. */
+  readonly phaseSeconds: Readonly<
+    Record<'start' | 'extract' | 'pca' | 'kmeans' | 'train' | 'evaluate' | 'other' | 'lost', number>
+  >;
   readonly imagesPerSecond: { readonly extract: number; readonly train: number };
   /** Mean loss of the last epoch's samples. */
   readonly finalLoss: number;
@@ -34,6 +32,11 @@ export interface RunSummary {
     readonly toTruth: readonly number[] | null;
   };
   readonly clusters: { readonly k: number; readonly empty: number; readonly entropy: number };
+  /**
+   * Of the clusters by the final parameters, which `clusters` counts too; null where these tell no
+   * images apart: the clusters are those of training then.
+   */
+  readonly finalClusters: FinalClusterFigures | null;
   readonly collapse: CollapseSummary;
   /** Null where there is no truth to evaluate against, or evaluation is off. */
   readonly evaluation: RunEvaluation | null;
@@ -46,6 +49,19 @@ export interface RunSummary {
   readonly restarts: number;
   /** Settings that were changed when the run was resumed, in order. */
   readonly settingChanges: readonly SettingChange[];
+}
+
+export interface FinalClusterFigures {
+  /** Sum of squared distances to the own centroid. */
+  readonly inertia: number;
+  /** Empty clusters that were refilled; 0 where the centroids were there already. */
+  readonly refilled: number;
+  /** With the pseudo-labels that the last step trained on. */
+  readonly nmiToTraining: number;
+  readonly nmiToTruth: number | null;
+  readonly emptyClusters: number;
+  /** Of the cluster sizes, as a share of ln k. */
+  readonly entropy: number;
 }
 
 /**

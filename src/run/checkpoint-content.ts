@@ -13,8 +13,10 @@ import { firstNonFinite } from '../math/checks.ts';
 import { firstIssue } from '../messages/schema-issue.ts';
 import { validateLayout, type ParameterLayout } from '../ps/layout.ts';
 import { vectorOf, type NamedVectors } from '../rpc/named-vectors.ts';
+import type { FinalClusterFigures } from '../report/summary.ts';
 import type { Ledger } from './ledger.ts';
 import type { UnreadableImage } from '../data/source/unreadable.ts';
+import { finalFromArrays, finalToArrays, type FinalClustering } from './final-clustering.ts';
 import type { RecordState } from './record-state.ts';
 
 /** Where the run stands: before the clustering of `epoch`, or in its training at step `index`. */
@@ -50,6 +52,8 @@ export interface RunSnapshot {
   readonly recordArrays: NamedArrays;
   readonly parameters: NamedVectors;
   readonly strategy: StrategyState;
+  /** Null until all epochs are done and the images clustered once more. */
+  readonly final: FinalClustering | null;
 }
 
 const count = z.int().min(0);
@@ -91,11 +95,24 @@ const stateSchema = z.object({
   }),
   /** Of the algorithm. */
   counters: z.unknown().default(null),
+  final: z
+    .object({
+      inertia: z.number(),
+      refilled: count,
+      nmiToTraining: z.number(),
+      nmiToTruth: z.number().nullable(),
+      emptyClusters: count,
+      entropy: z.number(),
+    })
+    .nullable()
+    .default(null),
 });
+
+const FINAL_FILE = 'final-clustering';
 
 /** A snapshot as the checkpoint's state and files. */
 export function toCheckpoint(snapshot: RunSnapshot): CheckpointContent {
-  const { parameters, strategy, recordArrays, ...state } = snapshot;
+  const { parameters, strategy, recordArrays, final, ...state } = snapshot;
   const { pseudoLabels, clustering, counters } = strategy;
   const memoryRows = parameters.vectors.get('memory-rows');
   return {
@@ -103,6 +120,7 @@ export function toCheckpoint(snapshot: RunSnapshot): CheckpointContent {
       ...state,
       parameters: { version: parameters.version, headEpoch: parameters.headEpoch },
       counters,
+      final: final?.figures ?? null,
     },
     files: {
       parameters: variablesOf(snapshot.layout, parameters),
@@ -112,6 +130,7 @@ export function toCheckpoint(snapshot: RunSnapshot): CheckpointContent {
         'pseudo-labels': { data: pseudoLabels, shape: [pseudoLabels.length] },
       },
       record: recordArrays,
+      ...(final === null ? {} : { [FINAL_FILE]: finalToArrays(final) }),
       ...(memoryRows ? { 'sample-memory': memoryOf(memoryRows, pseudoLabels.length) } : {}),
     },
   };
@@ -145,7 +164,7 @@ export function fromCheckpoint(checkpoint: Checkpoint, runId: string): RunSnapsh
   const clustering = file('clustering');
   const pseudoLabels = arrayOf(clustering, 'pseudo-labels', Int32Array);
   const memory = checkpoint.files['sample-memory'];
-  const { counters, ...common } = state;
+  const { counters, final: figures, ...common } = state;
   const vectors = new Map([
     ['parameters', gather(file('parameters'), layout.variables, layout.parameterCount)],
     ['statistics', gather(file('parameters'), layout.statistics, layout.statisticCount)],
@@ -160,8 +179,24 @@ export function fromCheckpoint(checkpoint: Checkpoint, runId: string): RunSnapsh
     record: state.record as unknown as RecordState,
     recordArrays: file('record'),
     strategy: { pseudoLabels, clustering, counters },
+    final:
+      figures === null ? null : finalOf(checkpoint.name, figures, file(FINAL_FILE), pseudoLabels),
     parameters: { ...state.parameters, vectors },
   };
+}
+
+function finalOf(
+  name: string,
+  figures: FinalClusterFigures,
+  arrays: NamedArrays,
+  { length: images }: Int32Array,
+): FinalClustering {
+  const final = finalFromArrays(figures, arrays);
+  const { clusters, details } = final;
+  const { distances, seconds, secondDistances } = details;
+  const lengths = [clusters, distances, seconds, secondDistances].map(({ length }) => length);
+  if (lengths.every((length) => length === images)) return final;
+  throw checkpointCorrupt(name, `final clusters of ${lengths.join(', ')} images, not of ${images}`);
 }
 
 /** A step may have taken values beyond float32: the checkpoint of the step before is better. */

@@ -15,7 +15,9 @@ import { runConfigSchema, type RunConfig } from '../config/schema.ts';
 import { TrainerError, checkpointCorrupt, messageOf } from '../errors.ts';
 import type { ParameterLayout } from '../ps/layout.ts';
 import { vectorOf } from '../rpc/named-vectors.ts';
+import type { AssignmentDetails } from '../work/assign.ts';
 import { fromCheckpoint, type RunPosition, type RunSnapshot } from './checkpoint-content.ts';
+import { finalToArrays } from './final-clustering.ts';
 import { CHECKPOINTS, configFileOf } from './folder.ts';
 import type { RecordState } from './record-state.ts';
 import { runImagesSchema, type RunImages } from './run-images.ts';
@@ -47,6 +49,15 @@ export interface OpenedRun {
   /** [layout.statisticCount] float32: running means and variances of batch norm. */
   readonly statistics: Float32Array;
   /** [N] int32 cluster of each image, by id; -1 where it has none; empty before the first clustering. */
+  readonly clusters: Int32Array;
+  /**
+   * Which network's they are: of a run whose epochs are all done that of {@link parameters}; before,
+   * the one that the newest clustering was made with, or by steps on the way to it.
+   */
+  readonly clustersAreOf: 'final parameters' | 'training';
+  /** What is known of the final clusters, by image; null for those of training. */
+  readonly details: AssignmentDetails | null;
+  /** [N] int32 that the last step trained on, likewise. */
   readonly pseudoLabels: Int32Array;
   /** Null before the first clustering. */
   readonly centroids: Centroids | null;
@@ -84,18 +95,20 @@ export async function openRun(
       { folder },
     );
   }
-  const { position, layout, parameters, strategy, record } = content;
+  const { position, layout, parameters, strategy, final, record } = content;
+  const clustering = final === null ? strategy.clustering : finalToArrays(final);
   const statistics = layout.statisticCount === 0 ? null : vectorOf(parameters, 'statistics');
   return {
     ...{ path: folder, ...saved, checkpoint: checkpoint.name, step: checkpoint.step },
     ...{ position, layout, record },
     parameters: vectorOf(parameters, 'parameters'),
     statistics: statistics ?? new Float32Array(0),
+    clusters: final?.clusters ?? strategy.pseudoLabels,
+    clustersAreOf: final === null ? 'training' : 'final parameters',
+    details: final?.details ?? null,
     pseudoLabels: strategy.pseudoLabels,
-    centroids: centroidsOf(checkpoint.name, strategy.clustering),
-    whitening: holdsWhitening(strategy.clustering)
-      ? whiteningFromArrays(strategy.clustering)
-      : null,
+    centroids: centroidsOf(checkpoint.name, clustering),
+    whitening: holdsWhitening(clustering) ? whiteningFromArrays(clustering) : null,
   };
 }
 

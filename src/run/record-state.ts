@@ -4,8 +4,29 @@ import type { SettingChange } from '../config/resumable-settings.ts';
 import type { UnreadableImage } from '../data/source/unreadable.ts';
 import type { CollapseSummary, FiguresByAlgorithm } from '../report/summary.ts';
 
-/** Phases as the summary counts their time. */
-export type TimedPhase = 'extract' | 'pca' | 'kmeans' | 'train';
+/** Phases as the summary counts their time. A run is always in one of them, so that they add up to its wall time. */
+export const TIMED_PHASES = [
+  /** Until the first work is given out: servers and workers come, parameters are restored. */
+  'start',
+  'extract',
+  'pca',
+  'kmeans',
+  'train',
+  'evaluate',
+  /** Between phases: new heads, copies for checkpoints. */
+  'other',
+  /** What a process or a term did after the checkpoint that the next one went on from. */
+  'lost',
+] as const;
+
+export type TimedPhase = (typeof TIMED_PHASES)[number];
+
+/** [s] */
+export type PhaseSeconds = Record<TimedPhase, number>;
+
+export function noSeconds(): PhaseSeconds {
+  return Object.fromEntries(TIMED_PHASES.map((phase) => [phase, 0])) as PhaseSeconds;
+}
 
 export interface EpochRecord {
   readonly epoch: number;
@@ -23,7 +44,7 @@ export interface EpochRecord {
   readonly refilled: number;
   /** Of the algorithms, each null until the epoch has trained by it. */
   figures: FiguresByAlgorithm;
-  seconds: Record<TimedPhase, number>;
+  seconds: PhaseSeconds;
 }
 
 /** An epoch as it is written: the figures of an algorithm stand under its key among the others. */
@@ -40,7 +61,12 @@ export function epochOfLine({ seconds, ...line }: EpochLine): EpochRecord {
   const keys = Object.keys(noFigures());
   const figures = Object.fromEntries(keys.map((key) => [key, written[key] ?? null]));
   const others = Object.entries(line).filter(([key]) => !keys.includes(key));
-  return { ...(Object.fromEntries(others) as typeof line), figures, seconds };
+  return {
+    ...(Object.fromEntries(others) as typeof line),
+    figures,
+    // Earlier releases have fewer phases.
+    seconds: { ...noSeconds(), ...seconds },
+  };
 }
 
 /** The processes that came under one id, one after the other. */
@@ -53,9 +79,11 @@ export interface ProcessStarts {
 /** The part that a checkpoint keeps as JSON; losses are kept as an array beside it. */
 export interface RecordState {
   readonly epochs: readonly EpochLine[];
-  readonly seconds: Record<TimedPhase, number>;
+  readonly seconds: PhaseSeconds;
   /** Wall time of the run so far [s]. */
   readonly wallSeconds: number;
+  /** When this was written, by the calendar [ms]; left out by earlier releases. */
+  readonly writtenMs?: number;
   readonly images: { readonly extracted: number; readonly trained: number };
   readonly unreadable: readonly UnreadableImage[];
   /** Of which only a part can be decoded. */

@@ -21,8 +21,8 @@ export interface RunReportInput {
   readonly source: ImageSource;
   readonly record: { readonly losses: readonly number[]; readonly epochs: readonly EpochRecord[] };
   readonly summary: RunSummary;
-  /** [images] of the last clustering, -1 where an image could not be read. */
-  readonly pseudoLabels: Int32Array;
+  /** [images], -1 where an image could not be read. */
+  readonly clusters: Int32Array;
   readonly signal?: AbortSignal;
 }
 
@@ -35,8 +35,8 @@ const LANES = 4;
 
 /** The page. Images that cannot be read are left out of it; nothing else fails. */
 export async function renderRunReport(input: RunReportInput): Promise<string> {
-  const { config, origins, record, summary, pseudoLabels } = input;
-  const sizes = clusterSizes(pseudoLabels, config.clustering.k);
+  const { config, origins, record, summary, clusters } = input;
+  const sizes = clusterSizes(clusters, config.clustering.k);
   return renderReport({
     summary,
     algorithm: reportAlgorithm(config.algorithm),
@@ -58,11 +58,11 @@ function largestClusters(sizes: Int32Array, count: number): number[] {
 }
 
 async function sampleClusters(
-  clusters: readonly number[],
-  { pseudoLabels, source, signal }: RunReportInput,
+  shown: readonly number[],
+  { clusters, source, signal }: RunReportInput,
 ): Promise<ClusterSample[]> {
-  const members = new Map<number, number[]>(clusters.map((cluster) => [cluster, []]));
-  pseudoLabels.forEach((cluster, id) => members.get(cluster)?.push(id));
+  const members = new Map<number, number[]>(shown.map((cluster) => [cluster, []]));
+  clusters.forEach((cluster, id) => members.get(cluster)?.push(id));
   const samples: ClusterSample[] = [];
   for (const [cluster, ids] of members) {
     const majorityClass = majorityOf(ids, source);

@@ -4,7 +4,7 @@
  * clusters are told apart by.
  */
 import { algorithmNamed } from '../algorithms/registry.ts';
-import { assignRows } from '../clustering/odc/assignment.ts';
+import { nearestTwo, type NearestTwo } from '../clustering/nearest-two.ts';
 import { normaliseRows } from '../clustering/odc/mixing.ts';
 import { createImageLoader, type ImageLoader } from '../data/loader/loader.ts';
 import { openImageSource, type ImageSource } from '../data/source/source.ts';
@@ -37,6 +37,10 @@ export interface EmbeddedImages {
   readonly clusters: Int32Array | null;
   /** [m] float32 Euclidean distance of each row to the centroid of its cluster; null likewise. */
   readonly distances: Float32Array | null;
+  /** [m] int32 the cluster that comes next; null likewise. */
+  readonly seconds: Int32Array | null;
+  /** [m] float32 distance to its centroid; null likewise. */
+  readonly secondDistances: Float32Array | null;
   /** Images without a row, and why. */
   readonly unreadable: readonly UnreadableImage[];
 }
@@ -109,6 +113,8 @@ async function embedAll(
   const features = new Float32Array(count * dim);
   const clusters = new Int32Array(count);
   const distances = new Float32Array(count);
+  const seconds = new Int32Array(count);
+  const secondDistances = new Float32Array(count);
   const paths: string[] = [];
   const unreadable: UnreadableImage[] = [];
   for (let begin = 0; begin < count; begin += BATCH_IMAGES) {
@@ -127,8 +133,10 @@ async function embedAll(
           run.centroids,
           embedding,
         );
-        clusters.set(found.clusters, from);
+        clusters.set(found.first, from);
         distances.set(found.distances, from);
+        seconds.set(found.second, from);
+        secondDistances.set(found.secondDistances, from);
       }
       for (const id of views.ids) paths.push(source.path(id));
     }
@@ -142,6 +150,8 @@ async function embedAll(
     dim,
     clusters: isClustered ? clusters.slice(0, m) : null,
     distances: isClustered ? distances.slice(0, m) : null,
+    seconds: isClustered ? seconds.slice(0, m) : null,
+    secondDistances: isClustered ? secondDistances.slice(0, m) : null,
     unreadable,
   };
 }
@@ -152,20 +162,12 @@ function clustersOf(
   rows: number,
   { values, count: k, dim }: Centroids,
   { run, engine }: Embedding,
-): { clusters: Int32Array; distances: Float32Array } {
+): NearestTwo {
   const { whitening, config } = run;
   const projected =
     whitening === null
       ? normaliseRows(features, dim)
       : engine.clustering.project(whitening, features, rows);
   const metric = algorithmNamed(config.algorithm).metric(config);
-  const clusters = assignRows(projected, { values, clusters: k, dim }, metric);
-  const distances = Float32Array.from(clusters, (cluster, row) => {
-    let squared = 0;
-    for (let j = 0; j < dim; j += 1) {
-      squared += (projected[row * dim + j]! - values[cluster * dim + j]!) ** 2;
-    }
-    return Math.sqrt(squared);
-  });
-  return { clusters, distances };
+  return nearestTwo(projected, { values, clusters: k, dim }, metric);
 }

@@ -115,6 +115,23 @@ export function someJsonLine(
   }
 }
 
+/** The last whole line of a file, unless it is longer than a block; null where there is none. */
+export function lastJsonLine(path: string): Readonly<Record<string, unknown>> | null {
+  const file = openSync(path, 'r');
+  try {
+    const start = Math.max(0, fstatSync(file).size - BLOCK_BYTES);
+    const block = Buffer.alloc(BLOCK_BYTES);
+    const read = readSync(file, block, 0, block.length, start);
+    const end = block.subarray(0, read).lastIndexOf(NEWLINE);
+    if (end < 0) return null;
+    const begin = end === 0 ? 0 : block.lastIndexOf(NEWLINE, end - 1) + 1;
+    if (begin === 0 && start > 0) return null;
+    return JSON.parse(block.toString('utf8', begin, end)) as Record<string, unknown>;
+  } finally {
+    closeSync(file);
+  }
+}
+
 /** Lines that may wait for room on a full disk [bytes]: days of them. */
 const MOST_WAITING_BYTES = 64 * 1024 * 1024;
 

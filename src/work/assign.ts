@@ -1,5 +1,8 @@
 /** Labels a data shard's images by their nearest centroids. */
 import { arrayOf, numberArray, numberOf } from '../arrays/bundle.ts';
+import type { NamedArrays } from '../arrays/safetensors.ts';
+import { nearestTwo, type RowMetric } from '../clustering/nearest-two.ts';
+import { protocolViolation } from '../errors.ts';
 import { decodeBody, encodeBody } from '../rpc/bodies.ts';
 import { wire } from '../rpc/definitions.ts';
 import { centroidsFromArrays } from './artifacts.ts';
@@ -10,6 +13,21 @@ export type AssignWork = { readonly kind: 'assign'; readonly shard: number };
 export interface AssignOrder {
   readonly shard: number;
   readonly centroidsArtifact: string;
+  /**
+   * By what the final clusters are told apart, in which case the result has its details; null: the
+   * nearest centroid, and nothing besides.
+   */
+  readonly finalMetric: RowMetric | null;
+}
+
+/** What is known of the images' clusters at the end of a run. */
+export interface AssignmentDetails {
+  /** [n] float32 distance to the centroid of the own cluster. */
+  readonly distances: Float32Array;
+  /** [n] the cluster that comes next; -1 where there is none. */
+  readonly seconds: Int32Array;
+  /** [n] float32 distance to its centroid; NaN where there is none. */
+  readonly secondDistances: Float32Array;
 }
 
 export interface AssignedShard {
@@ -19,6 +37,7 @@ export interface AssignedShard {
   readonly labels: Int32Array;
   /** Sum of squared distances to the own centroid. */
   readonly inertia: number;
+  readonly details: AssignmentDetails | null;
 }
 
 export const assign: WorkKind<AssignWork, AssignOrder, AssignedShard> = {
@@ -31,31 +50,76 @@ export const assign: WorkKind<AssignWork, AssignOrder, AssignedShard> = {
   isBackedUp: false,
   key: shardKey,
 
-  encodeOrder: (order) => encodeBody(wire.Assign, order),
-  decodeOrder: (body) => decodeBody('assign', wire.Assign, body),
+  encodeOrder: ({ finalMetric, ...order }) =>
+    encodeBody(wire.Assign, { ...order, finalMetric: finalMetric ?? '' }),
+  decodeOrder: (body) => {
+    const { finalMetric, ...order } = decodeBody('assign', wire.Assign, body);
+    return { ...order, finalMetric: requireMetric(finalMetric) };
+  },
 
   prepare: ({ centroidsArtifact }, _ids, { artifact }) => {
     artifact(centroidsArtifact).catch(() => undefined);
   },
 
-  perform: async ({ shard, centroidsArtifact }, { epoch }, tools) => {
+  perform: async ({ shard, centroidsArtifact, finalMetric }, { epoch }, tools) => {
     const { held, artifact, config, advance } = tools;
-    const centroids = centroidsFromArrays(await artifact(centroidsArtifact));
+    const { k } = config.clustering;
+    const values = centroidsFromArrays(await artifact(centroidsArtifact));
     const resident = held.of(epoch, shard, true);
-    const rows = held.rowsToCluster(resident);
-    return { ids: resident.ids, ...rows.assign(centroids, config.clustering.k, advance) };
+    const { ids, features, dim } = resident;
+    if (finalMetric === null) {
+      return { ids, ...held.rowsToCluster(resident).assign(values, k, advance), details: null };
+    }
+    const found = nearestTwo(features, { values, clusters: k, dim }, finalMetric, advance);
+    const { first: labels, second: seconds, distances, secondDistances, inertia } = found;
+    return { ids, labels, inertia, details: { distances, seconds, secondDistances } };
   },
 
-  encodeResult: ({ ids, labels, inertia }) => ({
+  encodeResult: ({ ids, labels, inertia, details }) => ({
     arrays: {
-      ids: { data: ids, shape: [ids.length] },
-      labels: { data: labels, shape: [labels.length] },
+      ids: vector(ids),
+      labels: vector(labels),
       inertia: numberArray(inertia),
+      ...(details === null ? {} : detailsToArrays(details)),
     },
   }),
   decodeResult: ({ arrays }) => ({
     ids: arrayOf(arrays, 'ids', Int32Array),
     labels: arrayOf(arrays, 'labels', Int32Array),
     inertia: numberOf(arrays, 'inertia'),
+    details: arrays['distances'] === undefined ? null : detailsFromArrays(arrays),
   }),
 };
+
+export function detailsToArrays(details: AssignmentDetails): NamedArrays {
+  return {
+    distances: vector(details.distances),
+    seconds: vector(details.seconds),
+    'second-distances': vector(details.secondDistances),
+  };
+}
+
+/** @throws TrainerError PROTOCOL_VIOLATION */
+export function detailsFromArrays(arrays: NamedArrays): AssignmentDetails {
+  return {
+    distances: arrayOf(arrays, 'distances', Float32Array),
+    seconds: arrayOf(arrays, 'seconds', Int32Array),
+    secondDistances: arrayOf(arrays, 'second-distances', Float32Array),
+  };
+}
+
+function vector(data: Int32Array | Float32Array): NamedArrays[string] {
+  return { data, shape: [data.length] };
+}
+
+function requireMetric(metric: string): RowMetric | null {
+  if (metric === '') return null;
+  if (metric === 'distance' || metric === 'dot' || metric === 'cosine') return metric;
+  const remedy = 'run the same release on every process';
+  throw protocolViolation(
+    'metric of the final clusters',
+    'distance, dot or cosine',
+    metric,
+    remedy,
+  );
+}

@@ -25,7 +25,7 @@ export interface EvaluateOrder {
 export const evaluate: WorkKind<EvaluateWork, EvaluateOrder, NetworkScores> = {
   name: 'evaluate',
   phase: 'evaluate',
-  timedAs: null,
+  timedAs: 'evaluate',
   needs: 'none',
   makes: 'none',
   readsImages: true,

@@ -3,8 +3,16 @@ import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { loadNetwork, openRun, train, type OpenedRun, type TrainedNetwork } from '../../src/api.ts';
+import {
+  loadNetwork,
+  openRun,
+  train,
+  type OpenedRun,
+  type RunSummary,
+  type TrainedNetwork,
+} from '../../src/api.ts';
 import { makeImages } from '../../src/data/made/made-images.ts';
+import { SMALL_ODC } from '../support/runs/disturbed-runs.ts';
 import { temporaryFolder } from '../support/runs/in-process-run.ts';
 
 /** More than go through the network at a time. */
@@ -13,10 +21,11 @@ const folder = temporaryFolder();
 const data = join(folder.path, 'images');
 const out = join(folder.path, 'run');
 const heard = { phases: new Set<string>(), remarks: [] as string[] };
+let summary: RunSummary;
 let run: OpenedRun;
 let network: TrainedNetwork;
 
-/** Learns next to nothing, so that its clusters at the end are still those of its own features. */
+/** Learns much in every epoch: clusters of the network as an epoch begins are not those of its end. */
 const SETTINGS = {
   epochs: 2,
   'cluster.engine': 'wasm',
@@ -29,21 +38,20 @@ const SETTINGS = {
   'clustering.pcaDim': 8,
   'training.batchSize': 16,
   'training.sliceSize': 8,
-  'training.learningRate': 1e-12,
-  'training.headLearningRate': 1e-12,
-  'training.batchNormMomentum': 1e-9,
+  'training.learningRate': 0.05,
 };
 
 before(async () => {
   await makeImages({ out: data, classes: 4, perClass: IMAGES / 4, size: 32, seed: 1 });
-  const { summary, out: where } = await train({
+  const trained = await train({
     data,
     out,
     settings: SETTINGS,
     onProgress: ({ phase }) => heard.phases.add(phase),
     onRemark: (text) => heard.remarks.push(text),
   });
-  assert.equal(where, out);
+  assert.equal(trained.out, out);
+  summary = trained.summary;
   assert.equal(summary.images, IMAGES);
   run = await openRun(out);
   network = await loadNetwork(run, { engine: 'wasm', threads: 1 });
@@ -62,19 +70,40 @@ test('the images of the run are in the clusters that the run gave them', async (
   const done: number[] = [];
   const embedded = await network.embed(data, { onProgress: (images) => done.push(images) });
   assert.equal(embedded.paths.length, IMAGES);
-  assert.deepEqual(embedded.clusters, run.pseudoLabels);
+  assert.equal(run.clustersAreOf, 'final parameters');
+  assert.deepEqual(embedded.clusters, run.clusters);
+  assert.notDeepEqual(embedded.clusters, run.pseudoLabels, 'those of training are older');
+  assert.deepEqual(embedded.seconds, run.details!.seconds);
   assert.equal(embedded.features.length, IMAGES * network.dim);
   assert.deepEqual(done, [128, IMAGES]);
 });
 
-test('the distances that are told add up to the inertia of the last clustering', async () => {
-  const { distances } = await network.embed(data);
+test('the distances are those that the run found, and add up to its inertia', async () => {
+  const { distances, secondDistances } = await network.embed(data);
   // Whitened rows have length 1, and so no centroid is farther than 2.
   for (const distance of distances!) assert.ok(0 <= distance && distance <= 2);
-  // The inertia of the run's last clustering is the mean of the squared distances.
+  distances!.forEach((distance, i) => {
+    assert.ok(distance <= secondDistances![i]!);
+    assert.ok(Math.abs(distance - run.details!.distances[i]!) < 1e-5);
+  });
   const squares = distances!.reduce((sum, distance) => sum + distance ** 2, 0);
-  const { inertia } = run.record.epochs.at(-1)!;
-  assert.ok(Math.abs(squares - inertia!) < 1e-4 * inertia!, `${squares}, not ${inertia}`);
+  const { inertia } = summary.finalClusters!;
+  assert.ok(Math.abs(squares - inertia) < 1e-4 * inertia, `${squares}, not ${inertia}`);
+});
+
+test('the images of an ODC run are in the clusters that its final parameters give them', async () => {
+  const odc = join(folder.path, 'odc');
+  await train({ data, out: odc, settings: { ...SETTINGS, ...SMALL_ODC } });
+  const opened = await openRun(odc);
+  const trained = await loadNetwork(opened, { engine: 'wasm', threads: 1 });
+  try {
+    const { clusters, seconds } = await trained.embed(data);
+    assert.deepEqual(clusters, opened.clusters);
+    assert.deepEqual(seconds, opened.details!.seconds);
+    assert.notDeepEqual(clusters, opened.pseudoLabels, 'the memory is older');
+  } finally {
+    await trained.close();
+  }
 });
 
 test('images from elsewhere have the features that they would have anywhere; bad ones are named', async () => {

@@ -145,6 +145,8 @@ describe('kill -9 between what belongs together', () => {
     ['server.betweenHalves:step=8,part=1', 'odc'],
     ['server.afterApply:step=8,part=0'],
     ['server.afterApply:step=8,part=1', 'odc'],
+    ['coordinator.finallyClustered'],
+    ['coordinator.finallyClustered', 'odc'],
     ['checkpoint.filesWritten:step=9'],
     ['checkpoint.named:step=9'],
   ] as readonly (readonly [string, Algorithm?])[]) {

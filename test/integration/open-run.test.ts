@@ -59,14 +59,17 @@ test('an opened run has the parameters, clusters and whitening of its newest che
     const stored = files['parameters']![variable]!.data as Float32Array;
     assert.deepEqual(opened.parameters.subarray(offset, offset + size), stored);
   }
-  const { clustering } = files as { clustering: (typeof files)[string] };
-  assert.deepEqual(opened.pseudoLabels, clustering['pseudo-labels']!.data);
-  assert.ok(opened.pseudoLabels.every((cluster) => 0 <= cluster && cluster < K));
+  assert.deepEqual(opened.pseudoLabels, files['clustering']!['pseudo-labels']!.data);
+  const final = files['final-clustering']!;
+  assert.equal(opened.clustersAreOf, 'final parameters');
+  assert.deepEqual(opened.clusters, final['clusters']!.data);
+  assert.deepEqual(opened.details?.seconds, final['seconds']!.data);
+  assert.ok(opened.clusters.every((cluster) => 0 <= cluster && cluster < K));
   const { centroids, whitening } = opened;
-  assert.deepEqual(centroids?.values, clustering['centroids']!.data);
+  assert.deepEqual(centroids?.values, final['centroids']!.data);
   assert.deepEqual([centroids.count, centroids.dim], [K, PCA]);
   assert.deepEqual([whitening?.inDim, whitening?.outDim], [FEATURES, PCA]);
-  assert.deepEqual(whitening?.components, clustering['whitening-components']!.data);
+  assert.deepEqual(whitening?.components, final['whitening-components']!.data);
 });
 
 test('where the newest checkpoint is damaged, the one before is opened, and the reason told', async () => {

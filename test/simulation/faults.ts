@@ -22,6 +22,7 @@ const FAILPOINTS: readonly FailpointName[] = [
   'coordinator.begun',
   'coordinator.clustered',
   'coordinator.headReset',
+  'coordinator.finallyClustered',
   'coordinator.computed',
   'coordinator.prepared',
   'coordinator.partCommitted',

@@ -28,6 +28,10 @@ export function requireOutcome(
   };
   expect('losses', isSame(losses, oracle.losses));
   expect('pseudo-labels', isSame(pseudoLabels, oracle.pseudoLabels));
+  const { clusters, details } = outcome.final ?? { clusters: [], details: null };
+  expect('final clusters', isSame(clusters, oracle.final.first));
+  expect('final distances', isSame(details?.distances ?? [], oracle.final.distances));
+  expect('second clusters', isSame(details?.seconds ?? [], oracle.final.second));
   const { epoch, length, committed, committedTotal, skippedTotal } = state.ledger;
   expect('skipped draws', skippedTotal === 0);
   expect('epoch of the ledger', epoch === config.epochs - 1);

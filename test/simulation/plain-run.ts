@@ -17,6 +17,7 @@ import { odcSettingsOf, planOdcEpoch } from '../../src/algorithms/odc/strategy.t
 import { FLOAT64_KERNELS } from '../../src/clustering/kernels.ts';
 import { mergeShardSums, nextCentroids } from '../../src/clustering/kmeans-reducer.ts';
 import { clusterSeed, initialCentroidIds } from '../../src/clustering/kmeans.ts';
+import { nearestTwo, type NearestTwo } from '../../src/clustering/nearest-two.ts';
 import { mergeMoments } from '../../src/clustering/moments.ts';
 import { sampleWeights } from '../../src/clustering/odc/loss-weights.ts';
 import { mixAndAssign, normaliseRows } from '../../src/clustering/odc/mixing.ts';
@@ -51,12 +52,20 @@ export interface PlainRun {
   readonly moments: ReadonlyMap<string, PlainMoment>;
   readonly losses: readonly number[];
   readonly pseudoLabels: Int32Array;
+  /** [N] each: the clusters by the values at the end. */
+  readonly final: Pick<NearestTwo, 'first' | 'second' | 'distances'>;
   readonly draws: number;
   /** Draws after each number of steps, from 0 steps on. */
   readonly drawsBySteps: readonly number[];
   readonly drawsOfLastEpoch: number;
   /** Of the end. */
   readonly last: PlainMoment;
+}
+
+/** Features of a data shard's readable images. */
+interface ShardRows {
+  readonly ids: Int32Array;
+  readonly features: Float32Array;
 }
 
 class PlainLoop {
@@ -93,7 +102,8 @@ class PlainLoop {
     return {
       moments: this.#moments,
       losses: this.#losses,
-      pseudoLabels: plan!.pseudoLabels,
+      pseudoLabels: plan!.pseudoLabels.slice(),
+      final: this.#final(),
       draws: this.#draws.at(-1)!,
       drawsBySteps: this.#draws,
       drawsOfLastEpoch: plan!.ids.length,
@@ -103,6 +113,14 @@ class PlainLoop {
 
   #beginDeepCluster(epoch: number): EpochPlan {
     const { seed, clustering } = this.#config;
+    const { labels } = this.#cluster(...this.#whitened(), epoch);
+    this.#resetHead(epoch);
+    return planEpoch(labels, epoch, seed, clustering);
+  }
+
+  /** Of every shard, and how many columns. */
+  #whitened(): [ShardRows[], number] {
+    const { clustering } = this.#config;
     const shards = this.#features();
     const moments = shards.map(({ ids, features }) =>
       FLOAT64_KERNELS.moments(features, ids.length, FEATURE_DIM),
@@ -115,9 +133,39 @@ class PlainLoop {
       ids,
       features: FLOAT64_KERNELS.project(whitening, features, ids.length),
     }));
-    const pseudoLabels = this.#cluster(whitened, whitening.outDim, epoch);
-    this.#resetHead(epoch);
-    return planEpoch(pseudoLabels, epoch, seed, clustering);
+    return [whitened, whitening.outDim];
+  }
+
+  #unit(): ShardRows[] {
+    return this.#features().map(({ ids, features }) => ({
+      ids,
+      features: normaliseRows(features, FEATURE_DIM),
+    }));
+  }
+
+  /** As another epoch would cluster, or for ODC by the centroids that steps assign by. */
+  #final(): PlainRun['final'] {
+    const { epochs, clustering } = this.#config;
+    const { k: clusters } = clustering;
+    const [shards, dim] = this.#odc === null ? this.#whitened() : [this.#unit(), FEATURE_DIM];
+    const values =
+      this.#odc?.clusters.centroids.values ?? this.#cluster(shards, dim, epochs).centroids;
+    const metric = this.#odc === null ? 'distance' : odcConfigOf(this.#config).metric;
+    const { images } = this.#scenario;
+    const final = {
+      first: new Int32Array(images).fill(-1),
+      second: new Int32Array(images).fill(-1),
+      distances: new Float32Array(images).fill(NaN),
+    };
+    for (const { ids, features } of shards) {
+      const found = nearestTwo(features, { values, clusters, dim }, metric);
+      ids.forEach((id, i) => {
+        final.first[id] = found.first[i]!;
+        final.second[id] = found.second[i]!;
+        final.distances[id] = found.distances[i]!;
+      });
+    }
+    return final;
   }
 
   #beginOdc(epoch: number): EpochPlan {
@@ -125,11 +173,7 @@ class PlainLoop {
     if (this.#odc === null) {
       const { images } = this.#scenario;
       const shards = this.#features();
-      const unit = shards.map(({ ids, features }) => ({
-        ids,
-        features: normaliseRows(features, FEATURE_DIM),
-      }));
-      const pseudoLabels = this.#cluster(unit, FEATURE_DIM, epoch);
+      const { labels: pseudoLabels } = this.#cluster(this.#unit(), FEATURE_DIM, epoch);
       const all = new Float32Array(images * FEATURE_DIM);
       for (const { ids, features } of shards) {
         ids.forEach((id, i) => {
@@ -150,7 +194,7 @@ class PlainLoop {
     );
   }
 
-  #features(): { ids: Int32Array; features: Float32Array }[] {
+  #features(): ShardRows[] {
     const { images, shardSize, unreadable } = this.#scenario;
     this.#model.load(this.#parameters, this.#statistics);
     return planShards(images, shardSize).map(({ begin, end }) => {
@@ -161,10 +205,10 @@ class PlainLoop {
   }
 
   #cluster(
-    shards: readonly { ids: Int32Array; features: Float32Array }[],
+    shards: readonly ShardRows[],
     dim: number,
     epoch: number,
-  ): Int32Array {
+  ): { labels: Int32Array; centroids: Float32Array } {
     const { seed, clustering } = this.#config;
     const { k, iterations, freshSeed } = clustering;
     const rows = shards.flatMap(({ ids, features }) =>
@@ -184,7 +228,7 @@ class PlainLoop {
       const assigned = shard.assign(centroids, k).labels;
       shards[index]!.ids.forEach((id, i) => (labels[id] = assigned[i]!));
     });
-    return labels;
+    return { labels, centroids };
   }
 
   #resetHead(epoch: number): void {

@@ -189,11 +189,11 @@ export class SimulatedCoordinator implements CoordinatorActor {
       newestCheckpoint: () => Promise.resolve(disk.newest()),
       saveCheckpoint: (_root, step, content, { keep, staging }) =>
         disk.write(this.process, Number(staging), step, content, keep),
-      writeResults: ({ record, pseudoLabels }) => {
+      writeResults: ({ record, pseudoLabels, final }) => {
         const epochs = record.epochs.map(({ seconds: _seconds, ...epoch }) => epoch);
         const { losses } = record;
-        const outcome = { losses, pseudoLabels, state: this.state!, epochs, term: this.term };
-        this.#outcome = outcome;
+        const clusters = { pseudoLabels, final };
+        this.#outcome = { losses, ...clusters, state: this.state!, epochs, term: this.term };
         return Promise.resolve();
       },
     };

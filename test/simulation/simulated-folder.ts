@@ -13,6 +13,7 @@ type Simulated = Pick<
   | 'event'
   | 'processStarted'
   | 'metrics'
+  | 'lastSeenMs'
   | 'beginTerm'
   | 'writeUnreadable'
 >;
@@ -41,6 +42,7 @@ export function simulatedFolder(
       world.log(`${id} has started`);
     },
     metrics: () => undefined,
+    lastSeenMs: null,
     beginTerm: () => {
       const term = lock().beginTerm();
       disk.holdsRun = true;

@@ -12,6 +12,7 @@ import type { ServerOrder } from '../../src/rpc/generated/deepcluster/v1/ServerO
 import type { RestoreContent } from '../../src/rpc/parameters-client.ts';
 import type { Logger } from '../../src/telemetry/logger.ts';
 import type { Network, Respond, Session, SessionEnd } from './network.ts';
+import type { FinalClustering } from '../../src/run/final-clustering.ts';
 import type { PlainRun } from './plain-run.ts';
 import type { SimulatedDisk } from './simulated-disk.ts';
 import type { Scenario } from './tiny-network.ts';
@@ -21,6 +22,7 @@ import type { SimulatedProcess, World } from './virtual-world.ts';
 export interface RunOutcome {
   readonly losses: readonly number[];
   readonly pseudoLabels: Int32Array;
+  readonly final: FinalClustering | null;
   readonly state: CoordinatorState;
   /** Without times. */
   readonly epochs: readonly object[];

@@ -5,6 +5,7 @@ import { workerShare } from '../../src/launch/machine.ts';
 import { KEEP_FREED_MEMORY } from '../../src/process/allocator.ts';
 import { summaryLines } from '../../src/cli/summary-table.ts';
 import type { RunSummary } from '../../src/report/summary.ts';
+import { noSeconds } from '../../src/run/record-state.ts';
 
 describe("a worker's share of the machine", () => {
   test('is an equal part of the cores, and one GPU in turn', () => {
@@ -75,12 +76,13 @@ describe('the summary for a person', () => {
     steps: 36,
     images: 1200,
     seconds: 185,
-    phaseSeconds: { extract: 20, pca: 1, kmeans: 4, train: 150 },
+    phaseSeconds: { ...noSeconds(), start: 10, extract: 20, pca: 1, kmeans: 4, train: 150 },
     imagesPerSecond: { extract: 120, train: 16 },
     finalLoss: 2.3456,
     lossByStep: 'loss-by-step.txt',
     nmi: { toPrevious: [null, 0.81], toTruth: [0.4, 0.5] },
     clusters: { k: 50, empty: 0, entropy: 0.97 },
+    finalClusters: null,
     evaluation: {
       feature: 'fc (256)',
       trainImages: 804,
@@ -106,7 +108,7 @@ describe('the summary for a person', () => {
     assert.deepEqual(summaryLines(summary, 'runs/r1/report.html'), [
       'run        r1: deepcluster, small-convnet on wasm',
       'size       1200 images, 2 epochs, 36 steps, 2 workers',
-      'time       3 min 05 s (extract 20 s, pca 1 s, kmeans 4 s, train 2 min 30 s); 120 images/s extracted, 16 trained',
+      'time       3 min 05 s (start 10 s, extract 20 s, pca 1 s, kmeans 4 s, train 2 min 30 s); 120 images/s extracted, 16 trained',
       'loss       2.346 (mean of the last epoch)',
       'NMI        to previous epoch 0.810, to classes 0.500',
       'clusters   50, 0 empty, entropy 0.970',

@@ -1,7 +1,8 @@
 /** ODC against the figures of an independent script: one test a key, through the same step that a run takes. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { assignRows, type OdcMetric } from '../../src/clustering/odc/assignment.ts';
+import type { RowMetric } from '../../src/clustering/nearest-two.ts';
+import { assignRows } from '../../src/clustering/odc/assignment.ts';
 import { classWeights, sampleWeights } from '../../src/clustering/odc/loss-weights.ts';
 import { mixAndAssign } from '../../src/clustering/odc/mixing.ts';
 import { consecutiveSamples } from '../../src/clustering/odc/sample-memory.ts';
@@ -155,7 +156,7 @@ test('duplicate_index: both copies mix with the row before the step, the last on
 
 test('metric: dot product, cosine and distance disagree where they should', () => {
   const { centroids, rows, by_dot, by_cosine, by_distance } = odcFixtures.metric;
-  const assign = (metric: OdcMetric): number[] => [
+  const assign = (metric: RowMetric): number[] => [
     ...assignRows(matrixOf(rows), centroidsOf(centroids), metric),
   ];
   assert.deepEqual(assign('dot'), by_dot);

@@ -5,6 +5,7 @@ import { reportAlgorithm } from '../../src/algorithms/report-algorithm.ts';
 import { renderReport } from '../../src/report/report-page.ts';
 import type { ReportData } from '../../src/report/report-data.ts';
 import { DEMO_SHAPE, madeReport } from '../support/made/report-run.ts';
+import { noSeconds } from '../../src/run/record-state.ts';
 
 const VOID_ELEMENTS = new Set(['meta', 'img']);
 
@@ -179,7 +180,7 @@ test('runs of one epoch, of none, and with nothing measured have a page, without
       ...one.summary,
       seconds: 0,
       finalLoss: NaN,
-      phaseSeconds: { extract: 0, pca: 0, kmeans: 0, train: NaN },
+      phaseSeconds: { ...noSeconds(), train: NaN },
       imagesPerSecond: { extract: NaN, train: Infinity },
       nmi: { toPrevious: [], toTruth: [] },
     },

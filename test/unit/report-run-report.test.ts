@@ -59,25 +59,25 @@ test('the report shows the largest clusters first, with their majority class, an
   const record = new RunRecord(() => 0);
   record.noteStep({ loss: 1.5, samples: 8 } as Parameters<RunRecord['noteStep']>[0]);
   // Cluster 3: ten dogs and five cats, of which one is broken; cluster 1: three cats; the others are empty.
-  const pseudoLabels = new Int32Array(source.count).fill(-1);
-  pseudoLabels.fill(3, 0, 5).fill(3, 20, 30).fill(1, 10, 13);
+  const clusters = new Int32Array(source.count).fill(-1);
+  clusters.fill(3, 0, 5).fill(3, 20, 30).fill(1, 10, 13);
   const html = await renderRunReport({
     config,
     origins: { 'clustering.k': 'run.yaml:3', seed: '--set seed', epochs: 'run.yaml:1' },
     source,
     record,
     summary: madeReport().summary,
-    pseudoLabels,
+    clusters,
   });
 
-  const clusters = html.split('<figure class="cluster">').slice(1);
+  const shownClusters = html.split('<figure class="cluster">').slice(1);
   assert.deepEqual(
-    clusters.map((cluster) => /Cluster \d/.exec(cluster)?.[0]),
+    shownClusters.map((cluster) => /Cluster \d/.exec(cluster)?.[0]),
     ['Cluster 3', 'Cluster 1'],
   );
-  assert.ok(clusters[0]!.includes('<b>67\u00A0%</b> dog &lt;&amp;&gt;'), '10 of 15');
-  assert.ok(clusters[1]!.includes('<b>100\u00A0%</b> cat'));
-  const shown = [...clusters[0]!.matchAll(/alt="([^"]*)"/g)].map(([, path]) => path);
+  assert.ok(shownClusters[0]!.includes('<b>67\u00A0%</b> dog &lt;&amp;&gt;'), '10 of 15');
+  assert.ok(shownClusters[1]!.includes('<b>100\u00A0%</b> cat'));
+  const shown = [...shownClusters[0]!.matchAll(/alt="([^"]*)"/g)].map(([, path]) => path);
   // Twelve of fifteen, every (i + 0.5) * 15 / 12: 0 1 3 4 5 6 8 9 10 11 13 14; the second is the broken one.
   assert.deepEqual(
     shown,

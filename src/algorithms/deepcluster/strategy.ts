@@ -8,7 +8,7 @@ import type { ClusteringConfig } from '../../clustering/config.ts';
 import { drawEpochSamples } from '../../clustering/sampler.ts';
 import { seededRng } from '../../math/rng.ts';
 import { planOf, type EpochPlan } from '../epoch-plan.ts';
-import type { EpochStart, Strategy, StrategyDeps, StrategyState } from '../strategy.ts';
+import type { EpochStart, FinalPlan, Strategy, StrategyDeps, StrategyState } from '../strategy.ts';
 
 export class DeepClusterStrategy implements Strategy {
   readonly sliceFacts = null;
@@ -64,6 +64,11 @@ export class DeepClusterStrategy implements Strategy {
 
   endEpoch(): null {
     return null;
+  }
+
+  /** As another epoch would begin. */
+  finalClustering(): FinalPlan {
+    return { rows: 'whitened', centroids: null };
   }
 
   snapshot(): Promise<StrategyState> {

@@ -28,6 +28,7 @@ import type { AlgorithmConfig } from '../settings.ts';
 import type {
   EpochEnd,
   EpochStart,
+  FinalPlan,
   SliceFacts,
   Strategy,
   StrategyDeps,
@@ -183,6 +184,11 @@ export class OdcStrategy implements Strategy {
       },
       remark: `change ratio ${changeRatio.toFixed(3)}, sizes ${smallest} to ${largest}, ${merges} merged, ${splits} split`,
     };
+  }
+
+  /** The memory's labels are of rows that are up to an epoch old; the centroids are those that steps assign by. */
+  finalClustering(): FinalPlan {
+    return { rows: 'unit', centroids: this.#require().centroids.values };
   }
 
   async snapshot(): Promise<StrategyState> {

@@ -9,7 +9,7 @@
 import { nonFinite, shapeMismatch } from '../../errors.ts';
 import { firstNonFinite } from '../../math/checks.ts';
 import { gatherRows, scatterRows } from '../../math/matrix.ts';
-import type { Centroids } from './assignment.ts';
+import type { CentroidRows } from '../nearest-two.ts';
 import { addRow, moveRow } from './cluster-sums.ts';
 
 /** The published centroids that a worker lacks. */
@@ -78,7 +78,7 @@ export class CentroidMemory {
   }
 
   /** The published centroids, to read, not to write. */
-  get centroids(): Centroids {
+  get centroids(): CentroidRows {
     return { values: this.#published, clusters: this.#clusters, dim: this.#dim };
   }
 

@@ -5,7 +5,7 @@
  * Shapes: N samples, K clusters, d columns.
  */
 import { configInvalid, protocolViolation, shapeMismatch } from '../../errors.ts';
-import type { Centroids, OdcMetric } from './assignment.ts';
+import type { CentroidRows, RowMetric } from '../nearest-two.ts';
 import { CentroidMemory, type CentroidMemoryState } from './centroid-memory.ts';
 import { ClusterMembers } from './cluster-members.ts';
 import { sumRows } from './cluster-sums.ts';
@@ -26,7 +26,7 @@ export interface OdcSettings {
   readonly dim: number;
   /** Weight of the fresh feature in a memory row. */
   readonly momentum: number;
-  readonly metric: OdcMetric;
+  readonly metric: RowMetric;
   /** Steps between publications of all centroids. */
   readonly centroidInterval: number;
   /** Steps between treatments of small clusters. */
@@ -96,7 +96,7 @@ export class OdcClusters {
     return this.#centroids;
   }
 
-  get centroids(): Centroids {
+  get centroids(): CentroidRows {
     return this.#centroids.centroids;
   }
 

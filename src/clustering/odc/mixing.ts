@@ -8,13 +8,8 @@
  * a device has this as its reference. Shapes: n rows of a slice, d columns, K clusters.
  */
 import { shapeMismatch } from '../../errors.ts';
-import {
-  NORM_EPSILON,
-  assignRows,
-  squaredLength,
-  type Centroids,
-  type OdcMetric,
-} from './assignment.ts';
+import { NORM_EPSILON, squaredLength, type CentroidRows, type RowMetric } from '../nearest-two.ts';
+import { assignRows } from './assignment.ts';
 
 export interface MixedRows {
   /** [n, d] float32, of length 1, or 0 where both the row and the feature are 0. */
@@ -33,9 +28,9 @@ export interface MixedRows {
 export function mixAndAssign(
   rows: Float32Array,
   features: Float32Array,
-  centroids: Centroids,
+  centroids: CentroidRows,
   momentum: number,
-  metric: OdcMetric = 'dot',
+  metric: RowMetric = 'dot',
 ): MixedRows {
   const mixed = mixRows(rows, features, centroids.dim, momentum);
   return { rows: mixed, pseudoLabels: assignRows(mixed, centroids, metric) };

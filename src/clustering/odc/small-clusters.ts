@@ -13,7 +13,8 @@
  * Shapes: K clusters, d columns.
  */
 import { gatherRows } from '../../math/matrix.ts';
-import { assignRows, type Centroids, type OdcMetric } from './assignment.ts';
+import type { CentroidRows, RowMetric } from '../nearest-two.ts';
+import { assignRows } from './assignment.ts';
 import { splitInTwo } from './split.ts';
 
 export interface SmallClusterRule {
@@ -21,7 +22,7 @@ export interface SmallClusterRule {
   readonly minSize: number;
   /** Small clusters treated in one call at most. */
   readonly maxSplits: number;
-  readonly metric: OdcMetric;
+  readonly metric: RowMetric;
 }
 
 /** The clusters as they are. */
@@ -79,7 +80,7 @@ export const NO_SMALL_CLUSTERS: SmallClusterCounts = {
  */
 export function* planSmallClusters(
   clusters: ClusterView,
-  centroids: Centroids,
+  centroids: CentroidRows,
   rule: SmallClusterRule,
 ): RowRequests<SmallClusterPlan | null> {
   const { small, isLarge, postponed } = divideClusters(clusters.sizes, rule);
@@ -143,8 +144,8 @@ function* mergeSmall(
   draft: PlanDraft,
   small: readonly number[],
   isLarge: Uint8Array,
-  centroids: Centroids,
-  metric: OdcMetric,
+  centroids: CentroidRows,
+  metric: RowMetric,
 ): RowRequests<void> {
   const filled = small.filter((c) => draft.sizeOf(c) > 0);
   draft.counts.merges = filled.length;

@@ -3,7 +3,7 @@
  * rows alone. Source: spec of ODC, section 7, the rules of this project; the reference seeds k-means++ and takes what comes.
  * Distances are squared and summed in float64. Shapes: n rows, d columns.
  */
-import { squaredLength } from './assignment.ts';
+import { squaredLength } from '../nearest-two.ts';
 
 export interface SplitRows {
   /** [n] 1 for the rows that leave the cluster, 0 for those that keep it. Neither part is empty. */

@@ -1,4 +1,4 @@
-/** Where the time went: one bar for the whole run, and small ones for its epochs, all in the same four colours. */
+/** Where the time went: one bar for the whole run, and small ones for its epochs, all in the same colours. */
 import { legendList } from './chart.ts';
 import { markup, type Markup } from '../markup.ts';
 import { formatDuration, formatPercent } from '../number-format.ts';
@@ -6,12 +6,22 @@ import type { RunSummary } from '../summary.ts';
 
 type PhaseSeconds = RunSummary['phaseSeconds'];
 
-const PHASES: readonly { readonly key: keyof PhaseSeconds; readonly name: string }[] = [
-  { key: 'extract', name: 'features' },
-  { key: 'pca', name: 'PCA' },
-  { key: 'kmeans', name: 'k-means' },
-  { key: 'train', name: 'training' },
+interface Phase {
+  readonly look: string;
+  readonly name: string;
+  readonly keys: readonly (keyof PhaseSeconds)[];
+}
+
+/** What an epoch does. */
+const WORK: readonly Phase[] = [
+  { look: 'extract', name: 'features', keys: ['extract'] },
+  { look: 'pca', name: 'PCA', keys: ['pca'] },
+  { look: 'kmeans', name: 'k-means', keys: ['kmeans'] },
+  { look: 'train', name: 'training', keys: ['train'] },
 ];
+const EVALUATION: Phase = { look: 'evaluate', name: 'evaluating', keys: ['evaluate'] };
+const REST: Phase = { look: 'rest', name: 'starting, waiting', keys: ['start', 'other'] };
+const LOST: Phase = { look: 'lost', name: 'done in vain', keys: ['lost'] };
 
 interface Part {
   readonly look: string;
@@ -19,10 +29,10 @@ interface Part {
   readonly seconds: number;
 }
 
-export function phaseTimeFigure({ phaseSeconds, seconds }: RunSummary): Markup {
-  const phases = partsOf(phaseSeconds);
-  const rest = Math.max(0, seconds - totalOf(phases));
-  const parts = [...phases, { look: 'rest', name: 'starting, waiting, evaluating', seconds: rest }];
+export function phaseTimeFigure({ phaseSeconds }: RunSummary): Markup {
+  const isLost = phaseSeconds.lost > 0;
+  const phases = [...WORK, EVALUATION, REST, ...(isLost ? [LOST] : [])];
+  const parts = partsOf(phaseSeconds, phases);
   const total = totalOf(parts);
   const entries = parts.map(({ look, name, seconds: own }) => ({
     look,
@@ -37,11 +47,11 @@ ${legendList(entries)}
 
 /** A small bar whose full length is `longest`. */
 export function phaseBar(seconds: PhaseSeconds, longest: number): Markup {
-  return stackedBar(partsOf(seconds), longest);
+  return stackedBar(partsOf(seconds, WORK), longest);
 }
 
 export function phaseTotal(seconds: PhaseSeconds): number {
-  return totalOf(partsOf(seconds));
+  return totalOf(partsOf(seconds, WORK));
 }
 
 function stackedBar(parts: readonly Part[], total: number): Markup {
@@ -54,10 +64,10 @@ function stackedBar(parts: readonly Part[], total: number): Markup {
   return markup`<div class="stack" aria-hidden="true">${segments}</div>`;
 }
 
-function partsOf(seconds: PhaseSeconds): Part[] {
-  return PHASES.map(({ key, name }) => {
-    const own = seconds[key];
-    return { look: key, name, seconds: Number.isFinite(own) ? own : 0 };
+function partsOf(seconds: PhaseSeconds, phases: readonly Phase[]): Part[] {
+  return phases.map(({ look, name, keys }) => {
+    const own = keys.reduce((total, key) => total + seconds[key], 0);
+    return { look, name, seconds: Number.isFinite(own) ? own : 0 };
   });
 }
 

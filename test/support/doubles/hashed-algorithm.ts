@@ -63,6 +63,10 @@ class HashedStrategy implements Strategy {
     return Promise.resolve();
   }
 
+  finalClustering(): null {
+    return null;
+  }
+
   beginEpoch(): Promise<EpochStart> {
     const { config, imageCount } = this.#deps;
     const previous = this.#pseudoLabels;

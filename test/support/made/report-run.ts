@@ -3,6 +3,7 @@ import { reportAlgorithm } from '../../../src/algorithms/report-algorithm.ts';
 import type { ReportData, ReportEpoch } from '../../../src/report/report-data.ts';
 import type { RunSummary } from '../../../src/report/summary.ts';
 import { lcg } from './lcg.ts';
+import { noSeconds } from '../../../src/run/record-state.ts';
 
 export interface RunShape {
   readonly epochs: number;
@@ -70,7 +71,10 @@ function madeEpochs(shape: RunShape, losses: readonly number[]): ReportEpoch[] {
       emptyClusters: Math.max(0, 3 - epoch),
       entropy: 0.9 + 0.06 * settled,
       inertia: 0.41 * images * (1 - 0.3 * settled),
-      seconds: { extract: 1.7, pca: 0.6, kmeans: 0.9, train: 9.4 + (epoch % 3) / 10 },
+      seconds: {
+        ...{ ...noSeconds(), extract: 1.7, pca: 0.6, kmeans: 0.9 },
+        train: 9.4 + (epoch % 3) / 10,
+      },
     };
   });
 }
@@ -100,6 +104,7 @@ function madeSummary(
     images: shape.images,
     seconds: 251.5,
     phaseSeconds: {
+      ...noSeconds(),
       extract: seconds('extract'),
       pca: seconds('pca'),
       kmeans: seconds('kmeans'),
@@ -113,6 +118,10 @@ function madeSummary(
       toTruth: epochs.map(({ nmiToTruth }) => nmiToTruth ?? 0),
     },
     clusters: { k: shape.k, empty: sizes.filter((size) => size === 0).length, entropy: 0.957 },
+    finalClusters: {
+      ...{ inertia: 310.5, refilled: 0, nmiToTraining: 0.87, nmiToTruth: 0.71 },
+      ...{ emptyClusters: 0, entropy: 0.96 },
+    },
     evaluation: {
       feature: 'fc (256)',
       trainImages: 804,

@@ -88,10 +88,21 @@ export const WORK_SAMPLES: readonly Sampled[] = [
     },
   }),
   sampled(assign, {
-    order: (rng) => ({ ...shard(rng), centroidsArtifact: name(rng) }),
+    order: (rng) => ({
+      ...{ ...shard(rng), centroidsArtifact: name(rng) },
+      finalMetric: ([null, 'distance', 'dot', 'cosine'] as const)[rng.integer(4)]!,
+    }),
     result: (rng) => {
       const length = many(rng);
-      return { ids: ints(rng, length), labels: ints(rng, length), inertia: rng.float() };
+      const details = {
+        distances: floats(rng, length),
+        seconds: ints(rng, length),
+        secondDistances: floats(rng, length),
+      };
+      return {
+        ...{ ids: ints(rng, length), labels: ints(rng, length), inertia: rng.float() },
+        details: rng.integer(2) === 0 ? null : details,
+      };
     },
   }),
   sampled(fillMemory, { order: shard, result: rows }),

@@ -3,7 +3,7 @@
  * with nine decimals. Splits there are the exact optimum of 2-means, found by enumeration.
  */
 import { readFileSync } from 'node:fs';
-import type { Centroids } from '../../../src/clustering/odc/assignment.ts';
+import type { CentroidRows } from '../../../src/clustering/nearest-two.ts';
 import type { OdcSettings } from '../../../src/clustering/odc/clusters.ts';
 
 type Rows = readonly (readonly number[])[];
@@ -163,7 +163,7 @@ export function matrixOf(rows: Rows): Float32Array {
   return Float32Array.from(rows.flat());
 }
 
-export function centroidsOf(rows: Rows): Centroids {
+export function centroidsOf(rows: Rows): CentroidRows {
   return { values: matrixOf(rows), clusters: rows.length, dim: rows[0]!.length };
 }
 

@@ -1,5 +1,5 @@
 /** Small ODC runs for tests: a state from given arrays, a step cut into slices, and made features that form groups. */
-import type { Centroids } from '../../../src/clustering/odc/assignment.ts';
+import type { CentroidRows } from '../../../src/clustering/nearest-two.ts';
 import { sumRows } from '../../../src/clustering/odc/cluster-sums.ts';
 import type { OdcCommit, OdcSettings } from '../../../src/clustering/odc/clusters.ts';
 import { mixAndAssign, type MixedRows } from '../../../src/clustering/odc/mixing.ts';
@@ -60,7 +60,7 @@ function workOn(
   state: OdcState,
   ids: readonly number[],
   features: Float32Array,
-  centroids: Centroids,
+  centroids: CentroidRows,
 ): MixedRows {
   const { rows } = state.orderFor(Int32Array.from(ids));
   const { momentum, metric } = state.settings;

@@ -15,6 +15,7 @@ import {
   launch,
   lossesOf,
   pidOf,
+  summaryOf,
   waitForEvent,
   type Launched,
   type LaunchPlan,
@@ -87,7 +88,11 @@ export async function disturbedRuns(plan: DisturbedRunsPlan): Promise<DisturbedR
         ...(plan.servers === undefined ? {} : { servers: plan.servers }),
         ...{ ...own, data, out: out(name), settings: { ...settings, ...own.settings } },
       },
-      { committed: plan.epochs * images, losses: () => lossesOf(out('undisturbed')) },
+      {
+        committed: plan.epochs * images,
+        losses: () => lossesOf(out('undisturbed')),
+        summary: () => summaryOf(out('undisturbed')),
+      },
     );
   await makeImages({ ...kind, out: data, seed: 1 });
   const undisturbed = await start('undisturbed').endsWhole();
@@ -109,6 +114,7 @@ interface Expected {
   readonly committed: number;
   /** Of the undisturbed run. */
   readonly losses: () => readonly number[];
+  readonly summary: () => RunSummary;
 }
 
 /** A run of processes under way, to be disturbed. */
@@ -173,8 +179,24 @@ export class DisturbedRun {
   async endsAsUndisturbed(): Promise<RunSummary> {
     const summary = await this.endsWhole();
     assert.deepEqual(lossesOf(this.out), this.#expected.losses(), 'bit for bit');
+    assert.deepEqual(lastingOf(summary), lastingOf(this.#expected.summary()));
+    requireWholeTime(summary);
     return summary;
   }
+}
+
+/** What a disturbance must not change: all but times, and the disturbances themselves. */
+function lastingOf(summary: RunSummary): object {
+  const { committed, skipped } = summary.ledger;
+  const own = ['runId', 'seconds', 'phaseSeconds', 'imagesPerSecond', 'restarts', 'ledger'];
+  const lasting = Object.entries(summary).filter(([name]) => !own.includes(name));
+  return { ...Object.fromEntries(lasting), ledger: { committed, skipped } };
+}
+
+/** The phases add up to the wall time. */
+function requireWholeTime({ seconds, phaseSeconds }: RunSummary): void {
+  const total = Object.values(phaseSeconds).reduce((sum, own) => sum + own, 0);
+  assert.ok(Math.abs(total - seconds) <= 0.05 * seconds, `${total} s of ${seconds} s`);
 }
 
 /** The phase of an epoch has begun. */

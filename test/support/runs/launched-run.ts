@@ -143,6 +143,11 @@ export function pidOf(out: string, id: string): number {
   return started.at(-1)!['pid'] as number;
 }
 
+/** As a run's folder has it. */
+export function summaryOf(out: string): RunSummary {
+  return JSON.parse(readFileSync(join(out, 'summary.json'), 'utf8')) as RunSummary;
+}
+
 export function lossesOf(out: string): number[] {
   return readFileSync(join(out, 'loss-by-step.txt'), 'utf8').trimEnd().split('\n').map(Number);
 }

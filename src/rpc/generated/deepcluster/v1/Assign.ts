@@ -4,9 +4,11 @@
 export interface Assign {
   'shard'?: (number);
   'centroidsArtifact'?: (string);
+  'finalMetric'?: (string);
 }
 
 export interface Assign__Output {
   'shard': (number);
   'centroidsArtifact': (string);
+  'finalMetric': (string);
 }
