@@ -160,6 +160,15 @@ export const OTHERS: readonly OtherRow[] = [
     source: 'put the whole folder there (--out)',
     untried: 'a second file system needs root; test/unit/run-lock.test.ts has the refusal',
   },
+  ...['train for more epochs: --set epochs=', 'fewer clusters: --set clustering.k='].map(
+    (source): OtherRow => ({
+      source,
+      triedIn: [
+        'test/unit/report-learning.test.ts',
+        'every setting and preset that advice names exists, and takes the value it is given',
+      ],
+    }),
+  ),
   {
     source: 'use them: deepcluster launch --credentials ${out} …',
     triedIn: [

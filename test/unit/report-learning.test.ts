@@ -1,0 +1,152 @@
+/** Whether a run has learnt anything: the verdict by figures alone, and advice that can be taken. */
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { loadRunConfig } from '../../src/config/load.ts';
+import { packageRoot } from '../../src/process/package-root.ts';
+import { learningOf, type LearningFacts } from '../../src/report/learning.ts';
+import type { RunEvaluation } from '../../src/report/summary.ts';
+
+const EVALUATION: RunEvaluation = {
+  ...{ feature: 'fc (256)', trainImages: 800, testImages: 400, classes: 10 },
+  ...{ knnTop1: 0.62, linearTop1: 0.7, randomKnnTop1: 0.4, randomLinearTop1: 0.5 },
+};
+
+/** A sound run: the loss is half that of guessing, the features are better than random ones. */
+const SOUND: LearningFacts = {
+  ...{ finalLoss: Math.log(40) / 2, epochs: 16, steps: 608, images: 1200 },
+  clusters: { k: 40, empty: 0, entropy: 0.95 },
+  nmi: { toPrevious: [null, 0.4, 0.5, 0.6] },
+  evaluation: EVALUATION,
+};
+
+function facts(changes: Partial<LearningFacts>): LearningFacts {
+  return { ...SOUND, ...changes };
+}
+
+function plain(lines: readonly string[]): string {
+  return lines.join('\n').replaceAll('\u00A0', ' ');
+}
+
+test('a sound run has learnt, and nothing is found or advised', () => {
+  assert.deepEqual(learningOf(SOUND), { learnt: true, findings: [], advice: [] });
+  const unlabelled = facts({ evaluation: null });
+  assert.deepEqual(learningOf(unlabelled), { learnt: true, findings: [], advice: [] });
+});
+
+test('a loss within a percent of ln k is guessing, one below it is not', () => {
+  // ln 40 = 3.688879; 0.99 of it is 3.651991.
+  const guessing = learningOf(facts({ evaluation: null, finalLoss: 3.652 }));
+  assert.equal(guessing.learnt, false);
+  assert.match(plain(guessing.findings), /3\.652, no better than guessing.*ln 40 = 3\.689/);
+  assert.equal(learningOf(facts({ evaluation: null, finalLoss: 3.6519 })).learnt, true);
+});
+
+test('guessing is among the clusters that have images', () => {
+  const clusters = { k: 40, empty: 10, entropy: 0.9 };
+  // ln 30 = 3.401.
+  const { learnt, findings } = learningOf(facts({ evaluation: null, clusters, finalLoss: 3.4 }));
+  assert.equal(learnt, false);
+  assert.match(plain(findings), /one of 30 clusters gives ln 30 = 3\.401/);
+});
+
+test('a loss above that of guessing asks for lower learning rates first', () => {
+  const { learnt, findings, advice } = learningOf(facts({ evaluation: null, finalLoss: 5 }));
+  assert.equal(learnt, false);
+  assert.match(plain(findings), /worse than guessing/);
+  assert.match(advice[0]!, /^lower training\.learningRate/);
+});
+
+test('a loss that is not finite has learnt nothing', () => {
+  const { learnt, findings } = learningOf(facts({ finalLoss: NaN }));
+  assert.equal(learnt, false);
+  assert.match(plain(findings), /diverged/);
+});
+
+test('accuracies at or below the random network in both probes mean that nothing was learnt', () => {
+  const worse = { ...EVALUATION, knnTop1: 0.4, linearTop1: 0.49 };
+  const { learnt, findings } = learningOf(facts({ evaluation: worse }));
+  assert.equal(learnt, false);
+  assert.match(plain(findings), /kNN has 40\.0 % top-1, no more than the 40\.0 %/);
+  assert.match(plain(findings), /the linear probe has 49\.0 % top-1, no more than the 50\.0 %/);
+});
+
+test('where the random network has every image right, there was nothing to gain', () => {
+  const full = { knnTop1: 1, randomKnnTop1: 1, linearTop1: 1, randomLinearTop1: 1 };
+  const verdict = learningOf(facts({ evaluation: { ...EVALUATION, ...full } }));
+  assert.deepEqual(verdict, { learnt: true, findings: [], advice: [] });
+});
+
+test('one probe that is better is something learnt, and the other is found wanting', () => {
+  const mixed = { ...EVALUATION, knnTop1: 0.39 };
+  const { learnt, findings } = learningOf(facts({ evaluation: mixed }));
+  assert.equal(learnt, true);
+  assert.equal(findings.length, 1);
+});
+
+test('a loss of guessing is contradicted by accuracies only beyond their sampling error', () => {
+  // Two standard errors of the difference of 0.5 and 0.5 over 400 images: 2 sqrt(0.5 / 400) = 0.0707.
+  const better = (gain: number) => ({ ...EVALUATION, knnTop1: 0.4, linearTop1: 0.5 + gain });
+  const at = (gain: number) => learningOf(facts({ finalLoss: 3.68, evaluation: better(gain) }));
+  assert.equal(at(0.06).learnt, false);
+  assert.equal(at(0.08).learnt, true);
+});
+
+test('collapsed clusters mean that nothing was learnt, uneven or empty ones are a remark', () => {
+  const of = (empty: number, entropy: number) =>
+    learningOf(facts({ clusters: { k: 40, empty, entropy } }));
+  assert.equal(of(0, 0.05).learnt, false);
+  assert.match(plain(of(0, 0.05).findings), /collapsed/);
+  assert.equal(of(0, 0.3).learnt, true);
+  assert.match(plain(of(0, 0.3).findings), /unevenly/);
+  assert.match(plain(of(11, 0.8).findings), /11 of 40 clusters are empty/);
+  assert.deepEqual(of(10, 0.8).findings, []);
+});
+
+test('clusters that never change, or do not settle, are a remark', () => {
+  const of = (toPrevious: (number | null)[]) => learningOf(facts({ nmi: { toPrevious } }));
+  assert.match(plain(of([null, 1, 0.9995]).findings), /does not move/);
+  assert.match(plain(of([null, 0.5, 0.45, 0.44]).findings), /0\.440 at the end, 0\.500/);
+  assert.deepEqual(of([null, 0.5, 0.4]).findings, []);
+  assert.deepEqual(of([null, 0.5]).findings, []);
+});
+
+test('a short run is told to go on, one of many clusters for its images to have fewer', () => {
+  const short = learningOf(facts({ evaluation: null, finalLoss: 3.68, steps: 100, epochs: 2 }));
+  assert.match(short.advice[0]!, /--set epochs=10 /);
+  const many = learningOf(
+    facts({ finalLoss: 9.2, evaluation: null, clusters: { k: 10_000, empty: 0, entropy: 0.9 } }),
+  );
+  assert.match(many.advice[0]!, /--set clustering\.k=48 /);
+  assert.match(plain(many.advice), /0\.1 images to each/);
+});
+
+test('every setting and preset that advice names exists, and takes the value it is given', () => {
+  const bad = { ...EVALUATION, knnTop1: 0, linearTop1: 0 };
+  const clusters = { k: 10_000, empty: 5000, entropy: 0.05 };
+  const advice = [NaN, 3.69, 9.2, 99].flatMap((finalLoss) =>
+    [10, 10_000].flatMap((steps) => [
+      ...learningOf(facts({ finalLoss, steps, evaluation: bad })).advice,
+      ...learningOf(facts({ finalLoss, steps, clusters, evaluation: bad })).advice,
+    ]),
+  );
+  const text = plain(advice);
+  for (const [, key = '', value = ''] of text.matchAll(/--set (\S+)=(\S+)/g)) {
+    loadRunConfig({ env: {}, settings: [{ key, value, origin: 'advice' }] });
+  }
+  const named = new Set(text.match(/\b(training|clustering)\.[A-Za-z]+/g));
+  assert.deepEqual([...named].sort(), [
+    ...['clustering.k', 'training.batchSize'],
+    ...['training.headLearningRate', 'training.learningRate'],
+  ]);
+  const { config } = loadRunConfig({ env: {}, settings: [] });
+  for (const key of named) {
+    const [part, name] = key.split('.') as ['training', 'learningRate'];
+    assert.ok(name in config[part], key);
+  }
+  const presets = readdirSync(join(packageRoot(), 'presets'));
+  for (const [name] of text.matchAll(/\bsmall-[a-z]+/g)) {
+    assert.ok(presets.includes(`${name}.yaml`), name);
+  }
+});
