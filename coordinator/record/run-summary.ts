@@ -3,6 +3,7 @@ import { algorithmNamed } from '../../src/algorithms/registry.ts';
 import { clusterEntropy, clusterSizes } from '../../src/clustering/agreement.ts';
 import type { RunConfig } from '../../src/config/schema.ts';
 import type { ImageSource } from '../../src/data/source/source.ts';
+import { learningOf } from '../../src/report/learning.ts';
 import type { RunSummary } from '../../src/report/summary.ts';
 import type { FinalClustering } from '../../src/run/final-clustering.ts';
 import type { CoordinatorState } from '../control/state.ts';
@@ -26,7 +27,7 @@ export function summariseRun(input: SummaryInput): RunSummary {
   const { k } = config.clustering;
   const sizes = clusterSizes(clusters, k);
   const { seconds, images, epochs } = record;
-  return {
+  const figures = {
     runId,
     algorithm: config.algorithm,
     architecture: config.model.architecture,
@@ -54,7 +55,6 @@ export function summariseRun(input: SummaryInput): RunSummary {
     },
     finalClusters: final?.figures ?? null,
     collapse: record.collapse,
-    ...ofAlgorithm(config, record),
     evaluation: record.evaluation,
     ledger: {
       committed: state.ledger.committedTotal,
@@ -67,6 +67,7 @@ export function summariseRun(input: SummaryInput): RunSummary {
     restarts: record.restarts,
     settingChanges: record.settingChanges,
   };
+  return { ...figures, learning: learningOf(figures), ...ofAlgorithm(config, record) };
 }
 
 /** Under its key; nothing where the algorithm has no figures. */

@@ -14,6 +14,7 @@ export function summaryLines(summary: RunSummary, report: string): string[] {
       `to previous epoch ${score(summary.nmi.toPrevious)}, to classes ${score(summary.nmi.toTruth)}`,
     ],
     ['clusters', clustersOf(summary)],
+    ...learningOf(summary),
     ...collapseOf(summary),
     ...algorithmOf(summary),
     ...evaluationOf(summary),
@@ -44,6 +45,16 @@ function score(byEpoch: readonly (number | null)[] | null): string {
 
 function clustersOf({ clusters: { k, empty, entropy } }: RunSummary): string {
   return `${k}, ${empty} empty, entropy ${entropy.toFixed(3)}`;
+}
+
+/** Nothing for a sound run. */
+function learningOf({ learning: { learnt, findings, advice } }: RunSummary): [string, string][] {
+  if (findings.length === 0) return [];
+  const found = findings.join('; ');
+  return [
+    learnt ? ['weakness', found] : ['learnt', `NOTHING: ${found}`],
+    ...advice.map((line): [string, string] => ['try', line]),
+  ];
 }
 
 function collapseOf({ collapse: { seen, recovered, now } }: RunSummary): [string, string][] {

@@ -13,7 +13,8 @@ import {
 import type { RunEvaluation, RunSummary } from './summary.ts';
 
 export function headline(summary: RunSummary): Markup {
-  return markup`${collapseNote(summary.collapse)}
+  return markup`${learningNote(summary.learning)}
+${collapseNote(summary.collapse)}
 ${evaluationCards(summary.evaluation)}
 <dl class="tiles">
 ${tilesOf(summary).map(
@@ -24,6 +25,24 @@ ${tilesOf(summary).map(
   }) => markup`<div class="tile"><dt>${name}</dt><dd class="figure">${figure}</dd><dd class="note">${note}</dd></div>
 `,
 )}</dl>`;
+}
+
+/** Nothing for a sound run. */
+function learningNote({ learnt, findings, advice }: RunSummary['learning']): Markup | null {
+  if (findings.length === 0) return null;
+  const title = learnt ? 'What holds this run back' : 'This run has learnt nothing';
+  const list = (lines: readonly string[]): Markup =>
+    markup`<ul>${lines.map((line) => markup`<li>${line}</li>`)}</ul>`;
+  return markup`<div class="absent ${learnt ? 'remark' : 'alarm'}" role="note">
+<h3>${title}</h3>
+${list(findings)}
+${
+  advice.length === 0
+    ? null
+    : markup`<p>What to try:</p>
+${list(advice)}`
+}
+</div>`;
 }
 
 function collapseNote({ seen, recovered, now }: RunSummary['collapse']): Markup | null {

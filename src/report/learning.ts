@@ -7,22 +7,13 @@
  * initialised: random convolutions are a fair baseline (Caron et al. 2018, table 1).
  */
 import { formatCount, formatFixed, formatNoun, formatPercent } from './number-format.ts';
-import type { RunEvaluation, RunSummary } from './summary.ts';
+import type { LearningVerdict, RunEvaluation, RunSummary } from './summary.ts';
 
 /** Part of a summary that the verdict rests on. */
 export type LearningFacts = Pick<
   RunSummary,
   'finalLoss' | 'epochs' | 'steps' | 'images' | 'clusters' | 'evaluation'
 > & { readonly nmi: Pick<RunSummary['nmi'], 'toPrevious'> };
-
-export interface LearningVerdict {
-  /** False where the features are worth no more than those of the initial network, as far as the figures tell. */
-  readonly learnt: boolean;
-  /** What the figures show that speaks against the run, each in a line for a person; empty for a sound run. */
-  readonly findings: readonly string[];
-  /** Settings to try, each in a line, the likeliest to help first; empty without findings. */
-  readonly advice: readonly string[];
-}
 
 /** A loss within this part of that of guessing is that of guessing. */
 const LOSS_MARGIN = 0.01;
@@ -62,9 +53,14 @@ export function learningOf(facts: LearningFacts): LearningVerdict {
   const advice = findings.flatMap((finding) => finding.advice);
   return {
     learnt: !findings.some(({ isFatal }) => isFatal),
-    findings: findings.map(({ text }) => text),
-    advice: [...new Set(advice)],
+    findings: findings.map(({ text }) => withPlainSpaces(text)),
+    advice: [...new Set(advice)].map(withPlainSpaces),
   };
+}
+
+/** Figures of the page keep number and unit together by spaces that few terminals know. */
+function withPlainSpaces(text: string): string {
+  return text.replaceAll('\u00A0', ' ');
 }
 
 function lossFinding(facts: LearningFacts): Finding | null {

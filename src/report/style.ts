@@ -57,6 +57,10 @@ footer { color: var(--soft); font-size: 13px; padding-top: 40px; padding-bottom:
 .trained .track span { background: var(--first); }
 .random .track span { background: var(--quiet); }
 .absent { padding: 16px 24px; color: var(--soft); }
+.absent.alarm, .absent.remark { color: var(--ink); border-left: 4px solid var(--quiet); margin-bottom: 16px; }
+.absent.alarm { border-left-color: var(--down); }
+.absent.alarm h3 { color: var(--down); }
+.absent ul { list-style: disc; padding-left: 20px; }
 
 .tiles { display: grid; grid-template-columns: repeat(4, 1fr); gap: 1px; margin-top: 16px; overflow: hidden; background: var(--line); }
 .tile { background: var(--card); padding: 16px 20px; }

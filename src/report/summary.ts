@@ -1,5 +1,5 @@
 /**
- * The summary of a run: what `summary.json` holds and what `launch --json` and `demo --json` print. After `collapse` stand the
+ * The summary of a run: what `summary.json` holds and what `launch --json` and `demo --json` print. At the end stand the
  * algorithm's own figures, if it has some, under its key (src/algorithms/figures.ts).
  */
 
@@ -37,6 +37,8 @@ export interface RunSummary {
    * images apart: the clusters are those of training then.
    */
   readonly finalClusters: FinalClusterFigures | null;
+  /** Whether the run has learnt anything, as far as its figures tell. */
+  readonly learning: LearningVerdict;
   readonly collapse: CollapseSummary;
   /** Null where there is no truth to evaluate against, or evaluation is off. */
   readonly evaluation: RunEvaluation | null;
@@ -62,6 +64,15 @@ export interface FinalClusterFigures {
   readonly emptyClusters: number;
   /** Of the cluster sizes, as a share of ln k. */
   readonly entropy: number;
+}
+
+export interface LearningVerdict {
+  /** False where the features are worth no more than those of the initial network, as far as the figures tell. */
+  readonly learnt: boolean;
+  /** What the figures show that speaks against the run, each in a line for a person; empty for a sound run. */
+  readonly findings: readonly string[];
+  /** Settings to try, each in a line, the likeliest to help first; empty without findings. */
+  readonly advice: readonly string[];
 }
 
 /**

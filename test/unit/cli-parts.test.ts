@@ -97,6 +97,7 @@ describe('the summary for a person', () => {
     unreadable: 0,
     damaged: 0,
     restarts: 1,
+    learning: { learnt: true, findings: [], advice: [] },
     collapse: { seen: 0, recovered: 0, now: null },
     settingChanges: [
       { step: 40, key: 'training.learningRate', from: 0.05, to: 0.005 },
@@ -118,6 +119,19 @@ describe('the summary for a person', () => {
       'changed    training.learningRate from 0.05 to 0.005 at step 40; epochs from 3 to 5 at step 80',
       'report     runs/r1/report.html',
     ]);
+  });
+
+  test('says where nothing was learnt, and what to try; of a run that has learnt, its weakness', () => {
+    const learning = {
+      learnt: false,
+      findings: ['no use', 'too short'],
+      advice: ['more', 'fewer'],
+    };
+    const lines = summaryLines({ ...summary, learning }, 'r');
+    const at = lines.indexOf('learnt     NOTHING: no use; too short');
+    assert.deepEqual(lines.slice(at + 1, at + 3), ['try        more', 'try        fewer']);
+    const weak = summaryLines({ ...summary, learning: { ...learning, learnt: true } }, 'r');
+    assert.ok(weak.includes('weakness   no use; too short'));
   });
 
   test('says how many samples were skipped, where any were', () => {

@@ -98,6 +98,19 @@ test('the headline has every figure of the summary', () => {
   }
 });
 
+test('a run that has learnt nothing says so first, and what to try; a sound one has no such note', () => {
+  const { summary, ...data } = madeReport();
+  assert.ok(!renderReport({ ...data, summary }).includes('role="note"'));
+  const learning = { learnt: false, findings: ['loss 4.605 < 5'], advice: ['--set epochs=80'] };
+  const html = renderReport({ ...data, summary: { ...summary, learning } });
+  assertWellFormed(html);
+  const text = textOf(html);
+  const at = text.indexOf('This run has learnt nothing');
+  assert.ok(at >= 0 && at < text.indexOf('Linear probe'));
+  assert.ok(text.includes('loss 4.605 < 5') || text.includes('loss 4.605 &lt; 5'));
+  assert.ok(text.includes('What to try:') && text.includes('--set epochs=80'));
+});
+
 test('the curves, the table, the montage and the settings are there', () => {
   const data = madeReport();
   const html = renderReport(data);

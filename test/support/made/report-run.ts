@@ -137,6 +137,7 @@ function madeSummary(
     damaged: 2,
     restarts: 1,
     settingChanges: [],
+    learning: { learnt: true, findings: [], advice: [] },
     collapse: { seen: 0, recovered: 0, now: null },
   };
 }
