@@ -22,6 +22,8 @@ const MAY_IMPORT = {
   'server-clients': ['math', 'arrays', 'rpc', 'ps', 'clustering', 'process', 'security'],
   evaluation: ['math', 'clustering'],
   report: ['math'],
+  // Files that TensorBoard reads.
+  tensorboard: [],
   // A folder an algorithm, over the pure arithmetic of clustering; its network is named by a setting.
   algorithms: [
     ...['math', 'arrays', 'clustering', 'rpc', 'server-clients', 'telemetry', 'report'],
@@ -46,7 +48,7 @@ const MAY_IMPORT = {
 const PACKAGE_HOMES = {
   '@tensorflow/': '^(src/(nn|engine)|bench)/',
   '(@grpc/|grpc-health-check/|protobufjs/)':
-    '^(src/rpc/|coordinator/fleet/[a-z-]+\\.ts$|server/[a-z]+-service\\.ts$|worker/service\\.ts$)',
+    '^(src/(rpc|tensorboard)/|coordinator/fleet/[a-z-]+\\.ts$|server/[a-z]+-service\\.ts$|worker/service\\.ts$)',
   'sharp/': '^src/data/',
   'csv-parse/': '^src/data/source/',
   'yaml/': '^src/config/',

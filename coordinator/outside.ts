@@ -3,12 +3,16 @@
  * simulation its own: what is between is the same code.
  */
 import type { Checkpoint, writeCheckpoint } from '../src/checkpoint/checkpoint.ts';
-import type { RunSummary } from '../src/report/summary.ts';
+import type { ParameterLayout } from '../src/ps/layout.ts';
+import type { FinalClusterFigures, RunEvaluation, RunSummary } from '../src/report/summary.ts';
+import type { NamedVectors } from '../src/rpc/named-vectors.ts';
 import type { FinalClustering } from '../src/run/final-clustering.ts';
+import type { EpochRecord } from '../src/run/record-state.ts';
 import type { Servers } from '../src/server-clients/connect.ts';
 import type { Control, ControlDeps } from './control/control.ts';
 import type { NetworkFacts } from './fleet/worker-admission.ts';
 import type { RunRecord } from './record/run-record.ts';
+import type { CommittedStep } from './run/train-epoch.ts';
 
 export interface Clock {
   /** Since some moment; never goes back. */
@@ -43,11 +47,42 @@ export interface RunResults {
   readonly final: FinalClustering | null;
 }
 
+/** Follows a run for the people who watch it. Nothing of the run depends on it, and it never throws. */
+export interface RunWatcher {
+  /** The run goes on from a checkpoint of this step. */
+  resumed(step: number): void;
+  stepCommitted(step: CommittedStep): void;
+  /** @param step the next one */
+  epochClosed(epoch: EpochRecord, step: number): void;
+  /** The values after an epoch. */
+  parameters(step: number, layout: ParameterLayout, values: NamedVectors): void;
+  /** @param sizes [K] images of each cluster */
+  finished(
+    step: number,
+    final: FinalClusterFigures | null,
+    evaluation: RunEvaluation | null,
+    sizes: ArrayLike<number>,
+  ): void;
+  close(): void;
+}
+
+/** For whom nobody watches. */
+export const NO_WATCHER: RunWatcher = {
+  resumed: () => undefined,
+  stepCommitted: () => undefined,
+  epochClosed: () => undefined,
+  parameters: () => undefined,
+  finished: () => undefined,
+  close: () => undefined,
+};
+
 /** What a run keeps besides its events. */
 export interface RunDisk {
   /** The newest one that is sound, and this run's; null where there is none. */
   readonly newestCheckpoint: () => Promise<Checkpoint | null>;
   readonly saveCheckpoint: typeof writeCheckpoint;
+  /** Whoever follows a term. */
+  readonly watch: (term: number) => RunWatcher;
   /** @throws the signal's reason */
   readonly writeResults: (results: RunResults, signal: AbortSignal) => Promise<void>;
 }

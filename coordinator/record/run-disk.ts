@@ -5,6 +5,7 @@ import type { RunConfig } from '../../src/config/schema.ts';
 import type { ImageSource } from '../../src/data/source/source.ts';
 import type { Logger } from '../../src/telemetry/logger.ts';
 import type { RunDisk } from '../outside.ts';
+import { openBoard } from './board.ts';
 import { onceThereIsRoom } from './disk-room.ts';
 import { fromCheckpoint } from '../../src/run/checkpoint-content.ts';
 import type { RunFolder } from './run-folder.ts';
@@ -34,6 +35,7 @@ export function runDisk(deps: RunDiskDeps): RunDisk {
         },
       ),
     saveCheckpoint: writeCheckpoint,
+    watch: (term) => openBoard(deps, term),
     writeResults: async (results, signal) => {
       const { record, summary } = results;
       const page = await renderRunReport({ ...deps, ...results, signal });

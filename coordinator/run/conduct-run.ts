@@ -2,6 +2,7 @@
  * A term of a run, from the first ready worker to the results: begins or resumes, follows the loop,
  * has its results written.
  */
+import { clusterSizes } from '../../src/clustering/agreement.ts';
 import type { RunConfig } from '../../src/config/schema.ts';
 import type { ImageSource } from '../../src/data/source/source.ts';
 import { needsPerson } from '../../src/errors.ts';
@@ -56,9 +57,10 @@ export async function conductRun(deps: ConductDeps): Promise<RunSummary> {
   const network = await Promise.race([control.membership.network, rejectOnAbort(ended)]);
   const servers = deps.connect(network, deps);
   const { saveCheckpoint } = disk;
+  const watcher = disk.watch(deps.term);
   const loop = new RunLoop({
     ...{ ...deps, ...control, ...network, ...servers, signal: ended },
-    saveCheckpoint,
+    ...{ saveCheckpoint, watcher },
   });
   try {
     await loop.begin(deps.resume ? await disk.newestCheckpoint() : null);
@@ -75,11 +77,14 @@ export async function conductRun(deps: ConductDeps): Promise<RunSummary> {
     const { clusters } = loop;
     const { state } = control.dispatcher;
     const summary = summariseRun({ ...deps, ...clusters, engine: network.engine, state });
+    const sizes = clusterSizes(clusters.clusters, deps.config.clustering.k);
+    watcher.finished(loop.version, clusters.final?.figures ?? null, record.evaluation, sizes);
     await disk.writeResults({ summary, record, ...clusters }, ended);
     folder.event('run.finished', 'all epochs are done', { steps: summary.steps });
     return summary;
   } finally {
     await loop.settled();
+    watcher.close();
     servers.close();
   }
 }

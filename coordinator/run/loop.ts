@@ -31,7 +31,7 @@ import { stepCount } from './epoch-plan.ts';
 import { evaluateRun } from './evaluate-run.ts';
 import { ImageLists } from '../images/image-lists.ts';
 import type { MissingImages } from '../images/missing-images.ts';
-import type { RunDisk, RunResults } from '../outside.ts';
+import type { RunDisk, RunResults, RunWatcher } from '../outside.ts';
 import { followsStep } from '../record/checkpoint-cadence.ts';
 import { Checkpoints } from '../record/checkpoints.ts';
 import { CollapseWatch } from './collapse-watch.ts';
@@ -67,6 +67,7 @@ export interface LoopDeps {
   readonly signal: AbortSignal;
   readonly notify: (notice: Notice) => void;
   readonly saveCheckpoint: RunDisk['saveCheckpoint'];
+  readonly watcher: RunWatcher;
 }
 
 export class RunLoop {
@@ -141,6 +142,7 @@ export class RunLoop {
     this.#deps.record.restore(saved.record, saved.recordArrays);
     this.#deps.images.restore(saved.leftOut, saved.strategy.pseudoLabels);
     noteChanges(changes, this.#deps);
+    this.#deps.watcher.resumed(this.#version);
     this.#deps.dispatcher.dispatch({ type: 'ledgerRestored', ledger: saved.ledger });
     this.#checkpoints.restored(this.#checkpointKey(), this.#version);
     this.#deps.folder.event('run.resumed', `from ${checkpoint.name}`, {
@@ -224,7 +226,7 @@ export class RunLoop {
   }
 
   async #train(): Promise<void> {
-    const { config, source, record, folder, notify } = this.#deps;
+    const { config, source, record, folder, watcher, notify } = this.#deps;
     const { epoch, index, firstStep } = this.#position;
     const plan = this.#strategy.plan(epoch);
     const steps = stepCount(plan, config.training);
@@ -249,6 +251,7 @@ export class RunLoop {
     const ended = this.#strategy.endEpoch(epoch);
     const closed = record.closeEpoch(ended?.end ?? null);
     folder.metrics(epochLine(closed));
+    watcher.epochClosed(closed, this.#version);
     for (const { phase, computeSeconds, viewWaitSeconds } of record.takeDevice()) {
       const seconds = { dc_compute_seconds: computeSeconds, dc_view_wait_seconds: viewWaitSeconds };
       folder.metrics({ metric: 'dc_compute_seconds', epoch, phase, ...seconds });
@@ -267,9 +270,10 @@ export class RunLoop {
   }
 
   async #stepDone(step: CommittedStep, stepsOfEpoch: number): Promise<void> {
-    const { config, record, folder, signal } = this.#deps;
+    const { config, record, folder, watcher, signal } = this.#deps;
     this.#version = step.version;
     record.noteStep(step);
+    watcher.stepCommitted(step);
     folder.event('step.committed', `step ${step.step} took effect`, {
       step: step.step,
       epoch: step.epoch,
@@ -346,7 +350,8 @@ export class RunLoop {
   /** The parameters are copied before this returns; writing goes on while the run does. */
   async #checkpoint(signal: AbortSignal): Promise<void> {
     await this.#checkpoints.take(this.#checkpointKey(), this.#version, async () => {
-      const { config, dispatcher, record, runId, layout, source, parameters, images } = this.#deps;
+      const { config, dispatcher, record, runId, layout, source, parameters, images, watcher } =
+        this.#deps;
       const strategy = await this.#strategy.snapshot();
       const snapshot = await parameters.snapshot(this.#deps.featureDim, signal);
       if (snapshot.version !== this.#version) {
@@ -356,6 +361,9 @@ export class RunLoop {
           snapshot.version,
           'this is a defect',
         );
+      }
+      if (this.#position.stage === 'cluster' && this.#final === null) {
+        watcher.parameters(this.#version, layout, snapshot);
       }
       return toCheckpoint({
         runId,

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { arrayOf } from '../../src/arrays/bundle.ts';
 import { FLOAT64_KERNELS, type ClusteringKernels } from '../../src/clustering/kernels.ts';
@@ -23,6 +25,8 @@ import {
   runPlain,
 } from '../support/runs/in-process-run.ts';
 import { testEngines } from '../support/engines/engines.ts';
+import { PLAIN_LAYOUT } from '../support/made/layouts.ts';
+import { readEvents } from '../support/made/tensorboard-events.ts';
 
 const IMAGES = 60;
 const { data, out } = await placeForRuns(IMAGES);
@@ -161,6 +165,23 @@ test('the record tells phases, steps and processes', () => {
     new Set(['coordinator', 'server', 'worker']),
   );
   assert.equal(named('run.finished').length, 1);
+});
+
+test('TensorBoard has the loss of every step, the figures of every epoch, the values of every variable', () => {
+  const board = join(out('workers-2'), 'tensorboard');
+  const [name, ...others] = readdirSync(board);
+  assert.deepEqual(others, [], 'one term, one file');
+  const events = readEvents(readFileSync(join(board, name!)));
+  const losses = events.flatMap(({ scalars }) => scalars.get('loss/step') ?? []);
+  const written = readFileSync(join(out('workers-2'), 'loss-by-step.txt'), 'utf8');
+  assert.deepEqual(losses, written.trim().split('\n').map(Number).map(Math.fround));
+  const named = (tag: string): number[] =>
+    events.filter(({ tags }) => tags.includes(tag)).map(({ step }) => step);
+  assert.deepEqual(named('clusters/normalised_entropy'), [4, 8]);
+  for (const { name: variable } of PLAIN_LAYOUT.variables) {
+    assert.deepEqual(named(`parameters/${variable}`), [4, 8]);
+  }
+  assert.deepEqual(named('clusters/sizes'), [8]);
 });
 
 test('the metrics tell how long devices computed and waited for views, by epoch and phase', () => {

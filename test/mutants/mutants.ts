@@ -115,10 +115,30 @@ export const MUTANTS: readonly Mutant[] = [
       {
         file: 'src/server-clients/parameter-servers.ts',
         find: 'const reply = await server.commit(step, slices, learningRateFactor, either);',
-        replace: `const isForgotten = index > 0 && step % 2 === 1;
+        replace: `const isForgotten = shardIndex > 0 && step % 2 === 1;
       const reply = isForgotten
         ? ({ outcome: 'APPLIED', version: step + 1, missing: [] } as const)
         : await server.commit(step, slices, learningRateFactor, either);`,
+      },
+    ],
+  },
+  {
+    name: 'the final clusters are those of the parameters before the last step',
+    patches: [
+      {
+        file: 'coordinator/run/cluster-at-end.ts',
+        find: 'await clusterFinally(config.epochs, version, {',
+        replace: 'await clusterFinally(config.epochs, version - 1, {',
+      },
+    ],
+  },
+  {
+    name: 'a clustering of the end that is done again begins with other centroids',
+    patches: [
+      {
+        file: 'coordinator/run/cluster-at-end.ts',
+        find: 'await clusterFinally(config.epochs, version, {',
+        replace: 'await clusterFinally(config.epochs - 1, version, {',
       },
     ],
   },
@@ -128,12 +148,10 @@ export const MUTANTS: readonly Mutant[] = [
       {
         file: 'src/run/checkpoint-content.ts',
         find: `      counters,
-    },
-    files: {`,
+      final: final?.figures ?? null,`,
         replace: `      counters,
       position: { ...state.position, index: 0 },
-    },
-    files: {`,
+      final: final?.figures ?? null,`,
       },
     ],
   },

@@ -8,7 +8,7 @@ import type { CoordinatorState } from '../../coordinator/control/state.ts';
 import { RegisteredServers } from '../../coordinator/fleet/server-fleet.ts';
 import { ServerSessions } from '../../coordinator/fleet/server-session-service.ts';
 import { CoordinatorService } from '../../coordinator/fleet/service.ts';
-import type { Clock, Outside, RunDisk } from '../../coordinator/outside.ts';
+import { NO_WATCHER, type Clock, type Outside, type RunDisk } from '../../coordinator/outside.ts';
 import type { RunFolder } from '../../coordinator/record/run-folder.ts';
 import { Terms } from '../../coordinator/terms.ts';
 import { EXIT, TrainerError, exitCodeOf, messageOf, unavailable } from '../../src/errors.ts';
@@ -189,6 +189,7 @@ export class SimulatedCoordinator implements CoordinatorActor {
       newestCheckpoint: () => Promise.resolve(disk.newest()),
       saveCheckpoint: (_root, step, content, { keep, staging }) =>
         disk.write(this.process, Number(staging), step, content, keep),
+      watch: () => NO_WATCHER,
       writeResults: ({ record, pseudoLabels, final }) => {
         const epochs = record.epochs.map(({ seconds: _seconds, ...epoch }) => epoch);
         const { losses } = record;
