@@ -121,6 +121,29 @@ export function configInvalid(
   );
 }
 
+/** Faults of one configuration that are told of at the most: the rest follows once these are mended. */
+export const MAX_FAULTS = 20;
+
+/**
+ * One error for all faults that were found at once: its message has them one after the other,
+ * {@link linesOf} a line each.
+ * @param faults at least one
+ */
+export function withAllFaults(faults: readonly TrainerError[]): TrainerError {
+  const [first] = faults;
+  if (first !== undefined && faults.length === 1) return first;
+  const lines = faults.slice(0, MAX_FAULTS).map(({ message }) => message);
+  if (faults.length > lines.length) lines.push('and more');
+  const message = lines.join('; ');
+  return new TrainerError(first?.code ?? 'CONFIG_INVALID', message, { faults: lines });
+}
+
+/** What to print of anything thrown: a line for each of its faults. */
+export function linesOf(error: unknown): readonly string[] {
+  const faults = error instanceof TrainerError ? error.details['faults'] : undefined;
+  return Array.isArray(faults) ? (faults as readonly string[]) : [messageOf(error)];
+}
+
 /** `loss of step 12, slice 1: expected finite numbers, got NaN; remedy` */
 export function nonFinite(what: string, got: number, remedy: string): TrainerError {
   return new TrainerError('NON_FINITE', `${what}: expected finite numbers, got ${got}; ${remedy}`, {

@@ -1,12 +1,12 @@
 /**
- * The command line: `deepcluster <command>`. Results go to stdout, everything else to stderr; an error is one line and an
+ * The command line: `deepcluster <command>`. Results go to stdout, everything else to stderr; an error is a line for each fault, and an
  * exit code that says whether a retry helps (src/errors.ts).
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { packageRoot } from '../process/package-root.ts';
-import { EXIT, messageOf } from '../errors.ts';
+import { EXIT, linesOf } from '../errors.ts';
 import { exitCodeOfFailure } from '../launch/process-failure.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -50,7 +50,7 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
       // Help and version end by an error, too, with code 0.
       return error.exitCode === 0 ? EXIT.done : EXIT.usage;
     }
-    report(messageOf(error));
+    for (const line of linesOf(error)) report(line);
     return exitCodeOfFailure(error);
   }
 }

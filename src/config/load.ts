@@ -3,7 +3,7 @@
  * What a single source may hold is in src/config/sources.ts.
  */
 import type { z } from 'zod';
-import { configInvalid, type TrainerError } from '../errors.ts';
+import { configInvalid, withAllFaults, type TrainerError } from '../errors.ts';
 import { runConfigSchema, type RunConfig } from './schema.ts';
 import {
   settingsOfEnvironment,
@@ -11,6 +11,7 @@ import {
   settingsOfPreset,
   settingsOfText,
   type Setting,
+  type SourceSettings,
   type TextSetting,
 } from './sources.ts';
 
@@ -32,21 +33,26 @@ export interface LoadedConfig {
   readonly origins: ConfigOrigins;
 }
 
-/** @throws TrainerError CONFIG_INVALID that names the first wrong setting, the rule it breaks, its value and its origin */
+/**
+ * @throws TrainerError CONFIG_INVALID that names each wrong setting, the rule it breaks, its value
+ *   and its origin
+ */
 export function loadRunConfig(sources: ConfigSources): LoadedConfig {
   const file = sources.file === undefined ? null : settingsOfFile(sources.file);
   const preset =
     sources.preset === undefined ? file?.preset : { value: sources.preset, origin: '--preset' };
   return resolveRunConfig([
-    ...(preset ? settingsOfPreset(preset.value, preset.origin) : []),
-    ...(file?.settings ?? []),
-    ...settingsOfEnvironment(sources.env),
-    ...settingsOfText(sources.settings),
+    ...(preset ? [settingsOfPreset(preset.value, preset.origin)] : []),
+    ...(file ? [file] : []),
+    settingsOfEnvironment(sources.env),
+    settingsOfText(sources.settings),
   ]);
 }
 
-/** Lays settings over the defaults, later ones winning, and checks the whole. */
-function resolveRunConfig(settings: readonly Setting[]): LoadedConfig {
+/** Lays the sources over the defaults, later ones winning, and checks the whole. */
+function resolveRunConfig(sources: readonly SourceSettings[]): LoadedConfig {
+  const settings: readonly Setting[] = sources.flatMap((source) => source.settings);
+  const faults = sources.flatMap((source) => source.faults);
   const input: Record<string, unknown> = {};
   const origins: Record<string, string> = {};
   for (const { key, value, origin } of settings) {
@@ -54,7 +60,12 @@ function resolveRunConfig(settings: readonly Setting[]): LoadedConfig {
     origins[key] = origin;
   }
   const result = runConfigSchema().safeParse(input, { reportInput: true });
-  if (!result.success) throw invalidSetting(result.error.issues[0]!, origins);
+  const issues = result.success ? [] : result.error.issues;
+  const ownIssues = issues.filter(({ code }) => code !== 'custom');
+  // Rules across settings mean something once each setting by itself is right.
+  const isEachRight = faults.length === 0 && ownIssues.length === 0;
+  faults.push(...(isEachRight ? issues : ownIssues).map((issue) => invalidSetting(issue, origins)));
+  if (!result.success || faults.length > 0) throw withAllFaults(faults);
   return { config: deepFreeze(result.data), origins: Object.freeze(origins) };
 }
 

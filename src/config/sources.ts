@@ -5,10 +5,11 @@
 import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { LineCounter, isMap, isScalar, parse, parseDocument } from 'yaml';
-import { TrainerError, configInvalid, messageOf } from '../errors.ts';
+import { MAX_FAULTS, TrainerError, configInvalid, messageOf } from '../errors.ts';
 import { configKeys, ENVIRONMENT_PREFIX, type ConfigKey } from './keys.ts';
 import { nearestName } from '../messages/nearest-name.ts';
 import { packageRoot } from '../process/package-root.ts';
+import { suggestedKey } from './suggestion.ts';
 
 /** One value and where it was written. */
 export interface Setting {
@@ -24,10 +25,15 @@ export interface TextSetting extends Setting {
   readonly value: string;
 }
 
-export interface FileSettings {
+/** What a source holds: its settings, and what is wrong with others, in their order. */
+export interface SourceSettings {
+  readonly settings: readonly Setting[];
+  readonly faults: readonly TrainerError[];
+}
+
+export interface FileSettings extends SourceSettings {
   /** The preset the file builds on, if it names one. */
   readonly preset: TextSetting | null;
-  readonly settings: readonly Setting[];
 }
 
 /** Names of the presets that come with the package. */
@@ -38,20 +44,21 @@ export function presetNames(): string[] {
     .sort();
 }
 
-/** @throws TrainerError CONFIG_INVALID for a name that no preset has */
-export function settingsOfPreset(name: string, origin: string): readonly Setting[] {
+/** A name that no preset has is a fault. */
+export function settingsOfPreset(name: string, origin: string): SourceSettings {
   const names = presetNames();
   if (!names.includes(name)) {
-    throw configInvalid('preset', `must be one of ${names.join(', ')}`, name, origin);
+    const rule = `must be one of ${names.join(', ')}`;
+    return { settings: [], faults: [configInvalid('preset', rule, name, origin)] };
   }
   const path = join(packageRoot(), 'presets', `${name}.yaml`);
-  return settingsOfFile(path, `preset ${name}`).settings;
+  return settingsOfFile(path, `preset ${name}`);
 }
 
 /**
  * Reads a config file; YAML, of which JSON is a part. The `config.json` of a run is one, too: its `config` is read.
  * @param label how origins name the file
- * @throws TrainerError CONFIG_INVALID for a file that cannot be read or parsed, and for an unknown key
+ * @throws TrainerError CONFIG_INVALID for a file that cannot be read or parsed
  */
 export function settingsOfFile(path: string, label: string = path): FileSettings {
   const text = readConfigText(path);
@@ -89,8 +96,7 @@ function settingsOfYaml(text: string, label: string): FileSettings {
   visit(document.has('runId') ? document.get('config') : document.contents, '', label);
   const preset = found.find(({ key }) => key === 'preset');
   const settings = found.filter((setting) => setting !== preset);
-  for (const setting of settings) requireKnown(setting, setting.value);
-  return { preset: preset ? presetOf(preset) : null, settings };
+  return { ...known(settings, ({ value }) => value), preset: preset ? presetOf(preset) : null };
 }
 
 function problemOf(error: unknown): string {
@@ -121,26 +127,56 @@ function presetOf({ key, value, origin }: Setting): TextSetting {
   throw configInvalid(key, `must be one of ${presetNames().join(', ')}`, value, origin);
 }
 
-/** @throws TrainerError CONFIG_INVALID for a `DC_` variable that names no setting: most likely a slip of the pen */
+/** A `DC_` variable that names no setting is a fault: most likely a slip of the pen. */
 export function settingsOfEnvironment(
   env: Readonly<Record<string, string | undefined>>,
-): readonly Setting[] {
+): SourceSettings {
   const keyOf = new Map([...configKeys().values()].map((key) => [key.environmentName, key]));
-  return Object.entries(env)
-    .filter(([name, value]) => name.startsWith(ENVIRONMENT_PREFIX) && value !== undefined)
-    .map(([name, text = '']) => {
-      const key = keyOf.get(name);
-      if (!key) throw unknownName(`environment ${name}`, nearestName(name, keyOf.keys()), text);
-      return { key: key.key, value: valueOf(key, text), origin: name };
-    });
+  const given = Object.entries(env).filter(
+    ([name, value]) => name.startsWith(ENVIRONMENT_PREFIX) && value !== undefined,
+  );
+  return sorted(given, ([name, text = '']) => {
+    const key = keyOf.get(name);
+    if (!key) return unknownName(`environment ${name}`, suggestedVariable(name), text);
+    return { key: key.key, value: valueOf(key, text), origin: name };
+  });
 }
 
-/** @throws TrainerError CONFIG_INVALID for an unknown key */
-export function settingsOfText(settings: readonly TextSetting[]): readonly Setting[] {
-  return settings.map((setting) => ({
-    ...setting,
-    value: valueOf(requireKnown(setting, setting.value), setting.value),
-  }));
+function suggestedVariable(name: string): string | undefined {
+  const nearest = nearestName(
+    name,
+    [...configKeys().values()].map(({ environmentName }) => environmentName),
+  );
+  const key = suggestedKey(name.slice(ENVIRONMENT_PREFIX.length).replaceAll('__', '.'));
+  return nearest ?? (key === undefined ? undefined : configKeys().get(key)?.environmentName);
+}
+
+export function settingsOfText(settings: readonly TextSetting[]): SourceSettings {
+  return known(settings, ({ value }, key) => valueOf(key, value));
+}
+
+/** Settings with the values that `read` gives them; those of no known key are faults. */
+function known<S extends Setting>(
+  settings: readonly S[],
+  read: (setting: S, key: ConfigKey) => unknown,
+): SourceSettings {
+  return sorted(settings, (setting) => {
+    const key = configKeys().get(setting.key);
+    return key ? { ...setting, value: read(setting, key) } : unknownKey(setting);
+  });
+}
+
+/** Sorts what was read into settings and faults; where these are more than are told of, ends early. */
+function sorted<T>(items: readonly T[], read: (item: T) => Setting | TrainerError): SourceSettings {
+  const settings: Setting[] = [];
+  const faults: TrainerError[] = [];
+  for (const item of items) {
+    if (faults.length > MAX_FAULTS) break;
+    const result = read(item);
+    if (result instanceof TrainerError) faults.push(result);
+    else settings.push(result);
+  }
+  return { settings, faults };
 }
 
 /** Reads text as the setting takes it; what does not parse stays text, for the schema to refuse. */
@@ -153,13 +189,11 @@ function valueOf(key: ConfigKey, text: string): unknown {
   }
 }
 
-function requireKnown({ key, origin }: Setting, value: unknown): ConfigKey {
-  const known = configKeys().get(key);
-  if (known) return known;
+function unknownKey({ key, value, origin }: Setting): TrainerError {
   if (isSection(key)) {
-    throw configInvalid(key, `must be a section, as in ${key}.${firstOf(key)}`, value, origin);
+    return configInvalid(key, `must be a section, as in ${key}.${firstOf(key)}`, value, origin);
   }
-  throw unknownName(key, nearestName(key, configKeys().keys()), value, origin);
+  return unknownName(key, suggestedKey(key), value, origin);
 }
 
 function isSection(key: string): boolean {

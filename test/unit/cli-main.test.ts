@@ -45,12 +45,17 @@ describe('usage', () => {
     await assertFails(
       ['launch', '--epochs', '3'],
       2,
-      "unknown option '--epochs'; as a setting: --set epochs=…",
+      "unknown option '--epochs'; as a setting: --set epochs=3",
     );
     await assertFails(
       ['demo', '--batch-size=3'],
       2,
-      "unknown option '--batch-size=3'; as a setting: --set training.batchSize=…",
+      "unknown option '--batch-size=3'; as a setting: --set training.batchSize=3",
+    );
+    await assertFails(
+      ['launch', '--lr', '--verbose'],
+      2,
+      "unknown option '--lr'; as a setting: --set training.learningRate=…",
     );
     await assertFails(['doctor', '--epochs'], 2, "unknown option '--epochs'");
     await assertFails(
