@@ -75,16 +75,19 @@ function evaluateNetworks(
 ): Promise<void> {
   const { config, dispatcher, parameterVersion, images, notify } = deps;
   const epoch = config.epochs - 1;
+  const tell = (done: number): void => {
+    const progress = { epoch: epoch + 1, epochs: config.epochs, phase: evaluate.phase };
+    notify({ type: 'progress', ...progress, unit: 'networks', done, total: NETWORKS.length });
+  };
   deps.enterPhase(evaluate);
+  tell(0);
   return dispatcher.runPhase({
     ...{ kind: evaluate, epoch, parameterVersion },
     work: NETWORKS.map((network): EvaluateWork => ({ kind: 'evaluate', network })),
     order: ({ network }) => ({ network, leftOut: [...images.leftOut.keys()] }),
     take: ({ network }, taken) => {
       scores.set(network, taken);
-      const progress = { epoch: epoch + 1, epochs: config.epochs, phase: evaluate.phase };
-      const { length: total } = NETWORKS;
-      notify({ type: 'progress', ...progress, unit: 'networks', done: scores.size, total });
+      tell(scores.size);
     },
   });
 }

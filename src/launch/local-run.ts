@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { loadRunConfig, type ConfigSources, type LoadedConfig } from '../config/load.ts';
+import type { RunConfig } from '../config/schema.ts';
 import { EXIT, configInvalid, unavailable } from '../errors.ts';
 import { resumeCommand } from '../messages/command-line.ts';
 import { SPARE_COLLECTIONS, SPARE_COLLECTIONS_OF_SMALL_HEAP } from '../process/allocator.ts';
@@ -53,7 +54,17 @@ export interface LocalRunHooks extends LaunchHooks {
   /** The folder belongs to another process, whose end is waited for. */
   readonly onHeld: (reason: string) => void;
   /** The processes are about to start. */
-  readonly onStart: (out: string) => void;
+  readonly onStart: (start: LocalStart) => void;
+}
+
+/** What is about to start. */
+export interface LocalStart {
+  /** Folder of the run. */
+  readonly out: string;
+  readonly config: RunConfig;
+  /** Processes. */
+  readonly workers: number;
+  readonly servers: number;
 }
 
 /** What the run may use of the process that asks for it. */
@@ -97,10 +108,10 @@ export async function runLocally(
       if (signals.stop.aborted) throw unavailable('run', 'stopped while it waited for its folder');
       throw error;
     });
-    hooks.onStart(out);
+    const plan = planLaunch({ ...request, sources, out }, loaded, env);
+    hooks.onStart({ out, config: loaded.config, workers: plan.workers, servers });
     const madeWithin = makeRunFolder(out, 'logs');
     made ??= madeWithin;
-    const plan = planLaunch({ ...request, sources, out }, loaded, env);
     return { out, summary: (await superviseRun(plan, hooks, signals)) as RunSummary };
   } catch (error) {
     if (!isResumed && exitCodeOfFailure(error) === EXIT.invalid) {
@@ -114,7 +125,7 @@ function planLaunch(
   request: LocalRunRequest & { readonly out: string },
   { config, origins }: LoadedConfig,
   env: Surroundings['env'],
-): LaunchPlan {
+): LaunchPlan & { readonly workers: number } {
   const { sources, out, isResumed, isTraced } = request;
   const entry = join(packageRoot(), 'bin', 'deepcluster.mjs');
   const commonFlags = [
@@ -135,6 +146,7 @@ function planLaunch(
   const coordinating = servers === 0 ? training : serving;
   const noGpu = { ...env, CUDA_VISIBLE_DEVICES: '' };
   return {
+    workers,
     coordinator: (earlier) => ({
       id: 'coordinator',
       command: [

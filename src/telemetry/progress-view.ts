@@ -1,9 +1,10 @@
 /**
- * Shows a person how far a run is: on a terminal one live bar with the time left in the phase, elsewhere plain lines,
+ * Shows a person how far a run is: on a terminal one live bar with the time left, elsewhere plain lines,
  * one at a phase's start and end and one every few seconds in between. Remarks are permanent lines on both.
  */
 import cliProgress from 'cli-progress';
 import type { Progress } from './notice.ts';
+import { PhaseClock } from './time-left.ts';
 
 export interface ProgressView {
   show(progress: Progress): void;
@@ -14,13 +15,19 @@ export interface ProgressView {
 }
 
 /** Where it is shown: stderr, or a stand-in. */
-export type ProgressStream = NodeJS.WritableStream & { readonly isTTY?: boolean };
+export type ProgressStream = NodeJS.WritableStream & {
+  readonly isTTY?: boolean;
+  /** Characters of a line of the terminal. */
+  readonly columns?: number;
+};
 
 export interface ProgressViewOptions {
   readonly stream: ProgressStream;
   readonly nowMs: () => number;
   /** Least time between two plain lines of one phase [ms]. */
   readonly lineEveryMs?: number;
+  /** Whether a phase belongs to each epoch; left out: all do. */
+  readonly recurs?: (phase: string) => boolean;
 }
 
 export function createProgressView(options: ProgressViewOptions): ProgressView {
@@ -43,7 +50,8 @@ function startOf(progress: Progress, nowMs: number): PhaseStart {
   return { epoch: progress.epoch, phase: progress.phase, atMs: nowMs, done: progress.done };
 }
 
-function barView({ stream, nowMs }: ProgressViewOptions): ProgressView {
+function barView({ stream, nowMs, recurs }: ProgressViewOptions): ProgressView {
+  const facts = new ProgressFacts(recurs);
   let start: PhaseStart | null = null;
   let bar: cliProgress.SingleBar | null = null;
   const close = (): void => {
@@ -57,8 +65,10 @@ function barView({ stream, nowMs }: ProgressViewOptions): ProgressView {
         close();
         start = startOf(progress, nowMs());
       }
-      const facts = factsOf(progress, start, nowMs()).join(', ');
-      const payload = { title: titleOf(progress), facts };
+      const payload = {
+        title: titleOf(progress),
+        facts: facts.of(progress, start, nowMs()).join(', '),
+      };
       if (bar) {
         bar.setTotal(progress.total);
         bar.update(progress.done, payload);
@@ -66,9 +76,13 @@ function barView({ stream, nowMs }: ProgressViewOptions): ProgressView {
         bar = new cliProgress.SingleBar(
           {
             stream,
-            format: (params, state, shown: typeof payload) =>
-              `${shown.title} ${cliProgress.Format.BarFormat(state.progress, params)} ${shown.facts}`,
-            barsize: 24,
+            format: (params, state, shown: typeof payload) => {
+              const { title, facts: text } = shown;
+              const barsize = barSize((stream.columns ?? 80) - title.length - text.length - 2);
+              const bar = cliProgress.Format.BarFormat(state.progress, { ...params, barsize });
+              return `${title} ${bar} ${text}`;
+            },
+            barsize: WIDEST_BAR,
             clearOnComplete: true,
             gracefulExit: false, // signals are the launcher's
           },
@@ -87,7 +101,17 @@ function barView({ stream, nowMs }: ProgressViewOptions): ProgressView {
   };
 }
 
-function lineView({ stream, nowMs, lineEveryMs = 5_000 }: ProgressViewOptions): ProgressView {
+/** Characters of the bar: with the text beside it, it should fit into the line. */
+const WIDEST_BAR = 24;
+const NARROWEST_BAR = 6;
+
+function barSize(room: number): number {
+  return Math.max(NARROWEST_BAR, Math.min(WIDEST_BAR, room));
+}
+
+function lineView(options: ProgressViewOptions): ProgressView {
+  const { stream, nowMs, lineEveryMs = 5_000, recurs } = options;
+  const facts = new ProgressFacts(recurs);
   let start: PhaseStart | null = null;
   let lastMs = -Infinity;
   let isEnded = false;
@@ -95,6 +119,7 @@ function lineView({ stream, nowMs, lineEveryMs = 5_000 }: ProgressViewOptions): 
     show(progress) {
       const now = nowMs();
       const isEnd = progress.done >= progress.total;
+      facts.note(progress, now);
       if (!isSamePhase(start, progress)) {
         start = startOf(progress, now);
       } else if (isEnded || (!isEnd && now - lastMs < lineEveryMs)) {
@@ -102,7 +127,7 @@ function lineView({ stream, nowMs, lineEveryMs = 5_000 }: ProgressViewOptions): 
       }
       isEnded = isEnd;
       lastMs = now;
-      stream.write(`${titleOf(progress)} ${factsOf(progress, start, now).join(', ')}\n`);
+      stream.write(`${titleOf(progress)} ${facts.of(progress, start, now).join(', ')}\n`);
     },
     remark(text) {
       stream.write(`${text}\n`);
@@ -118,17 +143,44 @@ function titleOf({ epoch, epochs, phase }: Progress): string {
   return epoch >= epochs ? phase : `epoch ${epoch + 1}/${epochs} ${phase}`;
 }
 
-/** `600/1200 images`, `240/s`, `3 s left`, `loss 2.9` */
-function factsOf(progress: Progress, start: PhaseStart, nowMs: number): string[] {
-  const { done, total, unit, note } = progress;
-  const facts = [`${done}/${total} ${unit}`];
-  const perSecond = (1000 * (done - start.done)) / (nowMs - start.atMs);
-  if (Number.isFinite(perSecond) && perSecond > 0) {
-    facts.push(`${formatRate(perSecond)}/s`);
-    if (done < total) facts.push(`${formatSeconds((total - done) / perSecond)} left`);
+/** What is said of a phase beside its title. */
+class ProgressFacts {
+  readonly #clock = new PhaseClock();
+  readonly #recurs: ((phase: string) => boolean) | undefined;
+
+  constructor(recurs: ((phase: string) => boolean) | undefined) {
+    this.#recurs = recurs;
   }
-  if (note !== undefined) facts.push(note);
-  return facts;
+
+  /** To be told of every notice, shown or not. */
+  note({ epoch, epochs, phase }: Progress, nowMs: number): void {
+    if (epochs > 0) this.#clock.enter(epoch, phase, nowMs);
+  }
+
+  /**
+   * `600/1200 images`, `240/s`, `run 2 h 07 min left`, `loss 2.9`; in place of the run's the time
+   * left in the phase, as long as the run's is not known: `3 s left`
+   */
+  of(progress: Progress, start: PhaseStart, nowMs: number): string[] {
+    this.note(progress, nowMs);
+    const { done, total, unit, note } = progress;
+    const facts = [`${done}/${total} ${unit}`];
+    const perSecond = (1000 * (done - start.done)) / (nowMs - start.atMs);
+    const isMeasured = Number.isFinite(perSecond) && perSecond > 0;
+    if (isMeasured) facts.push(`${formatRate(perSecond)}/s`);
+    const ofPhase = isMeasured ? (total - done) / perSecond : null;
+    const ofRun = this.#ofRun(progress, ofPhase, nowMs);
+    if (ofRun !== null) facts.push(`run ${formatSeconds(ofRun)} left`);
+    else if (ofPhase !== null && done < total) facts.push(`${formatSeconds(ofPhase)} left`);
+    if (note !== undefined) facts.push(note);
+    return facts;
+  }
+
+  #ofRun({ epochs }: Progress, phaseSecondsLeft: number | null, nowMs: number): number | null {
+    const recurs = this.#recurs === undefined ? {} : { recurs: this.#recurs };
+    const left = this.#clock.secondsLeft(nowMs, { epochs, phaseSecondsLeft, ...recurs });
+    return left !== null && left > 0 ? left : null;
+  }
 }
 
 function formatRate(perSecond: number): string {

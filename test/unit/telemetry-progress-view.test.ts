@@ -18,7 +18,7 @@ interface Shown {
   readonly pass: (ms: number) => void;
 }
 
-function viewOn(isTTY: boolean): Shown {
+function viewOn(isTTY: boolean, columns = 120): Shown {
   let written = '';
   let nowMs = 1_000_000;
   const sink = new Writable({
@@ -27,7 +27,7 @@ function viewOn(isTTY: boolean): Shown {
       done();
     },
   });
-  const stream: ProgressStream = Object.assign(sink, { isTTY, columns: 120 });
+  const stream: ProgressStream = Object.assign(sink, { isTTY, columns });
   return {
     view: createProgressView({ stream, nowMs: () => nowMs }),
     text: () => written,
@@ -135,7 +135,16 @@ describe('on a terminal', () => {
     pass(2_000);
     view.show({ ...extract(9), phase: 'train', unit: 'steps', total: 18 });
     view.close();
-    assert.match(text(), /epoch 1\/3 train █{12}░{12} 9\/18 steps, 4\.5\/s, 2 s left/);
+    // Of the run: 2 s of this epoch, and two more of 6 + (2 + 2) s.
+    assert.match(text(), /epoch 1\/3 train █{12}░{12} 9\/18 steps, 4\.5\/s, run 22 s left/);
+  });
+
+  test('the bar is as short as the line has no room for it', () => {
+    const { view, text } = viewOn(true, 40);
+    view.show(extract(600));
+    view.close();
+    // Title and facts have 17 and 15 characters, the spaces 2: the least bar of 6 is left.
+    assert.match(text(), /extract █{3}░{3} 600\/1200 images/);
   });
 
   test('a remark stays on a line of its own, and the bar comes back after it', () => {

@@ -61,10 +61,9 @@ async function runDemo(options: DemoOptions, terminal: Terminal): Promise<void> 
   requireRunFolder(out, false);
   const images = resolve(out, 'images');
   const { makeImages } = await import('../../data/made/made-images.ts');
+  const count = IMAGES.classes * IMAGES.perClass;
+  terminal.stderr.write(`making ${count} images in ${join(out, 'images')}\n`);
   await makeImages({ ...IMAGES, out: images, seed: options.seed });
-  terminal.stderr.write(
-    `made ${IMAGES.classes * IMAGES.perClass} images in ${join(out, 'images')}\n`,
-  );
   const { settings } = configSourcesOf(options);
   await launchRun(
     {

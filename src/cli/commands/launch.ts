@@ -1,10 +1,8 @@
 /** `deepcluster launch`: a whole run on one machine, shown in a terminal; src/launch runs it. */
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { shownLine } from '../../launch/child-log.ts';
-import { runLocally, type LocalRunHooks, type LocalRunRequest } from '../../launch/local-run.ts';
+import { runLocally, type LocalRunRequest } from '../../launch/local-run.ts';
 import type { LogLevel } from '../../telemetry/logger.ts';
-import { createProgressView, type ProgressView } from '../../telemetry/progress-view.ts';
 import { credentialsOption } from '../credentials.ts';
 import {
   addConfigOptions,
@@ -16,6 +14,7 @@ import {
   type FolderOptions,
   type QuietLogOptions,
 } from '../options.ts';
+import { ShownRun } from '../shown-run.ts';
 import { takeStopSignals } from '../stop-signals.ts';
 import { summaryLines } from '../summary-table.ts';
 import { printJson, printLines, type Terminal } from '../terminal.ts';
@@ -69,67 +68,22 @@ export interface LaunchRequest extends Omit<LocalRunRequest, 'logLevel'> {
 /** Runs a run to its end and prints its summary. */
 export async function launchRun(request: LaunchRequest, terminal: Terminal): Promise<void> {
   const { shownLevel, isJson } = request;
-  const view = createProgressView({ stream: terminal.stderr, nowMs: () => performance.now() });
-  let isRunning = false;
+  const shown = new ShownRun(terminal, shownLevel);
   const signals = takeStopSignals(() => {
-    if (!isRunning) return;
-    view.remark('stopping: the coordinator takes a checkpoint; press Ctrl-C again to kill');
-  });
-  const hooks = hooksOf(view, shownLevel, () => {
-    isRunning = true;
+    shown.stopping();
   });
   const logLevel = shownLevel === 'debug' ? 'debug' : 'info';
   const { env, openFiles = null } = terminal;
   try {
-    const { out, summary } = await runLocally({ ...request, logLevel }, hooks, signals, {
+    const { out, summary } = await runLocally({ ...request, logLevel }, shown.hooks, signals, {
       env,
       openFiles,
     });
-    view.close();
+    shown.close();
     if (isJson) printJson(terminal, summary);
     else printLines(terminal, summaryLines(summary, join(out, 'report.html')));
   } finally {
-    view.close();
+    shown.close();
     signals.release();
   }
-}
-
-function hooksOf(
-  view: ProgressView,
-  shownLevel: LogLevel | null,
-  onStart: () => void,
-): LocalRunHooks {
-  /** Workers take the same engine, unless something is wrong: one line for each that is taken. */
-  const engines = new Set<string>();
-  let out = '';
-  let isNamed = false;
-  return {
-    onStart(folder) {
-      out = folder;
-      onStart();
-    },
-    onNotice(id, notice) {
-      // A start that fails before has no folder to be named.
-      if (notice.type === 'listening' && id === 'coordinator' && !isNamed) {
-        isNamed = true;
-        view.remark(`run folder ${out}`);
-      }
-      if (notice.type === 'progress') view.show(notice);
-      if (notice.type === 'remark') view.remark(notice.text);
-      if (notice.type === 'engine' && !engines.has(notice.name)) {
-        engines.add(notice.name);
-        view.remark(`engine ${notice.reason}`);
-      }
-    },
-    onLine(id, line) {
-      const shown = shownLine(id, line, shownLevel);
-      if (shown !== null) view.remark(shown);
-    },
-    onHeld(reason) {
-      view.remark(`waiting: ${reason}`);
-    },
-    onRemark(text) {
-      view.remark(text);
-    },
-  };
 }
