@@ -2,6 +2,7 @@
  * The coordinator process: brings the real world (folder, servers, gRPC, clock) to the terms of a
  * run, and puts it away at the end. It loads no tensor library.
  */
+import { hostname } from 'node:os';
 import { nanoid } from 'nanoid';
 import type { ConfigOrigins } from '../src/config/load.ts';
 import type { RunConfig } from '../src/config/schema.ts';
@@ -124,6 +125,14 @@ async function runInFolder(options: InFolder): Promise<RunSummary> {
         const { pid } = process;
         const started = { role: 'coordinator', id: 'coordinator', pid, incarnation } as const;
         folder.processStarted(started, 'coordinator is up');
+        const place = { address: server.address, host: hostname(), isSecure: credentials !== null };
+        await onceThereIsRoom(
+          'the address of the coordinator',
+          () => {
+            folder.writePlace(place);
+          },
+          { folder, logger, signal },
+        );
         logger.info('coordinator.listening', { address: server.address, runId, out: options.out });
         notify({ type: 'listening', address: server.address });
       };

@@ -1,5 +1,5 @@
 /**
- * The run's folder: config.json, events.jsonl, metrics.jsonl, loss-by-step.txt, unreadable.csv,
+ * The run's folder: config.json, coordinator.json, events.jsonl, metrics.jsonl, loss-by-step.txt, unreadable.csv,
  * damaged.csv, summary.json, report.html. Whatever is put into it carries a term of the run, and
  * takes effect only while that term is the newest (src/run/lock/run-lock.ts).
  */
@@ -13,7 +13,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { TrainerError, messageOf } from '../../src/errors.ts';
-import { CHECKPOINTS, configFileOf } from '../../src/run/folder.ts';
+import { COORDINATOR_FILE, type CoordinatorPlace } from '../../src/run/coordinator-file.ts';
+import { CHECKPOINTS, EVENTS, configFileOf } from '../../src/run/folder.ts';
 import type { RunConfig } from '../../src/config/schema.ts';
 import type { RunImages } from '../../src/run/run-images.ts';
 import type { TakenFolder } from '../../src/run/lock/take-folder.ts';
@@ -57,8 +58,8 @@ export class RunFolder {
     this.#taken = taken;
     this.#nowMs = nowMs;
     requireOneDisk(this.checkpoints, this.staging);
-    this.#events = this.#openLines('events.jsonl');
-    this.lastSeenMs = lastSeenOf(join(path, 'events.jsonl'));
+    this.#events = this.#openLines(EVENTS);
+    this.lastSeenMs = lastSeenOf(join(path, EVENTS));
     this.#metrics = this.#openLines('metrics.jsonl');
   }
 
@@ -77,7 +78,7 @@ export class RunFolder {
       Object.entries(fields).every(
         ([name, value]) => JSON.stringify(line[name]) === JSON.stringify(value),
       );
-    if (someJsonLine(join(this.path, 'events.jsonl'), event, has)) return false;
+    if (someJsonLine(join(this.path, EVENTS), event, has)) return false;
     this.event(event, reason, fields);
     return true;
   }
@@ -102,6 +103,11 @@ export class RunFolder {
   ): void {
     const content = JSON.stringify({ runId, config, origins, images }, null, 2);
     this.#replace('config.json', `${content}\n`);
+  }
+
+  /** Where this coordinator answers. */
+  writePlace(place: CoordinatorPlace): void {
+    this.#replace(COORDINATOR_FILE, `${JSON.stringify(place, null, 2)}\n`);
   }
 
   /** The images by id, which name what is different when the run is resumed. */

@@ -34,6 +34,15 @@ export function algorithmNamed(name: string): AlgorithmSpec {
   return found;
 }
 
+/**
+ * Whether each epoch has the phase: some algorithms cluster at the beginning of a run alone.
+ * @param name of an algorithm; of one that is not registered here, nothing is known
+ */
+export function phaseRecurs(name: string, phase: string): boolean {
+  const habit = algorithms.find((spec) => spec.name === name)?.clustering;
+  return habit === undefined || habit.times === 'everyEpoch' || !habit.phases.includes(phase);
+}
+
 /** No figures yet, of any algorithm. */
 export function noFigures(): FiguresByAlgorithm {
   return Object.fromEntries(

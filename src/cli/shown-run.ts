@@ -1,5 +1,5 @@
 /** A run on this machine as the terminal shows it: what starts, how far it is, what its processes say. */
-import { algorithmNamed } from '../algorithms/registry.ts';
+import { phaseRecurs } from '../algorithms/registry.ts';
 import { shownLine } from '../launch/child-log.ts';
 import type { LocalRunHooks, LocalStart } from '../launch/local-run.ts';
 import type { LogLevel } from '../telemetry/logger.ts';
@@ -23,7 +23,7 @@ export class ShownRun {
     this.#view = createProgressView({
       stream: stderr,
       nowMs: () => performance.now(),
-      recurs: (phase) => this.#start === null || recursIn(this.#start, phase),
+      recurs: (phase) => this.#start === null || phaseRecurs(this.#start.config.algorithm, phase),
     });
     this.hooks = {
       onStart: (start) => {
@@ -92,10 +92,4 @@ function startLine({ config, workers, servers }: LocalStart): string {
 
 function count(n: number, noun: string): string {
   return `${n} ${noun}${n === 1 ? '' : 's'}`;
-}
-
-/** Whether each epoch has the phase: some algorithms cluster at the beginning of the run alone. */
-function recursIn({ config }: LocalStart, phase: string): boolean {
-  const { times, phases } = algorithmNamed(config.algorithm).clustering;
-  return times === 'everyEpoch' || !phases.includes(phase);
 }

@@ -4,7 +4,7 @@ import type { ProgressStream } from '../telemetry/progress-view.ts';
 export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Results only: a table, or one JSON object with `--json`. */
-  readonly stdout: NodeJS.WritableStream;
+  readonly stdout: ProgressStream;
   /** Everything else: progress, remarks, logs, errors. */
   readonly stderr: ProgressStream;
   /** Files that the process may have open at a time; null, as when left out: not known. */

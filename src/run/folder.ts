@@ -1,11 +1,14 @@
 /** The folder of a run, as a command is given it: a new run needs one without a run, `--resume` one with a run. */
-import { accessSync, constants, existsSync, mkdirSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { TrainerError, messageOf } from '../errors.ts';
 import type { ConfigSources } from '../config/load.ts';
 
 /** Checkpoints, within a run's folder. */
 export const CHECKPOINTS = 'checkpoints';
+
+/** What happened in the run, a JSON object a line. */
+export const EVENTS = 'events.jsonl';
 
 /** The run's id, effective configuration and images: where this file is, there is a run. */
 export function configFileOf(folder: string): string {
@@ -47,6 +50,14 @@ export function makeRunFolder(folder: string, inner = ''): string | undefined {
   }
 }
 
+/** @returns the error for a folder that a command needs a run in */
+export function noRunIn(folder: string): TrainerError {
+  return folderInvalid(
+    folder,
+    'holds no run; name the folder that its launch was given with --out',
+  );
+}
+
 function folderInvalid(folder: string, problem: string): TrainerError {
   return new TrainerError('CONFIG_INVALID', `run folder ${folder}: ${problem}`, { folder });
 }
@@ -61,8 +72,21 @@ export function withSavedConfig(
   return isResumed && !isGiven ? { ...sources, file: configFileOf(folder) } : sources;
 }
 
+/** Where runs lie that are given no folder; relative to the working directory. */
+export const RUNS = 'runs';
+
 /** `runs/demo-20260131-235959`, in UTC. */
 export function defaultRunFolder(name: string, nowMs: number): string {
   const stamp = new Date(nowMs).toISOString().replaceAll(/[-:]|\..*$/g, '');
-  return join('runs', `${name}-${stamp.replace('T', '-')}`);
+  return join(RUNS, `${name}-${stamp.replace('T', '-')}`);
+}
+
+/** The folder below `runs/` whose run has told something last; null where there is none. */
+export function newestRunFolder(): string | null {
+  const folders = existsSync(RUNS) ? readdirSync(RUNS).map((name) => join(RUNS, name)) : [];
+  const told = folders.filter(holdsRun).map((folder) => {
+    const events = join(folder, EVENTS);
+    return { folder, ms: statSync(existsSync(events) ? events : configFileOf(folder)).mtimeMs };
+  });
+  return told.sort((a, b) => b.ms - a.ms)[0]?.folder ?? null;
 }

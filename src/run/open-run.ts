@@ -18,7 +18,7 @@ import { vectorOf } from '../rpc/named-vectors.ts';
 import type { AssignmentDetails } from '../work/assign.ts';
 import { fromCheckpoint, type RunPosition, type RunSnapshot } from './checkpoint-content.ts';
 import { finalToArrays } from './final-clustering.ts';
-import { CHECKPOINTS, configFileOf } from './folder.ts';
+import { CHECKPOINTS, configFileOf, noRunIn } from './folder.ts';
 import type { RecordState } from './record-state.ts';
 import { runImagesSchema, type RunImages } from './run-images.ts';
 import { holdsWhitening, whiteningFromArrays } from './whitening-arrays.ts';
@@ -123,7 +123,7 @@ async function readSaved(folder: string): Promise<Pick<OpenedRun, 'runId' | 'ima
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
       throw invalid(`its config.json cannot be read (${messageOf(error)})`);
     }
-    throw invalid('holds no run; name the folder that its launch was given with --out');
+    throw noRunIn(folder);
   }
   const saved = savedSchema.safeParse(content);
   const config = saved.success ? runConfigSchema().safeParse(saved.data.config) : saved;

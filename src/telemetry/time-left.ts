@@ -69,6 +69,11 @@ export class PhaseClock {
   #current = new Map<string, number>();
   #sinceMs = 0;
 
+  /** Whether the present epoch has been seen from its beginning. */
+  get isWhole(): boolean {
+    return this.#isWhole;
+  }
+
   /** A phase begins, or is seen under way; the one before it ends. */
   enter(epoch: number, phase: string, nowMs: number): void {
     if (this.#epoch === epoch && [...this.#current.keys()].at(-1) === phase) return;

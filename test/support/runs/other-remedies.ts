@@ -143,6 +143,16 @@ export const OTHERS: readonly OtherRow[] = [
       'a worker with other or more images is refused with 42',
     ],
   },
+  ...[
+    'name a run with --out DIR, or its coordinator with --coordinator HOST:PORT',
+    'where its folder is at hand: deepcluster status --out DIR',
+  ].map((source): OtherRow => ({
+    source,
+    triedIn: [
+      'test/e2e/status.test.ts',
+      'a run is found in runs/, its coordinator by its folder; what died says how to go on, and is watched to its end',
+    ],
+  })),
   { source: "const REMEDY = 'npx deepcluster setup'", untried: SETUP },
   {
     source: 'set it up with `npx deepcluster setup`, or take engine wasm',
@@ -190,7 +200,7 @@ export const NO_REMEDIES = [
  * in a sentence.
  */
 const NAMES_REMEDY =
-  /deepcluster (launch|setup|certs|data|doctor|worker|server|coordinator)\b|npm (run|ci)\b|\bchmod\b|--set \w|\((give )?--[a-z]|\b(add|give|with|leave|take|name|needs) '?--[a-z]|folder with --|in another --out|with --[a-z]/;
+  /deepcluster (launch|setup|certs|data|doctor|worker|server|coordinator|status|settings)\b|npm (run|ci)\b|\bchmod\b|--set \w|\((give )?--[a-z]|\b(add|give|with|leave|take|name|needs) '?--[a-z]|folder with --|in another --out|with --[a-z]/;
 
 /**
  * A line with a text in it that names a remedy; neither a comment, nor an option's own description.
