@@ -8,6 +8,7 @@ const MAY_IMPORT = {
   math: [],
   messages: [],
   process: [],
+  tables: [],
   clustering: ['math', 'arrays'],
   ps: ['math', 'messages'],
   arrays: ['messages'],
@@ -53,6 +54,7 @@ const PACKAGE_HOMES = {
   'csv-parse/': '^src/data/source/',
   'yaml/': '^src/config/',
   '(winston|cli-progress)/': '^src/telemetry/',
+  'hyparquet-writer/': '^src/tables/',
   'commander/': '^src/cli/',
   '(@peculiar/|reflect-metadata/)': '^src/security/',
 };

@@ -4,7 +4,9 @@ import type { ConfigOrigins } from '../../src/config/load.ts';
 import type { RunConfig } from '../../src/config/schema.ts';
 import type { ImageSource } from '../../src/data/source/source.ts';
 import type { Logger } from '../../src/telemetry/logger.ts';
-import type { RunDisk } from '../outside.ts';
+import { algorithmNamed } from '../../src/algorithms/registry.ts';
+import type { ClusterTables } from '../../src/run/cluster-tables.ts';
+import type { RunDisk, RunResults } from '../outside.ts';
 import { openBoard } from './board.ts';
 import { onceThereIsRoom } from './disk-room.ts';
 import { fromCheckpoint } from '../../src/run/checkpoint-content.ts';
@@ -39,14 +41,29 @@ export function runDisk(deps: RunDiskDeps): RunDisk {
     writeResults: async (results, signal) => {
       const { record, summary } = results;
       const page = await renderRunReport({ ...deps, ...results, signal });
-      const write = (): void => {
+      const tables = clusterTablesOf(results, deps);
+      const write = async (): Promise<void> => {
         if (record.unreadable.length > 0) folder.writeUnreadable(record.unreadable);
         if (record.damaged.length > 0) folder.writeDamaged(record.damaged);
         folder.writeLosses(record.losses);
+        await folder.writeClusters(tables, signal);
         folder.writeSummary(summary);
         folder.writeReport(page);
       };
       await onceThereIsRoom('the result', write, { folder, logger, signal });
     },
   };
+}
+
+function clusterTablesOf(
+  { clusters, pseudoLabels, final }: RunResults,
+  { config, source }: RunDiskDeps,
+): ClusterTables {
+  const { k } = config.clustering;
+  const common = { source, clusters, pseudoLabels, k };
+  if (final === null) return { ...common, final: null };
+  const { data, shape } = final.centroids;
+  const centroids = { values: data as Float32Array, clusters: shape[0]!, dim: shape[1]! };
+  const metric = algorithmNamed(config.algorithm).metric(config);
+  return { ...common, final: { details: final.details, centroids, metric } };
 }

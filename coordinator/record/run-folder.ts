@@ -1,6 +1,7 @@
 /**
- * The run's folder: config.json, coordinator.json, events.jsonl, metrics.jsonl, loss-by-step.txt, unreadable.csv,
- * damaged.csv, summary.json, report.html. Whatever is put into it carries a term of the run, and
+ * The run's folder: config.json, coordinator.json, events.jsonl, metrics.jsonl, loss-by-step.txt,
+ * unreadable.csv, damaged.csv, the tables of clusters, summary.json, report.html. Whatever is put
+ * into it carries a term of the run, and
  * takes effect only while that term is the newest (src/run/lock/run-lock.ts).
  */
 import {
@@ -16,6 +17,12 @@ import { TrainerError, messageOf } from '../../src/errors.ts';
 import { COORDINATOR_FILE, type CoordinatorPlace } from '../../src/run/coordinator-file.ts';
 import { CHECKPOINTS, EVENTS, configFileOf } from '../../src/run/folder.ts';
 import type { RunConfig } from '../../src/config/schema.ts';
+import {
+  writeClusterSummary,
+  writeClustersCsv,
+  writeClustersParquet,
+  type ClusterTables,
+} from '../../src/run/cluster-tables.ts';
 import type { RunImages } from '../../src/run/run-images.ts';
 import type { TakenFolder } from '../../src/run/lock/take-folder.ts';
 import {
@@ -25,6 +32,7 @@ import {
   type JsonLines,
 } from '../../src/telemetry/json-lines.ts';
 import type { RunSummary } from '../../src/report/summary.ts';
+import { csvText } from '../../src/tables/csv.ts';
 import { LISTING_FILE, writeListing } from '../../src/data/source/listing.ts';
 import type { ImageSource } from '../../src/data/source/source.ts';
 import type { UnreadableImage } from '../../src/data/source/unreadable.ts';
@@ -159,6 +167,17 @@ export class RunFolder {
     this.#replace('report.html', html);
   }
 
+  /** Of the final clusters, by image and by cluster. @throws the signal's reason */
+  async writeClusters(tables: ClusterTables, signal: AbortSignal): Promise<void> {
+    await this.#putSlowly('clusters.csv', (partial) => writeClustersCsv(partial, tables, signal));
+    await this.#putSlowly('clusters.parquet', (partial) =>
+      writeClustersParquet(partial, tables, signal),
+    );
+    await this.#putSlowly('cluster-summary.csv', (partial) =>
+      writeClusterSummary(partial, tables, signal),
+    );
+  }
+
   close(): void {
     this.#events.close();
     this.#metrics.close();
@@ -180,6 +199,20 @@ export class RunFolder {
       renameSync(partial, join(this.path, name));
     } catch (error) {
       // The staging folder has gone in the meantime.
+      lock.requireHeld();
+      throw error;
+    }
+  }
+
+  /** The same for what takes long to write: this process does other things meanwhile. */
+  async #putSlowly(name: string, write: (partial: string) => Promise<void>): Promise<void> {
+    const { lock } = this.#taken;
+    lock.requireHeld();
+    const partial = join(this.staging, name);
+    try {
+      await write(partial);
+      renameSync(partial, join(this.path, name));
+    } catch (error) {
       lock.requireHeld();
       throw error;
     }
@@ -239,11 +272,6 @@ export function readRunId(folder: string): string {
 }
 
 function csvOf(images: readonly UnreadableImage[]): string {
-  const rows = images.map(({ id, path, reason }) => `${id},${quote(path)},${quote(reason)}`);
+  const rows = images.map(({ id, path, reason }) => `${id},${csvText(path)},${csvText(reason)}`);
   return ['id,path,reason', ...rows, ''].join('\n');
-}
-
-/** A field of a CSV line (RFC 4180). */
-function quote(text: string): string {
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

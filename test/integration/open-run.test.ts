@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { parse } from 'csv-parse/sync';
+import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
 import { readLatestCheckpoint, type Checkpoint } from '../../src/checkpoint/checkpoint.ts';
 import { openRun } from '../../src/run/open-run.ts';
 import {
@@ -70,6 +72,31 @@ test('an opened run has the parameters, clusters and whitening of its newest che
   assert.deepEqual([centroids.count, centroids.dim], [K, PCA]);
   assert.deepEqual([whitening?.inDim, whitening?.outDim], [FEATURES, PCA]);
   assert.deepEqual(whitening?.components, final['whitening-components']!.data);
+});
+
+test('the tables in the folder have the clusters of the checkpoint', async () => {
+  const { clusters, details, pseudoLabels } = await openRun(run);
+  const rows: Record<string, string>[] = parse(readFileSync(join(run, 'clusters.csv')), {
+    columns: true,
+  });
+  const column = (name: string): number[] => rows.map((row) => Number(row[name]));
+  assert.deepEqual(column('cluster'), [...clusters]);
+  assert.deepEqual(Float32Array.from(column('distance')), details!.distances);
+  assert.deepEqual(column('second'), [...details!.seconds]);
+  assert.deepEqual(Float32Array.from(column('secondDistance')), details!.secondDistances);
+  const parquet = await asyncBufferFromFile(join(run, 'clusters.parquet'));
+  const trainedOn = await parquetReadObjects({ file: parquet, columns: ['path', 'trainedOn'] });
+  assert.deepEqual(
+    trainedOn,
+    rows.map(({ path }, i) => ({ path, trainedOn: pseudoLabels[i] })),
+  );
+  const summary: Record<string, string>[] = parse(readFileSync(join(run, 'cluster-summary.csv')), {
+    columns: true,
+  });
+  const { k } = (await openRun(run)).config.clustering;
+  assert.equal(summary.length, k);
+  const sizes = summary.reduce((sum, { size }) => sum + Number(size), 0);
+  assert.equal(sizes, IMAGES);
 });
 
 test('where the newest checkpoint is damaged, the one before is opened, and the reason told', async () => {
