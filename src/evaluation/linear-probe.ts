@@ -5,7 +5,7 @@
  */
 import { seededRng, shuffleInPlace, type Rng } from '../math/rng.ts';
 import { requireUsable, type LabelledFeatures } from './labelled-features.ts';
-import { multiplyTransposed } from '../math/matrix.ts';
+import { gatherRows, multiplyTransposed } from '../math/matrix.ts';
 import { fitScaling, scaleRows } from './scaling.ts';
 
 export interface ProbeOptions {
@@ -15,6 +15,39 @@ export interface ProbeOptions {
   readonly seed: number;
   /** Called before each pass: many wide rows take minutes. */
   readonly onPass?: () => void;
+  /** Left out: float64 on this thread. */
+  readonly trainer?: ProbeTrainer;
+}
+
+/** Where the steps of a probe are computed. */
+export interface ProbeTrainer {
+  /** B, images of a step. */
+  readonly batchRows: number;
+  /** Rows that the curvature is taken from, drawn at random; more of them cost time alone. */
+  readonly curvatureRows: number;
+  /** A classifier with weights of zero; the set remains the caller's, and as it is. */
+  readonly begin: (set: ProbeRows) => ProbeFit;
+}
+
+/** A classifier in training. */
+export interface ProbeFit {
+  /** Descends along the gradient of {@link lossAndGradient}. @param ids rows of the step */
+  step(ids: Int32Array, descent: Descent): void;
+  /**
+   * @param rows [b, W] others than those of training, b at most B
+   * @returns [b, C]
+   */
+  logits(rows: Float32Array): ArrayLike<number>;
+  /** Gives back what it holds. */
+  end(): void;
+}
+
+export interface Descent {
+  readonly rate: number;
+  /** velocity := momentum velocity + gradient; weights := weights - rate velocity */
+  readonly momentum: number;
+  /** The gradient has weightDecay times the weights besides. */
+  readonly weightDecay: number;
 }
 
 const BATCH_ROWS = 32;
@@ -22,6 +55,12 @@ const MOMENTUM = 0.9;
 /** Light: it keeps the weights of separable classes finite and does little else. */
 const WEIGHT_DECAY = 1e-4;
 const POWER_ITERATIONS = 20;
+
+const FLOAT64: ProbeTrainer = {
+  batchRows: BATCH_ROWS,
+  curvatureRows: Infinity,
+  begin: (set) => new Float64Fit(set),
+};
 
 /**
  * Share of test images whose class is right, by a linear classifier trained on the training rows; ties go to the lower class.
@@ -34,15 +73,20 @@ export function linearProbeTop1(set: LabelledFeatures, options: ProbeOptions): n
   requireUsable(set);
   const { train, trainLabels, test, testLabels, dim, classes } = set;
   if (trainLabels.length === 0 || testLabels.length === 0) return 0;
+  const { trainer = FLOAT64 } = options;
   const scaling = fitScaling(train, trainLabels.length, dim);
-  const weights = fitProbe(
-    { rows: scaleRows(train, scaling), labels: trainLabels, width: dim + 1, classes },
-    options,
-  );
-  return accuracy(weights, scaleRows(test, scaling), testLabels, dim + 1, classes);
+  const rows = { rows: scaleRows(train, scaling), labels: trainLabels, width: dim + 1, classes };
+  const fit = trainer.begin(rows);
+  try {
+    trainProbe(fit, rows, trainer, options);
+    const held = { ...rows, rows: scaleRows(test, scaling), labels: testLabels };
+    return accuracy(fit, held, trainer.batchRows);
+  } finally {
+    fit.end();
+  }
 }
 
-interface ProbeRows {
+export interface ProbeRows {
   /** [n, W] */
   readonly rows: Float32Array;
   /** [n] */
@@ -51,35 +95,78 @@ interface ProbeRows {
   readonly classes: number;
 }
 
-/** @returns [C, W] weights, from zero: the objective is convex */
-function fitProbe(set: ProbeRows, { epochs, seed, onPass }: ProbeOptions): Float64Array {
-  const { rows, labels, width, classes } = set;
+/** From zero: the objective is convex. */
+function trainProbe(
+  fit: ProbeFit,
+  { rows, labels, width }: ProbeRows,
+  { batchRows, curvatureRows }: ProbeTrainer,
+  { epochs, seed, onPass }: ProbeOptions,
+): void {
   const n = labels.length;
   const rng = seededRng(seed, 'linear probe');
-  const peakRate = 1 / smoothness(rows, n, width, rng);
-  const weights = new Float64Array(classes * width);
-  const velocity = new Float64Array(classes * width);
-  const gradient = new Float64Array(classes * width);
-  const batch = newBatch(Math.min(BATCH_ROWS, n), width, classes);
   const order = Int32Array.from(labels.keys());
-  const steps = epochs * Math.ceil(n / BATCH_ROWS);
+  let [curved, count] = [rows, n];
+  if (n > curvatureRows) {
+    shuffleInPlace(order, rng);
+    [curved, count] = [gatherRows(rows, order.subarray(0, curvatureRows), width), curvatureRows];
+  }
+  const peakRate = 1 / smoothness(curved, count, width, rng, batchRows);
+  const steps = epochs * Math.ceil(n / batchRows);
   let step = 0;
   for (let epoch = 0; epoch < epochs; epoch += 1) {
     onPass?.();
     shuffleInPlace(order, rng);
-    for (let begin = 0; begin < n; begin += BATCH_ROWS) {
-      fillBatch(batch, rows, labels, order.subarray(begin, begin + BATCH_ROWS), width);
-      lossAndGradient(weights, batch, width, classes, gradient);
+    for (let begin = 0; begin < n; begin += batchRows) {
       const rate = (peakRate / 2) * (1 + Math.cos((Math.PI * step) / steps));
-      for (let i = 0; i < weights.length; i += 1) {
-        const v = MOMENTUM * velocity[i]! + gradient[i]!;
-        velocity[i] = v;
-        weights[i] = weights[i]! - rate * v;
-      }
+      const descent = { rate, momentum: MOMENTUM, weightDecay: WEIGHT_DECAY };
+      fit.step(order.subarray(begin, begin + batchRows), descent);
       step += 1;
     }
   }
-  return weights;
+}
+
+/** In float64, on the caller's thread. */
+class Float64Fit implements ProbeFit {
+  readonly #set: ProbeRows;
+  /** [C, W] each. */
+  readonly #weights: Float64Array;
+  readonly #velocity: Float64Array;
+  readonly #gradient: Float64Array;
+  readonly #batch: ProbeBatch;
+
+  constructor(set: ProbeRows) {
+    const size = set.classes * set.width;
+    this.#set = set;
+    this.#weights = new Float64Array(size);
+    this.#velocity = new Float64Array(size);
+    this.#gradient = new Float64Array(size);
+    this.#batch = newBatch(BATCH_ROWS, set.width, set.classes);
+  }
+
+  step(ids: Int32Array, { rate, momentum }: Descent): void {
+    const { rows, labels, width, classes } = this.#set;
+    const [weights, velocity, gradient] = [this.#weights, this.#velocity, this.#gradient];
+    fillBatch(this.#batch, rows, labels, ids, width);
+    lossAndGradient(weights, this.#batch, width, classes, gradient);
+    for (let i = 0; i < weights.length; i += 1) {
+      const v = momentum * velocity[i]! + gradient[i]!;
+      velocity[i] = v;
+      weights[i] = weights[i]! - rate * v;
+    }
+  }
+
+  logits(rows: Float32Array): Float64Array {
+    const { width, classes } = this.#set;
+    const { rows: wide, residuals } = this.#batch;
+    const count = rows.length / width;
+    wide.set(rows);
+    multiplyTransposed(wide, count, this.#weights, classes, width, residuals);
+    return residuals.subarray(0, count * classes);
+  }
+
+  end(): void {
+    // The collector's.
+  }
 }
 
 export interface ProbeBatch {
@@ -189,7 +276,13 @@ function addOuterProducts(
  * Bound on how fast the gradient of a minibatch changes: softmax cross-entropy bends by at most half of the second moment of
  * its inputs, whose largest eigenvalue is found by power iteration; drawing B rows adds their mean squared length / B.
  */
-export function smoothness(rows: Float32Array, n: number, width: number, rng: Rng): number {
+export function smoothness(
+  rows: Float32Array,
+  n: number,
+  width: number,
+  rng: Rng,
+  batchRows = BATCH_ROWS,
+): number {
   let direction = Float64Array.from({ length: width }, () => rng.normal());
   let eigenvalue = 0;
   for (let iteration = 0; iteration < POWER_ITERATIONS; iteration += 1) {
@@ -205,29 +298,24 @@ export function smoothness(rows: Float32Array, n: number, width: number, rng: Rn
     eigenvalue = Math.sqrt(next.reduce((sum, x) => sum + x * x, 0));
   }
   const squares = rows.reduce((sum, x) => sum + x * x, 0) / n;
-  return (eigenvalue + squares / BATCH_ROWS) / 2;
+  return (eigenvalue + squares / batchRows) / 2;
 }
 
 function accuracy(
-  weights: Float64Array,
-  rows: Float32Array,
-  labels: Int32Array,
-  width: number,
-  classes: number,
+  fit: ProbeFit,
+  { rows, labels, width, classes }: ProbeRows,
+  batchRows: number,
 ): number {
   const n = labels.length;
-  const batch = newBatch(Math.min(BATCH_ROWS, n), width, classes);
-  const order = Int32Array.from(labels.keys());
   let right = 0;
-  for (let begin = 0; begin < n; begin += BATCH_ROWS) {
-    fillBatch(batch, rows, labels, order.subarray(begin, begin + BATCH_ROWS), width);
-    const { count, residuals: logits } = batch;
-    multiplyTransposed(batch.rows, count, weights, classes, width, logits);
-    for (let i = 0; i < count; i += 1) {
-      const own = logits.subarray(i * classes, (i + 1) * classes);
+  for (let begin = 0; begin < n; begin += batchRows) {
+    const end = Math.min(n, begin + batchRows);
+    const logits = fit.logits(rows.subarray(begin * width, end * width));
+    for (let i = 0; i < end - begin; i += 1) {
+      const own = i * classes;
       let winner = 0;
-      for (let c = 1; c < classes; c += 1) if (own[c]! > own[winner]!) winner = c;
-      if (winner === batch.labels[i]) right += 1;
+      for (let c = 1; c < classes; c += 1) if (logits[own + c]! > logits[own + winner]!) winner = c;
+      if (winner === labels[begin + i]) right += 1;
     }
   }
   return right / n;

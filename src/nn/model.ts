@@ -8,6 +8,7 @@ import { requireLength } from '../math/checks.ts';
 import type { ModelSpec } from './architectures.ts';
 import { evaluationPass, type EvaluationPass } from './evaluation-pass.ts';
 import type { Engine } from '../engine/engine.ts';
+import { shapedLayers } from './layers.ts';
 import { trainingPass } from './training-pass.ts';
 
 export interface SliceGradient {
@@ -25,8 +26,11 @@ export interface SliceOptions {
   readonly weights?: Float32Array;
 }
 
-/** Which output of the network: `feature` is what is clustered, `representation` what the run is for. */
-export type NetworkOutput = 'feature' | 'representation';
+/**
+ * Which output of the network: `feature` is what is clustered, `representation` what the run is for; or that of a layer by its
+ * index among the network's, a map as [H, W, C].
+ */
+export type NetworkOutput = 'feature' | 'representation' | { readonly layer: number };
 
 export interface Model {
   /**
@@ -40,7 +44,7 @@ export interface Model {
    * Features in evaluation mode, as the network's description names them. An image's feature depends on that image
    * and the loaded version only, to the bit: not on its batch.
    * @param images [count, H, W, 3] RGB
-   * @returns [count, featureDim], or [count, representationDim]
+   * @returns [count, featureDim], [count, representationDim], or [count, numbers that the layer gives]
    * @throws TrainerError SHAPE_MISMATCH
    */
   features(images: Uint8Array, count: number, output?: NetworkOutput): Float32Array;
@@ -96,8 +100,11 @@ class LoadedModel implements Model {
   readonly #engine: Engine;
   /** Parameters and running statistics of the loaded version, by name; empty before the first. */
   #variables = new Map<string, tf.Tensor>();
-  /** Made by the first `features` of a version for that output: most versions are trained on only. */
-  readonly #evaluations = new Map<NetworkOutput, EvaluationPass>();
+  /**
+   * By the last layer; made by the first `features` of a version for that output: most versions are
+   * trained on only.
+   */
+  readonly #evaluations = new Map<number, EvaluationPass>();
 
   constructor(spec: ModelSpec, engine: Engine) {
     this.#spec = spec;
@@ -117,20 +124,29 @@ class LoadedModel implements Model {
   }
 
   features(images: Uint8Array, count: number, output: NetworkOutput = 'feature'): Float32Array {
-    const { featureDim, representationDim } = this.#spec;
     const imageBytes = this.#requireImages(images, count);
-    const dim = output === 'feature' ? featureDim : representationDim;
-    return this.#engine.run(() => this.#featuresOf(images, count, imageBytes, output, dim));
+    const { last, dim } = this.#placeOf(output);
+    return this.#engine.run(() => this.#featuresOf(images, count, imageBytes, last, dim));
+  }
+
+  #placeOf(output: NetworkOutput): { readonly last: number; readonly dim: number } {
+    const { featureLayer, featureDim, representationLayer, representationDim } = this.#spec;
+    if (output === 'feature') return { last: featureLayer, dim: featureDim };
+    if (output === 'representation') return { last: representationLayer, dim: representationDim };
+    const { layer } = output;
+    const { layers, input } = this.#spec;
+    const { side, channels } = shapedLayers(layers.slice(0, layer + 1), input).at(-1)!.output;
+    return { last: layer, dim: side * side * channels };
   }
 
   #featuresOf(
     images: Uint8Array,
     count: number,
     imageBytes: number,
-    output: NetworkOutput,
+    last: number,
     dim: number,
   ): Float32Array {
-    const pass = this.#evaluations.get(output) ?? this.#prepareEvaluation(output);
+    const pass = this.#evaluations.get(last) ?? this.#prepareEvaluation(last);
     const features = new Float32Array(count * dim);
     // A batch is read when the next one has been started: a GPU computes while the host prepares.
     let started: { begin: number; rows: tf.Tensor } | null = null;
@@ -234,15 +250,13 @@ class LoadedModel implements Model {
     this.#variables = new Map();
   }
 
-  #prepareEvaluation(output: NetworkOutput): EvaluationPass {
-    const { layers, featureLayer, representationLayer } = this.#spec;
-    const last = output === 'feature' ? featureLayer : representationLayer;
+  #prepareEvaluation(last: number): EvaluationPass {
     const pass = evaluationPass(
-      layers.slice(0, last + 1),
+      this.#spec.layers.slice(0, last + 1),
       this.#variables,
       this.#engine.operations,
     );
-    this.#evaluations.set(output, pass);
+    this.#evaluations.set(last, pass);
     return pass;
   }
 
