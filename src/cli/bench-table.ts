@@ -1,6 +1,7 @@
 /** The report of a benchmark in lines for a person. */
 import type { BenchReport } from '../../bench/bench.ts';
 import type { ChaosReport, ChaosRun } from '../../bench/chaos/chaos.ts';
+import { alignedRows } from './aligned-rows.ts';
 
 type Row = BenchReport['rows'][number];
 
@@ -10,7 +11,7 @@ export function benchTable({ machine, engine, date, rows }: BenchReport): string
     `machine    ${[`${cpu}, ${cores} cores`, ...gpus].join('; ')}; ${date}`,
     `engine     ${engine.name} ${engine.version}, ${engine.threads} threads`,
     '',
-    ...aligned([HEAD, ...rows.map(cellsOf)]),
+    ...alignedRows([HEAD, ...rows.map(cellsOf)], [0]),
     ...new Set(rows.flatMap(peerNote)),
   ];
 }
@@ -64,15 +65,4 @@ function peerNote({ peer, peerMissing }: Row): string[] {
 function figure(value: number | undefined): string {
   if (value === undefined) return '-';
   return value >= 100 ? value.toFixed(0) : value.toPrecision(3);
-}
-
-/** The first column to the left, the others to the right. */
-function aligned(table: readonly (readonly string[])[]): string[] {
-  const widths = HEAD.map((_, column) => Math.max(...table.map((cells) => cells[column]!.length)));
-  return table.map((cells) =>
-    cells
-      .map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)))
-      .join('  ')
-      .trimEnd(),
-  );
 }

@@ -24,6 +24,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   server: async () => (await import('./commands/server.ts')).addServerCommand,
   worker: async () => (await import('./commands/worker.ts')).addWorkerCommand,
   status: async () => (await import('./commands/status.ts')).addStatusCommand,
+  eval: async () => (await import('./commands/eval.ts')).addEvalCommand,
   certs: async () => (await import('./commands/certs.ts')).addCertsCommand,
   data: async () => (await import('./commands/data.ts')).addDataCommand,
   doctor: async () => (await import('./commands/doctor.ts')).addDoctorCommand,

@@ -9,7 +9,7 @@ import { clusterSizes } from './agreement.ts';
  * Spread of features that differ by rounding only: 1e-5 of their length, where float32 has 1e-7 and
  * a deep network some more.
  */
-const EQUAL_FEATURES = 1e-10;
+export const EQUAL_FEATURES = 1e-10;
 /**
  * The same of unit rows: their lengths are 1 within 1e-7, which a spread made of their sum alone
  * cannot tell from spread.

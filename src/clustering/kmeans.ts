@@ -6,11 +6,14 @@
 import { configInvalid } from '../errors.ts';
 import { gatherRows } from '../math/matrix.ts';
 import { Mt19937, seededRng } from '../math/rng.ts';
-import { assignShard, mergeShardSums, nextCentroids, sumShard } from './kmeans-reducer.ts';
+import { FLOAT64_KERNELS, type ClusteringKernels } from './kernels.ts';
+import { mergeShardSums, nextCentroids } from './kmeans-reducer.ts';
 
 export interface KmeansOptions {
   readonly iterations: number;
   readonly seed: number;
+  /** Left out: in float64 on this thread. */
+  readonly kernels?: Pick<ClusteringKernels, 'rowsToCluster'>;
 }
 
 export interface KmeansResult {
@@ -58,18 +61,20 @@ export function kmeans(
   n: number,
   dim: number,
   k: number,
-  { iterations, seed }: KmeansOptions,
+  { iterations, seed, kernels = FLOAT64_KERNELS }: KmeansOptions,
 ): KmeansResult {
+  const rows = kernels.rowsToCluster(features, n, dim);
   let centroids = gatherRows(features, initialCentroidIds(n, k, seed), dim);
   const objectives: number[] = [];
   const refilled: number[] = [];
   for (let iteration = 0; iteration < iterations; iteration += 1) {
-    const total = mergeShardSums([sumShard(features, n, dim, centroids, k, 0)]);
+    const total = mergeShardSums([rows.sum(centroids, k, 0)]);
     const next = nextCentroids(total, centroids);
     objectives.push(total.inertia);
     refilled.push(next.refilled.length);
     centroids = next.centroids;
   }
-  const { labels, inertia } = assignShard(features, n, dim, centroids, k);
+  const { labels, inertia } = rows.assign(centroids, k);
+  rows.release();
   return { labels, centroids, objectives, inertia, refilled };
 }

@@ -3,9 +3,7 @@
  * Shapes: m images that could be read, D dimensions of the representation, d of the rows that
  * clusters are told apart by.
  */
-import { algorithmNamed } from '../algorithms/registry.ts';
-import { nearestTwo, type NearestTwo } from '../clustering/nearest-two.ts';
-import { normaliseRows } from '../clustering/odc/mixing.ts';
+import type { NearestTwo } from '../clustering/nearest-two.ts';
 import { createImageLoader, type ImageLoader } from '../data/loader/loader.ts';
 import { openImageSource, type ImageSource } from '../data/source/source.ts';
 import type { UnreadableImage } from '../data/source/unreadable.ts';
@@ -14,6 +12,7 @@ import type { EngineChoice } from '../engine/registry.ts';
 import { startEngine } from '../engine/start.ts';
 import { describeModel, type ModelSpec } from '../nn/architectures.ts';
 import { createModel, type Model } from '../nn/model.ts';
+import { clusteringRows, clustersOfRows } from './clustering-space.ts';
 import type { Centroids, OpenedRun } from './open-run.ts';
 
 /** Images that are read, and go through the network, at a time. */
@@ -156,18 +155,12 @@ async function embedAll(
   };
 }
 
-/** As the run assigns its own images: PCA with whitening where it has one, then unit rows. */
+/** As the run assigns its own images. */
 function clustersOf(
   features: Float32Array,
   rows: number,
-  { values, count: k, dim }: Centroids,
+  centroids: Centroids,
   { run, engine }: Embedding,
 ): NearestTwo {
-  const { whitening, config } = run;
-  const projected =
-    whitening === null
-      ? normaliseRows(features, dim)
-      : engine.clustering.project(whitening, features, rows);
-  const metric = algorithmNamed(config.algorithm).metric(config);
-  return nearestTwo(projected, { values, clusters: k, dim }, metric);
+  return clustersOfRows(run, clusteringRows(run, engine, features, rows), centroids);
 }

@@ -1,0 +1,148 @@
+/** The parts of an evaluation that need classes: kNN and linear probes of a run's features, with many labels and with few. */
+import { shownPath } from '../../data/source/path-bytes.ts';
+import { dataUnreadable } from '../../errors.ts';
+import type { LabelledFeatures } from '../../evaluation/labelled-features.ts';
+import { linearProbeTop1, type ProbeTrainer } from '../../evaluation/linear-probe.ts';
+import { lowShotTop1 } from '../../evaluation/low-shot.ts';
+import { scoreFeatures, type NetworkScores } from '../../evaluation/network-scores.ts';
+import { stratifiedSplit, type Split } from '../../evaluation/split.ts';
+import { gather, gatherRows } from '../../math/matrix.ts';
+import { averagePool, type ProbePoint } from '../../nn/probe-points.ts';
+import { probeTrainerOn } from '../../nn/probe-trainer.ts';
+import type { Evaluated } from './evaluated.ts';
+import type { AccuracyFigures, Compared, LayerFigures, LowShotFigures } from './report.ts';
+
+type WithClasses = Evaluated & { readonly truth: NonNullable<Evaluated['truth']> };
+
+/** Parts of the labels that low-shot probes see, as papers on features without labels have them. */
+const LABEL_PARTS = [0.01, 0.1] as const;
+/** Draws of each. */
+const DRAWS = 5;
+
+/** Features wider than this are probed on the engine: in float64 on one thread they take minutes. */
+const WIDE = 1024;
+
+/** @param points layers that are probed besides the representation */
+export async function accuraciesOf(
+  evaluated: WithClasses,
+  points: readonly ProbePoint[],
+): Promise<AccuracyFigures> {
+  const scores = compared(evaluated, (features, note) => scoresOf(evaluated, features, note));
+  const { trained, random } = scores;
+  const layers: LayerFigures[] = [];
+  for (const point of points) layers.push(await layerFigures(evaluated, point));
+  return {
+    ...{ trainImages: trained.trainImages, testImages: trained.testImages },
+    knnTop1: { trained: trained.knnTop1, random: random.knnTop1 },
+    linearTop1: { trained: trained.linearTop1, random: random.linearTop1 },
+    lowShot: LABEL_PARTS.map((fraction) => lowShotFigures(evaluated, fraction)),
+    layers,
+  };
+}
+
+/** A figure of both networks' representations. @param find is given a name for the progress */
+function compared<Figure>(
+  { features: { trained, random } }: Evaluated,
+  find: (features: Float32Array, network: string) => Figure,
+): Compared<Figure> {
+  return {
+    trained: find(trained.representation, 'trained'),
+    random: find(random.representation, 'random'),
+  };
+}
+
+/** As at the end of a run, to the bit where images, engine and settings are the same. */
+function scoresOf(
+  { run, spec, truth, maxImages, onProgress }: WithClasses,
+  features: Float32Array,
+  network: string,
+): NetworkScores {
+  const { evaluation, seed } = run.config;
+  const total = evaluation.repeats * (evaluation.probeEpochs + 1);
+  let done = 0;
+  return scoreFeatures(
+    { features, labels: truth.labels, dim: spec.representationDim, classes: truth.names.length },
+    {
+      ...{ ...evaluation, maxImages, seed },
+      onPass: () => {
+        onProgress(`probe of ${network} features`, 'passes', (done += 1), total);
+      },
+    },
+  );
+}
+
+function lowShotFigures(evaluated: WithClasses, fraction: number): LowShotFigures {
+  const { run, spec, onProgress } = evaluated;
+  const { seed, evaluation } = run.config;
+  const { probeEpochs: epochs } = evaluation;
+  const scores = compared(evaluated, (features, network) => {
+    const set = labelledSet(evaluated, features, spec.representationDim);
+    let done = 0;
+    return lowShotTop1(set, {
+      ...{ fraction, draws: DRAWS, epochs, seed, ...trainerFor(evaluated, set.dim) },
+      onPass: () => {
+        const phase = `probe of ${network} features, ${100 * fraction} % of the labels`;
+        onProgress(phase, 'passes', (done += 1), DRAWS * epochs);
+      },
+    });
+  });
+  const { trained, random } = scores;
+  return { fraction, labels: trained.labels, trained: trained.top1, random: random.top1 };
+}
+
+/** By a pass of its own: the maps of all layers at once would fill the memory. */
+async function layerFigures(evaluated: WithClasses, point: ProbePoint): Promise<LayerFigures> {
+  const { networks, ids, run, onProgress } = evaluated;
+  const { name, layer, dim, map } = point;
+  const pass = { name: `maps of ${name}`, view: 'centre', ids, isOfMaps: true } as const;
+  const shrink = (maps: Float32Array, count: number): Float32Array =>
+    averagePool(maps, count, point);
+  const { rows, unreadable } = await networks.outputs(
+    pass,
+    (['trained', 'random'] as const).map((network) => ({
+      ...{ network, output: { layer }, width: dim, shrink },
+    })),
+  );
+  const gone = unreadable[0];
+  if (gone !== undefined) {
+    throw dataUnreadable(
+      shownPath(gone.path),
+      `could be read before (${gone.reason})`,
+      'try again',
+    );
+  }
+  const { probeEpochs: epochs } = run.config.evaluation;
+  const [trained, random] = (['trained', 'random'] as const).map((network, i) => {
+    let done = 0;
+    return linearProbeTop1(labelledSet(evaluated, rows[i]!, dim), {
+      ...{ epochs, seed: run.config.seed, ...trainerFor(evaluated, dim) },
+      onPass: () => {
+        onProgress(`probe of ${network} ${name}`, 'passes', (done += 1), epochs);
+      },
+    });
+  }) as [number, number];
+  return { layer: name, map: [map.side, map.channels], dim, trained, random };
+}
+
+function trainerFor({ engine }: Evaluated, dim: number): { readonly trainer?: ProbeTrainer } {
+  return dim > WIDE ? { trainer: probeTrainerOn(engine) } : {};
+}
+
+/** The first of the splits by which the representation is scored. */
+function labelledSet(
+  { truth, run, maxImages }: WithClasses,
+  features: Float32Array,
+  dim: number,
+): LabelledFeatures {
+  const { evaluation, seed } = run.config;
+  const { labels, names } = truth;
+  const { testFraction } = evaluation;
+  const split: Split = stratifiedSplit({ labels, testFraction, maxImages, seed });
+  return {
+    train: gatherRows(features, split.train, dim),
+    trainLabels: gather(labels, split.train),
+    test: gatherRows(features, split.test, dim),
+    testLabels: gather(labels, split.test),
+    ...{ dim, classes: names.length },
+  };
+}
