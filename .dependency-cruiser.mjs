@@ -34,6 +34,11 @@ const MAY_IMPORT = {
   config: ['messages', 'process', '[a-z-]+/config', 'algorithms', 'engine/registry'],
   // What a saved run is: opened by the coordinator, the worker and the commands alike.
   run: ['.'],
+  // A trained network in the formats of others.
+  export: [
+    ...['algorithms', 'arrays', 'checkpoint', 'clustering', 'data/pixels', 'engine', 'math', 'nn'],
+    ...['process', 'ps', 'run'],
+  ],
   // The kinds of work: the coordinator orders and takes, the worker performs.
   work: [
     'algorithms/work',
@@ -47,9 +52,10 @@ const MAY_IMPORT = {
 
 /** Packages with a home: nothing else imports them. zod is at home wherever a schema is. */
 const PACKAGE_HOMES = {
-  '@tensorflow/': '^(src/(nn|engine)|bench)/',
+  '@tensorflow/': '^(src/(nn|engine|export/tensorflow)|bench)/',
+  'onnxruntime-web/': '^src/export/onnx/',
   '(@grpc/|grpc-health-check/|protobufjs/)':
-    '^(src/(rpc|tensorboard)/|coordinator/fleet/[a-z-]+\\.ts$|server/[a-z]+-service\\.ts$|worker/service\\.ts$)',
+    '^(src/(rpc|tensorboard|export)/|coordinator/fleet/[a-z-]+\\.ts$|server/[a-z]+-service\\.ts$|worker/service\\.ts$)',
   'sharp/': '^src/data/',
   'csv-parse/': '^src/data/source/',
   'yaml/': '^src/config/',

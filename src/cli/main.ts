@@ -2,10 +2,8 @@
  * The command line: `deepcluster <command>`. Results go to stdout, everything else to stderr; an error is a line for each fault, and an
  * exit code that says whether a retry helps (src/errors.ts).
  */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
-import { packageRoot } from '../process/package-root.ts';
+import { packageVersion } from '../process/package-root.ts';
 import { EXIT, linesOf } from '../errors.ts';
 import { exitCodeOfFailure } from '../launch/process-failure.ts';
 import type { Terminal } from './terminal.ts';
@@ -25,6 +23,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   worker: async () => (await import('./commands/worker.ts')).addWorkerCommand,
   status: async () => (await import('./commands/status.ts')).addStatusCommand,
   eval: async () => (await import('./commands/eval.ts')).addEvalCommand,
+  export: async () => (await import('./commands/export.ts')).addExportCommand,
   certs: async () => (await import('./commands/certs.ts')).addCertsCommand,
   data: async () => (await import('./commands/data.ts')).addDataCommand,
   doctor: async () => (await import('./commands/doctor.ts')).addDoctorCommand,
@@ -94,9 +93,4 @@ function commandsFor(word: string | undefined): readonly (() => Promise<AddComma
 async function hintOf(args: readonly string[], mistake: string): Promise<string> {
   const { settingHint } = await import('./option-hint.ts');
   return settingHint(args, mistake);
-}
-
-function packageVersion(): string {
-  const text = readFileSync(join(packageRoot(), 'package.json'), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }

@@ -27,10 +27,10 @@ export interface SliceOptions {
 }
 
 /**
- * Which output of the network: `feature` is what is clustered, `representation` what the run is for; or that of a layer by its
- * index among the network's, a map as [H, W, C].
+ * Which output of the network: `feature` is what is clustered, `representation` what the run is for, `logits` the head's; or
+ * that of a layer by its index among the network's, a map as [H, W, C].
  */
-export type NetworkOutput = 'feature' | 'representation' | { readonly layer: number };
+export type NetworkOutput = 'feature' | 'representation' | 'logits' | { readonly layer: number };
 
 export interface Model {
   /**
@@ -44,7 +44,7 @@ export interface Model {
    * Features in evaluation mode, as the network's description names them. An image's feature depends on that image
    * and the loaded version only, to the bit: not on its batch.
    * @param images [count, H, W, 3] RGB
-   * @returns [count, featureDim], [count, representationDim], or [count, numbers that the layer gives]
+   * @returns [count, featureDim], [count, representationDim], [count, K], or [count, numbers that the layer gives]
    * @throws TrainerError SHAPE_MISMATCH
    */
   features(images: Uint8Array, count: number, output?: NetworkOutput): Float32Array;
@@ -133,8 +133,9 @@ class LoadedModel implements Model {
     const { featureLayer, featureDim, representationLayer, representationDim } = this.#spec;
     if (output === 'feature') return { last: featureLayer, dim: featureDim };
     if (output === 'representation') return { last: representationLayer, dim: representationDim };
-    const { layer } = output;
     const { layers, input } = this.#spec;
+    if (output === 'logits') return { last: layers.length - 1, dim: this.#spec.classes };
+    const { layer } = output;
     const { side, channels } = shapedLayers(layers.slice(0, layer + 1), input).at(-1)!.output;
     return { last: layer, dim: side * side * channels };
   }

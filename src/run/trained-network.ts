@@ -93,7 +93,7 @@ export async function loadNetwork(
   };
 }
 
-interface Embedding {
+export interface Embedding {
   readonly run: OpenedRun;
   readonly engine: Engine;
   readonly model: Model;
