@@ -89,7 +89,15 @@ class Board implements RunWatcher {
     sizes: ArrayLike<number>,
   ): void {
     this.#file.add(step, [
-      ...scalars('final_clusters', final === null ? {} : { ...final }),
+      ...(final === null
+        ? []
+        : scalars('final_clusters', {
+            inertia: final.inertia,
+            nmi_to_training: final.nmiToTraining,
+            nmi_to_classes: final.nmiToTruth,
+            empty: final.emptyClusters,
+            normalised_entropy: final.entropy,
+          })),
       ...(evaluation === null
         ? []
         : scalars('evaluation', {

@@ -316,7 +316,9 @@ export class ClusteringRound {
 
   #progress(phase: string, done: number, total: number, unit: string, note?: string): void {
     const { epochs } = this.#deps.config;
-    const progress = { epoch: this.#epoch, epochs, phase, done, total, unit };
+    // After the last epoch it is for the run's result.
+    const named = this.#epoch < epochs ? phase : `final ${phase}`;
+    const progress = { epoch: this.#epoch, epochs, phase: named, done, total, unit };
     this.#deps.progress(note === undefined ? progress : { ...progress, note });
   }
 

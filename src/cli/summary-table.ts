@@ -43,8 +43,12 @@ function score(byEpoch: readonly (number | null)[] | null): string {
   return byEpoch?.at(-1)?.toFixed(3) ?? 'unknown';
 }
 
-function clustersOf({ clusters: { k, empty, entropy } }: RunSummary): string {
-  return `${k}, ${empty} empty, entropy ${entropy.toFixed(3)}`;
+function clustersOf({ clusters: { k, empty, entropy }, finalClusters }: RunSummary): string {
+  const sizes = `${k}, ${empty} empty, entropy ${entropy.toFixed(3)}`;
+  if (finalClusters === null) return `${sizes}; those of the last epoch's beginning`;
+  const { nmiToTraining, nmiToTruth } = finalClusters;
+  const truth = nmiToTruth === null ? '' : `, to classes ${nmiToTruth.toFixed(3)}`;
+  return `${sizes}; by the final network: NMI to the last epoch's ${nmiToTraining.toFixed(3)}${truth}`;
 }
 
 /** Nothing for a sound run. */

@@ -82,7 +82,10 @@ describe('the summary for a person', () => {
     lossByStep: 'loss-by-step.txt',
     nmi: { toPrevious: [null, 0.81], toTruth: [0.4, 0.5] },
     clusters: { k: 50, empty: 0, entropy: 0.97 },
-    finalClusters: null,
+    finalClusters: {
+      ...{ inertia: 9, refilled: 0, nmiToTraining: 0.85, nmiToTruth: 0.52 },
+      ...{ emptyClusters: 0, entropy: 0.97 },
+    },
     evaluation: {
       feature: 'fc (256)',
       trainImages: 804,
@@ -112,13 +115,19 @@ describe('the summary for a person', () => {
       'time       3 min 05 s (start 10 s, extract 20 s, pca 1 s, kmeans 4 s, train 2 min 30 s); 120 images/s extracted, 16 trained',
       'loss       2.346 (mean of the last epoch)',
       'NMI        to previous epoch 0.810, to classes 0.500',
-      'clusters   50, 0 empty, entropy 0.970',
+      "clusters   50, 0 empty, entropy 0.970; by the final network: NMI to the last epoch's 0.850, to classes 0.520",
       'kNN        71.2 % top-1, as initialised 43.0 % (10 classes, 396 test images)',
       'linear     75.0 % top-1, as initialised 55.0 %',
       'ledger     2400 samples committed, 1 duplicate, 2 leases returned, 0 unreadable images, 1 restart',
       'changed    training.learningRate from 0.05 to 0.005 at step 40; epochs from 3 to 5 at step 80',
       'report     runs/r1/report.html',
     ]);
+  });
+
+  test('says so where the final network tells no images apart', () => {
+    const lines = summaryLines({ ...summary, finalClusters: null }, 'r');
+    const told = "clusters   50, 0 empty, entropy 0.970; those of the last epoch's beginning";
+    assert.ok(lines.includes(told));
   });
 
   test('says where nothing was learnt, and what to try; of a run that has learnt, its weakness', () => {
