@@ -82,9 +82,9 @@ function clusterRows({ k, clusters, ownClusters, nmiToPrevious }: EvaluationRepo
 function ownRows(own: ClusterFigures | null): Row[] {
   if (own === null) return [];
   const { empty, entropy, agreement } = own;
-  const filled = `${empty} empty, entropy ${fixed(entropy)}`;
-  const nmi = agreement === null ? NONE : fixed(agreement.nmi);
-  return [['by own centroids', nmi, NONE, `NMI to classes by those of the last epoch; ${filled}`]];
+  const nmi = agreement === null ? '' : `, NMI to classes ${fixed(agreement.nmi)}`;
+  const meaning = `entropy by the centroids of the last epoch; ${empty} empty${nmi}`;
+  return [['own centroids', fixed(entropy), NONE, meaning]];
 }
 
 /** The agreement of the first, of a middle and of the last epoch that has one. */

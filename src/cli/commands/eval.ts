@@ -1,5 +1,5 @@
 /** `deepcluster eval`: what a saved run's clusters and features are worth, beside the network as it was initialised. */
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
 import { TrainerError, messageOf } from '../../errors.ts';
@@ -50,8 +50,7 @@ async function evaluate(options: EvalOptions, terminal: Terminal): Promise<void>
   const { evaluateRun } = await import('../../run/evaluation/evaluate-run.ts');
   const view = createProgressView({ stream: terminal.stderr, nowMs: () => performance.now() });
   const { data, engine, threads, layers, maxImages, out } = options;
-  // Before the work that it is to be the result of.
-  if (out !== undefined) writeResult(out, '');
+  if (out !== undefined) requireFolderOf(out);
   try {
     const run = await openRun(options.run, (name, reason) => {
       view.remark(`checkpoint ${name} is passed over: ${reason}`);
@@ -74,15 +73,22 @@ async function evaluate(options: EvalOptions, terminal: Terminal): Promise<void>
   }
 }
 
+/** Before the work that the file is to have the result of. */
+function requireFolderOf(file: string): void {
+  if (!existsSync(dirname(file))) throw unwritable(file, 'its folder is not there');
+}
+
 function writeResult(file: string, text: string): void {
   try {
     writeFileSync(file, text);
   } catch (error) {
-    const problem = `cannot be written (${messageOf(error)}); name a file in a folder that is there`;
-    throw new TrainerError('CONFIG_INVALID', `--out ${file}: ${problem}`, {
-      folder: dirname(file),
-    });
+    throw unwritable(file, messageOf(error));
   }
+}
+
+function unwritable(file: string, problem: string): TrainerError {
+  const remedy = 'name a file in a folder that you may write to';
+  return new TrainerError('CONFIG_INVALID', `--out ${file}: ${problem}; ${remedy}`, { file });
 }
 
 function layerNames(text: string): Layers {

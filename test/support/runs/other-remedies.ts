@@ -170,6 +170,20 @@ export const OTHERS: readonly OtherRow[] = [
     source: 'put the whole folder there (--out)',
     untried: 'a second file system needs root; test/unit/run-lock.test.ts has the refusal',
   },
+  {
+    source: 'layers are probed by classes: name images with some, or leave --layers out',
+    triedIn: [
+      'test/e2e/eval.test.ts',
+      'layers without classes are refused, and left out as the message says they are not missed',
+    ],
+  },
+  {
+    source: "'no image can be read', 'name others with --data'",
+    triedIn: [
+      'test/e2e/eval.test.ts',
+      'images of which none can be read are refused, and others are evaluated',
+    ],
+  },
   ...['train for more epochs: --set epochs=', 'fewer clusters: --set clustering.k='].map(
     (source): OtherRow => ({
       source,
