@@ -51,7 +51,7 @@ async function refusal(...args: [string, string, ...string[]]): Promise<string> 
   const ran = await evalCli(...args);
   assert.equal(ran.code, 42, ran.stderr);
   assert.equal(ran.stdout, '');
-  assert.match(ran.stderr, /^deepcluster: .*\n$/);
+  assert.match(ran.stderr, /^(features .*\n)?deepcluster: .*\n$/);
   return ran.stderr;
 }
 

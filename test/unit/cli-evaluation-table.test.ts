@@ -1,0 +1,84 @@
+/** The evaluation of a run in lines for a person. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { evaluationTable } from '../../src/cli/evaluation-table.ts';
+import type { ClusterFigures, EvaluationReport } from '../../src/run/evaluation/report.ts';
+
+const AGREEMENT = {
+  ...{ nmi: 0.5, nmiArithmetic: 0.49, ari: 0.3, accuracy: 0.6, purity: 0.7 },
+  ...{ homogeneity: 0.55, completeness: 0.45 },
+};
+const CLUSTERS: ClusterFigures = {
+  ...{ empty: 2, entropy: 0.9, silhouette: 0.25 },
+  agreement: AGREEMENT,
+};
+const REPORT: EvaluationReport = {
+  ...{ runId: 'abc', algorithm: 'deepcluster', architecture: 'small-convnet' },
+  ...{ checkpoint: 'step-12', step: 12, engine: 'wasm', data: 'pets', images: 100, unreadable: 3 },
+  ...{ classes: 4, representation: 'fc (16)', k: 20, nmiToPrevious: [null, 0.2, 0.3, 0.4] },
+  clusters: { trained: CLUSTERS, random: null },
+  ownClusters: { ...CLUSTERS, empty: 11 },
+  views: {
+    ...{ images: 100, sameImage: { trained: 0.5, random: 0.25 } },
+    sameCluster: { trained: 0.75, random: null },
+    sameClusterByChance: { trained: 0.06, random: null },
+  },
+  accuracy: {
+    ...{ trainImages: 67, testImages: 33 },
+    knnTop1: { trained: 0.8125, random: 0.5 },
+    linearTop1: { trained: 0.9, random: 0.6 },
+    lowShot: [{ fraction: 0.01, labels: 4, trained: 0.4, random: 0.3 }],
+    layers: [{ layer: 'conv1', map: [16, 32], dim: 8192, trained: 0.45, random: 0.44 }],
+  },
+};
+
+/** Cells of the line that begins with a name. */
+function lineOf(name: string, report = REPORT): string[] {
+  const line = evaluationTable(report).find((text) => text.trim().startsWith(name));
+  return (line ?? assert.fail(`no line of ${name}`)).trim().split(/ {2,}/);
+}
+
+test('each figure stands beside that of the random network, with what it means', () => {
+  const [, trained, random, meaning] = lineOf('kNN top-1');
+  assert.deepEqual([trained, random], ['81.3 %', '50.0 %']);
+  assert.match(meaning!, /majority/);
+  assert.deepEqual(lineOf('conv1').slice(1), [
+    ...['45.0 %', '44.0 %'],
+    'of its maps, 16 x 16 x 32 averaged to 8192',
+  ]);
+  assert.deepEqual(lineOf('1 % of labels').slice(1), [
+    ...['40.0 %', '30.0 %', 'the same with 4 labels'],
+  ]);
+});
+
+test('a figure that there is none of is a dash', () => {
+  assert.deepEqual(lineOf('ARI').slice(0, 3), ['ARI', '0.300', '-']);
+  assert.deepEqual(lineOf('empty clusters').slice(0, 3), ['empty clusters', '2', '-']);
+  const none = { trained: null, random: null };
+  const unclustered = { ...REPORT, clusters: none, ownClusters: null, nmiToPrevious: [null] };
+  assert.deepEqual(lineOf('silhouette', unclustered).slice(0, 3), ['silhouette', '-', '-']);
+  assert.equal(lineOf('NMI to epoch before', unclustered)[1], '-');
+});
+
+test('the figures stand below each other', () => {
+  const lines = evaluationTable(REPORT);
+  const table = lines.slice(lines.findIndex((line) => line.startsWith('figure')));
+  const width = table[0]!.indexOf('trained') + 'trained'.length;
+  for (const line of table) assert.match(line.slice(0, width), /[\d%-]$|trained$/, line);
+});
+
+test('the head says which images, and how many of them could not be read', () => {
+  const head = evaluationTable(REPORT).slice(0, 3).join('\n');
+  assert.match(head, /100 of pets, 3 unreadable, 4 classes, 67 to learn from, 33 to test on/);
+  assert.match(head, /abc: deepcluster, small-convnet, step-12 on wasm/);
+});
+
+test('without classes there is nothing of classes but a line that says so', () => {
+  const bare: ClusterFigures = { ...CLUSTERS, agreement: null };
+  const text = evaluationTable({
+    ...{ ...REPORT, classes: null, accuracy: null, ownClusters: bare },
+    clusters: { trained: bare, random: bare },
+  }).join('\n');
+  assert.doesNotMatch(text, /kNN|ARI|purity|NMI to classes/);
+  assert.match(text, /\nno accuracies: /);
+});
