@@ -1,23 +1,30 @@
 """The project's networks in plain PyTorch, written from its specification: peers for timing, and the oracle of its numbers.
 
 Names of parameters and buffers are those of the project's layouts. `network(...)(x)` gives logits [B, K] for normalised
-images x [B, 3, H, W]; `.represent(x)` gives what is clustered. Initial values are those of the published trainings.
+images x [B, 3, H, W]; `.represent(x)` gives what is clustered, `.representation(x)` what the training is for: the same, or
+what lies before the neck. Initial values are those of the published trainings.
 """
 import torch
 from torch import nn
 
 
-def network(architecture, size=224, classes=1000, sobel=True, dropout=0.5, width=32, feature_dim=256, neck="none"):
-    """The network that a configuration of the project names; ResNet-50 has no Sobel front end, the others no neck."""
+def network(
+    architecture, size=224, classes=1000, sobel=True, dropout=0.5, width=32, feature_dim=256, neck="none",
+    neck_hidden=512, neck_dim=256,
+):  # fmt: skip
+    """The network that a configuration of the project names; ResNet-50 has no Sobel front end, AlexNet and VGG16 no neck."""
+    shape = dict(hidden=neck_hidden, outputs=neck_dim)
     if architecture == "alexnet-bn":
         return Plain(alexnet_features(2 if sobel else 3), alexnet_classifier, 4096, size, classes, sobel, dropout)
     if architecture == "vgg16-bn":
         return Plain(vgg16_features(2 if sobel else 3), vgg16_classifier, 4096, size, classes, sobel, dropout)
     if architecture == "small-convnet":
         maps = small_features(2 if sobel else 3, width)
+        if neck == "odc":
+            return Pooled(maps, 4 * width, classes, sobel, dropout, **shape)
         return Plain(maps, small_classifier, feature_dim, size, classes, sobel, dropout)
     if architecture == "resnet50":
-        return Residual(classes, neck, dropout)
+        return Residual(classes, neck, dropout, **shape)
     raise ValueError(f"no network {architecture}")
 
 
@@ -100,6 +107,8 @@ class Plain(nn.Module):
             x = self.sobel(x)
         return self.classifier(self.features(x).flatten(1))
 
+    representation = represent
+
     def forward(self, x):
         return self.top_layer(self.represent(x).relu())
 
@@ -160,12 +169,12 @@ class Backbone(nn.Module):
 class Neck(nn.Module):
     """ODC's: 2048 to 512, batch norm without scale and shift, ReLU, dropout, 512 to 256, ReLU."""
 
-    def __init__(self, dropout):
+    def __init__(self, dropout, inputs=2048, hidden=512, outputs=256):
         super().__init__()
-        self.fc0 = nn.Linear(2048, 512)
-        self.bn0 = nn.BatchNorm1d(512, momentum=0.001, affine=False)
+        self.fc0 = nn.Linear(inputs, hidden)
+        self.bn0 = nn.BatchNorm1d(hidden, momentum=0.001, affine=False)
         self.dropout = nn.Dropout(dropout)
-        self.fc1 = nn.Linear(512, 256)
+        self.fc1 = nn.Linear(hidden, outputs)
 
     def forward(self, x):
         return self.fc1(self.dropout(self.bn0(self.fc0(x)).relu())).relu()
@@ -180,15 +189,39 @@ class Head(nn.Module):
         return self.fc_cls(x)
 
 
+class Pooled(nn.Module):
+    """Convolutions and the mean over their last maps, then ODC's neck and its head."""
+
+    def __init__(self, features, channels, classes, sobel, dropout, hidden, outputs):
+        super().__init__()
+        self.features = nn.Sequential(*features)
+        self.neck, self.head = Neck(dropout, channels, hidden, outputs), Head(outputs, classes)
+        self.apply(initialise)
+        for layer in (self.neck.fc0, self.neck.fc1):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        self.sobel = Sobel() if sobel else None
+
+    def representation(self, x):
+        if self.sobel is not None:
+            x = self.sobel(x)
+        return self.features(x).mean((2, 3))
+
+    def represent(self, x):
+        return self.neck(self.representation(x))
+
+    def forward(self, x):
+        return self.head(self.represent(x))
+
+
 class Residual(nn.Module):
     """ResNet-50; the feature is its pooled output, or with `neck="odc"` that of the neck."""
 
-    def __init__(self, classes, neck, dropout):
+    def __init__(self, classes, neck, dropout, hidden=512, outputs=256):
         super().__init__()
         self.backbone = Backbone()
         self.neck, self.head = None, None
         if neck == "odc":
-            self.neck, self.head = Neck(dropout), Head(256, classes)
+            self.neck, self.head = Neck(dropout, 2048, hidden, outputs), Head(outputs, classes)
         elif neck == "none":
             self.top_layer = nn.Linear(2048, classes)
         else:
@@ -201,6 +234,9 @@ class Residual(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 nn.init.zeros_(module.bias)
+
+    def representation(self, x):
+        return self.backbone(x)
 
     def represent(self, x):
         x = self.backbone(x)

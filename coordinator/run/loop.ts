@@ -42,6 +42,7 @@ import {
   type RunPosition,
 } from '../../src/run/checkpoint-content.ts';
 import type { FinalClustering } from '../../src/run/final-clustering.ts';
+import { initialWeights } from '../../src/run/initial-weights.ts';
 import { epochLine } from '../../src/run/record-state.ts';
 import { requireResumable } from '../record/resumable.ts';
 import type { RunFolder } from '../record/run-folder.ts';
@@ -118,7 +119,7 @@ export class RunLoop {
     return { pseudoLabels, clusters: final?.clusters ?? pseudoLabels, final };
   }
 
-  /** Fills the parameter server: from a checkpoint, or with initial values. */
+  /** Fills the parameter server: from a checkpoint, or with initial values, random or a file's. */
   async begin(checkpoint: Checkpoint | null): Promise<void> {
     const { config, layout, parameters, signal } = this.#deps;
     const content = {
@@ -127,7 +128,8 @@ export class RunLoop {
       seed: config.seed,
     };
     if (checkpoint === null) {
-      this.#version = await parameters.restore({ ...content, snapshot: null }, signal);
+      const snapshot = await initialWeights(config, layout);
+      this.#version = await parameters.restore({ ...content, snapshot }, signal);
       return;
     }
     const saved = fromCheckpoint(checkpoint, this.#deps.runId);

@@ -22,12 +22,16 @@ export interface DecodedArrays {
   /** Has no prototype: a name that is not there is undefined, whatever it is. */
   readonly arrays: NamedArrays;
   readonly metadata: Readonly<Record<string, string>>;
+  /** Types, by name, of arrays that this program has no type for, where the context takes them; they are left out. */
+  readonly others: ReadonlyMap<string, string>;
 }
 
 /** What the bytes are, for the words of an error, and the code it has. */
 export interface DecodeContext {
   readonly what: string;
   readonly code: ErrorCode;
+  /** Whether arrays of other types may be among them: files of others have counts in I64, for instance. Left out: no. */
+  readonly takesOthers?: boolean;
 }
 
 /** The whole file in one piece; see {@link safetensorsChunks} for one without a copy. */
@@ -87,20 +91,27 @@ export function decodeSafetensors(
 ): DecodedArrays {
   const refuse: Refuse = (problem, cause) =>
     new TrainerError(context.code, `${context.what}: ${problem}`, { problem }, { cause });
-  const { specs, metadata, dataBegin } = readHeader(bytes, refuse);
+  const takesOthers = context.takesOthers === true;
+  const { specs, metadata, dataBegin } = readHeader(bytes, takesOthers, refuse);
   requireCovered(specs, bytes.length - dataBegin, refuse);
   const arrays = Object.create(null) as Record<string, NamedArray>;
+  const others = new Map<string, string>();
   for (const { name, dtype, shape, begin, end } of specs) {
+    if (!isOwn(dtype)) {
+      others.set(name, dtype);
+      continue;
+    }
     arrays[name] = {
       data: arrayOf(dtype, bytes.subarray(dataBegin + begin, dataBegin + end)),
       shape,
     };
   }
-  return { arrays, metadata };
+  return { arrays, metadata, others };
 }
 
 type Refuse = (problem: string, cause?: unknown) => TrainerError;
 type Dtype = 'F64' | 'F32' | 'I32' | 'U32' | 'U8';
+type OtherDtype = keyof typeof OTHER_WIDTHS;
 
 interface ArrayType {
   readonly BYTES_PER_ELEMENT: number;
@@ -109,7 +120,7 @@ interface ArrayType {
 
 interface ArraySpec {
   readonly name: string;
-  readonly dtype: Dtype;
+  readonly dtype: Dtype | OtherDtype;
   readonly shape: readonly number[];
   /** Of the data that follows the header. */
   readonly begin: number;
@@ -124,6 +135,13 @@ const ARRAY_TYPES: Readonly<Record<Dtype, ArrayType>> = {
   U8: Uint8Array,
 };
 
+/** Bytes of an element, of the format's types that are none of ours. */
+const OTHER_WIDTHS = {
+  ...{ BOOL: 1, I8: 1, F8_E4M3: 1, F8_E5M2: 1 },
+  ...{ I16: 2, U16: 2, F16: 2, BF16: 2 },
+  ...{ I64: 8, U64: 8 },
+} as const;
+
 const METADATA = '__metadata__';
 const LENGTH_BYTES = 8;
 const ALIGNMENT = 8;
@@ -136,10 +154,18 @@ const specSchema = z.strictObject({
   data_offsets: z.tuple([z.int().min(0), z.int().min(0)]),
 });
 
+const anySpecSchema = specSchema.extend({
+  dtype: z.enum([
+    ...specSchema.shape.dtype.options,
+    ...(Object.keys(OTHER_WIDTHS) as OtherDtype[]),
+  ]),
+});
+
 const metadataSchema = z.record(z.string(), z.string());
 
 function readHeader(
   bytes: Uint8Array,
+  takesOthers: boolean,
   refuse: Refuse,
 ): { specs: ArraySpec[]; metadata: Record<string, string>; dataBegin: number } {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -154,7 +180,7 @@ function readHeader(
   let metadata: Record<string, string> = {};
   for (const [name, value] of Object.entries(header)) {
     if (name === METADATA) metadata = readForm(metadataSchema, name, value, refuse);
-    else specs.push(readSpec(name, value, refuse));
+    else specs.push(readSpec(name, value, takesOthers ? anySpecSchema : specSchema, refuse));
   }
   return { specs, metadata, dataBegin };
 }
@@ -170,11 +196,21 @@ function parseObject(json: Uint8Array, refuse: Refuse): object {
   throw refuse('header is not a JSON object');
 }
 
-function readSpec(name: string, value: unknown, refuse: Refuse): ArraySpec {
+function readSpec(
+  name: string,
+  value: unknown,
+  schema: typeof specSchema | typeof anySpecSchema,
+  refuse: Refuse,
+): ArraySpec {
   if (isReserved(name)) throw refuse(`array has the reserved name ${name}`);
-  const { dtype, shape, data_offsets } = readForm(specSchema, name, value, refuse);
+  const { dtype, shape, data_offsets } = readForm<z.infer<typeof anySpecSchema>>(
+    schema,
+    name,
+    value,
+    refuse,
+  );
   const [begin, end] = data_offsets;
-  const expected = product(shape) * ARRAY_TYPES[dtype].BYTES_PER_ELEMENT;
+  const expected = product(shape) * widthOf(dtype);
   if (end - begin !== expected) {
     const form = `${dtype} [${shape.join(', ')}]`;
     throw refuse(`array ${name}: ${form} takes ${expected} bytes, has ${end - begin}`);
@@ -196,6 +232,14 @@ function requireCovered(specs: readonly ArraySpec[], bytes: number, refuse: Refu
     covered = end;
   }
   if (covered !== bytes) throw refuse(`arrays take ${covered} bytes, the file holds ${bytes}`);
+}
+
+function isOwn(dtype: Dtype | OtherDtype): dtype is Dtype {
+  return dtype in ARRAY_TYPES;
+}
+
+function widthOf(dtype: Dtype | OtherDtype): number {
+  return isOwn(dtype) ? ARRAY_TYPES[dtype].BYTES_PER_ELEMENT : OTHER_WIDTHS[dtype];
 }
 
 function arrayOf(dtype: Dtype, bytes: Uint8Array): ArrayData {

@@ -46,7 +46,10 @@ function clustersOf({ path, config, centroids, whitening }: OpenedRun): ClusterA
   return { whitening, centroids, metric: algorithmNamed(config.algorithm).metric(config) };
 }
 
-function factsOf({ runId, config, step, checkpoint, images }: OpenedRun, spec: ModelSpec) {
+function factsOf(
+  { runId, config, step, checkpoint, images }: OpenedRun,
+  spec: ModelSpec,
+): ExportContent['facts'] {
   const { architecture, imageSize, sobel, representationName, representationDim } = spec;
   return {
     producer: `deepcluster-ps ${packageVersion()}`,
@@ -65,6 +68,8 @@ function factsOf({ runId, config, step, checkpoint, images }: OpenedRun, spec: M
     features: representationName,
     featureDim: String(representationDim),
     clusters: String(config.clustering.k),
+    metric: algorithmNamed(config.algorithm).metric(config),
+    model: JSON.stringify(config.model),
   };
 }
 

@@ -15,6 +15,7 @@ import { ONNX } from './onnx/format.ts';
 import { placeOf, requireFree, writeChecked } from './place.ts';
 import { probeEngine, type Probe } from './probe.ts';
 import { SAFETENSORS } from './safetensors.ts';
+import { writeSample } from './sample.ts';
 import { SAVED_MODEL } from './tensorflow/saved-model.ts';
 import { TFJS } from './tensorflow/tfjs-format.ts';
 
@@ -26,6 +27,8 @@ export interface ExportRequest extends ContentOptions {
   readonly out: string;
   /** Whether an export that lies there may be replaced. */
   readonly force: boolean;
+  /** File to write a few images to, and what the engine makes of them; null: none. */
+  readonly sample: string | null;
   /** Computes what the export is compared with. */
   readonly engine: EngineChoice;
   /** Told of checkpoints that are damaged. */
@@ -35,6 +38,7 @@ export interface ExportRequest extends ContentOptions {
 export interface Exported {
   readonly out: string;
   readonly card: string;
+  readonly sample: string | null;
   readonly format: FormatName;
   readonly bytes: number;
   readonly runId: string;
@@ -66,13 +70,14 @@ export async function exportRun(request: ExportRequest): Promise<Exported> {
       format.readBack(path, original),
     );
     await writeCard(cardOf(content, format, encoded, place));
+    if (request.sample !== null) await writeSample(request.sample, (await original.probe()).probe);
     const { runId, checkpoint, step } = run;
     const { architecture } = content.spec;
     const outputs = encoded.outputs.map(({ name, type, shape }) => ({ name, type, shape }));
-    const { format: name } = request;
+    const { format: name, sample } = request;
     return {
       ...{ ...place, format: name, bytes, runId, architecture, checkpoint, step },
-      ...{ outputs, readBack: checked },
+      ...{ outputs, sample, readBack: checked },
     };
   } finally {
     await original.close();

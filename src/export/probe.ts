@@ -1,5 +1,5 @@
 /**
- * Two images that no run has seen, and what the engine makes of them: an export that is read back must make the same.
+ * A few images that no run has seen, and what the engine makes of them: an export that is read back must make the same.
  * Shapes: n images of S px, D dimensions of the representation, K classes.
  */
 import type { Engine } from '../engine/engine.ts';
@@ -23,7 +23,7 @@ export interface Probe {
   readonly outputs: Outputs;
 }
 
-const COUNT = 2;
+const COUNT = 4;
 /** Side of an even patch [px]. */
 const PATCH = 8;
 

@@ -22,7 +22,7 @@ function safetensorsUsage(
   const { architecture, imageSize, sobel, classes } = spec;
   const { width, featureDim, neck } = config.model;
   const own = architecture === 'small-convnet' ? `, width=${width}, feature_dim=${featureDim}` : '';
-  const shape = `"${architecture}", size=${imageSize}, classes=${classes}, sobel=${sobel ? 'True' : 'False'}${own}, neck="${neck}"`;
+  const shape = `"${architecture}", size=${imageSize}, classes=${classes}, sobel=${sobel ? 'True' : 'False'}${own}`;
   const left = hasHead ? 'the frozen Sobel filters' : 'the head and the frozen Sobel filters';
   const modules = [
     `The modules are in \`bench/peers/networks.py\` of deepcluster-ps; ${left} are not in the file:`,
@@ -33,6 +33,7 @@ function safetensorsUsage(
       `net = network(${shape})`,
       `net.load_state_dict(load_file("${file}"), strict=False)`,
       'net.eval()',
+      '# net.representation(images) are the features; normalise the images first',
     ]),
   ];
   const again = [

@@ -18,6 +18,7 @@ import {
   requireRunFolder,
   withSavedConfig,
 } from '../run/folder.ts';
+import { initialWeights } from '../run/initial-weights.ts';
 import { requireFreeFolder } from '../run/lock/take-folder.ts';
 import { engineEntry } from '../engine/registry.ts';
 import type { LogLevel } from '../telemetry/logger.ts';
@@ -92,6 +93,8 @@ export async function runLocally(
   if (loaded.config.data.source === null) {
     throw configInvalid('data.source', 'must name the images (give --data)', null, 'the default');
   }
+  // Before any process starts: they take seconds to find the same.
+  if (!isResumed) await initialWeights(loaded.config);
   const out = request.out ?? defaultRunFolder(loaded.config.algorithm, Date.now());
   const { workers, servers } = loaded.config.cluster;
   requireOpenFiles(openFiles, workers + servers);

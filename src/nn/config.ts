@@ -17,6 +17,11 @@ export const modelConfigSchema = z.strictObject({
   neckDim: z.int().min(2).max(8192).default(256),
   /** Weight of the newest batch in the neck's running statistics; the reference's 0.001 is slow for short runs. */
   neckBatchNormMomentum: z.number().gt(0).max(1).default(0.001),
+  /**
+   * Safetensors file of the weights that a run begins with, in place of random ones: PyTorch's names and shapes, as of
+   * torchvision or `export`; the head is new all the same. Read once, before the first step. Null: random weights.
+   */
+  initialWeights: z.string().min(1).nullable().default(null),
   /** Frozen Sobel front end: grey, then two gradient maps. All published numbers use it. */
   sobel: z.boolean().default(true),
   /** Dropout probability: before each fully connected layer of AlexNet, between those of VGG16 and of the neck. */

@@ -12,6 +12,7 @@ interface ExportOptions {
   readonly out: string;
   readonly clusters?: boolean;
   readonly head?: boolean;
+  readonly sample?: string;
   readonly force?: boolean;
   readonly engine?: EngineChoice;
   readonly json?: boolean;
@@ -26,6 +27,10 @@ export function addExportCommand(program: Command, terminal: Terminal): void {
     .requiredOption('--out <path>', 'file to write; a folder for savedmodel and tfjs')
     .option('--clusters', 'the cluster of an image, and its distance, too')
     .option('--head', "the head's logits, too")
+    .option(
+      '--sample <file>',
+      'write a few images, and what the engine makes of them, to compare other programs with',
+    )
     .option('--force', 'replace an export that is there already')
     .addOption(engineOption('tensor engine that the export is compared with'))
     .option('--json', 'print one JSON object')
@@ -40,6 +45,7 @@ async function runExport(options: ExportOptions, terminal: Terminal): Promise<vo
     clusters: options.clusters === true,
     head: options.head === true,
     force: options.force === true,
+    sample: options.sample ?? null,
     onRejected: (name, reason) => {
       terminal.stderr.write(`checkpoint ${name} is damaged, the one before is taken: ${reason}\n`);
     },

@@ -1,5 +1,5 @@
 /** `deepcluster launch`: a whole run on one machine, shown in a terminal; src/launch runs it. */
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { runLocally, type LocalRunRequest } from '../../launch/local-run.ts';
 import type { LogLevel } from '../../telemetry/logger.ts';
@@ -22,6 +22,7 @@ import { printJson, printLines, type Terminal } from '../terminal.ts';
 interface LaunchOptions extends ConfigOptions, FolderOptions, QuietLogOptions {
   readonly out?: string;
   readonly resume?: boolean;
+  readonly fromTorch?: string;
   readonly trace?: boolean;
   readonly credentials?: string;
   readonly json?: boolean;
@@ -33,6 +34,10 @@ export function addLaunchCommand(program: Command, terminal: Terminal): void {
     .option('--out <dir>', 'folder of the run; runs/<algorithm>-<time> by default')
     .option('--resume', 'go on with the run in --out, by its own configuration if none is given')
     .option(
+      '--from-torch <file>',
+      'begin with the weights of a safetensors file (model.initialWeights)',
+    )
+    .option(
       '--trace',
       "write each worker's trace for ui.perfetto.dev to trace/ in the run's folder",
     )
@@ -42,9 +47,12 @@ export function addLaunchCommand(program: Command, terminal: Terminal): void {
       if (options.resume === true && options.out === undefined) {
         command.error("option '--resume' needs '--out <dir>', the folder of the run");
       }
+      if (options.resume === true && options.fromTorch !== undefined) {
+        command.error("option '--from-torch' begins a run; leave it out with '--resume'");
+      }
       await launchRun(
         {
-          sources: configSourcesOf(options),
+          sources: sourcesOf(options),
           out: options.out ?? null,
           isResumed: options.resume === true,
           isWaiting: options.wait === true,
@@ -57,6 +65,16 @@ export function addLaunchCommand(program: Command, terminal: Terminal): void {
         terminal,
       );
     });
+}
+
+function sourcesOf(options: LaunchOptions): LaunchRequest['sources'] {
+  const sources = configSourcesOf(options);
+  const { fromTorch } = options;
+  if (fromTorch === undefined) return sources;
+  const weights = {
+    ...{ key: 'model.initialWeights', value: resolve(fromTorch), origin: '--from-torch' },
+  };
+  return { ...sources, settings: [...sources.settings, weights] };
 }
 
 export interface LaunchRequest extends Omit<LocalRunRequest, 'logLevel'> {

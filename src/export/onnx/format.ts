@@ -46,7 +46,7 @@ export const ONNX: ExportFormat = {
     const names = [...expected.outputs.keys()];
     const outputs = await runModel(runtime, bytes, expected, names);
     const difference = requireSame(outputs, expected, 'onnxruntime-web');
-    const says = 'onnxruntime-web makes of two images the same as the engine';
+    const says = 'onnxruntime-web makes of four images the same as the engine';
     return { says, difference };
   },
 };
