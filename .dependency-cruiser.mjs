@@ -32,6 +32,8 @@ const MAY_IMPORT = {
   ],
   // Composes the schemas that stand beside their owners.
   config: ['messages', 'process', '[a-z-]+/config', 'algorithms', 'engine/registry'],
+  // Any images through a run's network, into files.
+  embedding: ['.'],
   // What a saved run is: opened by the coordinator, the worker and the commands alike.
   run: ['.'],
   // A trained network in the formats of others.

@@ -3,12 +3,13 @@
  * the orders that need it, and let go soon after: what is wanted again is simply fetched again.
  */
 import type { NamedArrays } from '../src/arrays/safetensors.ts';
+import { idRange } from '../src/data/loader/centre-batches.ts';
 import type { ImageLoader, LoadedViews } from '../src/data/loader/loader.ts';
 import type { NamedVectors } from '../src/rpc/named-vectors.ts';
 import type { ParameterServers } from '../src/server-clients/parameter-servers.ts';
 import { traceNowUs, type Trace } from '../src/telemetry/trace.ts';
 import type { ShardRange, SliceName, SliceSamples } from '../src/work/tools.ts';
-import { CentreBatches, idRange } from './image-batches.ts';
+import { ShardBatches } from './image-batches.ts';
 import type { CoordinatorClient } from './service.ts';
 
 export interface PrefetchDeps {
@@ -37,7 +38,7 @@ export class Prefetch {
   /** By slice, oldest first. */
   readonly #views = new Map<string, Promise<LoadedViews>>();
   /** By lease: at most SHARDS_AHEAD, those that come first. */
-  readonly #shards = new Map<string, CentreBatches>();
+  readonly #shards = new Map<string, ShardBatches>();
 
   constructor(deps: PrefetchDeps) {
     this.#deps = deps;
@@ -82,7 +83,7 @@ export class Prefetch {
   }
 
   /** The deterministic views of a leased data shard, begun before or now; the caller's from then on. */
-  takeShard(leaseId: string, shard: ShardRange): CentreBatches {
+  takeShard(leaseId: string, shard: ShardRange): ShardBatches {
     const batches = this.#shards.get(leaseId) ?? this.#batchesOf(shard);
     this.#shards.delete(leaseId);
     return batches;
@@ -99,11 +100,11 @@ export class Prefetch {
     this.#artifacts.clear();
   }
 
-  #batchesOf({ begin, end, leftOut }: ShardRange): CentreBatches {
+  #batchesOf({ begin, end, leftOut }: ShardRange): ShardBatches {
     const { loader, imageSize, signal } = this.#deps;
     const isLeftOut = new Set(leftOut);
     const ids = idRange(begin, end).filter((id) => !isLeftOut.has(id));
-    return new CentreBatches(loader, ids, imageSize, signal);
+    return new ShardBatches(loader, ids, imageSize, signal);
   }
 }
 

@@ -14,7 +14,7 @@ import type { Logger } from '../src/telemetry/logger.ts';
 import type { Trace } from '../src/telemetry/trace.ts';
 import type { Times, ViewTools, WorkTools } from '../src/work/tools.ts';
 import { FeatureStore } from './held-features.ts';
-import { CentreBatches } from './image-batches.ts';
+import { ShardBatches } from './image-batches.ts';
 import { LoadedNetwork } from './loaded-network.ts';
 import { Prefetch } from './prefetch.ts';
 import type { CoordinatorClient, WorkerIdentity } from './service.ts';
@@ -61,7 +61,7 @@ export class Workbench {
       beginShard: prefetch.beginShard.bind(prefetch),
       takeShard: prefetch.takeShard.bind(prefetch),
       ofSlice: prefetch.views.bind(prefetch),
-      centre: (ids) => new CentreBatches(loader, ids, imageSize, signal),
+      centre: (ids) => new ShardBatches(loader, ids, imageSize, signal),
     };
     this.features = new FeatureStore(deps.clustering);
     this.#algorithm = algorithmNamed(config.algorithm).work({ ...deps, artifact });

@@ -77,11 +77,29 @@ export interface Model {
   dispose(): void;
 }
 
+/** Both outputs of a network for some images. */
+export interface NetworkOutputs {
+  /** [count, featureDim] */
+  readonly feature: Float32Array;
+  /** [count, representationDim]; the same array where the feature is the representation. */
+  readonly representation: Float32Array;
+}
+
+/** A network of this process's engine. */
+export interface NetworkModel extends Model {
+  /**
+   * Both outputs by one pass, each to the bit as {@link Model.features} gives it.
+   * @param images [count, H, W, 3] RGB
+   * @throws TrainerError SHAPE_MISMATCH
+   */
+  outputs(images: Uint8Array, count: number): NetworkOutputs;
+}
+
 /** Images of one evaluation pass. Always this many, the last ones blank: engines choose kernels by batch size. */
 const EVALUATION_BATCH = 32;
 
 /** A network without values; `load` gives it some. @param engine computes it; must outlive the model */
-export function createModel(spec: ModelSpec, engine: Engine): Model {
+export function createModel(spec: ModelSpec, engine: Engine): NetworkModel {
   return new LoadedModel(spec, engine);
 }
 
@@ -95,16 +113,13 @@ interface Slice extends SliceOptions {
 /** Features are empty unless asked for. */
 type SliceOutcome = SliceGradient & { readonly features: Float32Array };
 
-class LoadedModel implements Model {
+class LoadedModel implements NetworkModel {
   readonly #spec: ModelSpec;
   readonly #engine: Engine;
   /** Parameters and running statistics of the loaded version, by name; empty before the first. */
   #variables = new Map<string, tf.Tensor>();
-  /**
-   * By the last layer; made by the first `features` of a version for that output: most versions are
-   * trained on only.
-   */
-  readonly #evaluations = new Map<number, EvaluationPass>();
+  /** Stretches of layers, by their first and last; made when they are first asked for: most versions are trained on only. */
+  readonly #passes = new Map<string, EvaluationPass>();
 
   constructor(spec: ModelSpec, engine: Engine) {
     this.#spec = spec;
@@ -124,11 +139,10 @@ class LoadedModel implements Model {
   }
 
   features(images: Uint8Array, count: number, output: NetworkOutput = 'feature'): Float32Array {
-    const imageBytes = this.#requireImages(images, count);
-    const { last, dim } = this.#placeOf(output);
-    return this.#engine.run(() => this.#featuresOf(images, count, imageBytes, last, dim));
+    return this.#evaluated(images, count, [output])[0]!;
   }
 
+  /** The last layer of what leads to an output, and the numbers that it gives for an image. */
   #placeOf(output: NetworkOutput): { readonly last: number; readonly dim: number } {
     const { featureLayer, featureDim, representationLayer, representationDim } = this.#spec;
     if (output === 'feature') return { last: featureLayer, dim: featureDim };
@@ -140,31 +154,46 @@ class LoadedModel implements Model {
     return { last: layer, dim: side * side * channels };
   }
 
-  #featuresOf(
+  outputs(images: Uint8Array, count: number): NetworkOutputs {
+    const { featureLayer, representationLayer } = this.#spec;
+    const isOne = featureLayer === representationLayer;
+    const wanted = isOne ? (['feature'] as const) : (['representation', 'feature'] as const);
+    const [representation, feature = representation] = this.#evaluated(images, count, wanted);
+    return { feature: feature!, representation: representation! };
+  }
+
+  /** @returns of each wanted output [count, its dim] */
+  #evaluated(
     images: Uint8Array,
     count: number,
-    imageBytes: number,
-    last: number,
-    dim: number,
-  ): Float32Array {
-    const pass = this.#evaluations.get(last) ?? this.#prepareEvaluation(last);
-    const features = new Float32Array(count * dim);
-    // A batch is read when the next one has been started: a GPU computes while the host prepares.
-    let started: { begin: number; rows: tf.Tensor } | null = null;
-    const read = (): void => {
-      if (started === null) return;
-      const { begin, rows } = started;
-      features.set(rows.dataSync<'float32'>().subarray(0, (count - begin) * dim), begin * dim);
-      rows.dispose();
-    };
-    for (let begin = 0; begin < count; begin += EVALUATION_BATCH) {
-      const end = Math.min(count, begin + EVALUATION_BATCH);
-      const rows = this.#evaluate(images.subarray(begin * imageBytes, end * imageBytes), pass);
+    wanted: readonly NetworkOutput[],
+  ): readonly Float32Array[] {
+    const imageBytes = this.#requireImages(images, count);
+    const dims = wanted.map((output) => this.#placeOf(output).dim);
+    const values = dims.map((dim) => new Float32Array(count * dim));
+    this.#engine.run(() => {
+      // A batch is read when the next one has been started: a GPU computes while the host prepares.
+      let started: { begin: number; rows: tf.Tensor[] } | null = null;
+      const read = (): void => {
+        if (started === null) return;
+        const { begin, rows } = started;
+        rows.forEach((tensor, i) => {
+          const dim = dims[i]!;
+          const known = tensor.dataSync<'float32'>().subarray(0, (count - begin) * dim);
+          values[i]!.set(known, begin * dim);
+          tensor.dispose();
+        });
+      };
+      for (let begin = 0; begin < count; begin += EVALUATION_BATCH) {
+        const end = Math.min(count, begin + EVALUATION_BATCH);
+        const batch = images.subarray(begin * imageBytes, end * imageBytes);
+        const rows = this.#evaluate(batch, wanted);
+        read();
+        started = { begin, rows };
+      }
       read();
-      started = { begin, rows };
-    }
-    read();
-    return features;
+    });
+    return values;
   }
 
   lossAndGradient(
@@ -245,33 +274,50 @@ class LoadedModel implements Model {
   }
 
   dispose(): void {
-    for (const pass of this.#evaluations.values()) pass.dispose();
-    this.#evaluations.clear();
+    for (const pass of this.#passes.values()) pass.dispose();
+    this.#passes.clear();
     tf.dispose([...this.#variables.values()]);
     this.#variables = new Map();
   }
 
-  #prepareEvaluation(last: number): EvaluationPass {
-    const pass = evaluationPass(
-      this.#spec.layers.slice(0, last + 1),
-      this.#variables,
-      this.#engine.operations,
-    );
-    this.#evaluations.set(last, pass);
+  #passOf(from: number, to: number): EvaluationPass {
+    const key = `${from}-${to}`;
+    const known = this.#passes.get(key);
+    if (known !== undefined) return known;
+    const layers = this.#spec.layers.slice(from, to + 1);
+    const pass = evaluationPass(layers, this.#variables, this.#engine.operations);
+    this.#passes.set(key, pass);
     return pass;
   }
 
-  /** @returns [EVALUATION_BATCH, dim], the caller's; on a GPU not yet computed */
-  #evaluate(images: Uint8Array, pass: EvaluationPass): tf.Tensor {
-    const { imageSize } = this.#spec;
+  /**
+   * The neck has a pass of its own: it begins with the representation, whichever of the two is wanted.
+   * @param wanted in the order of their layers
+   * @returns of each wanted output [EVALUATION_BATCH, its dim], the caller's; on a GPU not yet computed
+   */
+  #evaluate(images: Uint8Array, wanted: readonly NetworkOutput[]): tf.Tensor[] {
+    const { imageSize, featureLayer, representationLayer } = this.#spec;
     const bytes = EVALUATION_BATCH * imageSize * imageSize * 3;
     const isFull = images.length === bytes;
     const batch = isFull ? images : new Uint8Array(bytes);
     if (!isFull) batch.set(images);
-    const input = this.#inputOf(batch, EVALUATION_BATCH);
-    const output = pass.run(input);
-    input.dispose();
-    return output;
+    const ends = new Set(wanted.map((output) => this.#placeOf(output).last));
+    const last = Math.max(...ends);
+    const splits = last === featureLayer && representationLayer < featureLayer;
+    const stretches = splits ? [representationLayer, featureLayer] : [last];
+    const outputs: tf.Tensor[] = [];
+    let rows: tf.Tensor = this.#inputOf(batch, EVALUATION_BATCH);
+    let from = 0;
+    let isOwn = true;
+    for (const to of stretches) {
+      const next = this.#passOf(from, to).run(rows);
+      if (isOwn) rows.dispose();
+      isOwn = !ends.has(to);
+      if (!isOwn) outputs.push(next);
+      rows = next;
+      from = to + 1;
+    }
+    return outputs;
   }
 
   #inputOf(images: Uint8Array, count: number): tf.Tensor4D {

@@ -3,20 +3,16 @@
  * Shapes: m images that could be read, D dimensions of the representation, d of the rows that
  * clusters are told apart by.
  */
-import type { NearestTwo } from '../clustering/nearest-two.ts';
+import { CentreBatches, idRange } from '../data/loader/centre-batches.ts';
 import { createImageLoader, type ImageLoader } from '../data/loader/loader.ts';
 import { openImageSource, type ImageSource } from '../data/source/source.ts';
 import type { UnreadableImage } from '../data/source/unreadable.ts';
-import type { Engine, EngineFacts } from '../engine/engine.ts';
+import { networkOn, rowsOf, type RunNetwork } from '../embedding/network.ts';
+import type { EngineFacts } from '../engine/engine.ts';
 import type { EngineChoice } from '../engine/registry.ts';
 import { startEngine } from '../engine/start.ts';
-import { describeModel, type ModelSpec } from '../nn/architectures.ts';
-import { createModel, type Model } from '../nn/model.ts';
-import { clusteringRows, clustersOfRows } from './clustering-space.ts';
-import type { Centroids, OpenedRun } from './open-run.ts';
-
-/** Images that are read, and go through the network, at a time. */
-const BATCH_IMAGES = 128;
+import { ownLoaderThreads } from '../launch/machine.ts';
+import type { OpenedRun } from './open-run.ts';
 
 export interface EmbedOptions {
   readonly signal?: AbortSignal;
@@ -70,45 +66,37 @@ export async function loadNetwork(
   { engine: choice = 'auto', threads }: NetworkOptions = {},
 ): Promise<TrainedNetwork> {
   const engine = await startEngine(choice, threads === undefined ? {} : { threads });
-  const { config, parameters, statistics } = run;
-  const spec = describeModel(config.model, config.data.imageSize, config.clustering.k);
-  const model = createModel(spec, engine);
-  model.load(parameters, statistics);
+  const network = networkOn(engine, run);
   return {
     engine,
-    dim: spec.representationDim,
+    dim: network.spec.representationDim,
     embed: async (images, options = {}) => {
       const source = await openImageSource(images);
-      const loader = createImageLoader({ source, config: config.data, seed: config.seed });
+      const { data: config, seed } = run.config;
+      const loaderThreads = config.loaderThreads ?? ownLoaderThreads(process.env);
+      const loader = createImageLoader({ source, config, seed, threads: loaderThreads });
       try {
-        return await embedAll({ run, engine, model, spec, source, loader }, options);
+        return await embedAll(network, source, loader, options);
       } finally {
         loader.close();
       }
     },
     close: async () => {
-      model.dispose();
+      network.model.dispose();
       await engine.close();
     },
   };
 }
 
-export interface Embedding {
-  readonly run: OpenedRun;
-  readonly engine: Engine;
-  readonly model: Model;
-  readonly spec: ModelSpec;
-  readonly source: ImageSource;
-  readonly loader: ImageLoader;
-}
-
 async function embedAll(
-  embedding: Embedding,
+  network: RunNetwork,
+  source: ImageSource,
+  loader: ImageLoader,
   { signal, onProgress }: EmbedOptions,
 ): Promise<EmbeddedImages> {
-  const { model, spec, source, loader, run } = embedding;
   const { count } = source;
-  const { representationDim: dim } = spec;
+  const { config, centroids } = network.values;
+  const dim = network.spec.representationDim;
   const features = new Float32Array(count * dim);
   const clusters = new Int32Array(count);
   const distances = new Float32Array(count);
@@ -116,22 +104,17 @@ async function embedAll(
   const secondDistances = new Float32Array(count);
   const paths: string[] = [];
   const unreadable: UnreadableImage[] = [];
-  for (let begin = 0; begin < count; begin += BATCH_IMAGES) {
-    const end = Math.min(count, begin + BATCH_IMAGES);
-    const ids = Int32Array.from({ length: end - begin }, (_, i) => begin + i);
-    const views = await loader.centre(ids, signal);
+  const { imageSize } = config.data;
+  const batches = new CentreBatches(loader, idRange(0, count), { imageSize, signal });
+  let done = 0;
+  for (let batch = batches.next(); batch; batch = batches.next()) {
+    const views = await batch;
     unreadable.push(...views.unreadable);
-    const { length: rows } = views.ids;
-    if (rows > 0) {
-      const { length: from } = paths;
-      features.set(model.features(views.pixels, rows, 'representation'), from * dim);
-      if (run.centroids !== null) {
-        const found = clustersOf(
-          model.features(views.pixels, rows),
-          rows,
-          run.centroids,
-          embedding,
-        );
+    const { length: from } = paths;
+    if (views.ids.length > 0) {
+      const { features: rows, found } = rowsOf(network, views, 'representation');
+      features.set(rows!, from * dim);
+      if (found !== null) {
         clusters.set(found.first, from);
         distances.set(found.distances, from);
         seconds.set(found.second, from);
@@ -139,10 +122,11 @@ async function embedAll(
       }
       for (const id of views.ids) paths.push(source.path(id));
     }
-    onProgress?.(end, count);
+    done += views.ids.length + views.unreadable.length;
+    onProgress?.(done, count);
   }
   const { length: m } = paths;
-  const isClustered = run.centroids !== null;
+  const isClustered = centroids !== null;
   return {
     paths,
     features: features.slice(0, m * dim),
@@ -153,14 +137,4 @@ async function embedAll(
     secondDistances: isClustered ? secondDistances.slice(0, m) : null,
     unreadable,
   };
-}
-
-/** As the run assigns its own images. */
-function clustersOf(
-  features: Float32Array,
-  rows: number,
-  centroids: Centroids,
-  { run, engine }: Embedding,
-): NearestTwo {
-  return clustersOfRows(run, clusteringRows(run, engine, features, rows), centroids);
 }

@@ -301,5 +301,8 @@ test("with ODC's neck the pass gives its own features, and the representation is
   assert.equal(model.features(images, 6).length, 6 * 6);
   assert.equal(odc.representationName, 'pooled (16)');
   assert.equal(model.features(images, 6, 'representation').length, 6 * 16);
+  const both = model.outputs(images, 6);
+  assert.deepEqual(both.feature, model.features(images, 6));
+  assert.deepEqual(both.representation, model.features(images, 6, 'representation'));
   model.dispose();
 });

@@ -1,0 +1,80 @@
+/**
+ * The network of a run put to use: what it makes of the views of some images. Features and clusters come out of one forward
+ * pass, and are those that the run itself would give.
+ * Shapes: m images that could be read, D dimensions of the layer, d of the rows that clusters are told apart by, K clusters.
+ */
+import type { NearestTwo } from '../clustering/nearest-two.ts';
+import type { LoadedViews } from '../data/loader/loader.ts';
+import type { Engine } from '../engine/engine.ts';
+import { describeModel, type ModelSpec } from '../nn/architectures.ts';
+import { createModel, type NetworkModel } from '../nn/model.ts';
+import { clusteringRows, clustersOfRows } from '../run/clustering-space.ts';
+import type { OpenedRun } from '../run/open-run.ts';
+
+/**
+ * Which numbers of an image: the representation is what the run was for, the feature what it clustered, and `whitened` the
+ * rows that clusters are told apart by: the feature behind PCA with whitening, or at length 1.
+ */
+export const LAYERS = ['representation', 'feature', 'whitened'] as const;
+export type Layer = (typeof LAYERS)[number];
+
+/** What a run's network is made of. */
+export type NetworkValues = Pick<
+  OpenedRun,
+  'config' | 'parameters' | 'statistics' | 'centroids' | 'whitening'
+>;
+
+export interface RunNetwork {
+  readonly values: NetworkValues;
+  readonly engine: Engine;
+  readonly spec: ModelSpec;
+  readonly model: NetworkModel;
+}
+
+/** What a network makes of a batch of images. */
+export interface NetworkRows {
+  /** [m, D] float32; null where no layer was asked for. */
+  readonly features: Float32Array | null;
+  /** Clusters and distances [m]; null where the run has not clustered yet. */
+  readonly found: NearestTwo | null;
+  /** Of the forward pass. */
+  readonly forwardMs: number;
+}
+
+/** @param engine must outlive the network */
+export function networkOn(engine: Engine, values: NetworkValues): RunNetwork {
+  const { config, parameters, statistics } = values;
+  const spec = describeModel(config.model, config.data.imageSize, config.clustering.k);
+  const model = createModel(spec, engine);
+  model.load(parameters, statistics);
+  return { values, engine, spec, model };
+}
+
+/** D of a layer. */
+export function dimOf(values: Pick<NetworkValues, 'config' | 'whitening'>, layer: Layer): number {
+  const { config, whitening } = values;
+  const spec = describeModel(config.model, config.data.imageSize, config.clustering.k);
+  if (layer === 'representation') return spec.representationDim;
+  return layer === 'whitened' && whitening !== null ? whitening.outDim : spec.featureDim;
+}
+
+/** @param layer null: clusters alone */
+export function rowsOf(
+  network: RunNetwork,
+  { pixels, ids }: Pick<LoadedViews, 'pixels' | 'ids'>,
+  layer: Layer | null,
+): NetworkRows {
+  const { model, values } = network;
+  const { length: rows } = ids;
+  const begin = performance.now();
+  const outputs = model.outputs(pixels, rows);
+  const forwardMs = performance.now() - begin;
+  if (values.centroids === null && layer !== 'whitened') {
+    return { features: layer === null ? null : outputs[layer], found: null, forwardMs };
+  }
+  const whitened = clusteringRows(values, network.engine, outputs.feature, rows);
+  const features = layer === null ? null : layer === 'whitened' ? whitened : outputs[layer];
+  const { centroids } = values;
+  const found = centroids === null ? null : clustersOfRows(values, whitened, centroids);
+  return { features, found, forwardMs };
+}
