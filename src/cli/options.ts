@@ -44,7 +44,10 @@ export function presetOption(): Option {
 }
 
 export function setOption(): Option {
-  return new Option('--set <key=value>', 'one setting, such as training.batchSize=64; repeatable')
+  return new Option(
+    '--set <key=value>',
+    'one setting, such as training.batchSize=64; repeatable; `deepcluster settings` lists them',
+  )
     .argParser(assignment)
     .default([], 'none');
 }

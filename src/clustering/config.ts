@@ -2,20 +2,55 @@
 import { z } from 'zod';
 
 export const clusteringConfigSchema = z.strictObject({
-  /** Clusters K, also the width of the head; the paper over-segments (10,000 for 1,000 classes). */
-  k: z.int().min(2).default(10_000),
-  /** Lloyd steps before the final assignment. */
-  iterations: z.int().min(1).max(1000).default(20),
-  /** PCA output dimensions; lowered to min(pcaDim, D, N - 1, rank) with a log line. */
-  pcaDim: z.int().min(1).default(256),
-  /** Eigenvalues at or below this fraction of the largest are dropped as rank-deficient. */
-  pcaEpsilon: z.number().min(0).max(0.1).default(1e-8),
-  /** Restarts k-means at every epoch with a new seed (true, Aug 2019 code) or with faiss' fixed 1234 (false, the paper). */
-  freshSeed: z.boolean().default(true),
-  /** `uniform` draws every non-empty cluster equally often; `reference` repeats the released code's index mismatch. */
-  sampler: z.enum(['uniform', 'reference']).default('uniform'),
-  /** Draws per epoch as a multiple of the images: epochs of training between clusterings. */
-  reassign: z.number().gt(0).max(100).default(1),
+  k: z
+    .int()
+    .min(2)
+    .default(10_000)
+    .describe(
+      'Clusters K, also the width of the head, at most as many as there are images; the paper ' +
+        'over-segments (10,000 for 1,000 classes).',
+    ),
+  iterations: z
+    .int()
+    .min(1)
+    .max(1000)
+    .default(20)
+    .describe('Lloyd steps before the final assignment.'),
+  pcaDim: z
+    .int()
+    .min(1)
+    .default(256)
+    .describe('PCA output dimensions; lowered to min(pcaDim, D, N - 1, rank) with a log line.'),
+  pcaEpsilon: z
+    .number()
+    .min(0)
+    .max(0.1)
+    .default(1e-8)
+    .describe(
+      'Eigenvalues at or below this fraction of the largest are dropped as rank-deficient.',
+    ),
+  freshSeed: z
+    .boolean()
+    .default(true)
+    .describe(
+      "Restarts k-means at every epoch with a new seed (true, Aug 2019 code) or with faiss' " +
+        'fixed 1234 (false, the paper).',
+    ),
+  sampler: z
+    .enum(['uniform', 'reference'])
+    .default('uniform')
+    .describe(
+      '`uniform` draws every non-empty cluster equally often; `reference` repeats the ' +
+        "released code's index mismatch.",
+    ),
+  reassign: z
+    .number()
+    .gt(0)
+    .max(100)
+    .default(1)
+    .describe(
+      'Draws per epoch as a multiple of the images: epochs of training between clusterings.',
+    ),
 });
 
 export type ClusteringConfig = z.infer<typeof clusteringConfigSchema>;

@@ -47,6 +47,12 @@ const resumable = composed(
     ]),
 );
 
+/** Whether a run may change the setting, or its section, when it is resumed. */
+export function isResumable(key: string): boolean {
+  const parts = key.split('.');
+  return parts.some((_, i) => resumable().has(parts.slice(0, i + 1).join('.')));
+}
+
 type Difference = Omit<SettingChange, 'step'> & { readonly isResumable: boolean };
 
 /**

@@ -14,12 +14,21 @@ import { clusterConfigSchema } from './processes.ts';
 export const runConfigSchema = composed((algorithms) =>
   z
     .strictObject({
-      /** The method, by its name in src/algorithms. */
-      algorithm: z.enum(namesOf(algorithms)).default(DEFAULT_ALGORITHM.name),
-      /** Seed of everything random in the run. */
-      seed: z.int().min(0).max(0xffff_ffff).default(31),
-      /** Passes over the images in training; in DeepCluster each begins with a clustering. */
-      epochs: z.int().min(1).default(200),
+      algorithm: z
+        .enum(namesOf(algorithms))
+        .default(DEFAULT_ALGORITHM.name)
+        .describe('The method, by its name: `deepcluster`, or `odc` for Online Deep Clustering.'),
+      seed: z
+        .int()
+        .min(0)
+        .max(0xffff_ffff)
+        .default(31)
+        .describe('Seed of everything random in the run.'),
+      epochs: z.int().min(1).default(200).meta({
+        unit: 'epochs',
+        description:
+          'Passes over the images in training; in DeepCluster each begins with a clustering.',
+      }),
       data: dataConfigSchema.prefault({}),
       model: modelConfigSchema.prefault({}),
       clustering: clusteringConfigSchema.prefault({}),

@@ -21,8 +21,22 @@ export function shownLine(id: string, line: string, shown: LogLevel | null): str
     return LOG_LEVELS.indexOf(entry.level) >= LOG_LEVELS.indexOf(shown) ? line : null;
   }
   if (entry === null || (entry.level !== 'warn' && entry.level !== 'error')) return null;
-  const story = [entry.path, entry.reason].filter((part) => typeof part === 'string');
+  const told = [entry.path, entry.reason].filter((part) => typeof part === 'string');
+  const story = told.length > 0 ? told : factsOf(entry);
   return [`${id} ${entry.level} ${entry.event}`, ...story].join(': ');
+}
+
+/** What every line has, or every line of a process. */
+const COMMON: ReadonlySet<string> = new Set([
+  ...['ts', 'level', 'component', 'event'],
+  ...['runId', 'workerId', 'incarnation', 'term'],
+]);
+
+/** `splits 3, unfilled 1`: what an event without a sentence tells. */
+function factsOf(entry: LogLine): string[] {
+  const facts = Object.entries(entry).filter(([name]) => !COMMON.has(name));
+  if (facts.length === 0) return [];
+  return [facts.map(([name, value]) => `${name} ${JSON.stringify(value)}`).join(', ')];
 }
 
 /** A line of src/telemetry/logger.ts, or null for anything else a process prints. */

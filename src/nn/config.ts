@@ -2,34 +2,84 @@
 import { z } from 'zod';
 
 export const modelConfigSchema = z.strictObject({
-  /**
-   * `alexnet-bn` and `vgg16-bn` are DeepCluster's networks (224 px), `resnet50` that of ODC and its successors;
-   * `small-convnet` is AlexNet's family for 32-128 px.
-   */
   architecture: z
     .enum(['alexnet-bn', 'vgg16-bn', 'resnet50', 'small-convnet'])
-    .default('alexnet-bn'),
-  /** What lies between the backbone and the head: nothing, or ODC's two fully connected layers, whose output is the feature. */
-  neck: z.enum(['none', 'odc']).default('none'),
-  /** Width of the first layer of ODC's neck. */
-  neckHidden: z.int().min(8).max(8192).default(512),
-  /** Width of the second one: the dimensions of the feature. */
-  neckDim: z.int().min(2).max(8192).default(256),
-  /** Weight of the newest batch in the neck's running statistics; the reference's 0.001 is slow for short runs. */
-  neckBatchNormMomentum: z.number().gt(0).max(1).default(0.001),
-  /**
-   * Safetensors file of the weights that a run begins with, in place of random ones: PyTorch's names and shapes, as of
-   * torchvision or `export`; the head is new all the same. Read once, before the first step. Null: random weights.
-   */
-  initialWeights: z.string().min(1).nullable().default(null),
-  /** Frozen Sobel front end: grey, then two gradient maps. All published numbers use it. */
-  sobel: z.boolean().default(true),
-  /** Dropout probability: before each fully connected layer of AlexNet, between those of VGG16 and of the neck. */
-  dropout: z.number().min(0).lt(1).default(0.5),
-  /** Channels of the first convolution of `small-convnet` (then 2x, 4x, 4x); ignored by the others. */
-  width: z.int().min(4).max(256).default(32),
-  /** Width of the last fully connected layer of `small-convnet`, which is the feature; `alexnet-bn` and `vgg16-bn` have 4096. */
-  featureDim: z.int().min(8).max(8192).default(256),
+    .default('alexnet-bn')
+    .describe(
+      "`alexnet-bn` and `vgg16-bn` are DeepCluster's networks (224 px), `resnet50` that of " +
+        "ODC and its successors; `small-convnet` is AlexNet's family for 32-128 px.",
+    ),
+  neck: z
+    .enum(['none', 'odc'])
+    .default('none')
+    .describe(
+      "What lies between the backbone and the head: nothing, or ODC's two fully connected " +
+        'layers, whose output is the feature.',
+    ),
+  neckHidden: z
+    .int()
+    .min(8)
+    .max(8192)
+    .default(512)
+    .describe("Width of the first layer of ODC's neck."),
+  neckDim: z
+    .int()
+    .min(2)
+    .max(8192)
+    .default(256)
+    .describe('Width of the second one: the dimensions of the feature.'),
+  neckBatchNormMomentum: z
+    .number()
+    .gt(0)
+    .max(1)
+    .default(0.001)
+    .describe(
+      "Weight of the newest batch in the neck's running statistics; the reference's 0.001 " +
+        'is slow for short runs.',
+    ),
+  initialWeights: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe(
+      'Safetensors file of the weights that a run begins with, in place of random ones: ' +
+        "PyTorch's names and shapes, as of torchvision or `export`; the head is new all the " +
+        'same. Read once, before the first step. Null: random weights.',
+    ),
+  sobel: z
+    .boolean()
+    .default(true)
+    .describe(
+      'Frozen Sobel front end: grey, then two gradient maps. All published numbers use it.',
+    ),
+  dropout: z
+    .number()
+    .min(0)
+    .lt(1)
+    .default(0.5)
+    .describe(
+      'Dropout probability: before each fully connected layer of AlexNet, between those of ' +
+        'VGG16 and of the neck.',
+    ),
+  width: z
+    .int()
+    .min(4)
+    .max(256)
+    .default(32)
+    .describe(
+      'Channels of the first convolution of `small-convnet` (then 2x, 4x, 4x); ignored by ' +
+        'the others.',
+    ),
+  featureDim: z
+    .int()
+    .min(8)
+    .max(8192)
+    .default(256)
+    .describe(
+      'Width of the last fully connected layer of `small-convnet`, which is the feature; ' +
+        '`alexnet-bn` and `vgg16-bn` have 4096.',
+    ),
 });
 
 export type ModelConfig = z.infer<typeof modelConfigSchema>;

@@ -2,27 +2,51 @@
 import { z } from 'zod';
 
 export const trainingConfigSchema = z.strictObject({
-  /** Images per optimizer step over all workers. */
-  batchSize: z.int().min(1).default(256),
-  /** Images per slice of a step; batch norm normalises within a slice, so this is part of the algorithm, not of the layout. */
-  sliceSize: z.int().min(1).default(256),
-  /** Learning rate of the body, before the schedule. */
-  learningRate: z.number().gt(0).default(0.05),
-  /** Momentum of the body. */
-  momentum: z.number().min(0).lt(1).default(0.9),
-  /** Coupled L2 weight decay of body and head. */
-  weightDecay: z.number().min(0).default(1e-5),
-  /** Learning rate of the head, which has no momentum; before the schedule. */
-  headLearningRate: z.number().gt(0).default(0.05),
-  /**
-   * Steps of both learning rates, by epoch, counted from 0: from its first step until the next entry they are `factor` times
-   * those above. Empty: constant for the whole run.
-   */
+  batchSize: z
+    .int()
+    .min(1)
+    .default(256)
+    .meta({ unit: 'images', description: 'Images per optimizer step over all workers.' }),
+  sliceSize: z
+    .int()
+    .min(1)
+    .default(256)
+    .meta({
+      unit: 'images',
+      description:
+        'Images per slice of a step; batch norm normalises within a slice, so this is part of ' +
+        'the algorithm, not of the layout. At most training.batchSize.',
+    }),
+  learningRate: z
+    .number()
+    .gt(0)
+    .default(0.05)
+    .describe('Learning rate of the body, before the schedule.'),
+  momentum: z.number().min(0).lt(1).default(0.9).describe('Momentum of the body.'),
+  weightDecay: z
+    .number()
+    .min(0)
+    .default(1e-5)
+    .describe('Coupled L2 weight decay of body and head.'),
+  headLearningRate: z
+    .number()
+    .gt(0)
+    .default(0.05)
+    .describe('Learning rate of the head, which has no momentum; before the schedule.'),
   schedule: z
     .array(z.strictObject({ epoch: z.int().min(0), factor: z.number().gt(0) }))
-    .default([]),
-  /** Weight of the newest batch in batch norm's running statistics. */
-  batchNormMomentum: z.number().gt(0).max(1).default(0.1),
+    .default([])
+    .describe(
+      'Steps of both learning rates, by epoch, counted from 0: from its first step until ' +
+        'the next entry they are `factor` times those above. Empty: constant for the whole ' +
+        'run.',
+    ),
+  batchNormMomentum: z
+    .number()
+    .gt(0)
+    .max(1)
+    .default(0.1)
+    .describe("Weight of the newest batch in batch norm's running statistics."),
 });
 
 export type TrainingConfig = z.infer<typeof trainingConfigSchema>;

@@ -47,6 +47,11 @@ describe("what is shown of a process's output", () => {
       shownLine('w', '{"level":"warn","event":"a.b","path":"x.jpg","reason":"empty"}', null),
       'w warn a.b: x.jpg: empty',
     );
+    const figures = { level: 'warn', component: 'x', event: 'a.b', splits: 3, unfilled: [1] };
+    assert.equal(
+      shownLine('w', JSON.stringify(figures), null),
+      'w warn a.b: splits 3, unfilled [1]',
+    );
     assert.equal(shownLine('worker-1', line('info'), null), null);
     for (const other of [
       'plain text',

@@ -153,6 +153,17 @@ export const OTHERS: readonly OtherRow[] = [
       'a run is found in runs/, its coordinator by its folder; what died says how to go on, and is watched to its end',
     ],
   })),
+  {
+    source: '--set ${key}=…, ${environment}=…, or in a file (--config)',
+    triedIn: ['test/unit/config-reference.test.ts', 'the ways that one is given by set it'],
+  },
+  {
+    source: 'deepcluster settings lists all',
+    triedIn: [
+      'test/unit/config-reference.test.ts',
+      'a name that none has suggests one, and the list has it',
+    ],
+  },
   { source: "const REMEDY = 'npx deepcluster setup'", untried: SETUP },
   {
     source: 'set it up with `npx deepcluster setup`, or take engine wasm',
@@ -204,6 +215,10 @@ export const OTHERS: readonly OtherRow[] = [
 
 /** They name commands and flags, and advise nothing. */
 export const NO_REMEDIES = [
+  'repeatable; `deepcluster settings` lists them',
+  'All settings of a run, as the program checks them',
+  'This page is written from the schemas by',
+  'A setting is given in a YAML or JSON file',
   'measure this machine: training, clustering; beside PyTorch and faiss with --peers',
   'folder with certificates and tokens, as deepcluster certs makes it',
   "exit.message?.includes('deepcluster launch')",
