@@ -79,7 +79,8 @@ export async function writeChecked<T>(
     await rename(partial, out);
     return { bytes, checked, writeCard: (text) => writeFile(card, text) };
   } finally {
-    await rm(partial, { recursive: true, force: true });
+    // It fails only where nothing could be written to begin with.
+    await rm(partial, { recursive: true, force: true }).catch(() => undefined);
   }
 }
 

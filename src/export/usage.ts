@@ -20,8 +20,10 @@ function safetensorsUsage(
   file: string,
 ): string[] {
   const { architecture, imageSize, sobel, classes } = spec;
-  const { width, featureDim, neck } = config.model;
-  const own = architecture === 'small-convnet' ? `, width=${width}, feature_dim=${featureDim}` : '';
+  const { width, featureDim, neck, neckHidden, neckDim } = config.model;
+  const own =
+    (architecture === 'small-convnet' ? `, width=${width}, feature_dim=${featureDim}` : '') +
+    (neck === 'none' ? '' : `, neck="${neck}", neck_hidden=${neckHidden}, neck_dim=${neckDim}`);
   const shape = `"${architecture}", size=${imageSize}, classes=${classes}, sobel=${sobel ? 'True' : 'False'}${own}`;
   const left = hasHead ? 'the frozen Sobel filters' : 'the head and the frozen Sobel filters';
   const modules = [

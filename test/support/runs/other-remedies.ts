@@ -14,6 +14,7 @@ export interface OtherRow {
 const SETUP =
   'needs a network and minutes: test/integration/scripts-setup-tensorflow.test.ts runs its parts';
 const REMEDIES_E2E = 'test/e2e/remedies.test.ts';
+const EXPORT = 'test/integration/export.test.ts';
 const CHANGED = 'test/integration/changed-settings.test.ts';
 const DIVERGED = 'a run that diverged goes on from before, by the command that its message names';
 
@@ -211,6 +212,38 @@ export const OTHERS: readonly OtherRow[] = [
       'a run with credentials gives the numbers of one without',
     ],
   },
+  ...[
+    'is there already; add --force to replace it, or name another place with --out',
+    'which is no part of an export, and stays; name another place with --out',
+    'where this format needs ${needed}; name another place with --out',
+  ].map((source): OtherRow => ({
+    source,
+    triedIn: [
+      EXPORT,
+      'what is there stays unless --force is given, and never where it is no export',
+    ],
+  })),
+  {
+    source: 'cannot be written (${messageOf(error)}); name another place with --out',
+    triedIn: [
+      EXPORT,
+      'a place that cannot be written, and a run that is none, are one line, and leave nothing',
+    ],
+  },
+  {
+    source: 'has no clusters yet; leave --clusters out, or wait for its first clustering',
+    triedIn: [
+      'test/unit/export-content.test.ts',
+      'clusters of a run that has none yet are refused, and left out they are no matter',
+    ],
+  },
+  {
+    source: "option '--from-torch' begins a run; leave it out with '--resume'",
+    triedIn: [
+      'test/integration/from-torch.test.ts',
+      "'--from-torch' and '--resume' exclude each other, and without the one the other works",
+    ],
+  },
 ];
 
 /** They name commands and flags, and advise nothing. */
@@ -222,6 +255,7 @@ export const NO_REMEDIES = [
   'measure this machine: training, clustering; beside PyTorch and faiss with --peers',
   'folder with certificates and tokens, as deepcluster certs makes it',
   "exit.message?.includes('deepcluster launch')",
+  'deepcluster launch --from-torch ${file} ...',
 ];
 
 /**
