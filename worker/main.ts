@@ -1,6 +1,6 @@
 /** The worker process, wired: the tensor engine and the network, under the sessions with the coordinator. */
 import { describeModel } from '../src/nn/architectures.ts';
-import type { Notice } from '../src/telemetry/notice.ts';
+import type { Notice, OrderProgress } from '../src/telemetry/notice.ts';
 import { workThroughSessions, type WorkerOptions } from './session.ts';
 
 /**
@@ -10,7 +10,10 @@ import { workThroughSessions, type WorkerOptions } from './session.ts';
 export function runWorker(
   options: WorkerOptions & { readonly notify: (notice: Notice) => void },
 ): Promise<void> {
-  return workThroughSessions(options, async (config, logger) => {
+  const tell = sparingly((progress) => {
+    options.notify({ type: 'orderProgress', ...progress });
+  });
+  return workThroughSessions({ ...options, tell }, async (config, logger) => {
     // The tensor library takes half a second to load: by then the coordinator knows of this worker.
     const [{ startEngine }, { createModel }] = await Promise.all([
       import('../src/engine/start.ts'),
@@ -28,4 +31,21 @@ export function runWorker(
       clustering: engine.clustering,
     };
   });
+}
+
+/** Between two notices of one part of an order [ms]. */
+const QUIET_MS = 500;
+
+/** Tells the beginning and the end of each part, and what comes between from time to time. */
+function sparingly(tell: (progress: OrderProgress) => void): (progress: OrderProgress) => void {
+  let told = '';
+  let toldMs = -Infinity;
+  return (progress) => {
+    const { about, part, done, total } = progress;
+    const nowMs = performance.now();
+    const name = `${about} ${part}`;
+    if (name === told && done < total && nowMs - toldMs < QUIET_MS) return;
+    [told, toldMs] = [name, nowMs];
+    tell(progress);
+  };
 }

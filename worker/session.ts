@@ -22,6 +22,7 @@ import { keepSession } from '../src/rpc/keep-session.ts';
 import { forManyCalls } from '../src/rpc/many-listeners.ts';
 import type { Credentials } from '../src/security/credentials.ts';
 import type { Logger } from '../src/telemetry/logger.ts';
+import type { OrderProgress } from '../src/telemetry/notice.ts';
 import { NO_TRACE, type Trace } from '../src/telemetry/trace.ts';
 import { startHeartbeat } from './heartbeat-thread.ts';
 import { WorkerLoop } from './loop.ts';
@@ -43,6 +44,8 @@ export interface WorkerOptions {
   readonly loaderThreads?: number;
   /** Left out: none is taken. */
   readonly trace?: Trace;
+  /** Told how far a long order is; left out: nobody is. */
+  readonly tell?: (progress: OrderProgress) => void;
   readonly logger: Logger;
   readonly signal: AbortSignal;
 }
@@ -219,6 +222,7 @@ async function prepare(
     advance: () => {
       heartbeat.advance();
     },
+    ...(options.tell === undefined ? {} : { tell: options.tell }),
     logger,
     signal: options.signal,
   });

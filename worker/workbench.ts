@@ -34,6 +34,8 @@ export interface WorkbenchDeps {
   readonly memory: Pick<MemoryServers, 'fill' | 'rows'>;
   /** Tells the heartbeat that something got done. */
   readonly advance: () => void;
+  /** Tells a person how far a long order is; left out: nobody. */
+  readonly tell?: WorkTools['tell'];
   readonly logger: Logger;
   /** Left out: none is taken. */
   readonly trace?: Trace;
@@ -94,8 +96,19 @@ export class Workbench {
   toolsFor(term: number, times: Times): WorkTools {
     const { config, source, featureDim, representationDim, clustering } = this.#deps;
     const { identity, parameters, memory, logger, advance, signal } = this.#deps;
+    const { tell = () => undefined } = this.#deps;
     return {
-      ...{ config, source, featureDim, representationDim, clustering, times, logger, advance },
+      ...{
+        config,
+        source,
+        featureDim,
+        representationDim,
+        clustering,
+        times,
+        logger,
+        advance,
+        tell,
+      },
       network: this.#network,
       views: this.#views,
       held: this.features,

@@ -17,9 +17,24 @@ export interface Progress {
   readonly note?: string;
 }
 
+/** How far a worker is in one long order, which the coordinator learns of at its end alone. */
+export interface OrderProgress {
+  /** The phase of the order. */
+  readonly phase: string;
+  /** What it is about, where a phase has orders of several things: `trained`, `random`. */
+  readonly about: string;
+  /** What is being done now: `features`, `probe`. */
+  readonly part: string;
+  readonly done: number;
+  readonly total: number;
+  /** What is counted. */
+  readonly unit: string;
+}
+
 export type Notice =
   | { readonly type: 'listening'; readonly address: string }
   | ({ readonly type: 'progress' } & Progress)
+  | ({ readonly type: 'orderProgress' } & OrderProgress)
   /** A line for a person, such as "epoch 3: NMI to previous 0.61, loss 2.9". */
   | { readonly type: 'remark'; readonly text: string }
   /** The tensor engine that a worker has started, and why that one. */

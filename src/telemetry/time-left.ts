@@ -1,7 +1,8 @@
 /**
  * An estimate of how long a run's epochs still take: what is left of the present one, by the pace of
  * its phase and the phases of epochs before it, and as long as they took for each that follows.
- * Pure. The evaluation after the last epoch is not in it: nothing has been measured of that.
+ * Pure. What comes after the last epoch, a clustering and the evaluation, is not in it: nothing has been
+ * measured of that.
  */
 
 /** Seconds of the phases of one epoch, in their order. */
@@ -49,11 +50,11 @@ export function secondsLeft(progress: EpochProgress): number | null {
   return ofPhase + ofEpoch + (epochs - 1 - epoch) * eachLater;
 }
 
-/** Of each phase, over the epochs that have it; in the order of the last epoch. */
+/** Of each phase of the last epoch, over the epochs that have it. */
 function meanOf(measured: readonly PhaseSeconds[]): Map<string, number> {
-  const names = new Set([...measured].reverse().flatMap((epoch) => [...epoch.keys()]));
+  const names = [...(measured.at(-1)?.keys() ?? [])];
   return new Map(
-    [...names].map((name) => {
+    names.map((name) => {
       const seconds = measured.flatMap((epoch) => epoch.get(name) ?? []);
       return [name, seconds.reduce((sum, value) => sum + value, 0) / seconds.length];
     }),

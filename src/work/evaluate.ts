@@ -55,10 +55,10 @@ export const evaluate: WorkKind<EvaluateWork, EvaluateOrder, NetworkScores> = {
     const ids = concatenated(train, test)
       .sort()
       .filter((id) => !isLeftOut.has(id));
-    const features = await featuresOf(ids, tools);
+    const features = await featuresOf(ids, network, tools);
     return scoreFeatures(
       { features, labels: ids.map((id) => labels[id]!), dim, classes: names.length },
-      { ...config.evaluation, seed, onPass: tools.advance },
+      { ...config.evaluation, seed, onPass: countedPasses(network, tools) },
     );
   },
 
@@ -91,10 +91,23 @@ function concatenated(a: Int32Array, b: Int32Array): Int32Array {
   return both;
 }
 
+/** Called at each pass of the probe, and once for kNN, of each split. */
+function countedPasses(about: Network, { config, advance, tell }: WorkTools): () => void {
+  const { repeats, probeEpochs } = config.evaluation;
+  const total = repeats * (probeEpochs + 1);
+  let done = 0;
+  return () => {
+    done += 1;
+    advance();
+    tell({ phase: evaluate.phase, about, part: 'probe', done, total, unit: 'passes' });
+  };
+}
+
 /** What lies before a neck, or the feature itself: [n, dim]. @throws ImagesUnreadable */
 async function featuresOf(
   ids: Int32Array,
-  { views, network, representationDim: dim, advance, times }: WorkTools,
+  about: Network,
+  { views, network, representationDim: dim, advance, tell, times }: WorkTools,
 ): Promise<Float32Array> {
   const features = new Float32Array(ids.length * dim);
   let done = 0;
@@ -107,6 +120,8 @@ async function featuresOf(
     features.set(rows, done * dim);
     done += count;
     advance();
+    const of = { phase: evaluate.phase, about, part: 'features' };
+    tell({ ...of, done, total: ids.length, unit: 'images' });
   }
   return features;
 }

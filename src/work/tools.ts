@@ -14,6 +14,7 @@ import type { MemoryServers } from '../server-clients/memory-servers.ts';
 import type { PushReply } from '../server-clients/parameter-servers.ts';
 import type { MovedRows } from '../server-clients/sample-shards.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import type { OrderProgress } from '../telemetry/notice.ts';
 import type { TraceArgs } from '../telemetry/trace.ts';
 
 /** What every order carries besides its kind and body; all of it is the state machine's. */
@@ -56,6 +57,8 @@ export interface WorkTools {
   readonly requireTerm: () => void;
   /** Tells the heartbeat that something got done. */
   readonly advance: () => void;
+  /** Tells a person how far a long order is. */
+  readonly tell: (progress: OrderProgress) => void;
 }
 
 /** What a training pass over one slice gives. */

@@ -11,7 +11,7 @@ import {
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
-import { statusLine, statusLines, turnOf } from '../../src/cli/status-lines.ts';
+import { statusLine, statusLines, turnOf } from '../../src/cli/shown/status-lines.ts';
 import { TermFolder } from '../../src/run/lock/term-folder.ts';
 import { ownHolder } from '../../src/run/lock/process-life.ts';
 import { withReply } from '../../src/run/status/coordinator-status.ts';

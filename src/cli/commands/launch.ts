@@ -14,7 +14,7 @@ import {
   type FolderOptions,
   type QuietLogOptions,
 } from '../options.ts';
-import { ShownRun } from '../shown-run.ts';
+import { ShownRun } from '../shown/shown-run.ts';
 import { takeStopSignals } from '../stop-signals.ts';
 import { summaryLines } from '../summary-table.ts';
 import { printJson, printLines, type Terminal } from '../terminal.ts';

@@ -9,8 +9,8 @@ import { isOver, type RunStatus } from '../../run/status/run-status.ts';
 import { statusOfReply, withReply } from '../../run/status/coordinator-status.ts';
 import type { Credentials } from '../../security/credentials.ts';
 import { credentialsOf, credentialsOption } from '../credentials.ts';
-import { LiveLines } from '../live-lines.ts';
-import { statusLine, statusLines, turnOf } from '../status-lines.ts';
+import { LiveLines } from '../shown/live-lines.ts';
+import { statusLine, statusLines, turnOf } from '../shown/status-lines.ts';
 import { printJson, printLines, type Terminal } from '../terminal.ts';
 
 interface StatusOptions {

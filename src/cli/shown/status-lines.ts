@@ -1,8 +1,8 @@
 /** The status of a run in lines for a person. */
 import { join } from 'node:path';
-import { resumeCommand } from '../messages/command-line.ts';
-import { isOver, type RunStatus, type WorkerState } from '../run/status/run-status.ts';
-import { formatSeconds } from '../telemetry/progress-view.ts';
+import { resumeCommand } from '../../messages/command-line.ts';
+import { isOver, type RunStatus, type WorkerState } from '../../run/status/run-status.ts';
+import { formatSeconds } from '../../telemetry/progress-view.ts';
 
 /** Events that are shown of those that are known. */
 const EVENTS_SHOWN = 5;

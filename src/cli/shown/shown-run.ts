@@ -1,11 +1,12 @@
 /** A run on this machine as the terminal shows it: what starts, how far it is, what its processes say. */
-import { phaseRecurs } from '../algorithms/registry.ts';
-import { shownLine } from '../launch/child-log.ts';
-import type { LocalRunHooks, LocalStart } from '../launch/local-run.ts';
-import type { LogLevel } from '../telemetry/logger.ts';
-import type { Notice } from '../telemetry/notice.ts';
-import { createProgressView, type ProgressView } from '../telemetry/progress-view.ts';
-import type { Terminal } from './terminal.ts';
+import { phaseRecurs } from '../../algorithms/registry.ts';
+import { shownLine } from '../../launch/child-log.ts';
+import type { LocalRunHooks, LocalStart } from '../../launch/local-run.ts';
+import type { LogLevel } from '../../telemetry/logger.ts';
+import type { Notice, OrderProgress } from '../../telemetry/notice.ts';
+import { createProgressView, type ProgressView } from '../../telemetry/progress-view.ts';
+import { OrdersProgress } from './order-progress.ts';
+import type { Terminal } from '../terminal.ts';
 
 export class ShownRun {
   readonly hooks: LocalRunHooks;
@@ -17,6 +18,7 @@ export class ShownRun {
   /** Workers take the same engine, unless something is wrong: a line for each that is taken. */
   readonly #engines = new Set<string>();
   readonly #workers = new Set<string>();
+  readonly #orders = new OrdersProgress();
 
   /** @param shownLevel from which on logs are shown as they are; null: warnings and errors in short */
   constructor({ stderr }: Terminal, shownLevel: LogLevel | null) {
@@ -58,9 +60,16 @@ export class ShownRun {
 
   #notice(id: string, notice: Notice): void {
     if (notice.type === 'progress') this.#view.show(notice);
+    else if (notice.type === 'orderProgress') this.#orderProgress(id, notice);
     else if (notice.type === 'remark') this.#view.remark(notice.text);
     else if (notice.type === 'engine') this.#engineStarted(id, notice);
     else if (notice.type === 'listening' && id === 'coordinator') this.#listening(notice.address);
+  }
+
+  #orderProgress(id: string, notice: OrderProgress): void {
+    const epochs = this.#start?.config.epochs ?? 0;
+    // It belongs to no epoch.
+    this.#view.show({ ...this.#orders.note(id, notice), epoch: epochs, epochs });
   }
 
   #listening(address: string): void {

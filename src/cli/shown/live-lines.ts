@@ -1,5 +1,5 @@
 /** Lines that are drawn again in their place on a terminal. */
-import type { ProgressStream } from '../telemetry/progress-view.ts';
+import type { ProgressStream } from '../../telemetry/progress-view.ts';
 
 /** A terminal's own words (ECMA-48). */
 const UP = (rows: number): string => `\u001B[${rows}A`;
