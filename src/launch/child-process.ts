@@ -94,7 +94,7 @@ export function startProcess(spec: ProcessSpec, logs: string, hooks: ProcessHook
 }
 
 /** As Node and native libraries begin what they say of a crash, and this program of any failure. */
-function isErrorLine(line: string): boolean {
+export function isErrorLine(line: string): boolean {
   return /^(deepcluster: |\w*Error\b|FATAL ERROR)/.test(line);
 }
 

@@ -30,6 +30,10 @@ export type FailpointName =
   | 'checkpoint.filesWritten'
   /** It has its name; `LATEST` names another. */
   | 'checkpoint.named'
+  /** A block of images is among the parts of an embedding. */
+  | 'embedding.blockWritten'
+  /** All parts are there; the file that they make is not. */
+  | 'embedding.assembled'
   | 'server.restored'
   | 'server.staged'
   | 'server.beforeApply'

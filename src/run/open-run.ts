@@ -81,7 +81,7 @@ export async function openRun(
   folder: string,
   onRejected: OnRejected = () => undefined,
 ): Promise<OpenedRun> {
-  const saved = await readSaved(folder);
+  const saved = await readSavedRun(folder);
   let snapshot: RunSnapshot | null = null;
   const checkpoint = await readLatestCheckpoint(join(folder, CHECKPOINTS), onRejected, (found) => {
     snapshot = fromCheckpoint(found, saved.runId);
@@ -112,7 +112,10 @@ export async function openRun(
   };
 }
 
-async function readSaved(folder: string): Promise<Pick<OpenedRun, 'runId' | 'images' | 'config'>> {
+/** What the folder says of its run. @throws TrainerError CONFIG_INVALID for a folder without one */
+export async function readSavedRun(
+  folder: string,
+): Promise<Pick<OpenedRun, 'runId' | 'images' | 'config'>> {
   const path = configFileOf(folder);
   const invalid = (problem: string): TrainerError =>
     new TrainerError('CONFIG_INVALID', `run folder ${folder}: ${problem}`, { folder });

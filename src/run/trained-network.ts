@@ -7,7 +7,8 @@ import { CentreBatches, idRange } from '../data/loader/centre-batches.ts';
 import { createImageLoader, type ImageLoader } from '../data/loader/loader.ts';
 import { openImageSource, type ImageSource } from '../data/source/source.ts';
 import type { UnreadableImage } from '../data/source/unreadable.ts';
-import { networkOn, rowsOf, type RunNetwork } from '../embedding/network.ts';
+import { embedBatches } from '../embedding/embed-batches.ts';
+import { networkOn, type RunNetwork } from '../embedding/network.ts';
 import type { EngineFacts } from '../engine/engine.ts';
 import type { EngineChoice } from '../engine/registry.ts';
 import { startEngine } from '../engine/start.ts';
@@ -95,46 +96,24 @@ async function embedAll(
   { signal, onProgress }: EmbedOptions,
 ): Promise<EmbeddedImages> {
   const { count } = source;
-  const { config, centroids } = network.values;
-  const dim = network.spec.representationDim;
-  const features = new Float32Array(count * dim);
-  const clusters = new Int32Array(count);
-  const distances = new Float32Array(count);
-  const seconds = new Int32Array(count);
-  const secondDistances = new Float32Array(count);
-  const paths: string[] = [];
-  const unreadable: UnreadableImage[] = [];
-  const { imageSize } = config.data;
+  const { imageSize } = network.values.config.data;
   const batches = new CentreBatches(loader, idRange(0, count), { imageSize, signal });
   let done = 0;
-  for (let batch = batches.next(); batch; batch = batches.next()) {
-    const views = await batch;
-    unreadable.push(...views.unreadable);
-    const { length: from } = paths;
-    if (views.ids.length > 0) {
-      const { features: rows, found } = rowsOf(network, views, 'representation');
-      features.set(rows!, from * dim);
-      if (found !== null) {
-        clusters.set(found.first, from);
-        distances.set(found.distances, from);
-        seconds.set(found.second, from);
-        secondDistances.set(found.secondDistances, from);
-      }
-      for (const id of views.ids) paths.push(source.path(id));
-    }
-    done += views.ids.length + views.unreadable.length;
+  const onImages = (images: number): void => {
+    done += images;
     onProgress?.(done, count);
-  }
-  const { length: m } = paths;
-  const isClustered = centroids !== null;
+  };
+  const options = { layer: 'representation', onImages } as const;
+  const { rows } = await embedBatches(network, batches, count, options);
+  const { ids, features, clusters, details, unreadable } = rows;
   return {
-    paths,
-    features: features.slice(0, m * dim),
-    dim,
-    clusters: isClustered ? clusters.slice(0, m) : null,
-    distances: isClustered ? distances.slice(0, m) : null,
-    seconds: isClustered ? seconds.slice(0, m) : null,
-    secondDistances: isClustered ? secondDistances.slice(0, m) : null,
+    paths: Array.from(ids, (id) => source.path(id)),
+    features: features!,
+    dim: network.spec.representationDim,
+    clusters,
+    distances: details?.distances ?? null,
+    seconds: details?.seconds ?? null,
+    secondDistances: details?.secondDistances ?? null,
     unreadable,
   };
 }

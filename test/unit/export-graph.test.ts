@@ -1,7 +1,8 @@
 /** Graphs of exports: what they are made of for every network, and what their clusters come to, against plain loops. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { assignRows, type OdcMetric } from '../../src/clustering/odc/assignment.ts';
+import type { RowMetric } from '../../src/clustering/nearest-two.ts';
+import { assignRows } from '../../src/clustering/odc/assignment.ts';
 import { normaliseRows } from '../../src/clustering/odc/mixing.ts';
 import { applyWhitening, type Whitening } from '../../src/clustering/whitening.ts';
 import { networkInput } from '../../src/engine/plain/front-end.ts';
@@ -138,7 +139,7 @@ const WHITENING: Whitening = {
   eigenvalues: new Float64Array(OUT).fill(1),
 };
 
-for (const metric of ['dot', 'cosine', 'distance'] satisfies OdcMetric[]) {
+for (const metric of ['dot', 'cosine', 'distance'] satisfies RowMetric[]) {
   for (const whitening of [null, WHITENING]) {
     const space = whitening === null ? 'unit rows' : 'whitened rows';
     test(`clusters of ${space} by ${metric} are those that the run assigns, with their distances`, () => {

@@ -22,6 +22,7 @@ export function openedRun({
     position: { epoch: 0, stage: 'train', index: 0, firstStep: 0 },
     parameters: initialParameters(layout, config.seed),
     statistics: initialStatistics(layout),
+    ...{ clusters: new Int32Array(0), clustersAreOf: 'training', details: null },
     pseudoLabels: new Int32Array(0),
     ...{ centroids, whitening },
     record: {} as OpenedRun['record'],

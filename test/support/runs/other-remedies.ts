@@ -41,6 +41,13 @@ export const OTHERS: readonly OtherRow[] = [
       'an opened run has the parameters, clusters and whitening of its newest checkpoint',
     ],
   },
+  {
+    source: 'add --restart to begin again without them, or name another file with --out',
+    triedIn: [
+      'test/e2e/embed.test.ts',
+      'parts that another call left behind are not mixed in: --restart or another --out, as the message says',
+    ],
+  },
   { source: 'go on from ${newest} with lower learning rates', triedIn: [CHANGED, DIVERGED] },
   {
     source: 'no checkpoint from before is left: begin another run',
