@@ -78,7 +78,7 @@ function barView({ stream, nowMs, recurs }: ProgressViewOptions): ProgressView {
             stream,
             format: (params, state, shown: typeof payload) => {
               const { title, facts: text } = shown;
-              const barsize = barSize((stream.columns ?? 80) - title.length - text.length - 2);
+              const barsize = barSize((stream.columns ?? 80) - title.length - text.length - 3);
               const bar = cliProgress.Format.BarFormat(state.progress, { ...params, barsize });
               return `${title} ${bar} ${text}`;
             },

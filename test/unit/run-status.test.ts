@@ -246,6 +246,12 @@ describe('the answer of a coordinator', () => {
     const same = withReply(read(), 'here:7070', reply);
     assert.deepEqual(same.stepsOfEpoch, { done: 4, total: 4 });
     assert.equal(same.lastLoss, 0.5);
+    const oneOn = withReply(
+      { ...read(), stepsOfEpoch: { done: 2, total: 4 }, step: 3 },
+      'here:7070',
+      reply,
+    );
+    assert.deepEqual(oneOn.stepsOfEpoch, { done: 2 + 1, total: 4 });
     const later = withReply(read(), 'here:7070', { ...reply, epoch: 1, phase: 'extract' });
     assert.deepEqual([later.stepsOfEpoch, later.imagesPerSecond], [null, null]);
     assert.equal(withReply(read(), 'here:7070', { ...reply, paused: 'too few' }).state, 'paused');
@@ -270,6 +276,10 @@ describe('the answer of a coordinator', () => {
       statusLine(status),
       'running, epoch 1/3 train 4/4 steps, 4 in all, loss 0.500, speed 12 images/s, left about 28 s, 1 worker',
     );
+    const at = (phase: string): string =>
+      statusLine({ ...status, epoch: 3, phase, stepsOfEpoch: null });
+    assert.match(at('kmeans'), /^running, final kmeans, 4 steps in all/);
+    assert.match(at('evaluate'), /^running, evaluate, 4 steps in all/);
     assert.equal(turnOf(status), turnOf({ ...status, step: 5, lastLoss: 1 }));
     assert.notEqual(turnOf(status), turnOf({ ...status, workers: [] }));
   });

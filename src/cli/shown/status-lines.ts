@@ -63,8 +63,9 @@ function stateOf({ state, reason, term }: RunStatus): string {
 
 function positionOf({ state, epoch, epochs, phase, step, stepsOfEpoch }: RunStatus): string {
   if (state === 'finished') return `${count(epochs, 'epoch')}, ${count(step, 'step')}`;
-  // People count from 1.
-  const place = epoch >= epochs ? phase : `epoch ${epoch + 1}/${epochs} ${phase}`;
+  // People count from 1. After the last epoch comes a last clustering, then the evaluation.
+  const after = phase === 'evaluate' || phase === '' ? phase : `final ${phase}`;
+  const place = epoch >= epochs ? after : `epoch ${epoch + 1}/${epochs} ${phase}`;
   if (stepsOfEpoch === null) return `${place}, ${count(step, 'step')} in all`.trim();
   return `${place} ${stepsOfEpoch.done}/${stepsOfEpoch.total} steps, ${step} in all`;
 }

@@ -33,12 +33,20 @@ export function withReply(
   const isSamePhase = reply.epoch === status.epoch && reply.phase === status.phase;
   return {
     ...status,
-    ...(isSamePhase ? {} : { stepsOfEpoch: null, imagesPerSecond: null }),
+    ...(isSamePhase ? {} : { imagesPerSecond: null }),
     ...factsOf(address, reply),
     ...{ state, reason: reply.paused },
+    stepsOfEpoch: isSamePhase ? stepsAt(status, reply.step) : null,
     // Its folder has it of steps before a restart, too.
     lastLoss: reply.step === 0 ? status.lastLoss : reply.lastLoss,
   };
+}
+
+/** Steps of the epoch, where some have taken effect since the folder was read. */
+function stepsAt({ stepsOfEpoch, step }: RunStatus, now: number): RunStatus['stepsOfEpoch'] {
+  if (stepsOfEpoch === null) return null;
+  const { done, total } = stepsOfEpoch;
+  return { done: Math.min(total, done + now - step), total };
 }
 
 function factsOf(address: string, reply: StatusReply__Output) {
