@@ -22,9 +22,9 @@ const MAY_IMPORT = {
   rpc: ['arrays', 'ps', 'security', 'process'],
   'server-clients': ['math', 'arrays', 'rpc', 'ps', 'clustering', 'process', 'security'],
   evaluation: ['math', 'clustering'],
-  report: ['math'],
   // Files that TensorBoard reads.
   tensorboard: [],
+  report: ['math', 'process/package-root'],
   // A folder an algorithm, over the pure arithmetic of clustering; its network is named by a setting.
   algorithms: [
     ...['math', 'arrays', 'clustering', 'rpc', 'server-clients', 'telemetry', 'report'],
@@ -64,6 +64,7 @@ const PACKAGE_HOMES = {
   '(winston|cli-progress)/': '^src/telemetry/',
   'hyparquet-writer/': '^src/tables/',
   'commander/': '^src/cli/',
+  'umap-js/': '^src/run/report/',
   '(@peculiar/|reflect-metadata/)': '^src/security/',
 };
 

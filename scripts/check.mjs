@@ -34,6 +34,10 @@ const PARTS = [
     ],
   ],
   [
+    'page types',
+    [...packageProgram('typescript/bin/tsc'), ...['--noEmit', '-p', 'src/report/client']],
+  ],
+  [
     'format',
     [...packageProgram('prettier/bin/prettier.cjs'), ...caching('prettier'), '--check', '.'],
   ],

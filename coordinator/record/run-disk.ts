@@ -1,4 +1,5 @@
 /** What a real run keeps besides its events: checkpoints and results, in the run's folder. */
+import { join } from 'node:path';
 import { readLatestCheckpoint, writeCheckpoint } from '../../src/checkpoint/checkpoint.ts';
 import type { ConfigOrigins } from '../../src/config/load.ts';
 import type { RunConfig } from '../../src/config/schema.ts';
@@ -10,8 +11,14 @@ import type { RunDisk, RunResults } from '../outside.ts';
 import { openBoard } from './board.ts';
 import { onceThereIsRoom } from './disk-room.ts';
 import { fromCheckpoint } from '../../src/run/checkpoint-content.ts';
+import type { FinalClustering } from '../../src/run/final-clustering.ts';
+import { EVENTS } from '../../src/run/folder.ts';
 import type { RunFolder } from './run-folder.ts';
-import { renderRunReport } from '../../src/run/run-report.ts';
+import { openRun } from '../../src/run/open-run.ts';
+import { survivedFaults } from '../../src/run/report/faults.ts';
+import type { NetworkNumbers } from '../../src/run/report/filters.ts';
+import { skippedOf } from '../../src/run/report/skipped.ts';
+import { renderRunReport, type RunReportInput } from '../../src/run/run-report.ts';
 
 export interface RunDiskDeps {
   readonly runId: string;
@@ -40,7 +47,11 @@ export function runDisk(deps: RunDiskDeps): RunDisk {
     watch: (term) => openBoard(deps, term),
     writeResults: async (results, signal) => {
       const { record, summary } = results;
-      const page = await renderRunReport({ ...deps, ...results, signal });
+      const page = await renderRunReport({
+        ...{ ...deps, ...results, ...knownOf(results.final), ...skippedOf(record), signal },
+        network: await colourNetwork(deps),
+        faults: await survivedFaults(join(folder.path, EVENTS)),
+      });
       const tables = clusterTablesOf(results, deps);
       const write = async (): Promise<void> => {
         if (record.unreadable.length > 0) folder.writeUnreadable(record.unreadable);
@@ -66,4 +77,18 @@ function clusterTablesOf(
   const centroids = { values: data as Float32Array, clusters: shape[0]!, dim: shape[1]! };
   const metric = algorithmNamed(config.algorithm).metric(config);
   return { ...common, final: { details: final.details, centroids, metric } };
+}
+
+/** What the report has of the final clusters. */
+function knownOf(final: FinalClustering | null): Pick<RunReportInput, 'details' | 'centroids'> {
+  if (final === null) return { details: null, centroids: null };
+  const { details, centroids } = final;
+  const [count = 0, dim = 0] = centroids.shape;
+  return { details, centroids: { values: centroids.data as Float32Array, count, dim } };
+}
+
+/** Of a network whose first layer sees colours, its final parameters, which the newest checkpoint has. */
+async function colourNetwork({ config, folder }: RunDiskDeps): Promise<NetworkNumbers | null> {
+  if (config.model.sobel) return null;
+  return openRun(folder.path).catch(() => null); // the page goes without a picture of the filters
 }

@@ -28,6 +28,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   embed: async () => (await import('./commands/embed.ts')).addEmbedCommand,
   assign: async () => (await import('./commands/assign.ts')).addAssignCommand,
   'embed-worker': async () => (await import('./commands/embed-worker.ts')).addEmbedWorkerCommand,
+  report: async () => (await import('./commands/report.ts')).addReportCommand,
+  compare: async () => (await import('./commands/compare.ts')).addCompareCommand,
   certs: async () => (await import('./commands/certs.ts')).addCertsCommand,
   data: async () => (await import('./commands/data.ts')).addDataCommand,
   doctor: async () => (await import('./commands/doctor.ts')).addDoctorCommand,

@@ -9,6 +9,27 @@ export class Markup {
   }
 }
 
+/** No other image is written into a page: one that opens from disk must load nothing. */
+export const EMBEDDED_IMAGE = /^data:image\/(?:jpeg|png|webp);base64,[A-Za-z0-9+/]+=*$/;
+
+/** Data that a script of the page reads as JSON: no text within can end the block. */
+export function dataBlock(id: string, value: unknown): Markup {
+  const json = JSON.stringify(value).replaceAll('<', String.raw`\u003c`);
+  return new Markup(`<script type="application/json" id="${id}">${json}</script>`);
+}
+
+/** Base64 that a script of the page reads. @throws Error for any other text */
+export function textBlock(id: string, base64: string): Markup {
+  if (!/^[A-Za-z0-9+/]*=*$/.test(base64)) throw new Error('a text block holds base64 only');
+  return new Markup(`<script type="text/plain" id="${id}">${base64}</script>`);
+}
+
+/** A script of ours, which runs once the page is there. @throws Error for code that would end its element */
+export function scriptElement(code: string): Markup {
+  if (/<\/script|<!--/i.test(code)) throw new Error('the script would end its own element');
+  return new Markup(`<script type="module">${code}</script>`);
+}
+
 export type MarkupValue = Markup | string | number | null | readonly MarkupValue[];
 
 /** Stands for a number that is not there or not finite. */

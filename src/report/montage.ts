@@ -1,10 +1,7 @@
 /** Some images of the largest clusters. */
-import { markup, type Markup } from './markup.ts';
+import { EMBEDDED_IMAGE, markup, type Markup } from './markup.ts';
 import { formatCount, formatNoun, formatPercent } from './number-format.ts';
 import type { ClusterSample, SampleImage } from './report-data.ts';
-
-/** Nothing else is placed in the page: a page that opens from disk must load nothing. */
-const EMBEDDED_IMAGE = /^data:image\/(?:jpeg|png|webp);base64,[A-Za-z0-9+/]+=*$/;
 
 export function montage(samples: readonly ClusterSample[]): Markup {
   return markup`<div class="montage">

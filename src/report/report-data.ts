@@ -1,4 +1,5 @@
 /** What the report page shows: the run's summary, its curves, its last clustering, its settings. Plain data, no files. */
+import type { GalleryData } from './gallery/gallery-data.ts';
 import type { Markup, MarkupValue } from './markup.ts';
 import type { FiguresByAlgorithm, RunSummary } from './summary.ts';
 
@@ -18,6 +19,49 @@ export interface ReportData {
   readonly montage: readonly ClusterSample[];
   /** Settings that differ from their default, in the order to show. */
   readonly settings: readonly ReportSetting[];
+  /** All clusters, for the page's script; left out: the page has none. */
+  readonly gallery?: GalleryData;
+  /** Left out: the first layer does not see colours. */
+  readonly filters?: FilterPicture;
+  /** What went wrong on the way, most frequent first; left out, as empty: nothing. */
+  readonly faults?: readonly SurvivedFault[];
+  /** Left out: all images were read whole. */
+  readonly skipped?: SkippedImages;
+}
+
+/** The filters of the first layer, side by side. */
+export interface FilterPicture {
+  /** `data:image/png;base64,...` */
+  readonly dataUri: string;
+  /** As it is to be shown [CSS px]. */
+  readonly width: number;
+  /** Name of the layer's variable. */
+  readonly layer: string;
+  readonly count: number;
+  /** Of a filter [px]. */
+  readonly side: number;
+}
+
+/** A kind of event that a run goes on after. */
+export interface SurvivedFault {
+  /** As events.jsonl has it: `worker.lost`. */
+  readonly event: string;
+  /** What it means, for people. */
+  readonly meaning: string;
+  readonly count: number;
+  /** Reason of the last one. */
+  readonly lastReason: string;
+}
+
+export interface SkippedImages {
+  readonly unreadable: readonly SkippedImage[];
+  /** Of which only a part could be decoded. */
+  readonly damaged: readonly SkippedImage[];
+}
+
+export interface SkippedImage {
+  readonly path: string;
+  readonly reason: string;
 }
 
 /** What the page shows besides, of the run's algorithm. */

@@ -1,46 +1,69 @@
 /**
- * The report of a run: one HTML file that opens from disk, with no script and nothing loaded from elsewhere.
+ * The report of a run: one HTML file that opens from disk, with nothing loaded from elsewhere but sheets of thumbnails
+ * that may lie beside it. Its script shows the clusters; without one the page has all but the images beyond the montage.
  * Data in, HTML out; what is gathered, and from where, is the caller's.
  */
+import { clientScript, scriptSource } from './client-script.ts';
 import { clusterSizeChart } from './charts/cluster-size-chart.ts';
 import { epochTable } from './epoch-table.ts';
+import { galleryBlocks, galleryShell } from './gallery/gallery.ts';
+import type { GalleryData } from './gallery/gallery-data.ts';
+import { GALLERY_STYLE } from './gallery/gallery-style.ts';
 import { headline } from './headline.ts';
 import { lossChart } from './charts/loss-chart.ts';
-import { markup, type Markup } from './markup.ts';
+import { markup, scriptElement, type Markup } from './markup.ts';
 import { montage } from './montage.ts';
 import { nmiChart } from './charts/nmi-chart.ts';
 import { formatCount, formatMoment, formatNoun, formatPercent } from './number-format.ts';
 import { phaseTimeFigure } from './charts/phase-time.ts';
 import type { ReportData } from './report-data.ts';
+import { faultTable } from './sections/fault-table.ts';
+import { filterFigure } from './sections/filter-figure.ts';
+import { skippedTables } from './sections/skipped-tables.ts';
 import { changesTable, settingsTable } from './settings-table.ts';
 import { STYLE } from './style.ts';
 import type { RunSummary } from './summary.ts';
 
-/** A browser that reads it refuses scripts and the network, whatever the page holds. */
-const POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
+/** A browser that reads it refuses the network and scripts other than the page's own, whatever the page holds. */
+function policyFor({ gallery }: ReportData, script: string | null): string {
+  const isBeside = gallery?.sprites.sheets.kind === 'beside';
+  return [
+    "default-src 'none'",
+    `img-src data:${isBeside ? " 'self' file:" : ''}`,
+    "style-src 'unsafe-inline'",
+    ...(script === null ? [] : [`script-src ${scriptSource(script)}`]),
+  ].join('; ');
+}
 
 export function renderReport(data: ReportData): string {
   const { runId } = data.summary;
+  const gallery = data.gallery ?? null;
+  const script = gallery === null ? null : clientScript();
   const page = markup`<html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${POLICY}">
+<meta http-equiv="Content-Security-Policy" content="${policyFor(data, script)}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>Run ${runId}: report</title>
 ${STYLE}
+${gallery === null ? null : GALLERY_STYLE}
 </head>
 <body>
 ${pageHeader(data)}
 <main>
 ${section('results', 'Results', headline(data.summary))}
+${gallery === null ? null : section('clusters', 'Clusters', clusters(gallery, data.montage))}
 ${section('learning', 'Learning', learning(data))}
 ${section('epochs', 'Epochs', epochs(data))}
-${data.montage.length === 0 ? null : section('clusters', 'The largest clusters', montage(data.montage))}
+${gallery !== null || data.montage.length === 0 ? null : section('clusters', 'The largest clusters', montage(data.montage))}
 ${data.settings.length === 0 ? null : section('settings', 'Settings other than the defaults', settingsTable(data.settings))}
 ${data.summary.settingChanges.length === 0 ? null : section('changes', 'Settings changed when the run was resumed', changesTable(data.summary.settingChanges))}
+${(data.faults ?? []).length === 0 ? null : section('faults', 'Faults that the run survived', faultTable(data.faults ?? []))}
+${data.skipped === undefined ? null : section('skipped', 'Images left out or damaged', skippedTables(data.skipped))}
 </main>
 <footer>Made by deepcluster-ps, ${formatMoment(data.generatedAt)}. The figures are in summary.json, the loss of every step in ${data.summary.lossByStep}.</footer>
+${gallery === null || script === null ? null : [galleryBlocks(gallery), scriptElement(script)]}
 </body>
 </html>`;
   return `<!doctype html>\n${page.text}\n`;
@@ -68,6 +91,13 @@ function lead({ images, clusters, epochs: count, evaluation }: RunSummary): stri
   return `${learnt} On the features a linear probe names the class of ${formatPercent(linearTop1)} of held-out images; on those of the untrained network, of ${formatPercent(randomLinearTop1)}.`;
 }
 
+function clusters(gallery: GalleryData, samples: ReportData['montage']): Markup {
+  const largest = markup`<div class="without-script"><p class="note">The largest clusters</p>
+${montage(samples)}</div>`;
+  return markup`${galleryShell(gallery)}
+${samples.length === 0 ? null : largest}`;
+}
+
 function section(id: string, title: string, content: Markup): Markup {
   return markup`<section aria-labelledby="${id}">
 <h2 id="${id}">${title}</h2>
@@ -80,7 +110,8 @@ function learning(data: ReportData): Markup {
   const charts = [lossChart(data), nmiChart(data), ...own, clusterSizeChart(data)];
   return markup`<div class="charts">
 ${charts}
-</div>`;
+</div>
+${data.filters === undefined ? null : filterFigure(data.filters)}`;
 }
 
 function epochs({ epochs: rows, summary, algorithm }: ReportData): Markup {

@@ -6,14 +6,14 @@ export const STYLE = markup`<style>
   color-scheme: light dark;
   --page: #f6f6f3; --card: #ffffff; --ink: #1c1f24; --soft: #5a616c; --line: #e3e3de; --grid: #ecece8;
   --first: #2a62c9; --second: #b8550f; --raw: #a9c0e8; --reference: #767d88; --bar: #8fb0e6; --quiet: #b3b9c2;
-  --up: #1b7a46; --down: #b3261e; --hot: rgb(28 31 36 / 6%);
+  --up: #1b7a46; --down: #b3261e; --hot: rgb(28 31 36 / 6%); --hot-solid: #f1f1ee; --edge: #8d939c;
   --extract: #2a62c9; --pca: #8a5cc2; --kmeans: #d9822b; --train: #2c9a78; --evaluate: #b5477a; --rest: #c6cad1; --lost: #8a1f1f;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #14161a; --card: #1c1f25; --ink: #e8eaee; --soft: #a2a9b5; --line: #2e333c; --grid: #282c34;
     --first: #7aa7f7; --second: #f0a05a; --raw: #3d5482; --reference: #8b93a0; --bar: #45669f; --quiet: #5b636f;
-    --up: #62c48e; --down: #f2867d; --hot: rgb(255 255 255 / 7%);
+    --up: #62c48e; --down: #f2867d; --hot: rgb(255 255 255 / 7%); --hot-solid: #2a2e36; --edge: #646b77;
     --extract: #7aa7f7; --pca: #b892ea; --kmeans: #f0a05a; --train: #5cc3a1; --evaluate: #e487b4; --rest: #4a515c; --lost: #e06c6c;
   }
 }
@@ -142,6 +142,11 @@ tbody tr:hover > * { background: var(--hot); }
 .share span { display: block; height: 100%; background: var(--second); }
 .images { display: grid; grid-template-columns: repeat(6, 1fr); gap: 4px; margin-top: 12px; }
 .images img { display: block; width: 100%; aspect-ratio: 1; object-fit: cover; border-radius: 4px; background: var(--grid); overflow: hidden; font-size: 0; }
+
+.faults td:first-child, .faults th, .skipped th, .skipped td { text-align: left; }
+.faults td:last-child, .skipped td { white-space: normal; overflow-wrap: anywhere; text-align: left; }
+.filters { background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: 18px 24px; }
+.filters img { display: block; max-width: 100%; image-rendering: pixelated; margin: 4px 0 10px; }
 
 @media (max-width: 960px) {
   .montage { grid-template-columns: 1fr 1fr; }

@@ -10,10 +10,21 @@ import { forEachInLanes } from '../data/lanes.ts';
 import { shownPath } from '../data/source/path-bytes.ts';
 import type { ImageSource } from '../data/source/source.ts';
 import { thumbnailJpeg } from '../data/pixels/thumbnail.ts';
-import type { ClusterSample, ReportSetting, SampleImage } from '../report/report-data.ts';
+import type {
+  ClusterSample,
+  ReportSetting,
+  SampleImage,
+  SkippedImages,
+  SurvivedFault,
+} from '../report/report-data.ts';
 import { renderReport } from '../report/report-page.ts';
 import type { RunSummary } from '../report/summary.ts';
+import type { AssignmentDetails } from '../work/assign.ts';
+import type { Centroids } from './open-run.ts';
 import type { EpochRecord } from './record-state.ts';
+import { filterPicture, type NetworkNumbers } from './report/filters.ts';
+import { gatherGallery, type GalleryOptions } from './report/gallery.ts';
+import { majorityOf } from './report/majority.ts';
 
 export interface RunReportInput {
   readonly config: RunConfig;
@@ -23,6 +34,14 @@ export interface RunReportInput {
   readonly summary: RunSummary;
   /** [images], -1 where an image could not be read. */
   readonly clusters: Int32Array;
+  /** Of these clusters; left out, as null: none are known, as the next two. */
+  readonly details?: AssignmentDetails | null;
+  readonly centroids?: Centroids | null;
+  readonly network?: NetworkNumbers | null;
+  /** What went wrong; left out: nothing. */
+  readonly faults?: readonly SurvivedFault[];
+  readonly skipped?: SkippedImages;
+  readonly gallery?: GalleryOptions;
   readonly signal?: AbortSignal;
 }
 
@@ -36,7 +55,25 @@ const LANES = 4;
 /** The page. Images that cannot be read are left out of it; nothing else fails. */
 export async function renderRunReport(input: RunReportInput): Promise<string> {
   const { config, origins, record, summary, clusters } = input;
-  const sizes = clusterSizes(clusters, config.clustering.k);
+  const { k } = config.clustering;
+  const sizes = clusterSizes(clusters, k);
+  const {
+    details = null,
+    centroids = null,
+    source,
+    signal,
+    network = null,
+    faults,
+    skipped,
+  } = input;
+  const gallery = await gatherGallery(
+    {
+      ...{ source, seed: config.seed, k, clusters, details, centroids },
+      ...(signal === undefined ? {} : { signal }),
+    },
+    input.gallery,
+  );
+  const filters = network === null ? null : await filterPicture(network);
   return renderReport({
     summary,
     algorithm: reportAlgorithm(config.algorithm),
@@ -46,6 +83,10 @@ export async function renderRunReport(input: RunReportInput): Promise<string> {
     clusterSizes: sizes,
     montage: await sampleClusters(largestClusters(sizes, MONTAGE_CLUSTERS), input),
     settings: changedSettings(config, origins),
+    gallery,
+    ...(filters === null ? {} : { filters }),
+    ...(faults === undefined ? {} : { faults }),
+    ...(skipped === undefined ? {} : { skipped }),
   });
 }
 
@@ -65,7 +106,7 @@ async function sampleClusters(
   clusters.forEach((cluster, id) => members.get(cluster)?.push(id));
   const samples: ClusterSample[] = [];
   for (const [cluster, ids] of members) {
-    const majorityClass = majorityOf(ids, source);
+    const majorityClass = majorityOf(ids, source.truth);
     samples.push({
       cluster,
       size: ids.length,
@@ -104,18 +145,6 @@ async function readThumbnails(
   };
   await forEachInLanes(ids.length, LANES, read, signal);
   return images.filter((image) => image !== null);
-}
-
-/** The most frequent class of some images and its share; of equally frequent ones the first. Null without truth. */
-function majorityOf(
-  ids: readonly number[],
-  { truth }: ImageSource,
-): { name: string; share: number } | null {
-  if (truth === null || ids.length === 0) return null;
-  const counts = new Uint32Array(truth.names.length);
-  for (const id of ids) counts[truth.labels[id]!]! += 1;
-  const most = counts.reduce((best, count, i) => (count > counts[best]! ? i : best), 0);
-  return { name: truth.names[most]!, share: counts[most]! / ids.length };
 }
 
 /** Settings that some source set to another value than the default, in the order of the schema. */

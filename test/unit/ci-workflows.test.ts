@@ -7,9 +7,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { parse } from 'yaml';
-// @ts-expect-error: a script without types
 import { obstacles as untypedObstacles } from '../../scripts/release-ready.mjs';
-// @ts-expect-error: a script without types
 import { PARTS as untypedParts, filesOf as untypedFilesOf } from '../../scripts/test-parts.mjs';
 import { packageRoot } from '../../src/process/package-root.ts';
 

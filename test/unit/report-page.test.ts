@@ -5,35 +5,8 @@ import { reportAlgorithm } from '../../src/algorithms/report-algorithm.ts';
 import { renderReport } from '../../src/report/report-page.ts';
 import type { ReportData } from '../../src/report/report-data.ts';
 import { DEMO_SHAPE, madeReport } from '../support/made/report-run.ts';
+import { assertWellFormed, textOf } from '../support/oracles/well-formed.ts';
 import { noSeconds } from '../../src/run/record-state.ts';
-
-const VOID_ELEMENTS = new Set(['meta', 'img']);
-
-/** Fails unless every tag is closed in order, every attribute quoted, every `<` and `&` of the text escaped. */
-function assertWellFormed(html: string): void {
-  const body = html.replace(/^<!doctype html>\n/, '').replace(/<style>[^<]*<\/style>/, '');
-  const open: string[] = [];
-  const tag = /<(\/?)([a-z][a-z0-9]*)((?:\s+[a-z-]+(?:="[^"<>]*")?)*)\s*(\/?)>/gi;
-  const text = body.replaceAll(
-    tag,
-    (_all, end: string, name: string, _attributes, close: string) => {
-      if (end !== '') assert.equal(open.pop(), name, `closed in order: ${name}`);
-      else if (close === '' && !VOID_ELEMENTS.has(name)) open.push(name);
-      return '';
-    },
-  );
-  assert.deepEqual(open, [], 'all closed');
-  assert.ok(!/[<>]/.test(text), `no stray bracket: ${/.{0,40}[<>].{0,40}/.exec(text)?.[0] ?? ''}`);
-  assert.ok(!/&(?!(?:amp|lt|gt|quot|#39);)/.test(body), 'no stray ampersand');
-}
-
-/** Without tags, with single spaces. */
-function textOf(html: string): string {
-  return html
-    .replace(/<style>[^<]*<\/style>/, '')
-    .replaceAll(/<[^>]*>/g, ' ')
-    .replaceAll(/[\s\u00A0]+/g, ' ');
-}
 
 function withoutTruth(data: ReportData): ReportData {
   return {

@@ -1,0 +1,47 @@
+/** `deepcluster report`: makes the report of a finished run again, from the run's folder. */
+import { join } from 'node:path';
+import { Option, type Command } from 'commander';
+import type { EngineChoice } from '../../engine/registry.ts';
+import { engineOption, positiveInteger } from '../options.ts';
+import { printJson, printLines, type Terminal } from '../terminal.ts';
+
+interface ReportOptions {
+  readonly run: string;
+  readonly out?: string;
+  readonly data?: string;
+  readonly map: 'features' | 'centroids';
+  readonly engine: EngineChoice;
+  readonly thumbnails: number;
+  readonly json?: boolean;
+}
+
+export function addReportCommand(program: Command, terminal: Terminal): void {
+  program
+    .command('report')
+    .description('make the report of a finished run again: all clusters, a map of the features')
+    .requiredOption('--run <dir>', "the run's folder")
+    .option('--out <file>', "the page; report.html in the run's folder by default")
+    .option('--data <source>', 'where the images lie now, if they were moved')
+    .addOption(
+      new Option('--map <what>', 'map of the features, or without a network of the centroids')
+        .choices(['features', 'centroids'])
+        .default('features'),
+    )
+    .addOption(engineOption('tensor engine for the features').default('auto'))
+    .option('--thumbnails <n>', 'images with a thumbnail at most', positiveInteger, 100_000)
+    .option('--json', 'print one JSON object')
+    .action((options: ReportOptions) => runReport(options, terminal));
+}
+
+async function runReport(options: ReportOptions, terminal: Terminal): Promise<void> {
+  const { run: folder, data = null, map, engine, thumbnails } = options;
+  const out = options.out ?? join(folder, 'report.html');
+  const { writeReport } = await import('../../run/report/write-report.ts');
+  const written = await writeReport({ folder, out, data, map, engine, thumbnails });
+  if (options.json === true) printJson(terminal, written);
+  else {
+    const { page, sheets } = written;
+    const beside = sheets === null ? [] : [`thumbnails in ${sheets}: keep them beside the page`];
+    printLines(terminal, [page, ...beside]);
+  }
+}

@@ -1,0 +1,51 @@
+/** Pictures for pages that show many: thumbnails of one size put together to sheets. Nothing that trains sees them. */
+import sharp from 'sharp';
+import { decodeImage } from './decode.ts';
+
+const QUALITY = 74;
+
+/**
+ * The middle square of an image, upright, at exactly this size.
+ * @param side [px]; a smaller image is enlarged
+ * @returns [side, side, 3] bytes, RGB
+ * @throws Error whose message says in one line why the bytes are no readable image
+ */
+export async function thumbnailPixels(bytes: Buffer, side: number): Promise<Buffer> {
+  const { data, width, height } = await decodeImage(bytes, { maxShorterSide: side });
+  return sharp(data, { raw: { width, height, channels: 3 } })
+    .resize(side, side, { fit: 'cover', kernel: 'cubic' })
+    .raw()
+    .toBuffer();
+}
+
+/**
+ * Cells side by side, row by row, as WebP; a full row has `columns` of them.
+ * @param cells [side, side, 3] bytes each; null leaves a cell empty
+ */
+export async function spriteSheet(
+  cells: readonly (Buffer | null)[],
+  side: number,
+  columns: number,
+): Promise<Buffer> {
+  const width = columns * side;
+  const height = Math.max(1, Math.ceil(cells.length / columns)) * side;
+  const pixels = Buffer.alloc(width * height * 3);
+  cells.forEach((cell, place) => {
+    if (cell === null) return;
+    const left = (place % columns) * side;
+    const top = Math.floor(place / columns) * side;
+    for (let y = 0; y < side; y += 1) {
+      cell.copy(pixels, ((top + y) * width + left) * 3, y * side * 3, (y + 1) * side * 3);
+    }
+  });
+  return sharp(pixels, { raw: { width, height, channels: 3 } })
+    .webp({ quality: QUALITY })
+    .toBuffer();
+}
+
+/** @param rgba [height, width, 4] bytes */
+export async function encodePng(rgba: Uint8Array, width: number, height: number): Promise<Buffer> {
+  return sharp(rgba, { raw: { width, height, channels: 4 } })
+    .png()
+    .toBuffer();
+}

@@ -1,0 +1,89 @@
+/** Makes the report of a finished run again, from its folder alone. */
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import type { EngineChoice } from '../../engine/registry.ts';
+import { openFinishedRun } from './finished-run.ts';
+import { renderRunReport } from '../run-report.ts';
+import { EVENTS } from '../folder.ts';
+import { survivedFaults } from './faults.ts';
+import type { GalleryOptions } from './gallery.ts';
+import { sourceOfRun } from './run-source.ts';
+import { skippedOf } from './skipped.ts';
+
+export interface WriteReportOptions {
+  readonly folder: string;
+  /** File of the page. */
+  readonly out: string;
+  /** Where the images lie now; null: where they were. */
+  readonly data: string | null;
+  /** What the map shows; the features of images need the network. */
+  readonly map: 'features' | 'centroids';
+  readonly engine: EngineChoice;
+  /** Images with a thumbnail at most. */
+  readonly thumbnails: number;
+}
+
+/** More of them make a page too large to open at once, so they lie beside it. */
+const MOST_INSIDE = 6_000;
+
+export interface WrittenReport {
+  readonly page: string;
+  /** Folder of the thumbnails; null where they are in the page. */
+  readonly sheets: string | null;
+}
+
+/** @throws TrainerError of {@link openFinishedRun} and {@link sourceOfRun}; the file system's error */
+export async function writeReport(options: WriteReportOptions): Promise<WrittenReport> {
+  const { folder, out, data } = options;
+  const { run, summary, origins, record } = await openFinishedRun(folder);
+  const source = await sourceOfRun(run, data);
+  const inPage = Math.min(options.thumbnails, run.images.count) <= MOST_INSIDE;
+  const sheets = inPage ? null : sheetFolder(out);
+  const features =
+    options.map === 'features' ? await featuresFor(run, source, options.engine) : null;
+  const gallery: GalleryOptions = {
+    ...{ thumbnails: options.thumbnails, features },
+    ...(sheets === null ? {} : { putSheet: await sheetWriter(sheets) }),
+  };
+  const page = await renderRunReport({
+    ...{ config: run.config, origins, source, record, summary, clusters: run.clusters },
+    ...{ details: run.details, centroids: run.centroids, network: run, gallery },
+    faults: await survivedFaults(join(folder, EVENTS)),
+    ...skippedOf(run.record),
+  });
+  await replaceFile(out, page);
+  return { page: out, sheets };
+}
+
+/** Loaded here: a page of centroids does without a network. */
+async function featuresFor(
+  ...[run, source, engine]: Parameters<typeof import('./sample-features.ts').sampleFeatures>
+): ReturnType<typeof import('./sample-features.ts').sampleFeatures> {
+  const { sampleFeatures } = await import('./sample-features.ts');
+  return sampleFeatures(run, source, engine);
+}
+
+/** `report.html` has its sheets in `report/`. */
+function sheetFolder(page: string): string {
+  return join(dirname(page), basename(page).replace(/\.[^.]*$/, '') || 'report-sheets');
+}
+
+async function sheetWriter(folder: string): Promise<NonNullable<GalleryOptions['putSheet']>> {
+  await mkdir(folder, { recursive: true });
+  return async (index, webp) => {
+    const name = `thumbnails-${index}.webp`;
+    await writeFile(join(folder, name), webp);
+    return `${encodeURIComponent(basename(folder))}/${name}`;
+  };
+}
+
+/** Whoever has the page open, or reads it meanwhile, has the old one or the new one. */
+async function replaceFile(file: string, content: string): Promise<void> {
+  const partial = `${file}.${process.pid}.partial`;
+  try {
+    await writeFile(partial, content);
+    await rename(partial, file);
+  } finally {
+    await rm(partial, { force: true });
+  }
+}
