@@ -63,6 +63,7 @@ const PACKAGE_HOMES = {
   'yaml/': '^src/config/',
   '(winston|cli-progress)/': '^src/telemetry/',
   'hyparquet-writer/': '^src/tables/',
+  'prom-client/': '^coordinator/dashboard/',
   'commander/': '^src/cli/',
   'umap-js/': '^src/run/report/',
   '(@peculiar/|reflect-metadata/)': '^src/security/',

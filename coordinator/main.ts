@@ -19,6 +19,7 @@ import type { Credentials } from '../src/security/credentials.ts';
 import { connectServers } from '../src/server-clients/connect.ts';
 import { refusalLog } from '../src/telemetry/refusal-log.ts';
 import { createControl, type ControlDeps } from './control/control.ts';
+import { makeDashboard, requirePageAddress } from './dashboard/dashboard.ts';
 import { OwnServer } from './fleet/own-server.ts';
 import { RegisteredServers, type FleetRecord } from './fleet/server-fleet.ts';
 import { ServerSessions } from './fleet/server-session-service.ts';
@@ -44,6 +45,8 @@ export interface CoordinatorOptions extends ClaimOptions {
   readonly credentials: Credentials | null;
   /** `host:port` for plain-text health probes; null: none. */
   readonly health: string | null;
+  /** `host:port` of the live page; null, as when left out: none. */
+  readonly dashboard?: string | null;
   readonly resume: boolean;
   readonly journal?: ControlDeps['journal'];
 }
@@ -74,6 +77,7 @@ export async function runCoordinator(options: CoordinatorOptions): Promise<RunSu
   const signal = forManyCalls(options.signal);
   assertLoopback(options.listen, credentials !== null, '--listen');
   assertLoopback(options.parameterListen, credentials !== null, '--parameter-listen');
+  requirePageAddress(options.dashboard ?? null, credentials !== null);
   requireRunFolder(out, resume);
   const source = await openUsableImages(options);
   const incarnation = nanoid(10);
@@ -99,12 +103,15 @@ interface InFolder extends CoordinatorOptions {
 }
 
 async function runInFolder(options: InFolder): Promise<RunSummary> {
-  const { config, source, taken, logger, notify, signal, resume, credentials } = options;
+  const { config, source, taken, logger, signal, resume, credentials } = options;
   const { incarnation } = options;
   const folder = new RunFolder(options.out, taken, Date.now);
   const runId = resume ? readRunId(options.out) : nanoid(10);
   tellOfClaim(folder, taken.lock, logger);
   const { fleet, registered } = fleetOf(options, { folder, logger });
+  const common = { ...options, runId, folder, clock: CLOCK };
+  const page = makeDashboard({ ...common, dashboard: options.dashboard ?? null });
+  const { notify } = page;
   const sessions = new ServerSessions(registered);
   const service = new CoordinatorService(sessions);
   const health = options.health === null ? null : await startHealthServer(options.health);
@@ -135,17 +142,22 @@ async function runInFolder(options: InFolder): Promise<RunSummary> {
         );
         logger.info('coordinator.listening', { address: server.address, runId, out: options.out });
         notify({ type: 'listening', address: server.address });
+        await page.open();
       };
-      const run = { ...options, runId, folder, folderLost: taken.lock.lost };
-      const terms = new Terms({
-        ...{ ...run, service, sessions, fleet, clock: CLOCK, disk: runDisk(run) },
-        connect: connectWith(credentials),
-        makeControl: createControl,
-        prepare,
-        settingsTaken: resume ? keepSettings : () => Promise.resolve(),
+      const disk = page.watched(runDisk(common));
+      const run = { ...common, notify, disk, folderLost: taken.lock.lost };
+      return await withAnySignal([signal, page.stopped], (ended) => {
+        const terms = new Terms({
+          ...{ ...run, service, sessions, fleet, signal: ended },
+          connect: connectWith(credentials),
+          makeControl: createControl,
+          prepare,
+          settingsTaken: resume ? keepSettings : () => Promise.resolve(),
+        });
+        return terms.run();
       });
-      return await terms.run();
     } finally {
+      await page.close();
       await server.stop(STOP_GRACE_MS);
     }
   } finally {

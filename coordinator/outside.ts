@@ -47,8 +47,22 @@ export interface RunResults {
   readonly final: FinalClustering | null;
 }
 
+/** A term of the run as a watcher may look at it, whenever it likes, and the one thing that it may ask for. */
+export interface RunUnderWay {
+  readonly record: RunRecord;
+  readonly control: Pick<Control, 'dispatcher' | 'membership' | 'images'>;
+  /** The parameter servers, by part. */
+  readonly addresses: readonly string[];
+  /** [images] as they are now, not to be kept; empty before the first clustering. */
+  readonly clusters: () => Int32Array;
+  /** Calls back once a checkpoint has all that counts now; one is taken for it where it must be. */
+  readonly checkpointThen: (done: () => void) => void;
+}
+
 /** Follows a run for the people who watch it. Nothing of the run depends on it, and it never throws. */
 export interface RunWatcher {
+  /** The term has its parameters, and work begins. */
+  begun(run: RunUnderWay): void;
   /** The run goes on from a checkpoint of this step. */
   resumed(step: number): void;
   stepCommitted(step: CommittedStep): void;
@@ -68,6 +82,7 @@ export interface RunWatcher {
 
 /** For whom nobody watches. */
 export const NO_WATCHER: RunWatcher = {
+  begun: () => undefined,
   resumed: () => undefined,
   stepCommitted: () => undefined,
   epochClosed: () => undefined,

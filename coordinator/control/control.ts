@@ -79,6 +79,9 @@ export function createControl(deps: ControlDeps): Control {
       dropWorker: (workerId, incarnation) => {
         service.drop(workerId, incarnation);
       },
+      dismissWorker: (workerId, incarnation) => {
+        service.dismiss(workerId, incarnation);
+      },
       record: (event, reason, fields) => {
         folder.event(event, reason, fields);
       },

@@ -25,6 +25,8 @@ export interface DispatcherDeps {
   readonly now: () => number;
   readonly sendOrder: (workerId: string, incarnation: string, order: Order) => void;
   readonly dropWorker: (workerId: string, incarnation: string) => void;
+  /** Tells a worker to end in order. */
+  readonly dismissWorker: (workerId: string, incarnation: string) => void;
   /** A transition for events.jsonl. */
   readonly record: (event: string, reason: string, fields: object) => void;
   /** Decides about images that cannot be read. */
@@ -226,6 +228,9 @@ export class Dispatcher {
         return;
       case 'dropWorker':
         this.#deps.dropWorker(action.workerId, action.incarnation);
+        return;
+      case 'dismissWorker':
+        this.#deps.dismissWorker(action.workerId, action.incarnation);
         return;
       case 'answerResult':
         answer(action);

@@ -19,6 +19,15 @@ type Next = {
   -readonly [Key in Exclude<keyof CoordinatorState, keyof Copies>]: CoordinatorState[Key];
 } & Copies;
 
+/** Those who came first, up to the limit; whoever is about to leave makes room for another. */
+export function activeMembers({
+  members,
+  settings,
+}: Pick<CoordinatorState, 'members' | 'settings'>): string[] {
+  const staying = [...members.values()].filter(({ isDraining }) => !isDraining);
+  return staying.slice(0, settings.maxWorkers).map(({ workerId }) => workerId);
+}
+
 export class Draft {
   /** The state as it becomes. */
   readonly next: Next;
@@ -48,7 +57,7 @@ export class Draft {
 
   /** Members that may have work: those who came first, up to the limit. */
   active(): string[] {
-    return [...this.next.members.keys()].slice(0, this.next.settings.maxWorkers);
+    return activeMembers(this.next);
   }
 
   leasesOn(key: string): Lease[] {

@@ -1,11 +1,12 @@
 /** Who takes part: workers that join, are lost, beat, or fall silent; with them go their leases and features. Pure. */
 import type { Draft } from './draft.ts';
-import type { Event, OfferedHolding } from './state.ts';
+import type { CoordinatorState, Event, OfferedHolding } from './state.ts';
 
 export function join(draft: Draft, event: Extract<Event, { type: 'workerJoined' }>): string {
   const { workerId, incarnation, holdings } = event;
   const { members } = draft.next;
   const earlier = members.get(workerId);
+  const isDraining = earlier?.incarnation === incarnation && earlier.isDraining;
   if (earlier !== undefined) {
     const isSame = earlier.incarnation === incarnation;
     const why = isSame ? 'it connected again' : 'a new process took its place';
@@ -13,7 +14,8 @@ export function join(draft: Draft, event: Extract<Event, { type: 'workerJoined' 
     if (!isSame) drop(draft, workerId, earlier.incarnation);
   }
   const lastSeenMs = draft.nowMs;
-  members.set(workerId, { workerId, incarnation, lastSeenMs, progress: 0, isStuck: false });
+  const common = { workerId, incarnation, lastSeenMs, isDraining };
+  members.set(workerId, { ...common, progress: 0, isStuck: false });
   const kept = holdings.filter((offered) => takeHolding(draft, workerId, offered)).length;
   const reason = `${workerId} is ready; ${kept} of ${holdings.length} data shards it holds are of use`;
   draft.record('worker.joined', reason, { workerId, incarnation });
@@ -84,6 +86,47 @@ export function expire(draft: Draft): string {
     draft.record('lease.expired', reason, { leaseId, workerId });
   }
   return expired === 0 ? 'nothing expired' : `${expired} leases expired`;
+}
+
+/** `tooFew`: the run would pause without it. */
+export type DrainVerdict = 'drained' | 'unknown' | 'tooFew';
+
+/** Whether a worker can be let go. */
+export function judgeDrain(
+  { members, settings }: Pick<CoordinatorState, 'members' | 'settings'>,
+  workerId: string,
+): DrainVerdict {
+  const member = members.get(workerId);
+  if (member === undefined) return 'unknown';
+  const others = [...members.values()].filter(
+    (other) => other.workerId !== workerId && !other.isDraining,
+  );
+  const isMissed = !member.isDraining && others.length < Math.max(1, settings.minWorkers);
+  return isMissed ? 'tooFew' : 'drained';
+}
+
+export function drain(draft: Draft, workerId: string): string {
+  const member = draft.next.members.get(workerId);
+  if (judgeDrain(draft.next, workerId) !== 'drained') return `${workerId} stays`;
+  if (member === undefined || member.isDraining) return `${workerId} leaves already`;
+  draft.changeMember(workerId, { isDraining: true });
+  const leases = [...draft.next.leases.values()].filter((lease) => lease.workerId === workerId);
+  const reason = `${workerId} is to leave once it has finished its ${leases.length} leases`;
+  draft.record('worker.draining', reason, { workerId, leases: leases.length });
+  return reason;
+}
+
+/** Lets those go who were to leave and have nothing left to do. */
+export function dismissDrained(draft: Draft): void {
+  const { members, leases } = draft.next;
+  const busy = new Set([...leases.values()].map(({ workerId }) => workerId));
+  for (const { workerId, incarnation, isDraining } of members.values()) {
+    if (!isDraining || busy.has(workerId)) continue;
+    members.delete(workerId);
+    draft.forgetHoldings(workerId);
+    draft.record('worker.drained', `${workerId}: a person let it go`, { workerId, incarnation });
+    draft.actions.push({ type: 'dismissWorker', workerId, incarnation });
+  }
 }
 
 function drop(draft: Draft, workerId: string, incarnation: string): void {

@@ -8,7 +8,10 @@ import { protocolViolation } from '../../src/errors.ts';
 import type { Ready__Output } from '../../src/rpc/generated/deepcluster/v1/Ready.ts';
 import type { WorkerStatus } from '../../src/rpc/generated/deepcluster/v1/WorkerStatus.ts';
 import type { Logger } from '../../src/telemetry/logger.ts';
+import type { Work } from '../../src/work/kind.ts';
+import { WORK_KINDS } from '../../src/work/kinds.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import { activeMembers } from './draft.ts';
 import type { RunFolder } from '../record/run-folder.ts';
 import type { RunRecord } from '../record/run-record.ts';
 import type { ResultPayload, WorkerIdentity } from '../fleet/service.ts';
@@ -29,6 +32,13 @@ export interface MembershipDeps {
   readonly logger: Logger;
 }
 
+/** What a worker did for the run. */
+export interface WorkDone {
+  readonly orders: number;
+  /** Those that its orders had it read, each time. */
+  readonly images: number;
+}
+
 export class Membership {
   /** Resolves when the first worker is ready. */
   readonly network: Promise<NetworkFacts>;
@@ -37,6 +47,8 @@ export class Membership {
   #admission: AdmissionState;
   /** Feature rows in memory, by worker id, as last reported. */
   readonly #residentRows = new Map<string, number>();
+  /** By worker id. */
+  readonly #work = new Map<string, WorkDone>();
   /** The most that each has ever held. */
   readonly #mostRows = new Map<string, number>();
 
@@ -81,12 +93,16 @@ export class Membership {
   }
 
   result(payload: ResultPayload): Verdict {
-    const { workerId, residentRows } = payload.header;
+    const { workerId, residentRows, leaseId } = payload.header;
+    const ordered = this.#deps.dispatcher.state.leases.get(leaseId)?.work;
     const verdict = this.#deps.dispatcher.takeResult(payload);
     // Only of members: names that nobody knows would fill the tables.
     if (verdict !== 'accepted' && verdict !== 'failed') return verdict;
     // An order that failed did nothing for the run, whatever it took.
-    if (verdict === 'accepted') this.#deps.record.noteDevice(payload);
+    if (verdict === 'accepted') {
+      this.#deps.record.noteDevice(payload);
+      if (ordered !== undefined) this.#noteWork(workerId, ordered, payload.header.samples);
+    }
     this.#residentRows.set(workerId, residentRows);
     if (residentRows > (this.#mostRows.get(workerId) ?? 0)) {
       this.#mostRows.set(workerId, residentRows);
@@ -99,15 +115,28 @@ export class Membership {
     return verdict;
   }
 
+  /** What results of each worker were of since it is known. */
+  workOf(workerId: string): WorkDone {
+    return this.#work.get(workerId) ?? { orders: 0, images: 0 };
+  }
+
   status(): WorkerStatus[] {
-    const { members, leases, holdings, settings } = this.#deps.dispatcher.state;
-    return [...members.keys()].map((workerId, place) => ({
+    const { state } = this.#deps.dispatcher;
+    const { members, leases, holdings } = state;
+    const active = activeMembers(state);
+    return [...members.values()].map(({ workerId, isDraining }) => ({
       workerId,
       ordersInFlight: [...leases.values()].filter((lease) => lease.workerId === workerId).length,
       shardsHeld: [...holdings.values()].filter((held) => held.workerId === workerId).length,
       residentRows: this.#residentRows.get(workerId) ?? 0,
-      standsBy: place >= settings.maxWorkers,
+      standsBy: !isDraining && !active.includes(workerId),
     }));
+  }
+
+  #noteWork(workerId: string, work: Work, samples: number): void {
+    const { orders, images } = this.workOf(workerId);
+    const read = WORK_KINDS.get(work.kind)?.readsImages === true ? samples : 0;
+    this.#work.set(workerId, { orders: orders + 1, images: images + read });
   }
 
   #admit(workerId: string, ready: Ready__Output): void {

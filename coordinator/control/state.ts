@@ -64,6 +64,8 @@ export interface Member {
   readonly progress: number;
   /** A lease of it expired, or another was faster with its slice, and it has made no progress since: no orders until it does. */
   readonly isStuck: boolean;
+  /** It finishes its leases, gets no others, and is then let go. */
+  readonly isDraining: boolean;
 }
 
 export interface Holding {
@@ -151,6 +153,8 @@ export type Event =
       /** What it pushed had been pushed before; left out: no. */
       readonly repeatedPush?: boolean;
     }
+  /** A person lets a worker go, once it has finished its leases. */
+  | { readonly type: 'drainAsked'; readonly workerId: string }
   /** Tasks that waited for their images are to be given out again. */
   | { readonly type: 'tasksReleased'; readonly tasks: readonly string[] }
   | {
@@ -187,7 +191,7 @@ export type Verdict = 'accepted' | 'failed' | 'duplicate' | 'fenced';
  * it before the next event: no action may bring one about while it is carried out.
  *
  * `record` first, so that events.jsonl has what happened before anything that follows from it, even if the process dies in
- * between. `dropWorker` before orders, which a dropped worker must not get. `answerResult` hands an accepted result to its
+ * between. `dropWorker` and `dismissWorker` before orders, which such a worker must not get. `answerResult` hands an accepted result to its
  * procedure, and so comes before the `phaseDone` that it brings about, and before orders that are made of what it left behind.
  * `failRun` before `phaseDone`: where both are due, the procedure learns that the run failed. `sendOrder` last. Nothing here
  * waits: a procedure that `phaseDone` wakes goes on after the last action.
@@ -201,6 +205,8 @@ export type Action =
       readonly fields: object;
     }
   | { readonly type: 'dropWorker'; readonly workerId: string; readonly incarnation: string }
+  /** A worker that was to be let go has nothing left to do: it is told to end. */
+  | { readonly type: 'dismissWorker'; readonly workerId: string; readonly incarnation: string }
   /** The answer to a result; an accepted one belongs to the task when the lease's work is the task's own. */
   | {
       readonly type: 'answerResult';

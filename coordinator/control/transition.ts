@@ -12,7 +12,7 @@ import { WORK_KINDS, type WorkKinds } from '../../src/work/kinds.ts';
 import { commitDraws, openEpoch, positionOf } from '../../src/run/ledger.ts';
 import { Draft } from './draft.ts';
 import { giveOutWork } from './give-out.ts';
-import { beat, expire, join, lose } from './members.ts';
+import { beat, dismissDrained, drain, expire, join, lose } from './members.ts';
 import { enterPhase, loseResults } from './phases.ts';
 import { release, takeResult } from './results.ts';
 import type { Action, CoordinatorState, Event, Transition } from './state.ts';
@@ -26,6 +26,7 @@ export function transition(
 ): Transition {
   const draft = new Draft(state, nowMs, kinds);
   const reason = decide(draft, event);
+  dismissDrained(draft);
   giveOutWork(draft);
   return { state: draft.next, actions: inOrder(draft.actions), reason };
 }
@@ -34,10 +35,11 @@ export function transition(
 const ORDER: Readonly<Record<Action['type'], number>> = {
   record: 0,
   dropWorker: 1,
-  answerResult: 2,
-  failRun: 3,
-  phaseDone: 4,
-  sendOrder: 5,
+  dismissWorker: 2,
+  answerResult: 3,
+  failRun: 4,
+  phaseDone: 5,
+  sendOrder: 6,
 };
 
 function inOrder(actions: readonly Action[]): Action[] {
@@ -55,6 +57,8 @@ function decide(draft: Draft, event: Event): string {
       return beat(draft, event);
     case 'resultArrived':
       return takeResult(draft, event);
+    case 'drainAsked':
+      return drain(draft, event.workerId);
     case 'tasksReleased':
       return release(draft, event.tasks);
     case 'phaseEntered':

@@ -137,6 +137,15 @@ export class CoordinatorService {
     session.call.end();
   }
 
+  /** Tells a worker that was let go to end; whoever keeps it running starts it again no more. */
+  dismiss(workerId: string, incarnation: string): void {
+    const session = this.#sessions.get(workerId);
+    if (session?.worker.incarnation !== incarnation) return;
+    this.#sessions.delete(workerId);
+    session.call.write({ stop: { reason: 'a person let it go', exitCode: EXIT.done } });
+    session.call.end();
+  }
+
   /** Tells every worker to end with this exit code. */
   stopAll(reason: string, exitCode: number): void {
     for (const { call } of this.#sessions.values()) {

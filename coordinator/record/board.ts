@@ -42,6 +42,10 @@ class Board implements RunWatcher {
     this.#file = file;
   }
 
+  begun(): void {
+    // The curves come by themselves.
+  }
+
   resumed(step: number): void {
     this.#file.restart(step);
   }

@@ -47,6 +47,15 @@ export interface StartedProcess {
   readonly incarnation: string;
 }
 
+/** A line of events.jsonl; others of its fields depend on the event. */
+export interface RunEvent {
+  /** ISO 8601 */
+  readonly ts: string;
+  readonly event: string;
+  readonly reason: string;
+  readonly [field: string]: unknown;
+}
+
 export class RunFolder {
   readonly path: string;
   readonly checkpoints: string;
@@ -58,6 +67,7 @@ export class RunFolder {
   readonly lastSeenMs: number | null;
   /** By id: incarnation of the newest process whose start events.jsonl has. */
   readonly #started = new Map<string, string>();
+  readonly #listeners: ((event: RunEvent) => void)[] = [];
 
   /** @param taken the folder is this process's until it releases it */
   constructor(path: string, taken: TakenFolder, nowMs: () => number) {
@@ -71,9 +81,16 @@ export class RunFolder {
     this.#metrics = this.#openLines('metrics.jsonl');
   }
 
+  /** Calls with every event from now on; the listener must not throw. */
+  follow(listener: (event: RunEvent) => void): void {
+    this.#listeners.push(listener);
+  }
+
   event(event: string, reason: string, fields: object = {}): void {
     const { term } = this.#taken.lock;
-    this.#events.append({ ts: this.#timestamp(), event, reason, term, ...fields });
+    const line = { ts: this.#timestamp(), event, reason, term, ...fields };
+    this.#events.append(line);
+    for (const listener of this.#listeners) listener(line);
   }
 
   /**
@@ -116,6 +133,13 @@ export class RunFolder {
   /** Where this coordinator answers. */
   writePlace(place: CoordinatorPlace): void {
     this.#replace(COORDINATOR_FILE, `${JSON.stringify(place, null, 2)}\n`);
+  }
+
+  /** A file that only its owner can read. */
+  writeSecret(name: string, content: string): void {
+    this.#put(name, (partial) => {
+      writeFileSync(partial, content, { mode: 0o600 });
+    });
   }
 
   /** The images by id, which name what is different when the run is resumed. */

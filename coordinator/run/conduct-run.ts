@@ -68,6 +68,13 @@ export async function conductRun(deps: ConductDeps): Promise<RunSummary> {
     deps.onLeaving((release) => {
       loop.checkpointThen(release);
     });
+    watcher.begun({
+      ...{ record, control, addresses: deps.addresses },
+      clusters: () => loop.clusters.clusters,
+      checkpointThen: (done) => {
+        loop.checkpointThen(done);
+      },
+    });
     await loop.run().catch(async (error: unknown) => {
       const actions = deps.decide({ type: 'runFailed', ...factsOf(error, deps) });
       if (actions.some(({ type }) => type === 'takeCheckpoint')) await loop.checkpointNow();

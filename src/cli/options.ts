@@ -39,6 +39,22 @@ export function addFolderOptions(command: Command): Command {
     .option('--take-over', "take the run's folder from another process, which then ends by itself");
 }
 
+export function dashboardOption(): Option {
+  const what = "serve the run's live page and /metrics here; port 0 takes a free one; off: nowhere";
+  return new Option('--dashboard <host:port>', what);
+}
+
+/** Any free port of this machine. */
+export const OWN_PAGE = '127.0.0.1:0';
+
+/** @param given false: `--no-dashboard`. @returns null: no page */
+export function pageAddressOf(
+  given: string | false | undefined,
+  otherwise: string | null,
+): string | null {
+  return given === false || given === 'off' ? null : (given ?? otherwise);
+}
+
 export function presetOption(): Option {
   return new Option('--preset <name>', 'preset to build on; files and flags go over it');
 }

@@ -39,6 +39,8 @@ export interface LocalRunRequest {
   readonly takesOver?: boolean;
   /** Whether the workers write traces. */
   readonly isTraced: boolean;
+  /** `host:port` of the live page; null, as when left out: none. */
+  readonly dashboard?: string | null;
   /** Folder with the processes' certificates and tokens; left out: their connections are plain. */
   readonly credentials?: string;
   /** Least level of the processes' logs. */
@@ -155,6 +157,7 @@ function planLaunch(
       command: [
         ...[...coordinating, 'coordinator', '--listen', earlier ?? '127.0.0.1:0'],
         ...['--out', out, ...commonFlags],
+        ...(request.dashboard == null ? [] : ['--dashboard', request.dashboard]),
         ...(earlier !== null ? ['--resume-or-begin'] : isResumed ? ['--resume'] : []),
         // One that starts again finds the earlier one dead, or else the folder in other hands.
         ...(earlier === null && request.takesOver === true ? ['--take-over'] : []),

@@ -35,6 +35,7 @@ function worldOf(): World {
       now: () => 0,
       sendOrder: (_workerId, _incarnation, order) => orders.push(order),
       dropWorker: () => undefined,
+      dismissWorker: () => undefined,
       record: () => world.onRecord(),
       images: {
         mustWait: () => false,

@@ -139,6 +139,7 @@ function pair(
       worker.take(throughWire({ ...order, body: Buffer.from(spoil(order.body as Uint8Array)) }));
     },
     dropWorker: () => undefined,
+    dismissWorker: () => undefined,
     record: () => undefined,
     images: {
       mustWait: () => false,

@@ -9,7 +9,9 @@ import {
   addConfigOptions,
   addFolderOptions,
   configSourcesOf,
+  dashboardOption,
   logLevelOption,
+  pageAddressOf,
   type ConfigOptions,
   type FolderOptions,
 } from '../options.ts';
@@ -20,6 +22,7 @@ interface CoordinatorOptions extends ConfigOptions, FolderOptions {
   readonly parameterListen?: string;
   readonly credentials?: string;
   readonly health?: string;
+  readonly dashboard?: string | false;
   readonly out: string;
   readonly resume?: boolean;
   readonly resumeOrBegin?: boolean;
@@ -33,6 +36,7 @@ export function addCoordinatorCommand(program: Command, terminal: Terminal): voi
     .option('--parameter-listen <host:port>', 'the same for parameters; a free port of that host')
     .addOption(credentialsOption())
     .option('--health <host:port>', 'answer health probes here, in plain text, and nothing else')
+    .addOption(dashboardOption())
     .requiredOption('--out <dir>', 'folder of the run')
     .option('--resume', 'go on with the run in --out')
     .option('--resume-or-begin', 'go on with the run in --out where there is one, or begin it')
@@ -59,6 +63,7 @@ async function runCoordinatorCommand(
       parameterListen: options.parameterListen ?? anyPortBeside(listen),
       credentials: credentialsOf(options.credentials, 'coordinator', logger),
       health: options.health ?? null,
+      dashboard: pageAddressOf(options.dashboard, null),
       out,
       resume,
       isWaiting: options.wait === true,

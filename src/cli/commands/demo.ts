@@ -5,8 +5,11 @@ import { DEFAULT_ALGORITHM, allAlgorithms } from '../../algorithms/registry.ts';
 import { defaultRunFolder, requireRunFolder } from '../../run/folder.ts';
 import { launchRun } from './launch.ts';
 import {
+  OWN_PAGE,
   addQuietLogOptions,
   configSourcesOf,
+  dashboardOption,
+  pageAddressOf,
   positiveInteger,
   setOption,
   shownLogLevel,
@@ -34,6 +37,7 @@ interface DemoOptions extends ConfigOptions, QuietLogOptions {
   readonly algorithm: string;
   readonly trace?: boolean;
   readonly json?: boolean;
+  readonly dashboard?: string | false;
 }
 
 export function addDemoCommand(program: Command, terminal: Terminal): void {
@@ -52,6 +56,8 @@ export function addDemoCommand(program: Command, terminal: Terminal): void {
       '--trace',
       "write each worker's trace for ui.perfetto.dev to trace/ in the run's folder",
     )
+    .addOption(dashboardOption())
+    .option('--no-dashboard', 'no live page')
     .option('--json', 'print the summary as one JSON object')
     .action((options: DemoOptions) => runDemo(options, terminal));
 }
@@ -78,6 +84,7 @@ async function runDemo(options: DemoOptions, terminal: Terminal): Promise<void> 
       out,
       isResumed: false,
       isTraced: options.trace === true,
+      dashboard: pageAddressOf(options.dashboard, OWN_PAGE),
       isJson: options.json === true,
       shownLevel: shownLogLevel(options),
     },

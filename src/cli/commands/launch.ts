@@ -5,10 +5,13 @@ import { runLocally, type LocalRunRequest } from '../../launch/local-run.ts';
 import type { LogLevel } from '../../telemetry/logger.ts';
 import { credentialsOption } from '../credentials.ts';
 import {
+  OWN_PAGE,
   addConfigOptions,
   addFolderOptions,
   addQuietLogOptions,
   configSourcesOf,
+  dashboardOption,
+  pageAddressOf,
   shownLogLevel,
   type ConfigOptions,
   type FolderOptions,
@@ -26,6 +29,7 @@ interface LaunchOptions extends ConfigOptions, FolderOptions, QuietLogOptions {
   readonly trace?: boolean;
   readonly credentials?: string;
   readonly json?: boolean;
+  readonly dashboard?: string | false;
 }
 
 export function addLaunchCommand(program: Command, terminal: Terminal): void {
@@ -42,6 +46,8 @@ export function addLaunchCommand(program: Command, terminal: Terminal): void {
       "write each worker's trace for ui.perfetto.dev to trace/ in the run's folder",
     )
     .addOption(credentialsOption())
+    .addOption(dashboardOption())
+    .option('--no-dashboard', 'no live page')
     .option('--json', 'print the summary as one JSON object')
     .action(async (options: LaunchOptions, command: Command) => {
       if (options.resume === true && options.out === undefined) {
@@ -58,6 +64,7 @@ export function addLaunchCommand(program: Command, terminal: Terminal): void {
           isWaiting: options.wait === true,
           takesOver: options.takeOver === true,
           isTraced: options.trace === true,
+          dashboard: pageAddressOf(options.dashboard, OWN_PAGE),
           ...(options.credentials === undefined ? {} : { credentials: options.credentials }),
           isJson: options.json === true,
           shownLevel: shownLogLevel(options),

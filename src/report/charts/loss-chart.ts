@@ -5,6 +5,7 @@ import { meanBetween, movingMean, thinOut, type Point } from './curve.ts';
 import { markup, type Markup } from '../markup.ts';
 import { formatCount, formatFigure, formatFixed } from '../number-format.ts';
 import type { ReportData, ReportEpoch } from '../report-data.ts';
+import type { RunSummary } from '../summary.ts';
 
 /** More could not be told apart on any screen. */
 const MAX_POINTS = 2000;
@@ -15,7 +16,12 @@ const MAX_SMOOTHED_EPOCHS = 40;
 /** The mean reaches over about this part of an epoch to either side. */
 const SMOOTHING_SHARE = 1 / 16;
 
-export function lossChart({ lossByStep, epochs, summary }: ReportData): Markup | null {
+/** What the chart is of. */
+export interface LossCurve extends Pick<ReportData, 'lossByStep' | 'epochs'> {
+  readonly summary: { readonly clusters: Pick<RunSummary['clusters'], 'k'> };
+}
+
+export function lossChart({ lossByStep, epochs, summary }: LossCurve): Markup | null {
   const raw = thinOut(lossByStep, MAX_POINTS);
   if (raw.length === 0) return null;
   const starts = epochs.map(({ firstStep }) => firstStep);

@@ -5,12 +5,18 @@ import type { Point } from './curve.ts';
 import type { Markup } from '../markup.ts';
 import { formatCount, formatFixed } from '../number-format.ts';
 import type { ReportData, ReportEpoch } from '../report-data.ts';
+import type { RunSummary } from '../summary.ts';
 
 /** More dots would run together. */
 const MAX_DOTS = 40;
 
+/** What the chart is of. */
+export interface AgreementCurve extends Pick<ReportData, 'epochs'> {
+  readonly summary: { readonly nmi: Pick<RunSummary['nmi'], 'toTruth'> };
+}
+
 /** Null where no epoch has anything to be compared with. */
-export function nmiChart({ epochs, summary }: ReportData): Markup | null {
+export function nmiChart({ epochs, summary }: AgreementCurve): Markup | null {
   const hasTruth = summary.nmi.toTruth !== null;
   const x = epochAxis(epochs.length);
   const y = tightAxis(0, 1);

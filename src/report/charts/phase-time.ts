@@ -29,7 +29,7 @@ interface Part {
   readonly seconds: number;
 }
 
-export function phaseTimeFigure({ phaseSeconds }: RunSummary): Markup {
+export function phaseTimeFigure({ phaseSeconds }: Pick<RunSummary, 'phaseSeconds'>): Markup {
   const isLost = phaseSeconds.lost > 0;
   const phases = [...WORK, EVALUATION, REST, ...(isLost ? [LOST] : [])];
   const parts = partsOf(phaseSeconds, phases);

@@ -1,0 +1,123 @@
+/**
+ * A few images of the largest clusters of the newest clustering. They are read only while somebody
+ * watches, and not often: the run has the disks and the cores.
+ */
+import { clusterSizes } from '../../../src/clustering/agreement.ts';
+import { forEachInLanes } from '../../../src/data/lanes.ts';
+import { thumbnailJpeg } from '../../../src/data/pixels/thumbnail.ts';
+import { shownPath } from '../../../src/data/source/path-bytes.ts';
+import type { ImageSource } from '../../../src/data/source/source.ts';
+import type { ClusterSample, SampleImage } from '../../../src/report/report-data.ts';
+
+const CLUSTERS = 6;
+const IMAGES_PER_CLUSTER = 6;
+/** Shown at half of it, so that they are sharp on dense screens [px]. */
+const SIDE = 96;
+/** Images read at a time. */
+const LANES = 2;
+/** Least time between two times that images are read [ms]. */
+const PAUSE_MS = 15_000;
+
+export interface SampleDeps {
+  readonly source: Pick<ImageSource, 'read' | 'path'>;
+  /** Of clusters. */
+  readonly k: number;
+  readonly nowMs: () => number;
+  readonly signal: AbortSignal;
+}
+
+export class ClusterSamples {
+  readonly #deps: SampleDeps;
+  #shown: readonly ClusterSample[] = [];
+  /** Of the clustering that is shown, or being read. */
+  #key = '';
+  #isReading = false;
+  #readMs = -Infinity;
+
+  constructor(deps: SampleDeps) {
+    this.#deps = deps;
+  }
+
+  /** Largest cluster first; empty before the first clustering. */
+  get shown(): readonly ClusterSample[] {
+    return this.#shown;
+  }
+
+  /**
+   * Reads the images of a clustering that is not shown yet, unless some were read just before.
+   * @param key another one for another clustering
+   * @param labels [images]; only looked at before this returns
+   */
+  refresh(key: string, labels: ArrayLike<number>): Promise<void> {
+    const nowMs = this.#deps.nowMs();
+    const isDue = key !== this.#key && !this.#isReading && nowMs - this.#readMs >= PAUSE_MS;
+    if (!isDue || labels.length === 0) return Promise.resolve();
+    this.#key = key;
+    this.#readMs = nowMs;
+    this.#isReading = true;
+    return this.#read(membersOfLargest(labels, this.#deps.k))
+      .then(
+        (samples) => {
+          this.#shown = samples;
+        },
+        () => undefined, // the run ends
+      )
+      .finally(() => {
+        this.#isReading = false;
+      });
+  }
+
+  async #read(clusters: readonly Members[]): Promise<ClusterSample[]> {
+    const samples: ClusterSample[] = [];
+    for (const { cluster, ids } of clusters) {
+      const images = await this.#thumbnails(spread(ids, IMAGES_PER_CLUSTER));
+      samples.push({ cluster, size: ids.length, images });
+    }
+    return samples;
+  }
+
+  /** In the order of the ids; those that cannot be read are left out. */
+  async #thumbnails(ids: readonly number[]): Promise<SampleImage[]> {
+    const { source, signal } = this.#deps;
+    const images: (SampleImage | null)[] = ids.map(() => null);
+    const read = async (i: number): Promise<void> => {
+      const id = ids[i]!;
+      const jpeg = await source
+        .read(id, signal)
+        .then((bytes) => thumbnailJpeg(bytes, SIDE))
+        .catch(() => null); // the run's record of unreadable images tells of it
+      if (jpeg === null) return;
+      const dataUri = `data:image/jpeg;base64,${jpeg.toString('base64')}`;
+      images[i] = { dataUri, path: shownPath(source.path(id)) };
+    };
+    await forEachInLanes(ids.length, LANES, read, signal);
+    return images.filter((image) => image !== null);
+  }
+}
+
+interface Members {
+  readonly cluster: number;
+  /** Ids of images, ascending. */
+  readonly ids: readonly number[];
+}
+
+/** The largest clusters that have an image, the largest first; of equal ones the lower index. */
+export function membersOfLargest(labels: ArrayLike<number>, k: number): Members[] {
+  const sizes = clusterSizes(Int32Array.from(labels), k);
+  const largest = [...sizes.keys()]
+    .filter((cluster) => sizes[cluster]! > 0)
+    .sort((a, b) => sizes[b]! - sizes[a]! || a - b)
+    .slice(0, CLUSTERS);
+  const members = new Map<number, number[]>(largest.map((cluster) => [cluster, []]));
+  for (let id = 0; id < labels.length; id += 1) members.get(labels[id]!)?.push(id);
+  return [...members].map(([cluster, ids]) => ({ cluster, ids }));
+}
+
+/** At most `count` of the ids, evenly over all. */
+function spread(ids: readonly number[], count: number): number[] {
+  if (ids.length <= count) return [...ids];
+  return Array.from(
+    { length: count },
+    (_, i) => ids[Math.floor(((i + 0.5) * ids.length) / count)]!,
+  );
+}
