@@ -15,10 +15,11 @@ import type { EventValue } from '../../src/tensorboard/events.ts';
 import type { Logger } from '../../src/telemetry/logger.ts';
 import type { RunWatcher } from '../outside.ts';
 import type { CommittedStep } from '../run/train-epoch.ts';
+import type { RunFolder } from './run-folder.ts';
 
 export interface BoardDeps {
   readonly config: RunConfig;
-  readonly folder: { readonly path: string };
+  readonly folder: Pick<RunFolder, 'path' | 'isHeld'>;
   readonly logger: Pick<Logger, 'warn'>;
 }
 
@@ -26,6 +27,7 @@ export interface BoardDeps {
 export function openBoard({ config, folder, logger }: BoardDeps, term: number): RunWatcher {
   const file = openEventFile({
     ...{ folder: join(folder.path, 'tensorboard'), term, nowMs: Date.now },
+    isWriter: () => folder.isHeld(),
     onFailure: (error) => {
       logger.warn('tensorboard.failed', { reason: messageOf(error) });
     },

@@ -21,6 +21,8 @@ export interface EventFileOptions {
   /** Later files of a run have greater ones. */
   readonly term: number;
   readonly nowMs: () => number;
+  /** Whether the run is still this process's: otherwise nothing is written. */
+  readonly isWriter: () => boolean;
   /** Told once, of the first write that fails, for instance since the disk is full: nothing is written any more. */
   readonly onFailure: (error: unknown) => void;
 }
@@ -29,7 +31,8 @@ export interface EventFileOptions {
 const MOST_WAITING = 64 * 1024;
 
 /** A file that cannot be made or written costs its events, and nothing else. */
-export function openEventFile({ folder, term, nowMs, onFailure }: EventFileOptions): EventFile {
+export function openEventFile(options: EventFileOptions): EventFile {
+  const { folder, term, nowMs, isWriter, onFailure } = options;
   let file: number | null = null;
   let hasFailed = false;
   let waiting: Buffer[] = [];
@@ -47,6 +50,8 @@ export function openEventFile({ folder, term, nowMs, onFailure }: EventFileOptio
   };
   const flush = (): void => {
     attempt(() => {
+      if (!isWriter()) waiting = [];
+      if (waiting.length === 0) return;
       file ??= openNew(folder, term, nowMs());
       let rest = Buffer.concat(waiting);
       waiting = [];

@@ -46,7 +46,7 @@ test('scalars, histograms and restarts are read back, steps and tags as given', 
   const folder = mkdtempSync(join(tmpdir(), 'events-'));
   try {
     const failed: unknown[] = [];
-    const options = { folder: join(folder, 'board'), nowMs: () => 1.5e12 };
+    const options = { folder: join(folder, 'board'), nowMs: () => 1.5e12, isWriter: () => true };
     const file = openEventFile({ ...options, term: 3, onFailure: (error) => failed.push(error) });
     file.add(0, [{ tag: 'loss/step', scalar: 1.25 }]);
     file.add(1, [
@@ -76,13 +76,37 @@ test('scalars, histograms and restarts are read back, steps and tags as given', 
   }
 });
 
+test('a process that has lost the run makes no file, and adds nothing to the one it has', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'events-'));
+  try {
+    let isWriter = true;
+    const open = (term: number) =>
+      openEventFile({
+        ...{ folder, term, nowMs: Date.now, isWriter: () => isWriter },
+        onFailure: (error) => assert.fail(String(error)),
+      });
+    const file = open(1);
+    file.flush();
+    const [name] = readdirSync(folder);
+    const { length } = readFileSync(join(folder, name!));
+    isWriter = false;
+    file.add(0, [{ tag: 'loss/step', scalar: 1 }]);
+    file.close();
+    open(2).close();
+    assert.deepEqual(readdirSync(folder), [name]);
+    assert.equal(readFileSync(join(folder, name!)).length, length);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
 test('a folder that cannot be written to is told once, and costs nothing else', () => {
   const folder = mkdtempSync(join(tmpdir(), 'events-'));
   try {
     writeFileSync(join(folder, 'board'), 'a file in its place');
     const failed: unknown[] = [];
     const file = openEventFile({
-      ...{ folder: join(folder, 'board'), term: 1, nowMs: Date.now },
+      ...{ folder: join(folder, 'board'), term: 1, nowMs: Date.now, isWriter: () => true },
       onFailure: (error) => failed.push(error),
     });
     for (let step = 0; step < 3; step += 1) {
