@@ -23,6 +23,7 @@ import { packageRoot } from '../../src/process/package-root.ts';
 import { openRun } from '../../src/run/open-run.ts';
 import { ranCli } from '../support/runs/cli-run.ts';
 import { placeForRuns } from '../support/runs/in-process-run.ts';
+import { runCommand } from '../support/runs/launched-run.ts';
 import { networkOf, runNetwork } from '../support/runs/network-run.ts';
 
 const { data, out, folder } = await placeForRuns(30);
@@ -125,6 +126,20 @@ test('a sample has the images and what the engine makes of them', async () => {
     ['features', 4, 8],
     ['images', 4, 32, 32, 3],
   ]);
+});
+
+test('without onnxruntime-web the arrays of an ONNX export are compared, and the command says that the graph was not run', async () => {
+  const hidden = import.meta.resolve('../support/doubles/without-onnxruntime.mjs');
+  const path = at('unseen.onnx');
+  const words = ['export', '--run', deepcluster, '--to', 'onnx', '--out', path, '--head'];
+  const { code, stdout, stderr } = await runCommand(words, { NODE_OPTIONS: `--import=${hidden}` })
+    .ended;
+  assert.equal(code, 0, stderr);
+  assert.match(
+    stdout,
+    /bit for bit; onnxruntime-web is not installed, so the graph was not run\n$/,
+  );
+  assert.ok(existsSync(path));
 });
 
 /** The JavaScript of a card, with the export's name replaced. */
