@@ -34,6 +34,7 @@ const MAY_IMPORT = {
   config: ['messages', 'process', '[a-z-]+/config', 'algorithms', 'engine/registry'],
   // Any images through a run's network, into files.
   embedding: ['.'],
+  neighbours: ['.'],
   // What a saved run is: opened by the coordinator, the worker and the commands alike.
   run: ['.'],
   // A trained network in the formats of others.

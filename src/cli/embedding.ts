@@ -1,6 +1,11 @@
 /** What `embed` and `assign` share: options, progress, the report. */
 import { InvalidArgumentError, type Command } from 'commander';
-import type { EmbedFileRequest, EmbedReport } from '../embedding/embed-file.ts';
+import type {
+  EmbedFileHooks,
+  EmbedFileRequest,
+  EmbedFileSurroundings,
+  EmbedReport,
+} from '../embedding/embed-file.ts';
 import { FILE_KINDS, type FileKind } from '../embedding/table-files.ts';
 import { EXIT, TrainerError, unavailable } from '../errors.ts';
 import type { EngineChoice } from '../engine/registry.ts';
@@ -28,7 +33,7 @@ export interface EmbeddingOptions {
 }
 
 /** Images that are read, and go through the network, at a time. */
-const BATCH_IMAGES = 128;
+export const BATCH_IMAGES = 128;
 
 export function addEmbeddingOptions(command: Command, kinds: readonly FileKind[]): Command {
   const endings = kinds.map((kind) => `.${kind}`).join(', ');
@@ -70,37 +75,54 @@ export async function runEmbedding(
   const { run, data, out: file, engine, batch, restart, json } = options;
   const workers = options.workers ?? null;
   const { embedToFile } = await import('../embedding/embed-file.ts');
+  const common = { run, data, ...file, layer, workers, engine, batchImages: batch };
+  const report = await withEmbeddingView(phase, terminal, ({ hooks, surroundings }) =>
+    embedToFile({ ...common, isRestarted: restart === true }, hooks, surroundings),
+  );
+  if (json === true) printJson(terminal, report);
+  else printLines(terminal, reportLines(report));
+}
+
+/** What work on images may use of the command that does it. */
+export interface EmbeddingView {
+  readonly hooks: EmbedFileHooks;
+  readonly surroundings: EmbedFileSurroundings;
+  /** Shows the progress of another phase. */
+  readonly onPhase: (phase: string, unit: string) => (done: number, total: number) => void;
+}
+
+/**
+ * Does work with its progress on stderr; the first signal stops it in order, the second at once.
+ * @param phase its name
+ * @throws what the work throws; UNAVAILABLE where it was stopped
+ */
+export async function withEmbeddingView<T>(
+  phase: string,
+  { env, stderr: stream }: Terminal,
+  work: (view: EmbeddingView) => Promise<T>,
+): Promise<T> {
   const { detectMachine } = await import('../launch/machine.ts');
-  armFailpointsFrom(terminal.env);
-  const view = createProgressView({ stream: terminal.stderr, nowMs: () => performance.now() });
+  armFailpointsFrom(env);
+  const view = createProgressView({ stream, nowMs: () => performance.now() });
   const stopping = new AbortController();
   const signals = takeStopSignals(() => {
     stopping.abort(unavailable(phase, 'was stopped; the same command goes on where it ended'));
   });
   signals.kill.addEventListener('abort', () => process.exit(EXIT.retry));
+  const onPhase = (name: string, unit: string) => (done: number, total: number) => {
+    view.show({ epoch: 0, epochs: 0, phase: name, unit, done, total });
+  };
   try {
-    const report = await embedToFile(
-      {
-        ...{ run, data, ...file, layer, workers, engine, batchImages: batch },
-        isRestarted: restart === true,
-      },
-      {
-        onProgress: (done, total) => {
-          view.show({ epoch: 0, epochs: 0, phase, unit: 'images', done, total });
-        },
+    return await work({
+      hooks: {
+        onProgress: onPhase(phase, 'images'),
         onRemark: (text) => {
           view.remark(text);
         },
       },
-      {
-        env: terminal.env,
-        machine: detectMachine(terminal.env),
-        signal: stopping.signal,
-      },
-    );
-    view.close();
-    if (json === true) printJson(terminal, report);
-    else printLines(terminal, reportLines(report));
+      surroundings: { env, machine: detectMachine(env), signal: stopping.signal },
+      onPhase,
+    });
   } catch (error) {
     throw stopping.signal.aborted && !(error instanceof TrainerError)
       ? stopping.signal.reason

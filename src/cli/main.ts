@@ -27,6 +27,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   export: async () => (await import('./commands/export.ts')).addExportCommand,
   embed: async () => (await import('./commands/embed.ts')).addEmbedCommand,
   assign: async () => (await import('./commands/assign.ts')).addAssignCommand,
+  neighbours: async () => (await import('./commands/neighbours.ts')).addNeighboursCommand,
   'embed-worker': async () => (await import('./commands/embed-worker.ts')).addEmbedWorkerCommand,
   report: async () => (await import('./commands/report.ts')).addReportCommand,
   compare: async () => (await import('./commands/compare.ts')).addCompareCommand,

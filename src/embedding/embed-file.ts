@@ -9,7 +9,7 @@ import { TrainerError } from '../errors.ts';
 import type { EngineFacts } from '../engine/engine.ts';
 import { engineEntry, type EngineChoice } from '../engine/registry.ts';
 import { workerShare, type Machine } from '../launch/machine.ts';
-import { openRun, readSavedRun } from '../run/open-run.ts';
+import { openRun, readSavedRun, type OpenedRun } from '../run/open-run.ts';
 import { assemble } from './assemble.ts';
 import type { BlockTimes } from './block-worker.ts';
 import { dimOf, type Layer } from './layers.ts';
@@ -42,6 +42,8 @@ export interface EmbedFileRequest {
   readonly batchImages: number;
   /** Begin again, whatever parts there are. */
   readonly isRestarted: boolean;
+  /** The run as it was opened before; left out: it is opened now. */
+  readonly opened?: OpenedRun;
 }
 
 export interface EmbedFileHooks {
@@ -128,7 +130,7 @@ function requireFolderOf(out: string): void {
 
 /** The images, and the parts: those of an earlier call, if there are any. */
 async function prepare(
-  { run: folder, data, out, layer, batchImages, isRestarted }: EmbedFileRequest,
+  { run: folder, data, out, layer, batchImages, isRestarted, opened }: EmbedFileRequest,
   { onRemark }: EmbedFileHooks,
 ): Promise<{ source: ImageSource; parts: Parts }> {
   const { runId } = await readSavedRun(folder);
@@ -143,9 +145,10 @@ async function prepare(
     onRemark(`goes on with ${place}, which are of checkpoint ${found.plan.checkpoint}`);
     return { source, parts: found };
   }
-  const run = await openRun(folder, (name, reason) => {
+  const onRejected = (name: string, reason: string): void => {
     onRemark(`passes over checkpoint ${name}: ${reason}`);
-  });
+  };
+  const run = opened ?? (await openRun(folder, onRejected));
   if (run.centroids === null && (layer === null || layer === 'whitened')) {
     const problem = 'has not clustered its images yet; wait for the end of its first clustering';
     throw new TrainerError('CONFIG_INVALID', `run folder ${folder}: ${problem}`, { folder });

@@ -22,3 +22,9 @@ export function csvFloat(value: number): string {
 export function csvIndex(value: number): string {
   return value < 0 ? '' : String(value);
 }
+
+/** The fields of a line that {@link csvText} and its like have made, which has no end of line within a field. */
+export function csvFields(line: string): string[] {
+  const fields = `,${line}`.matchAll(/,(?:"((?:[^"]|"")*)"|([^,]*))/g);
+  return Array.from(fields, ([, quoted, bare]) => quoted?.replaceAll('""', '"') ?? bare ?? '');
+}
