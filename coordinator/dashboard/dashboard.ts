@@ -2,6 +2,7 @@
  * The live page of a run: follows it (live-run.ts), serves it (page-server.ts), and passes on what
  * the operator asks for. Nothing of the run depends on it: where it cannot listen, the run goes on.
  */
+import { join } from 'node:path';
 import { algorithmNamed } from '../../src/algorithms/registry.ts';
 import type { RunConfig } from '../../src/config/schema.ts';
 import type { ImageSource } from '../../src/data/source/source.ts';
@@ -25,8 +26,8 @@ export interface DashboardDeps {
   readonly dashboard: string;
   readonly runId: string;
   readonly config: RunConfig;
-  readonly source: ImageSource;
-  readonly folder: RunFolder;
+  readonly source: Pick<ImageSource, 'count' | 'read' | 'path'>;
+  readonly folder: Pick<RunFolder, 'path' | 'follow' | 'writeSecret'>;
   readonly credentials: Credentials | null;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -71,9 +72,7 @@ export function makeDashboard(
   };
 }
 
-/** Between two tries to listen [ms]. */
-const RETRY_MS = 3_000;
-/** Between two looks at the run [ms]. */
+/** Between two looks at the run, and two tries to listen [ms]. */
 const LOOK_MS = 1_000;
 
 class ServedDashboard implements Dashboard {
@@ -84,7 +83,7 @@ class ServedDashboard implements Dashboard {
   readonly #closed = new AbortController();
   #server: PageServer | null = null;
   #ticker: { stop(): void } | null = null;
-  #retry: NodeJS.Timeout | undefined;
+  #isTrying = false;
   #hasTold = false;
 
   constructor(deps: DashboardDeps) {
@@ -124,6 +123,7 @@ class ServedDashboard implements Dashboard {
 
   async open(): Promise<void> {
     this.#ticker ??= this.#deps.clock.every(LOOK_MS, () => {
+      if (this.#server === null) void this.#listen();
       this.#orWarn(() => {
         this.#page.look();
       });
@@ -133,13 +133,19 @@ class ServedDashboard implements Dashboard {
 
   async close(): Promise<void> {
     this.#closed.abort(new Error('the live page is closed'));
-    clearTimeout(this.#retry);
     this.#ticker?.stop();
     this.#page.close(this.#stop.signal.aborted);
     await this.#server?.close();
   }
 
   async #listen(): Promise<void> {
+    if (this.#isTrying) return;
+    this.#isTrying = true;
+    await this.#tryToListen();
+    this.#isTrying = false;
+  }
+
+  async #tryToListen(): Promise<void> {
     const { dashboard, folder, credentials, logger, notify } = this.#deps;
     const { token, address: earlier } = readPageFile(folder.path);
     const isLoopback = isLoopbackHost(dashboard);
@@ -157,7 +163,8 @@ class ServedDashboard implements Dashboard {
     this.#orWarn(() => {
       folder.writeSecret(PAGE_FILE, `${JSON.stringify({ address, token }, null, 2)}\n`);
     });
-    logger.info('dashboard.listening', { address: `${scheme}://${address}/` });
+    const tokenIn = join(folder.path, PAGE_FILE);
+    logger.info('dashboard.listening', { address: `${scheme}://${address}/`, tokenIn });
     notify({ type: 'remark', text: `live page ${pageUrl(scheme, address, token)}` });
   }
 
@@ -185,22 +192,18 @@ class ServedDashboard implements Dashboard {
         problem = messageOf(error);
       }
     }
-    this.#tryAgain(`cannot listen at ${address}: ${problem}`);
+    this.#tell(`cannot listen at ${address}: ${problem}`);
     return null;
   }
 
-  #tryAgain(problem: string): void {
+  /** Once: it is tried again with each look. */
+  #tell(problem: string): void {
     const { logger, notify } = this.#deps;
     const text = `live page: ${problem}; the run goes on without it, and it is tried again`;
-    if (!this.#hasTold) {
-      logger.warn('dashboard.failed', { reason: text });
-      notify({ type: 'remark', text });
-    }
+    if (this.#hasTold) return;
     this.#hasTold = true;
-    this.#retry = setTimeout(() => {
-      void this.#listen();
-    }, RETRY_MS);
-    this.#retry.unref();
+    logger.warn('dashboard.failed', { reason: text });
+    notify({ type: 'remark', text });
   }
 
   #orWarn(work: () => void): void {

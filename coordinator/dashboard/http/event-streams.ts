@@ -2,7 +2,6 @@
  * Server-sent events to whoever watches (https://html.spec.whatwg.org/multipage/server-sent-events.html).
  * A reader that does not keep up is cut off: it connects again and gets what holds then.
  */
-import type { ServerResponse } from 'node:http';
 
 /** Watchers at a time; more are sent away. */
 export const MAX_STREAMS = 16;
@@ -23,10 +22,15 @@ export function openingFrame(): string {
 }
 
 /** What it needs of a response. */
-export type StreamResponse = Pick<
-  ServerResponse,
-  'write' | 'end' | 'destroy' | 'on' | 'writableLength' | 'writeHead'
->;
+export interface StreamResponse {
+  /** Bytes that wait for the reader. */
+  readonly writableLength: number;
+  writeHead(status: number, headers: Readonly<Record<string, string>>): unknown;
+  write(text: string): unknown;
+  end(): unknown;
+  destroy(): unknown;
+  on(event: 'close' | 'error', listener: () => void): unknown;
+}
 
 export class EventStreams {
   readonly #open = new Set<StreamResponse>();
