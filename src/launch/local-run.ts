@@ -157,7 +157,7 @@ function planLaunch(
       command: [
         ...[...coordinating, 'coordinator', '--listen', earlier ?? '127.0.0.1:0'],
         ...['--out', out, ...commonFlags],
-        ...(request.dashboard == null ? [] : ['--dashboard', request.dashboard]),
+        ...(typeof request.dashboard !== 'string' ? [] : ['--dashboard', request.dashboard]),
         ...(earlier !== null ? ['--resume-or-begin'] : isResumed ? ['--resume'] : []),
         // One that starts again finds the earlier one dead, or else the folder in other hands.
         ...(earlier === null && request.takesOver === true ? ['--take-over'] : []),

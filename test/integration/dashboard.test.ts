@@ -60,6 +60,10 @@ function placeOf(): PagePlace {
   return JSON.parse(readFileSync(join(folder.path, 'live-page.json'), 'utf8')) as PagePlace;
 }
 
+function never(): never {
+  throw new Error('this is not called');
+}
+
 /** Status of an answer over TLS that the job's authority vouches for. */
 function secureStatus(port: string, path: string): Promise<number> {
   return new Promise((resolve, reject) => {
@@ -118,6 +122,7 @@ test('a port that is taken costs the run nothing: it is said once, and tried aga
   await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
   const { port } = other.address() as AddressInfo;
   const { dashboard, told, tick } = page(`127.0.0.1:${port}`);
+  const hasListened = (): boolean => told.length > 1;
   try {
     await dashboard.open();
     tick();
@@ -127,7 +132,7 @@ test('a port that is taken costs the run nothing: it is said once, and tried aga
       /^live page: cannot listen at 127\.0\.0\.1:\d+: .*EADDRINUSE.*; the run goes on without it/,
     );
     await new Promise((resolve) => other.close(resolve));
-    while (told.length < 2) {
+    while (!hasListened()) {
       tick();
       await new Promise(setImmediate);
     }
@@ -164,8 +169,8 @@ test('without an address there is no page, and the run is as it would be', async
   const none = makeDashboard({
     ...{ dashboard: null, runId: 'r1', config: runConfigSchema().parse({}), credentials: null },
     source: { count: 3, read: () => Promise.reject(new Error('gone')), path: String },
-    folder: { path: folder.path, follow: () => assert.fail(), writeSecret: assert.fail },
-    clock: { nowMs: () => 0, dateMs: () => 0, every: assert.fail },
+    folder: { path: folder.path, follow: never, writeSecret: never },
+    clock: { nowMs: () => 0, dateMs: () => 0, every: never },
     logger: createLogger({ component: 'test', level: 'error', write: () => undefined }),
     notify: ({ type }) => told.push(type),
   });

@@ -184,7 +184,7 @@ describe(`the base, ${byKustomize ? 'rendered by kubectl' : 'read from its files
     });
   }
 
-  test('what listens beyond loopback has credentials, and admits the workers and nobody else', () => {
+  test('what listens beyond loopback has credentials, and admits the workers, and Prometheus to its metrics', () => {
     const flags = flagsOf(containers.coordinator);
     assert.equal(isLoopback(flags.get('--listen') ?? ''), false);
     assert.ok(flags.has('--credentials'));
@@ -195,8 +195,9 @@ describe(`the base, ${byKustomize ? 'rendered by kubectl' : 'read from its files
         .filter(({ podSelector }) => selects(podSelector.matchLabels, labelsOf(job)));
     const [admission, ...others] = policiesFor(coordinator);
     assert.deepEqual(others, []); // policies add up: a second one could only admit more
-    assert.equal(admission?.ingress.length, 1);
-    const { from, ports } = admission.ingress[0]!;
+    const [fromWorkers, fromPrometheus, ...rest] = admission!.ingress;
+    assert.deepEqual(rest, []);
+    const { from, ports } = fromWorkers!;
     assert.equal(from.length, 1);
     assert.equal(selects(from[0]!.podSelector.matchLabels, labelsOf(worker)), true);
     assert.equal(selects(from[0]!.podSelector.matchLabels, labelsOf(coordinator)), false);
@@ -204,6 +205,18 @@ describe(`the base, ${byKustomize ? 'rendered by kubectl' : 'read from its files
       ports.map(({ port }) => port),
       service.ports.map(({ port }) => port),
     );
+    const page = Number(flags.get('--dashboard')?.split(':').at(-1));
+    assert.deepEqual(
+      fromPrometheus!.ports.map(({ port }) => port),
+      [page],
+    );
+    const prometheus = { 'app.kubernetes.io/name': 'prometheus' };
+    assert.deepEqual(
+      fromPrometheus!.from.map(({ podSelector }) => podSelector.matchLabels),
+      [prometheus],
+    );
+    const { annotations } = coordinator.template.metadata;
+    assert.equal(annotations?.['prometheus.io/port'], String(page));
     assert.deepEqual(
       policiesFor(worker).map(({ ingress }) => ingress),
       [[]],

@@ -11,6 +11,7 @@ export const BASE = join(packageRoot(), 'k8s', 'base');
 interface Metadata {
   readonly name: string;
   readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 interface Probe {
