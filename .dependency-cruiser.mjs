@@ -128,6 +128,12 @@ export default {
       { path: '^(coordinator|server|worker)/', pathNot: '/main\\.ts$' },
     ),
     forbid(
+      'page-script-apart',
+      "the report's script is put together from its own folder alone (src/report/client-script.ts)",
+      { path: '^src/report/client/' },
+      { pathNot: '^src/report/client/' },
+    ),
+    forbid(
       'coordinator-apart',
       'the coordinator imports src, and the server that it may hold inside',
       { path: '^coordinator/' },

@@ -46,6 +46,10 @@ export const PARTS = {
     says: 'what the fuzzer has found, and some thousand inputs of each kind',
   },
   e2e: { folder: 'e2e', everyTime: true, says: 'real processes, killed and disturbed' },
+  browser: {
+    ...{ folder: 'browser', everyTime: true },
+    says: 'the report in Chromium, by mouse, keys and on a phone',
+  },
   package: { folder: 'package', says: 'the package: packed, installed elsewhere and started' },
   gpu: { folder: 'gpu', everyTime: true, says: 'an engine on a GPU' },
   extend: {

@@ -108,9 +108,8 @@ describe('the report of a run', { skip: chromiumPath() === null ? NO_CHROMIUM : 
     const members = [...opened.clusters.keys()].filter((id) => opened.clusters[id] === largest);
     const { distances } = opened.details!;
     members.sort((a, b) => distances[a]! - distances[b]! || a - b);
-    const shown = await page
-      .locator('.tile-button')
-      .evaluateAll((tiles) => tiles.map((tile) => tile.getAttribute('title')));
+    const tiles = await page.locator('.tile-button').all();
+    const shown = await Promise.all(tiles.map((tile) => tile.getAttribute('title')));
     assert.deepEqual(
       shown,
       members.map((id) => paths[id]),

@@ -107,7 +107,7 @@ test('with few thumbnails each cluster has those nearest to its centroid', async
   assert.deepEqual([...data.cells], [0, 1, 2, -1, -1, -1, -1, -1, -1, 3, 4, 5]);
   assert.deepEqual(data.sprites.sheets, { kind: 'beside', files: ['sheets/0.webp'] });
   const { width, height } = await sharp(sheets[0]).metadata();
-  assert.deepEqual([width, height], [16 * 64, 64]);
+  assert.deepEqual([width, height], [8 * 64, 64]);
 });
 
 test('the map keeps what is near together, and is the same every time', async () => {

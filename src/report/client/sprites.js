@@ -46,6 +46,9 @@ export class Thumbnails {
       sheets === null
         ? `data:image/webp;base64,${document.getElementById(`sheet-${sheet}`)?.textContent ?? ''}`
         : sheets[sheet];
-    this.#style.sheet?.insertRule(`.sheet-${sheet}{background-image:url("${url}")}`);
+    const { columns } = this.#gallery.sprites;
+    this.#style.sheet?.insertRule(
+      `.sheet-${sheet}{background-image:url("${url}");background-size:calc(${columns} * var(--side)) auto}`,
+    );
   }
 }

@@ -32,7 +32,7 @@ export function orderByCluster(
   if (distances !== null) {
     for (let cluster = 0; cluster < k; cluster += 1) {
       ids
-        .subarray(starts[cluster]!, starts[cluster + 1]!)
+        .subarray(starts[cluster], starts[cluster + 1])
         .sort((a, b) => orLast(distances[a]!) - orLast(distances[b]!) || a - b);
     }
   }

@@ -55,7 +55,7 @@ export const GALLERY_STYLE = markup`<style>
 .strip { display: flex; gap: 4px; }
 .thumb {
   display: block; flex: none; width: var(--side); height: var(--side); border-radius: 5px; background-color: var(--grid);
-  background-size: calc(16 * var(--side)) auto; background-position: calc(-1 * var(--column) * var(--side)) calc(-1 * var(--row) * var(--side));
+  background-position: calc(-1 * var(--column) * var(--side)) calc(-1 * var(--row) * var(--side));
 }
 .thumb.none { background-image: repeating-linear-gradient(45deg, var(--line) 0 2px, transparent 2px 8px); }
 

@@ -6,7 +6,8 @@ import type { Sprites } from '../../report/gallery/gallery-data.ts';
 
 /** Shown at 64 px and less; larger ones of 100,000 images would be a burden to any disk [px]. */
 const SIDE = 64;
-const COLUMNS = 16;
+/** Small sheets: a browser decodes the whole of one for any of its thumbnails. */
+const COLUMNS = 8;
 const PER_SHEET = COLUMNS * COLUMNS;
 /** Images read at a time. */
 const LANES = 4;

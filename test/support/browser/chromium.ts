@@ -19,7 +19,7 @@ export function chromiumPath(): string | null {
 }
 
 export const NO_CHROMIUM =
-  'no Chromium was found: install one (apt-get install chromium), or name its program in CHROMIUM';
+  'because no Chromium was found: install one (apt-get install chromium), or name its program in CHROMIUM';
 
 /** `Chromium 156.0.8078.108 …`; null where there is none, or it does not start. */
 export function chromiumVersion(): string | null {

@@ -1,9 +1,10 @@
 /**
- * Prints, for the end of a test run, a line for each engine and one for the host kernels: that the
- * tests for it ran, on what, or why they did not. Fails where one that REQUIRED_ENGINES names (by
+ * Prints, for the end of a test run, a line for each engine, for the host kernels and for the
+ * browser: that the tests for it ran, on what, or why they did not. Fails where one that REQUIRED_ENGINES names (by
  * spaces) was not tested.
  */
 import { hostKernels } from '../../../src/engine/clustering/host/host-kernels.ts';
+import { NO_CHROMIUM, chromiumVersion } from '../browser/chromium.ts';
 import { testEngines } from './engines.ts';
 
 for (const { name, skip, engine } of await testEngines()) {
@@ -21,9 +22,15 @@ process.stdout.write(
     : `host kernels: tested, ${module.kernels.join(', ')}\n`,
 );
 
+const browser = chromiumVersion();
+process.stdout.write(
+  browser === null ? `browser: not tested here, ${NO_CHROMIUM}\n` : `browser: tested, ${browser}\n`,
+);
+
 const tested = new Set<string>([
   ...(await testEngines()).filter(({ engine }) => engine !== null).map(({ name }) => name),
   ...(module === null ? [] : ['host-kernels']),
+  ...(browser === null ? [] : ['browser']),
 ]);
 const required = (process.env['REQUIRED_ENGINES'] ?? '').split(/\s+/).filter((name) => name !== '');
 const untested = required.filter((name) => !tested.has(name));

@@ -49,7 +49,7 @@ export function madeGallery(shape: GalleryShape): GalleryData {
       purities: Float32Array.from({ length: k }, (_, i) => 1 - i / (2 * k)),
       neighbours: nearestClusters(centres, 2, new Int32Array(k).fill(1), 5),
     },
-    sprites: { side: 64, columns: 16, perSheet: 256, sheets },
+    sprites: { side: 64, columns: 8, perSheet: 64, sheets },
     map: {
       of: 'images',
       explanation: 'Made.',
