@@ -10,6 +10,7 @@ import {
   allOf,
   clusterNamed,
   countByCluster,
+  fileOf,
   imagesOf,
   imagesWith,
   isFar,
@@ -26,6 +27,14 @@ test('a search finds paths that hold every word, in any case and order', () => {
   assert.deepEqual([...imagesWith(paths, 'jpg')!], [1, 1, 1]);
   assert.deepEqual([...imagesWith(paths, 'lion')!], [0, 0, 0]);
   assert.equal(imagesWith(paths, '  '), null);
+});
+
+test('a page on a disk has the addresses of its images', () => {
+  const gallery = { folder: 'file:///my%20photos/', paths: ['a/1 #2.jpg', 'b/\\xff.jpg'] };
+  assert.equal(fileOf(gallery, 0, 'file:'), 'file:///my%20photos/a/1%20%232.jpg');
+  assert.equal(fileOf(gallery, 1, 'file:'), null, 'its bytes are not known');
+  assert.equal(fileOf(gallery, 0, 'https:'), null);
+  assert.equal(fileOf({ ...gallery, folder: null }, 0, 'file:'), null);
 });
 
 test('a number with a hash names a cluster, if there is one', () => {

@@ -56,17 +56,27 @@ test('far is beyond the third quartile and one and a half interquartile ranges',
 
 test('the nearest clusters are those of a naive search, and empty ones are none', () => {
   const random = lcg(9);
-  const [k, dim, count] = [12, 3, 4];
+  // More dimensions than are added up at a time.
+  const [k, dim, count] = [40, 70, 4];
   const centroids = Float32Array.from({ length: k * dim }, () => random());
   const sizes = Array.from({ length: k }, (_, i) => (i === 4 ? 0 : i + 1));
   const found = nearestClusters(centroids, dim, sizes, count);
-  const distance = (a: number, b: number): number =>
-    Math.hypot(...[0, 1, 2].map((i) => centroids[a * dim + i]! - centroids[b * dim + i]!));
+  const distance = (a: number, b: number): number => {
+    const rows = [a, b].map((row) => [...centroids.subarray(row * dim, (row + 1) * dim)]);
+    return Math.hypot(...rows[0]!.map((value, i) => value - rows[1]![i]!));
+  };
   for (let own = 0; own < k; own += 1) {
     const others = sizes.flatMap((size, i) => (size === 0 || i === own ? [] : [i]));
     others.sort((a, b) => distance(own, a) - distance(own, b));
     assert.deepEqual(found[own], own === 4 ? [] : others.slice(0, count));
   }
+});
+
+test('of clusters that are as near as each other the lower number comes first', () => {
+  const onALine = Float32Array.of(0, 1, -1, 2, 1);
+  const found = nearestClusters(onALine, 1, [1, 1, 1, 1, 1], 3);
+  assert.deepEqual(found[0], [1, 2, 4]);
+  assert.deepEqual(found[1], [4, 0, 3]);
 });
 
 test("what is written into the page is what the page's script reads", () => {

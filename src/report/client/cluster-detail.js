@@ -1,6 +1,6 @@
 /** One cluster: its images from the centroid outward, those far out marked, and the clusters near it. */
 import { clusterFacts, distanceText, element } from './elements.js';
-import { imagesOf, isFar } from './query.js';
+import { fileOf, imagesOf, isFar } from './query.js';
 import { VirtualGrid } from './virtual-grid.js';
 
 /** Thumbnails of a neighbour. */
@@ -173,10 +173,18 @@ export class ClusterDetail {
         'div',
         {},
         element('p', { class: 'inspected-path' }, paths[image] ?? ''),
+        ...this.#fileLink(image),
         ...[label, ...this.#distanceLines(image)].filter((line) => line !== null),
       ),
     );
     this.#actions.look(image);
+  }
+
+  /** @param {number} image */
+  #fileLink(image) {
+    const href = fileOf(this.#gallery, image, location.protocol);
+    if (href === null) return [];
+    return [element('p', {}, element('a', { href, target: '_blank' }, 'Open the image'))];
   }
 
   /** @param {number} image */

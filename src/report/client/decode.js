@@ -20,6 +20,7 @@
  *
  * @typedef {object} Gallery
  * @property {number} images
+ * @property {string | null} folder `file:` address that paths are relative to
  * @property {string[]} paths [n]
  * @property {Int32Array} starts [K + 1]
  * @property {Int32Array} clusterOf [n]

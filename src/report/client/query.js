@@ -102,3 +102,16 @@ export function imagesOf(starts, mask, cluster, limit = Infinity) {
 export function isFar({ distances, clusterOf, clusters }, image) {
   return distances !== null && distances[image] > clusters.fences[clusterOf[image]];
 }
+
+/**
+ * Address of an image's file, for a page that is itself a file on a disk; null where there is none, or
+ * the path is only the readable form (`\\x..`) of bytes that are no text.
+ * @param {Pick<Gallery, 'folder' | 'paths'>} gallery
+ * @param {number} image
+ * @param {string} protocol of the page
+ */
+export function fileOf({ folder, paths }, image, protocol) {
+  const path = paths[image];
+  if (folder === null || protocol !== 'file:' || path.includes('\\x')) return null;
+  return folder + path.split('/').map(encodeURIComponent).join('/');
+}

@@ -7,6 +7,8 @@
 export interface GalleryData {
   /** Images that have a cluster, listed or not. */
   readonly images: number;
+  /** `file:` address of the folder that paths are relative to; null where it is not told. */
+  readonly folder: string | null;
   /** [n] as the source names them. */
   readonly paths: readonly string[];
   /** [K + 1] where each cluster begins among the listed images. */

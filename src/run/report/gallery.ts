@@ -3,6 +3,7 @@
  * neighbours, and a map.
  * Shapes: N images, K clusters, d dimensions of a centroid.
  */
+import { pathToFileURL } from 'node:url';
 import { sampleWithout } from './map-sample.ts';
 import { shownPath } from '../../data/source/path-bytes.ts';
 import type { ImageSource } from '../../data/source/source.ts';
@@ -84,6 +85,7 @@ export async function gatherGallery(
   const { truth } = source;
   return {
     images: order.ids.length,
+    folder: pathToFileURL(`${source.root}/`).href,
     paths: Array.from(ids, (id) => shownPath(source.path(id))),
     starts,
     distances: details === null ? null : pick(details.distances),

@@ -30,6 +30,7 @@ export function madeGallery(shape: GalleryShape): GalleryData {
   const cells = sheets.kind === 'inside' && sheets.webp.length === 0 ? -1 : 0;
   return {
     images: n,
+    folder: null,
     paths: Array.from(
       { length: n },
       (_, i) => `class-${clusterOf(i) % classes}/${String(i).padStart(6, '0')}.jpg`,
