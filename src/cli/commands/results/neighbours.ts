@@ -2,12 +2,12 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import { LAYERS, type Layer } from '../../embedding/layers.ts';
-import type { EngineChoice } from '../../engine/registry.ts';
-import type { Found } from '../../neighbours/find.ts';
-import { BATCH_IMAGES, withEmbeddingView, type EmbeddingView } from '../embedding.ts';
-import { engineOption, positiveInteger } from '../options.ts';
-import { printJson, printLines, type Terminal } from '../terminal.ts';
+import { LAYERS, type Layer } from '../../../embedding/layers.ts';
+import type { EngineChoice } from '../../../engine/registry.ts';
+import type { Found } from '../../../neighbours/find.ts';
+import { BATCH_IMAGES, withEmbeddingView, type EmbeddingView } from '../../embedding.ts';
+import { engineOption, positiveInteger } from '../../options.ts';
+import { printJson, printLines, type Terminal } from '../../terminal.ts';
 
 interface NeighboursOptions {
   readonly run: string;
@@ -72,9 +72,9 @@ async function runNeighbours(
   { hooks, surroundings, onPhase }: EmbeddingView,
 ): Promise<void> {
   const { data = null, engine, workers = null, query, duplicates, threshold } = options;
-  const { openRun } = await import('../../run/open-run.ts');
-  const { storedImages } = await import('../../neighbours/stored-images.ts');
-  const find = await import('../../neighbours/find.ts');
+  const { openRun } = await import('../../../run/open-run.ts');
+  const { storedImages } = await import('../../../neighbours/stored-images.ts');
+  const find = await import('../../../neighbours/find.ts');
   // The tensor library warns of each of its kernels that two engines have: nothing that a person could act on.
   Object.assign(console, { warn: () => undefined });
   const run = await openRun(options.run);
@@ -100,7 +100,7 @@ async function runNeighbours(
   const lines = find.csvLines(found);
   const files: string[] = [];
   if (options.out !== undefined) {
-    const { picturePage } = await import('../../neighbours/picture-page.ts');
+    const { picturePage } = await import('../../../neighbours/picture-page.ts');
     const page = await picturePage(found.title, found.groups, stored.source, signal);
     mkdirSync(options.out, { recursive: true });
     const write = (name: string, content: string): void => {

@@ -1,9 +1,9 @@
 /** `deepcluster embed-worker`: a process that computes blocks for `embed` and `assign`, which start it; no help shows it. */
 import type { Command } from 'commander';
-import type { EngineChoice } from '../../engine/registry.ts';
-import { armFailpointsFrom } from '../../process/failpoint-setting.ts';
-import { engineOption, positiveInteger } from '../options.ts';
-import type { Terminal } from '../terminal.ts';
+import type { EngineChoice } from '../../../engine/registry.ts';
+import { armFailpointsFrom } from '../../../process/failpoint-setting.ts';
+import { engineOption, positiveInteger } from '../../options.ts';
+import type { Terminal } from '../../terminal.ts';
 
 interface EmbedWorkerOptions {
   readonly parts: string;
@@ -21,7 +21,7 @@ export function addEmbedWorkerCommand(program: Command, terminal: Terminal): voi
     .requiredOption('--batch <n>', 'images at a time', positiveInteger)
     .action(async ({ parts, data, engine, batch }: EmbedWorkerOptions) => {
       armFailpointsFrom(terminal.env);
-      const { serveBlocks } = await import('../../embedding/block-worker.ts');
+      const { serveBlocks } = await import('../../../embedding/block-worker.ts');
       await serveBlocks({ parts, data, engine, batchImages: batch });
     });
 }

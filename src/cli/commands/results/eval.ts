@@ -2,13 +2,13 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
-import { TrainerError, messageOf } from '../../errors.ts';
-import type { EngineChoice } from '../../engine/registry.ts';
-import { ownLoaderThreads } from '../../launch/machine.ts';
-import { createProgressView } from '../../telemetry/progress-view.ts';
-import { evaluationTable } from '../evaluation-table.ts';
-import { engineOption, positiveInteger } from '../options.ts';
-import { printJson, printLines, type Terminal } from '../terminal.ts';
+import { TrainerError, messageOf } from '../../../errors.ts';
+import type { EngineChoice } from '../../../engine/registry.ts';
+import { ownLoaderThreads } from '../../../launch/machine.ts';
+import { createProgressView } from '../../../telemetry/progress-view.ts';
+import { evaluationTable } from '../../evaluation-table.ts';
+import { engineOption, positiveInteger } from '../../options.ts';
+import { printJson, printLines, type Terminal } from '../../terminal.ts';
 
 type Layers = 'all' | 'none' | readonly string[];
 
@@ -46,8 +46,8 @@ export function addEvalCommand(program: Command, terminal: Terminal): void {
 }
 
 async function evaluate(options: EvalOptions, terminal: Terminal): Promise<void> {
-  const { openRun } = await import('../../run/open-run.ts');
-  const { evaluateRun } = await import('../../run/evaluation/evaluate-run.ts');
+  const { openRun } = await import('../../../run/open-run.ts');
+  const { evaluateRun } = await import('../../../run/evaluation/evaluate-run.ts');
   const view = createProgressView({ stream: terminal.stderr, nowMs: () => performance.now() });
   const { data, engine, threads, layers, maxImages, out } = options;
   if (out !== undefined) requireFolderOf(out);

@@ -1,7 +1,7 @@
 /** `deepcluster assign`: the clusters of any images, by a run's network. */
 import type { Command } from 'commander';
-import { addEmbeddingOptions, runEmbedding, type EmbeddingOptions } from '../embedding.ts';
-import type { Terminal } from '../terminal.ts';
+import { addEmbeddingOptions, runEmbedding, type EmbeddingOptions } from '../../embedding.ts';
+import type { Terminal } from '../../terminal.ts';
 
 export function addAssignCommand(program: Command, terminal: Terminal): void {
   addEmbeddingOptions(program.command('assign'), ['parquet', 'csv'])

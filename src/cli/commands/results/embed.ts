@@ -1,8 +1,8 @@
 /** `deepcluster embed`: features and clusters of any images, by a run's network. */
 import { Option, type Command } from 'commander';
-import { LAYERS, type Layer } from '../../embedding/layers.ts';
-import { addEmbeddingOptions, runEmbedding, type EmbeddingOptions } from '../embedding.ts';
-import type { Terminal } from '../terminal.ts';
+import { LAYERS, type Layer } from '../../../embedding/layers.ts';
+import { addEmbeddingOptions, runEmbedding, type EmbeddingOptions } from '../../embedding.ts';
+import type { Terminal } from '../../terminal.ts';
 
 interface EmbedOptions extends EmbeddingOptions {
   readonly layer: Layer;

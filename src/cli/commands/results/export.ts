@@ -1,10 +1,10 @@
 /** `deepcluster export`: the network of a run as a file or folder that other programs load. */
 import { Option, type Command } from 'commander';
-import type { EngineChoice } from '../../engine/registry.ts';
-import type { Exported } from '../../export/export-run.ts';
-import { FORMAT_NAMES, type FormatName } from '../../export/format-names.ts';
-import { engineOption } from '../options.ts';
-import { printJson, printLines, type Terminal } from '../terminal.ts';
+import type { EngineChoice } from '../../../engine/registry.ts';
+import type { Exported } from '../../../export/export-run.ts';
+import { FORMAT_NAMES, type FormatName } from '../../../export/format-names.ts';
+import { engineOption } from '../../options.ts';
+import { printJson, printLines, type Terminal } from '../../terminal.ts';
 
 interface ExportOptions {
   readonly run: string;
@@ -39,7 +39,7 @@ export function addExportCommand(program: Command, terminal: Terminal): void {
 
 async function runExport(options: ExportOptions, terminal: Terminal): Promise<void> {
   const { run, to: format, out, engine = 'auto' } = options;
-  const { exportRun } = await import('../../export/export-run.ts');
+  const { exportRun } = await import('../../../export/export-run.ts');
   const exported = await exportRun({
     ...{ run, format, out, engine },
     clusters: options.clusters === true,

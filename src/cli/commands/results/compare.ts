@@ -1,10 +1,10 @@
 /** `deepcluster compare`: several finished runs side by side, in the terminal and as a page. */
 import { writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { TrainerError, messageOf } from '../../errors.ts';
-import type { Comparison } from '../../report/compare/comparison.ts';
-import { comparisonJson, comparisonLines } from '../comparison-table.ts';
-import { printJson, printLines, type Terminal } from '../terminal.ts';
+import { TrainerError, messageOf } from '../../../errors.ts';
+import type { Comparison } from '../../../report/compare/comparison.ts';
+import { comparisonJson, comparisonLines } from '../../comparison-table.ts';
+import { printJson, printLines, type Terminal } from '../../terminal.ts';
 
 interface CompareOptions {
   readonly out?: string;
@@ -29,7 +29,7 @@ async function compare(
   if (folders.length < 2) {
     throw new TrainerError('CONFIG_INVALID', 'compare: expected two runs or more, got one', {});
   }
-  const { compareRuns } = await import('../../run/compare/compare-runs.ts');
+  const { compareRuns } = await import('../../../run/compare/compare-runs.ts');
   const comparison = await compareRuns(folders, out);
   if (out !== null) await writePage(out, comparison);
   if (json === true) printJson(terminal, comparisonJson(comparison));
@@ -37,7 +37,7 @@ async function compare(
 }
 
 async function writePage(out: string, comparison: Comparison): Promise<void> {
-  const { renderComparison } = await import('../../report/compare/compare-page.ts');
+  const { renderComparison } = await import('../../../report/compare/compare-page.ts');
   try {
     writeFileSync(out, renderComparison(comparison, new Date().toISOString()));
   } catch (error) {

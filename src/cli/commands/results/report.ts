@@ -1,9 +1,9 @@
 /** `deepcluster report`: makes the report of a finished run again, from the run's folder. */
 import { join } from 'node:path';
 import { Option, type Command } from 'commander';
-import type { EngineChoice } from '../../engine/registry.ts';
-import { engineOption, positiveInteger } from '../options.ts';
-import { printJson, printLines, type Terminal } from '../terminal.ts';
+import type { EngineChoice } from '../../../engine/registry.ts';
+import { engineOption, positiveInteger } from '../../options.ts';
+import { printJson, printLines, type Terminal } from '../../terminal.ts';
 
 interface ReportOptions {
   readonly run: string;
@@ -36,7 +36,7 @@ export function addReportCommand(program: Command, terminal: Terminal): void {
 async function runReport(options: ReportOptions, terminal: Terminal): Promise<void> {
   const { run: folder, data = null, map, engine, thumbnails } = options;
   const out = options.out ?? join(folder, 'report.html');
-  const { writeReport } = await import('../../run/report/write-report.ts');
+  const { writeReport } = await import('../../../run/report/write-report.ts');
   const written = await writeReport({ folder, out, data, map, engine, thumbnails });
   if (options.json === true) printJson(terminal, written);
   else {
