@@ -11,11 +11,12 @@ import type { EngineFacts } from '../engine/engine.ts';
 import type { EngineChoice } from '../engine/registry.ts';
 import { startEngine } from '../engine/start.ts';
 import { ownLoaderThreads } from '../launch/machine.ts';
+import { isDiskFull } from '../process/disk-full.ts';
 import { hitFailpoint } from '../process/failpoints.ts';
 import { sentError, type SentError } from '../process/thread-error.ts';
 import { embedBatches } from './embed-batches.ts';
 import { networkOn } from './network.ts';
-import { engineTag, openParts, writeBlock, type Block } from './parts.ts';
+import { engineTag, noRoom, openParts, writeBlock, type Block } from './parts.ts';
 
 export interface BlockWorkerOptions {
   readonly parts: string;
@@ -63,7 +64,7 @@ function reply(message: BlockReply): void {
 }
 
 function fail(error: unknown): void {
-  reply({ kind: 'failed', error: sentError(error) });
+  reply({ kind: 'failed', error: sentError(isDiskFull(error) ? noRoom(error) : error) });
 }
 
 async function startServing(options: BlockWorkerOptions): Promise<(block: Block) => Promise<void>> {

@@ -2,22 +2,23 @@
  * Any images through a run's network, into a file: by one process or several, each of which takes blocks of images until
  * there are none left. The run may go on meanwhile; nothing is written into its folder.
  */
-import { existsSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
 import { openImageSource, type ImageSource } from '../data/source/source.ts';
 import { TrainerError } from '../errors.ts';
 import type { EngineFacts } from '../engine/engine.ts';
 import { engineEntry, type EngineChoice } from '../engine/registry.ts';
 import { workerShare, type Machine } from '../launch/machine.ts';
 import { openRun, readSavedRun, type OpenedRun } from '../run/open-run.ts';
+import { isDiskFull } from '../process/disk-full.ts';
 import { assemble } from './assemble.ts';
 import type { BlockTimes } from './block-worker.ts';
+import { claimFile } from './claim.ts';
 import { dimOf, type Layer } from './layers.ts';
 import {
   blocksOf,
   createParts,
   doneBlocks,
   engineTag,
+  noRoom,
   openParts,
   requireSameRequest,
   type Block,
@@ -97,9 +98,23 @@ export async function embedToFile(
   hooks: EmbedFileHooks,
   surroundings: EmbedFileSurroundings,
 ): Promise<EmbedReport> {
+  const release = claimFile(request.out);
+  try {
+    return await embedClaimed(request, hooks, surroundings);
+  } catch (error) {
+    throw isDiskFull(error) ? noRoom(error) : error;
+  } finally {
+    release();
+  }
+}
+
+async function embedClaimed(
+  request: EmbedFileRequest,
+  hooks: EmbedFileHooks,
+  surroundings: EmbedFileSurroundings,
+): Promise<EmbedReport> {
   const beginMs = performance.now();
   const { out, kind, layer } = request;
-  requireFolderOf(out);
   const { source, parts } = await prepare(request, hooks);
   const { machine } = surroundings;
   const gpus = engineEntry(request.engine).usesGpus ? machine.gpus.length : 0;
@@ -118,14 +133,6 @@ export async function embedToFile(
     seconds: (performance.now() - beginMs) / 1000,
     ...computed.rates,
   };
-}
-
-/** @throws TrainerError CONFIG_INVALID */
-function requireFolderOf(out: string): void {
-  const folder = dirname(resolve(out));
-  if (existsSync(folder)) return;
-  const problem = 'its folder is not there; make it, or name a file in another one';
-  throw new TrainerError('CONFIG_INVALID', `file ${out}: ${problem}`, { out });
 }
 
 /** The images, and the parts: those of an earlier call, if there are any. */

@@ -14,7 +14,7 @@ import { decodeSafetensors, safetensorsChunks, type NamedArrays } from '../array
 import { writeDurably } from '../checkpoint/checkpoint-files.ts';
 import { runConfigSchema } from '../config/schema.ts';
 import type { UnreadableImage } from '../data/source/unreadable.ts';
-import { TrainerError, messageOf } from '../errors.ts';
+import { TrainerError, messageOf, unavailable } from '../errors.ts';
 import type { EngineFacts } from '../engine/engine.ts';
 import { firstIssue } from '../messages/schema-issue.ts';
 import type { OpenedRun } from '../run/open-run.ts';
@@ -211,6 +211,18 @@ export async function readBlock(folder: string, block: Block, tag: string): Prom
 async function putDurably(file: string, chunks: readonly Uint8Array[]): Promise<void> {
   const partial = `${file}.${process.pid}`;
   await fs.rm(partial, { force: true });
-  await writeDurably(partial, chunks);
-  await fs.rename(partial, file);
+  try {
+    await writeDurably(partial, chunks);
+    await fs.rename(partial, file);
+  } catch (error) {
+    // Gives back the room, of which there may be too little.
+    await fs.rm(partial, { force: true }).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** For a full disk. */
+export function noRoom(cause: unknown): TrainerError {
+  const problem = 'there is no room for the parts; make some, and give the command again';
+  return unavailable('embedding', `${problem} (${messageOf(cause)})`, cause);
 }

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { shownPath } from '../data/source/path-bytes.ts';
 import { openImageSource, type ImageSource } from '../data/source/source.ts';
-import { TrainerError } from '../errors.ts';
+import { TrainerError, messageOf } from '../errors.ts';
 import { pathsFileOf } from '../embedding/assemble.ts';
 import {
   embedToFile,
@@ -61,7 +61,9 @@ export async function storedImages(
   const what = layer ?? 'clusters';
   const out = join(folder, `${run.checkpoint}-${what}-${source.digest.slice(0, 16)}.${kind}`);
   if (!existsSync(out)) {
-    await fs.mkdir(folder, { recursive: true });
+    await fs.mkdir(folder, { recursive: true }).catch((error: unknown) => {
+      throw cannotKeep(run.path, error);
+    });
     const asked = { run: run.path, opened: run, data, out, kind, layer, engine } as const;
     await embedToFile({ ...asked, workers, batchImages, isRestarted: false }, hooks, surroundings);
   }
@@ -107,4 +109,10 @@ async function readTable(
 function otherTable(file: string, path: string): TrainerError {
   const problem = `"${path}" is not among the images where it stands; remove the file, it is made again`;
   return new TrainerError('CONFIG_INVALID', `table ${file}: ${problem}`, { file });
+}
+
+function cannotKeep(folder: string, cause: unknown): TrainerError {
+  const remedy = 'copy the run to where you may write, and name that';
+  const problem = `features cannot be kept in it (${messageOf(cause)}); ${remedy}`;
+  return new TrainerError('CONFIG_INVALID', `run folder ${folder}: ${problem}`, { folder });
 }

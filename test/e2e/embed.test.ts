@@ -286,7 +286,28 @@ test('parts that another call left behind are not mixed in: --restart or another
   assert.equal(readNpy('left.npy').dim, run.whitening!.outDim);
 });
 
+test('a file that another call is making is left to it, and made once that has died', async () => {
+  const env = { FAILPOINT: 'embedding.blockWritten:block=0', FAILPOINT_DONE: at('stop.done') };
+  const first = runCommand(words('embed', 'twice.npy'), { ...env, FAILPOINT_ACTION: 'stop' });
+  while (blocksOf('twice.npy').length < 1) {
+    assert.equal(first.process.exitCode, null);
+    await sleep(2);
+  }
+  const said = await refused(words('embed', 'twice.npy'), 75);
+  assert.match(
+    said,
+    new RegExp(`process ${first.process.pid} on .* is making it; wait for its end`),
+  );
+  first.process.kill('SIGTERM');
+  assert.equal((await first.ended).code, 75);
+  assert.ok(!existsSync(at('twice.npy.claim')));
+  writeFileSync(at('twice.npy.claim'), '{"of a process": "that died while it wrote it"');
+  await embedded('twice.npy');
+  assert.deepEqual(readNpy('twice.npy').values, expected.features);
+});
+
 test('what cannot be done is said in one line', async () => {
+  mkdirSync(`${data}.npy`);
   const given = ['--run', out, '--data', data, '--engine', 'wasm', '--out'];
   assert.match(
     await refused(['embed', ...given, at('a.txt')], 2),
@@ -297,7 +318,14 @@ test('what cannot be done is said in one line', async () => {
     /Must end in \.parquet or \.csv/,
   );
   const nowhere = join(at('nowhere'), 'a.npy');
-  assert.match(await refused(['embed', ...given, nowhere], 42), /its folder is not there; make it/);
+  assert.match(
+    await refused(['embed', ...given, nowhere], 42),
+    /its folder is not there; make it, or name a file in another folder/,
+  );
+  assert.match(
+    await refused(['embed', ...given, `${data}.npy`], 42),
+    /is a folder, or name a file/,
+  );
   const noRun = ['embed', '--run', data, '--data', data, '--out', at('no.npy')];
   assert.match(await refused(noRun, 42), /holds no run/);
   const noData = ['embed', '--run', out, '--data', at('none'), '--out', at('no.npy')];

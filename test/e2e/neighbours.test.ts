@@ -131,6 +131,13 @@ test('what cannot be done is said in one line', async () => {
   assert.match(await refused(['--outliers', '--duplicates'], 2), /exactly one of/);
   assert.match(await refused(['--duplicates', '--threshold', '2'], 2), /from 0 to below 1/);
   assert.match(await refused(['--query', at('none.jpg')], 42), /there is no such image/);
+  const kept = at('kept');
+  cpSync(out, kept, { recursive: true, filter: (path) => !path.includes('features') });
+  writeFileSync(join(kept, 'features'), 'no folder');
+  const noFolder = ['neighbours', '--run', kept, '--engine', 'wasm', '--outliers'];
+  const { code, stderr } = await runCommand(noFolder).ended;
+  assert.equal(code, 42, stderr);
+  assert.match(stderr, /features cannot be kept in it \(.*\); copy the run to where you may write/);
   const bad = join(data, place, 'bad.jpg');
   assert.match(await refused(['--query', bad], 42), /it cannot be read \(/);
 });
