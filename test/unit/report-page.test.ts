@@ -2,8 +2,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { reportAlgorithm } from '../../src/algorithms/report-algorithm.ts';
+import { scriptSource } from '../../src/report/client-script.ts';
+import { readGallery } from '../../src/report/client/decode.js';
 import { renderReport } from '../../src/report/report-page.ts';
 import type { ReportData } from '../../src/report/report-data.ts';
+import { madeGallery } from '../support/made/gallery.ts';
 import { DEMO_SHAPE, madeReport } from '../support/made/report-run.ts';
 import { assertWellFormed, textOf } from '../support/oracles/well-formed.ts';
 import { noSeconds } from '../../src/run/record-state.ts';
@@ -128,6 +131,47 @@ test('hostile texts from paths and settings stay text', () => {
   assert.ok(!html.includes('<script'));
   assert.ok(html.includes('&lt;script&gt;'));
   assert.ok(html.includes('&amp;amp;.jpg'), 'an entity in a name is no entity');
+});
+
+test('hostile paths and classes cannot leave the data of the script, and no other script runs', () => {
+  const evil = `</script><script>alert('x')</script><!--\u2028`;
+  const made = madeGallery({ clusters: 2, perCluster: 3, classes: 2 });
+  const gallery = { ...made, paths: made.paths.map(() => evil), classes: [evil, 'b'] };
+  const html = renderReport({ ...madeReport(), gallery });
+  assertWellFormed(html);
+  const scripts = [...html.matchAll(/<script type="([^"]*)"[^>]*>([\s\S]*?)<\/script>/g)];
+  assert.deepEqual(
+    scripts.map(([, type]) => type),
+    ['application/json', 'module'],
+  );
+  assert.equal(readGallery(scripts[0]![2]!).paths[0], evil);
+  const source = scriptSource(scripts[1]![2]!).replaceAll("'", '&#39;');
+  assert.ok(html.includes(`script-src ${source}"`), 'by its hash alone');
+});
+
+test('thumbnails beside the page are all that it may load', () => {
+  const sheets = { kind: 'beside', files: ['report/0.webp'] } as const;
+  const gallery = madeGallery({ clusters: 2, perCluster: 3, classes: 2, sheets });
+  assert.match(renderReport({ ...madeReport(), gallery }), /img-src data: &#39;self&#39; file:;/);
+  const inside = madeGallery({ clusters: 2, perCluster: 3, classes: 2 });
+  assert.match(renderReport({ ...madeReport(), gallery: inside }), /img-src data:;/);
+});
+
+test('faults and images that were left out have their tables, with many of them cut short', () => {
+  const images = Array.from({ length: 60 }, (_, i) => ({ path: `${i}.jpg`, reason: 'empty file' }));
+  const html = renderReport({
+    ...madeReport(),
+    faults: [{ event: 'worker.lost', meaning: 'a worker died', count: 3, lastReason: 'silent' }],
+    skipped: { unreadable: images, damaged: images.slice(0, 1) },
+  });
+  assertWellFormed(html);
+  const text = textOf(html);
+  assert.ok(text.includes('worker.lost 3 a worker died; last: silent'));
+  assert.ok(text.includes('60 images that could not be read and took no part (unreadable.csv)'));
+  assert.ok(
+    text.includes('49.jpg empty file') && !text.includes('50.jpg') && text.includes('and 10 more'),
+  );
+  assert.ok(text.includes('1 image of which only a part could be decoded'));
 });
 
 test('the page loads nothing, and an image that is not embedded is left out', () => {

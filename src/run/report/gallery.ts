@@ -45,7 +45,11 @@ export interface GalleryOptions {
   readonly putSheet?: PutSheet;
   /** Features of some images for the map; left out, as null: the map is one of the centroids. */
   readonly features?: SampledFeatures | null;
+  readonly onProgress?: ReportProgress;
 }
+
+/** Told how many images of a piece of work are done. */
+export type ReportProgress = (work: 'features' | 'thumbnails', done: number, total: number) => void;
 
 export interface SampledFeatures {
   /** [m] ids */
@@ -80,7 +84,11 @@ export async function gatherGallery(
   const shown = new Set(chosen(order, options.thumbnails ?? THUMBNAILS).ids);
   if (map?.of === 'images') for (const place of map.images) shown.add(ids[place]!);
   const seen = [...ids].filter((id) => shown.has(id));
-  const { sprites, cells } = await makeThumbnails(seen, source, options.putSheet ?? null, signal);
+  const { sprites, cells } = await makeThumbnails(seen, source, {
+    putSheet: options.putSheet ?? null,
+    onDone: (done) => options.onProgress?.('thumbnails', done, seen.length),
+    ...(signal === undefined ? {} : { signal }),
+  });
   const pick = (from: Float32Array): Float32Array => Float32Array.from(ids, (id) => from[id]!);
   const { truth } = source;
   return {

@@ -7,7 +7,7 @@ import { startEngine } from '../../engine/start.ts';
 import { describeModel } from '../../nn/architectures.ts';
 import { createModel, type Model } from '../../nn/model.ts';
 import type { OpenedRun } from '../open-run.ts';
-import type { SampledFeatures } from './gallery.ts';
+import type { ReportProgress, SampledFeatures } from './gallery.ts';
 import { sampleWithout } from './map-sample.ts';
 
 /** Points that a map holds, and that a person tells apart. */
@@ -24,6 +24,7 @@ export async function sampleFeatures(
   run: OpenedRun,
   source: ImageSource,
   engineName: EngineChoice,
+  onProgress: ReportProgress,
 ): Promise<SampledFeatures> {
   const { config } = run;
   const clustered = [...run.clusters.keys()].filter((id) => run.clusters[id]! >= 0);
@@ -34,7 +35,9 @@ export async function sampleFeatures(
   const loader = createImageLoader({ source, config: config.data, seed: config.seed });
   try {
     model.load(run.parameters, run.statistics);
-    const sampled = await featuresOf(ids, { model, dim: spec.representationDim, loader });
+    const sampled = await featuresOf(ids, {
+      ...{ model, dim: spec.representationDim, loader, onProgress },
+    });
     return { ...sampled, dim: spec.representationDim, name: spec.representationName };
   } finally {
     loader.close();
@@ -47,16 +50,18 @@ interface Tools {
   readonly model: Model;
   readonly dim: number;
   readonly loader: ReturnType<typeof createImageLoader>;
+  readonly onProgress: ReportProgress;
 }
 
 async function featuresOf(
   ids: readonly number[],
-  { model, dim, loader }: Tools,
+  { model, dim, loader, onProgress }: Tools,
 ): Promise<Pick<SampledFeatures, 'ids' | 'values'>> {
   const values = new Float32Array(ids.length * dim);
   const read: number[] = [];
   for (let begin = 0; begin < ids.length; begin += BATCH) {
     const views = await loader.centre(Int32Array.from(ids.slice(begin, begin + BATCH)));
+    onProgress('features', Math.min(ids.length, begin + BATCH), ids.length);
     const { length: rows } = views.ids;
     if (rows === 0) continue;
     values.set(

@@ -21,15 +21,19 @@ export interface Thumbnails {
   readonly cells: ReadonlyMap<number, number>;
 }
 
-/**
- * @param ids in the order of their cells: those that are seen together should stand together
- * @param putSheet null keeps the sheets in the page
- */
+export interface ThumbnailOptions {
+  /** Null keeps the sheets in the page. */
+  readonly putSheet: PutSheet | null;
+  /** Told after each sheet how many images are done. */
+  readonly onDone: (images: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** @param ids in the order of their cells: those that are seen together should stand together */
 export async function makeThumbnails(
   ids: readonly number[],
   source: ImageSource,
-  putSheet: PutSheet | null,
-  signal?: AbortSignal,
+  { putSheet, onDone, signal }: ThumbnailOptions,
 ): Promise<Thumbnails> {
   const cells = new Map<number, number>();
   const webp: Buffer[] = [];
@@ -43,6 +47,7 @@ export async function makeThumbnails(
     const sheet = await spriteSheet(pixels, SIDE, COLUMNS);
     if (putSheet === null) webp.push(sheet);
     else files.push(await putSheet(files.length, sheet));
+    onDone(begin + some.length);
   }
   const sheets =
     putSheet === null ? { kind: 'inside' as const, webp } : { kind: 'beside' as const, files };

@@ -6,7 +6,7 @@ import { openFinishedRun } from './finished-run.ts';
 import { renderRunReport } from '../run-report.ts';
 import { EVENTS } from '../folder.ts';
 import { survivedFaults } from './faults.ts';
-import type { GalleryOptions } from './gallery.ts';
+import type { GalleryOptions, ReportProgress } from './gallery.ts';
 import { sourceOfRun } from './run-source.ts';
 import { skippedOf } from './skipped.ts';
 
@@ -21,6 +21,7 @@ export interface WriteReportOptions {
   readonly engine: EngineChoice;
   /** Images with a thumbnail at most. */
   readonly thumbnails: number;
+  readonly onProgress: ReportProgress;
 }
 
 /** More of them make a page too large to open at once, so they lie beside it. */
@@ -34,15 +35,15 @@ export interface WrittenReport {
 
 /** @throws TrainerError of {@link openFinishedRun} and {@link sourceOfRun}; the file system's error */
 export async function writeReport(options: WriteReportOptions): Promise<WrittenReport> {
-  const { folder, out, data } = options;
+  const { folder, out, data, onProgress } = options;
   const { run, summary, origins, record } = await openFinishedRun(folder);
   const source = await sourceOfRun(run, data);
   const inPage = Math.min(options.thumbnails, run.images.count) <= MOST_INSIDE;
   const sheets = inPage ? null : sheetFolder(out);
   const features =
-    options.map === 'features' ? await featuresFor(run, source, options.engine) : null;
+    options.map === 'features' ? await featuresFor(run, source, options.engine, onProgress) : null;
   const gallery: GalleryOptions = {
-    ...{ thumbnails: options.thumbnails, features },
+    ...{ thumbnails: options.thumbnails, features, onProgress },
     ...(sheets === null ? {} : { putSheet: await sheetWriter(sheets) }),
   };
   const page = await renderRunReport({
@@ -57,10 +58,10 @@ export async function writeReport(options: WriteReportOptions): Promise<WrittenR
 
 /** Loaded here: a page of centroids does without a network. */
 async function featuresFor(
-  ...[run, source, engine]: Parameters<typeof import('./sample-features.ts').sampleFeatures>
+  ...work: Parameters<typeof import('./sample-features.ts').sampleFeatures>
 ): ReturnType<typeof import('./sample-features.ts').sampleFeatures> {
   const { sampleFeatures } = await import('./sample-features.ts');
-  return sampleFeatures(run, source, engine);
+  return sampleFeatures(...work);
 }
 
 /** `report.html` has its sheets in `report/`. */

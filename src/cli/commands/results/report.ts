@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { Option, type Command } from 'commander';
 import type { EngineChoice } from '../../../engine/registry.ts';
+import { createProgressView } from '../../../telemetry/progress-view.ts';
 import { engineOption, positiveInteger } from '../../options.ts';
 import { printJson, printLines, type Terminal } from '../../terminal.ts';
 
@@ -37,7 +38,15 @@ async function runReport(options: ReportOptions, terminal: Terminal): Promise<vo
   const { run: folder, data = null, map, engine, thumbnails } = options;
   const out = options.out ?? join(folder, 'report.html');
   const { writeReport } = await import('../../../run/report/write-report.ts');
-  const written = await writeReport({ folder, out, data, map, engine, thumbnails });
+  const view = createProgressView({ stream: terminal.stderr, nowMs: () => performance.now() });
+  const onProgress = (phase: string, done: number, total: number): void => {
+    view.show({ epoch: 0, epochs: 0, phase, unit: 'images', done, total });
+  };
+  const written = await writeReport({
+    ...{ folder, out, data, map, engine, thumbnails, onProgress },
+  }).finally(() => {
+    view.close();
+  });
   if (options.json === true) printJson(terminal, written);
   else {
     const { page, sheets } = written;
