@@ -20,4 +20,8 @@ main .scroll { max-height: none; }
 .compared th:first-child { text-align: left; }
 .compared td code { white-space: normal; }
 .compared .nmi { background: color-mix(in srgb, var(--first) var(--strength), transparent); }
+@media (max-width: 720px) {
+  .compared th, .compared td { white-space: normal; padding: 8px; overflow-wrap: anywhere; min-width: 5.5em; }
+  .compared th:first-child { position: sticky; left: 0; background: var(--card); padding-left: 16px; max-width: 9em; overflow-wrap: break-word; }
+}
 </style>`;
