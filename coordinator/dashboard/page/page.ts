@@ -72,7 +72,7 @@ ${LIVE_STYLE}
 <header>
 <p class="kind">Training run, live</p>
 <h1>${title} on ${architecture}</h1>
-<ul class="facts"><li>run ${runId}</li><li id="link" role="status">connecting</li></ul>
+<ul class="facts"><li>run ${runId}</li><li><span id="link" role="status">connecting</span></li></ul>
 <div class="bar" role="group" aria-label="Steer the run">
 <button type="button" data-do="checkpoint">Checkpoint now</button>
 <button type="button" data-do="stop" class="end">Stop the run</button>

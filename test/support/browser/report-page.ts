@@ -20,10 +20,10 @@ export interface OpenedPage {
   readonly requests: readonly string[];
 }
 
-/** Opens a file as from a disk. */
+/** @param place a file, which is opened as from a disk, or an address */
 export async function openPage(
   browser: Browser,
-  file: string,
+  place: string,
   { width = 1280, scheme = 'light', hash = '', script = true }: OpenOptions = {},
 ): Promise<OpenedPage> {
   const context = await browser.newContext({
@@ -33,7 +33,7 @@ export async function openPage(
   const page = await context.newPage();
   const problems: string[] = [];
   const requests: string[] = [];
-  const url = pathToFileURL(file).href;
+  const url = /^https?:/.test(place) ? place : pathToFileURL(place).href;
   page.on('pageerror', (error) => problems.push(error.message));
   page.on('console', (message) => problems.push(message.text()));
   page.on('request', (request) => {
