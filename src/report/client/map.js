@@ -5,10 +5,12 @@ import { drawScene } from './map-points.js';
 import { imagesOf } from './query.js';
 
 /** How near the pointer must come to a point [px]. */
-const REACH = 14;
+const REACH = 16;
 /** A drag that is shorter is a click [px]. */
 const LEAST_DRAG = 6;
-const MARGIN = 16;
+const MARGIN = 24;
+/** Clusters on a map that are shown by pictures at most. */
+const MOST_PICTURES = 150;
 /** Thumbnails of a cluster that is looked at. */
 const TIP_STRIP = 3;
 
@@ -129,11 +131,18 @@ export class PointsMap {
       radii: this.#radii,
       hues: this.#hues(),
       isChosen: this.#isChosen,
+      pictureOf: (point) => this.#pictureOf(point),
       current: this.#current,
       lasso: this.#lasso,
       isDark: this.#scheme.matches,
       ink: getComputedStyle(this.#frame).color,
     });
+  }
+
+  /** Few clusters are large enough to be seen as their most typical image. @param {number} point */
+  #pictureOf(point) {
+    if (!hasPictures(this.#map)) return null;
+    return this.#thumbnails.picture(this.#map.images[point], () => this.#schedule());
   }
 
   #hues() {
@@ -251,17 +260,23 @@ export class PointsMap {
   }
 }
 
+/** @param {PointMap} map */
+function hasPictures(map) {
+  return map.of === 'clusters' && map.clusters.length <= MOST_PICTURES;
+}
+
 /**
  * Points of images are alike; the area of a cluster's grows with its images.
  * @param {Gallery & { map: PointMap }} gallery
  */
 function radiiOf({ map, clusters }) {
   const { sizes } = clusters;
-  if (map.of === 'images') {
-    return new Float32Array(map.clusters.length).fill(map.clusters.length > 1000 ? 2.6 : 3.4);
-  }
+  const count = map.clusters.length;
+  if (map.of === 'images') return new Float32Array(count).fill(count > 1000 ? 2.6 : 3.4);
   const largest = sizes.reduce((most, size) => Math.max(most, size), 1);
-  return Float32Array.from(map.clusters, (cluster) => {
-    return 3 + 9 * Math.sqrt(sizes[cluster] / largest);
-  });
+  const [least, more] = hasPictures(map) ? [8, 12] : [3, 9];
+  return Float32Array.from(
+    map.clusters,
+    (cluster) => least + more * Math.sqrt(sizes[cluster] / largest),
+  );
 }
