@@ -51,7 +51,7 @@ function orLast(distance: number): number {
 export function fairShare(sizes: ArrayLike<number>, limit: number): number {
   const shown = (cap: number): number =>
     Array.from(sizes).reduce((sum, size) => sum + Math.min(size, cap), 0);
-  let [low, high] = [0, Math.max(0, ...Array.from(sizes))];
+  let [low, high] = [0, Array.from(sizes).reduce((most, size) => Math.max(most, size), 0)];
   if (shown(high) <= limit) return high;
   // Shown(low) fits, shown(high) does not.
   while (high - low > 1) {
