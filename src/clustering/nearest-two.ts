@@ -186,8 +186,8 @@ export function squaredLength(
   return squares;
 }
 
-/** Summed in float64. */
-function squaredDistance(
+/** Of a row to a centroid, summed in float64. */
+export function squaredDistance(
   rows: Float32Array,
   row: number,
   values: Float32Array,

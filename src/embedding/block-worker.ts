@@ -89,13 +89,15 @@ async function startServing(options: BlockWorkerOptions): Promise<(block: Block)
   const onImages = (images: number): void => {
     reply({ kind: 'progress', images });
   };
+  // A table of clusters alone has the second one, too.
+  const wanted = { layer: plan.layer, withSeconds: plan.layer === null };
   let before: Promise<unknown> = Promise.resolve();
   return async (block) => {
     const { imageSize } = views;
     const ids = idRange(block.begin, block.end);
     const batches = new CentreBatches(loader, ids, { imageSize, batchImages });
     const computed = before.then(() =>
-      embedBatches(network, batches, ids.length, { layer: plan.layer, onImages }),
+      embedBatches(network, batches, ids.length, { ...wanted, onImages }),
     );
     before = computed.catch(() => undefined);
     const { rows, forwardMs } = await computed;

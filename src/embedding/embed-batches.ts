@@ -5,8 +5,8 @@
 import type { CentreBatches } from '../data/loader/centre-batches.ts';
 import type { UnreadableImage } from '../data/source/unreadable.ts';
 import type { AssignmentDetails } from '../work/assign.ts';
-import { dimOf, type Layer } from './layers.ts';
-import { rowsOf, type RunNetwork } from './network.ts';
+import { dimOf } from './layers.ts';
+import { rowsOf, type RunNetwork, type WantedRows } from './network.ts';
 
 /** What there is of some images. */
 export interface EmbeddedRows {
@@ -20,9 +20,7 @@ export interface EmbeddedRows {
   readonly unreadable: readonly UnreadableImage[];
 }
 
-export interface EmbedBatchesOptions {
-  /** Null: clusters alone. */
-  readonly layer: Layer | null;
+export interface EmbedBatchesOptions extends WantedRows {
   /** Told after each batch how many images it had, those that cannot be read among them. */
   readonly onImages: (images: number) => void;
 }
@@ -35,8 +33,9 @@ export async function embedBatches(
   network: RunNetwork,
   batches: CentreBatches,
   images: number,
-  { layer, onImages }: EmbedBatchesOptions,
+  { onImages, ...wanted }: EmbedBatchesOptions,
 ): Promise<{ readonly rows: EmbeddedRows; readonly forwardMs: number }> {
+  const { layer } = wanted;
   const dim = layer === null ? 0 : dimOf(network.values, layer);
   const ids = new Int32Array(images);
   const features = new Float32Array(images * dim);
@@ -51,7 +50,7 @@ export async function embedBatches(
     const views = await batch;
     unreadable.push(...views.unreadable);
     if (views.ids.length > 0) {
-      const rows = rowsOf(network, views, layer);
+      const rows = rowsOf(network, views, wanted);
       forwardMs += rows.forwardMs;
       ids.set(views.ids, m);
       if (rows.features !== null) features.set(rows.features, m * dim);

@@ -8,7 +8,7 @@ import type { LoadedViews } from '../data/loader/loader.ts';
 import type { Engine } from '../engine/engine.ts';
 import { describeModel, type ModelSpec } from '../nn/architectures.ts';
 import { createModel, type NetworkModel } from '../nn/model.ts';
-import { clusteringRows, clustersOfRows } from '../run/clustering-space.ts';
+import { clusteringRows, clustersOfRows, nearestOfRows } from '../run/clustering-space.ts';
 import type { Layer, NetworkValues } from './layers.ts';
 
 export interface RunNetwork {
@@ -37,13 +37,20 @@ export function networkOn(engine: Engine, values: NetworkValues): RunNetwork {
   return { values, engine, spec, model };
 }
 
-/** @param layer null: clusters alone */
+/** Which rows of a network are wanted. */
+export interface WantedRows {
+  /** Null: clusters alone. */
+  readonly layer: Layer | null;
+  /** Whether the cluster that comes next is wanted: to find it takes longer. */
+  readonly withSeconds: boolean;
+}
+
 export function rowsOf(
   network: RunNetwork,
   { pixels, ids }: Pick<LoadedViews, 'pixels' | 'ids'>,
-  layer: Layer | null,
+  { layer, withSeconds }: WantedRows,
 ): NetworkRows {
-  const { model, values } = network;
+  const { model, values, engine } = network;
   const { length: rows } = ids;
   const begin = performance.now();
   const outputs = model.outputs(pixels, rows);
@@ -51,9 +58,12 @@ export function rowsOf(
   if (values.centroids === null && layer !== 'whitened') {
     return { features: layer === null ? null : outputs[layer], found: null, forwardMs };
   }
-  const whitened = clusteringRows(values, network.engine, outputs.feature, rows);
+  const whitened = clusteringRows(values, engine, outputs.feature, rows);
   const features = layer === null ? null : layer === 'whitened' ? whitened : outputs[layer];
   const { centroids } = values;
-  const found = centroids === null ? null : clustersOfRows(values, whitened, centroids);
+  if (centroids === null) return { features, found: null, forwardMs };
+  const found = withSeconds
+    ? clustersOfRows(values, whitened, centroids)
+    : nearestOfRows(values, engine, whitened, centroids);
   return { features, found, forwardMs };
 }

@@ -92,7 +92,7 @@ async function featureOf({
       throw dataUnreadable(image, `it cannot be read (${unreadable.reason})`, 'name another image');
     }
     const network = networkOn(engine, run);
-    const { features } = rowsOf(network, views, layer);
+    const { features } = rowsOf(network, views, { layer, withSeconds: false });
     network.model.dispose();
     return features!;
   } finally {

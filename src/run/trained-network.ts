@@ -103,7 +103,7 @@ async function embedAll(
     done += images;
     onProgress?.(done, count);
   };
-  const options = { layer: 'representation', onImages } as const;
+  const options = { layer: 'representation', withSeconds: true, onImages } as const;
   const { rows } = await embedBatches(network, batches, count, options);
   const { ids, features, clusters, details, unreadable } = rows;
   return {
