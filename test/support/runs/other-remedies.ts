@@ -255,6 +255,7 @@ export const OTHERS: readonly OtherRow[] = [
 
 /** They name commands and flags, and advise nothing. */
 export const NO_REMEDIES = [
+  'markup`.swatch.run-${i} { background: var(--run-${i}); }',
   'repeatable; `deepcluster settings` lists them',
   'All settings of a run, as the program checks them',
   'This page is written from the schemas by',
