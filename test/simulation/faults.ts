@@ -16,6 +16,9 @@ const MOST_FAULTS = 4;
 const MOST_FAILPOINTS = 2;
 /** Of so many seeds one has a server that is asked to end. */
 const LEAVING_SEEDS = 6;
+/** And of so many one has workers that a person lets go. */
+const DRAINED_SEEDS = 4;
+const MOST_DRAINED = 3;
 
 const FAILPOINTS: readonly FailpointName[] = [
   'folder.claimed',
@@ -64,6 +67,7 @@ export interface FaultyRun {
   startSecond(): void;
   terminate(): void;
   askToLeave(role: string): void;
+  letGo(role: string): void;
 }
 
 interface Armed {
@@ -105,6 +109,7 @@ export class Faults {
       });
     }
     this.#askServersToLeave();
+    this.#letWorkersGo();
     world.after(MENDED_MS, null, 'the faults stop', () => {
       this.#armed.length = 0;
       this.#run.absent.clear();
@@ -163,6 +168,20 @@ export class Faults {
     world.after(rng.float() * FAULTS_MS, null, '', () => {
       this.#run.askToLeave(role);
     });
+  }
+
+  /** In some runs a person lets workers go; whoever keeps them running starts others. Drawn apart, too. */
+  #letWorkersGo(): void {
+    const { seed, world, roles } = this.#run;
+    const rng = seededRng('drained', seed);
+    if (rng.integer(DRAINED_SEEDS) > 0) return;
+    const workers = roles.filter((role) => role.startsWith('worker'));
+    for (let i = 1 + rng.integer(MOST_DRAINED); i > 0; i -= 1) {
+      const role = workers[rng.integer(workers.length)]!;
+      world.after(rng.float() * FAULTS_MS, null, '', () => {
+        this.#run.letGo(role);
+      });
+    }
   }
 
   /** One image, or all of them, as when a share is unmounted; back before long. */

@@ -4,6 +4,7 @@
  * simulation's network, clock and disk.
  */
 import { createControl } from '../../coordinator/control/control.ts';
+import { judgeDrain } from '../../coordinator/control/members.ts';
 import type { CoordinatorState } from '../../coordinator/control/state.ts';
 import { RegisteredServers } from '../../coordinator/fleet/server-fleet.ts';
 import { ServerSessions } from '../../coordinator/fleet/server-session-service.ts';
@@ -258,6 +259,14 @@ export class SimulatedCoordinator implements CoordinatorActor {
     const after = this.state;
     if (after === null || describe(after) === before) return;
     this.#run.world.violate(`${incarnation} is no member, and what it sent had an effect`);
+  }
+
+  /** As the live page's button does; a worker that the run needs stays. */
+  letGo(workerId: string): void {
+    const { dispatcher } = this.#terms?.control ?? {};
+    if (dispatcher === undefined || judgeDrain(dispatcher.state, workerId) !== 'drained') return;
+    this.#run.count('worker.asked-to-go');
+    dispatcher.dispatch({ type: 'drainAsked', workerId });
   }
 
   /** A server that was asked to end takes nothing along that counts. */

@@ -254,6 +254,15 @@ export class Simulation implements SimulatedRun, FaultyRun {
     (this.#actorIn(role) as SimulatedServer).leave();
   }
 
+  /** A person lets a worker go. */
+  letGo(role: string): void {
+    const coordinator = this.#actorIn('coordinator') as SimulatedCoordinator;
+    if (coordinator.process.state !== 'alive') return;
+    this.world.after(0, coordinator.process, `${role} is to be let go`, () => {
+      coordinator.letGo(role);
+    });
+  }
+
   nameIn(role: string): string {
     return this.#actorIn(role).process.name;
   }
