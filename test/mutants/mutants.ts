@@ -293,7 +293,7 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: TERMS,
-        find: 'this.#runTerm({ ...servers, term, resume, ended }),',
+        find: 'this.#runTerm({ ...servers, term, resume, ended, times }),',
         replace: 'this.#runTerm({ ...servers, term, ended, resume: this.#deps.resume && resume }),',
       },
     ],
