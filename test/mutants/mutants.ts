@@ -294,7 +294,8 @@ export const MUTANTS: readonly Mutant[] = [
       {
         file: TERMS,
         find: 'this.#runTerm({ ...servers, term, resume, ended, times }),',
-        replace: 'this.#runTerm({ ...servers, term, ended, resume: this.#deps.resume && resume }),',
+        replace:
+          'this.#runTerm({ ...servers, term, ended, times, resume: this.#deps.resume && resume }),',
       },
     ],
   },
