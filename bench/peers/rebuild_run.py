@@ -5,8 +5,8 @@
 
 The weights come from `deepcluster export --to safetensors --clusters`, the ONNX file from `--to onnx --clusters`, the features
 from `deepcluster embed`. Images are decoded and resized by Pillow, as the run's configuration says. One JSON object on stdout:
-{"images", "samePixels"?, "bySource": {"torch"|"onnx": {"features": largest difference by the largest number, "distance": ...,
-"sameClusters": share}}, "sameParquet": whether clusters.parquet has what clusters.csv has}. Exit code 1 where a feature is off
+{"images", "sameParquet": whether clusters.parquet has what clusters.csv has, "bySource": {"torch"|"onnx": {"sameClusters": share of the
+images, "distance" and "features": largest difference by the largest number}}}. Exit code 1 where a feature is off
 by more than --tolerance or an image has another cluster; 3 where a library is not installed.
 """
 import argparse
@@ -43,7 +43,7 @@ def features_of(path, paths):
         names, rows = list(table["path"]), np.stack(table["features"].to_numpy())
     else:
         rows = np.load(path)
-        names = list(pd.read_csv(f"{path.removesuffix('.npy')}.paths.csv")["path"]) if not pathlib.Path(f"{path}.paths.csv").exists() else list(pd.read_csv(f"{path}.paths.csv")["path"])
+        names = list(pd.read_csv(f"{path}.paths.csv", dtype={"path": str})["path"])
     place = {name: i for i, name in enumerate(names)}
     return rows[[place[name] for name in paths]]
 
