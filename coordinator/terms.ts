@@ -96,7 +96,8 @@ export class Terms {
 
   async #termAfterTerm(): Promise<RunSummary> {
     const { config, clock, fleet, service, folder, logger, signal } = this.#deps;
-    let times: TermTimes = { startedMs: clock.dateMs(), lastSeenMs: folder.lastSeenMs };
+    const { nowMs, dateMs } = clock;
+    let times: TermTimes = { startedMs: nowMs(), lastSeenMs: folder.lastSeenMs, dateMs };
     const ticker = startTicker(config.cluster, clock, () => {
       fleet.tick();
       this.#control?.dispatcher.dispatch({ type: 'tick' });
@@ -116,8 +117,7 @@ export class Terms {
             this.#runTerm({ ...servers, term, resume, ended, times }),
           );
         } catch (error) {
-          const nowMs = clock.dateMs();
-          times = { startedMs: nowMs, lastSeenMs: nowMs };
+          times = { startedMs: nowMs(), lastSeenMs: dateMs(), dateMs };
           const facts = { isServerLost: servers.lost.aborted, isStopped: signal.aborted };
           const actions = this.#decide({ type: 'termFailed', ...facts });
           if (!actions.some(({ type }) => type === 'awaitServers')) throw error;
@@ -135,7 +135,7 @@ export class Terms {
   async #runTerm(reign: Reign): Promise<RunSummary> {
     const { clock, service, incarnation } = this.#deps;
     const { ended, incarnations, times } = reign;
-    const record = new RunRecord(clock.dateMs, times);
+    const record = new RunRecord(clock.nowMs, times);
     record.noteProcess('coordinator', incarnation);
     incarnations.forEach((server, part) => record.noteProcess(`server-${part}`, server));
     const run = { ...this.#deps, ...reign, record };

@@ -31,17 +31,21 @@ export interface DeviceTimes {
   readonly viewWaitSeconds: number;
 }
 
-/** When a term of the run began, and what was before it; by the calendar [ms]. */
+/** When a term of the run began, and what was before it. */
 export interface TermTimes {
+  /** By the clock that never goes back. */
   readonly startedMs: number;
-  /** When the term or the process before was last seen at work; null: there was none. */
+  /** When the term or the process before was last seen at work, by the calendar; null: there was none. */
   readonly lastSeenMs: number | null;
+  /** By the calendar, which alone another process can compare with. */
+  readonly dateMs: () => number;
 }
 
 export class RunRecord {
   readonly #nowMs: () => number;
   readonly #startedMs: number;
   readonly #lastSeenMs: number | null;
+  readonly #dateMs: () => number;
   /** By step over the whole run: mean loss of its samples. */
   readonly #losses: number[] = [];
   readonly #samples: number[] = [];
@@ -64,11 +68,12 @@ export class RunRecord {
   evaluation: RunEvaluation | null = null;
   collapse: CollapseSummary = { seen: 0, recovered: 0, now: null };
 
-  /** @param times left out: the run begins now */
+  /** @param nowMs never goes back @param times left out: the run begins now */
   constructor(nowMs: () => number, times?: TermTimes) {
     this.#nowMs = nowMs;
     this.#startedMs = times?.startedMs ?? nowMs();
     this.#lastSeenMs = times?.lastSeenMs ?? null;
+    this.#dateMs = times?.dateMs ?? nowMs;
     this.#phase = { timed: 'start', sinceMs: this.#startedMs };
   }
 
@@ -204,7 +209,7 @@ export class RunRecord {
       epochs: this.#epochs.map((epoch) => epochLine({ ...epoch, seconds: { ...epoch.seconds } })),
       seconds: { ...this.#seconds },
       wallSeconds: this.wallSeconds,
-      writtenMs: this.#nowMs(),
+      writtenMs: this.#dateMs(),
       images: { ...this.#images },
       unreadable: this.unreadable,
       damaged: this.damaged,

@@ -1,7 +1,7 @@
 /** Times of a run: its phases add up to its wall time, through checkpoints, stops and lost processes. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { RunRecord } from '../../coordinator/record/run-record.ts';
+import { RunRecord, type TermTimes } from '../../coordinator/record/run-record.ts';
 
 type Step = Parameters<RunRecord['noteStep']>[0];
 type Epoch = Parameters<RunRecord['openEpoch']>[0];
@@ -15,6 +15,11 @@ const EPOCH: Epoch = {
 /** [s] */
 function totalOf(seconds: Readonly<Record<string, number>>): number {
   return Object.values(seconds).reduce((sum, own) => sum + own, 0);
+}
+
+/** Of a term that begins now, after one that was last seen then. */
+function timesOf(clock: { ms: number }, lastSeenMs: number): TermTimes {
+  return { startedMs: clock.ms, lastSeenMs, dateMs: () => clock.ms };
 }
 
 /** A run in its first epoch's training, 20 s after its beginning. */
@@ -51,7 +56,7 @@ test('stopped in the middle of a phase and resumed, no time is missing and none 
   const stoppedMs = clock.ms;
   // Nobody was there for an hour; the next process needs four seconds to begin.
   clock.ms += 3_600_000;
-  const after = new RunRecord(() => clock.ms, { startedMs: clock.ms, lastSeenMs: stoppedMs });
+  const after = new RunRecord(() => clock.ms, timesOf(clock, stoppedMs));
   clock.ms += 4_000;
   after.restore(saved, arrays);
   after.enterPhase('train');
@@ -76,7 +81,7 @@ test('what was done after the checkpoint is lost with its process, and told as s
   const arrays = before.arrays();
   clock.ms += 8_000;
   // The process is killed here, and another one is there at once.
-  const after = new RunRecord(() => clock.ms, { startedMs: clock.ms, lastSeenMs: clock.ms });
+  const after = new RunRecord(() => clock.ms, timesOf(clock, clock.ms));
   after.restore(saved, arrays);
   assert.equal(after.seconds.lost, 8);
   assert.equal(after.seconds.train, 10, 'the time of the steps that count');
@@ -91,9 +96,23 @@ test('a checkpoint of an earlier release, which knows fewer phases, is gone on f
   delete saved.writtenMs;
   const seconds = { extract: 5, pca: 0, kmeans: 2, train: 10 } as typeof saved.seconds;
   const epochs = saved.epochs.map((epoch) => ({ ...epoch, seconds }));
-  const after = new RunRecord(() => clock.ms, { startedMs: clock.ms, lastSeenMs: clock.ms });
+  const after = new RunRecord(() => clock.ms, timesOf(clock, clock.ms));
   after.restore({ ...saved, seconds, epochs }, before.arrays());
   assert.equal(after.seconds.train, 10);
   assert.equal(after.seconds.evaluate, 0);
   assert.equal(after.epochs[0]!.seconds.other, 0);
+});
+
+test('a calendar that jumps by hours moves no time of the run', () => {
+  const clock = { ms: 5_000 };
+  const date = { ms: 1e12 };
+  const record = new RunRecord(() => clock.ms, {
+    ...{ startedMs: clock.ms, lastSeenMs: null, dateMs: () => date.ms },
+  });
+  record.enterPhase('train');
+  clock.ms += 4_000;
+  date.ms -= 7_200_000;
+  assert.equal(record.wallSeconds, 4);
+  assert.equal(record.seconds.train, 4);
+  assert.equal(record.state().writtenMs, date.ms, 'for the process that goes on');
 });

@@ -188,7 +188,8 @@ export class DisturbedRun {
 /** What a disturbance must not change: all but times, and the disturbances themselves. */
 function lastingOf(summary: RunSummary): object {
   const { committed, skipped } = summary.ledger;
-  const own = ['runId', 'seconds', 'phaseSeconds', 'imagesPerSecond', 'restarts', 'ledger'];
+  const times = ['seconds', 'phaseSeconds', 'imagesPerSecond'];
+  const own = [...times, 'runId', 'workers', 'restarts', 'settingChanges', 'ledger'];
   const lasting = Object.entries(summary).filter(([name]) => !own.includes(name));
   return { ...Object.fromEntries(lasting), ledger: { committed, skipped } };
 }

@@ -130,7 +130,10 @@ export async function waitForEvent(
   for (;;) {
     const found = eventsOf(out).find(matches);
     if (found !== undefined) return found;
-    if (launched.process.exitCode !== null) throw new Error('the run ended before the event');
+    if (launched.process.exitCode !== null) {
+      const { code, stderr } = await launched.ended;
+      throw new Error(`the run ended with ${code} before the event: ${stderr.slice(-2000)}`);
+    }
     await sleep(3);
   }
 }
