@@ -6,14 +6,10 @@ import { reportAlgorithm } from '../algorithms/report-algorithm.ts';
 import { clusterSizes } from '../clustering/agreement.ts';
 import type { ConfigOrigins } from '../config/load.ts';
 import { runConfigSchema, type RunConfig } from '../config/schema.ts';
-import { forEachInLanes } from '../data/lanes.ts';
-import { shownPath } from '../data/source/path-bytes.ts';
 import type { ImageSource } from '../data/source/source.ts';
-import { thumbnailJpeg } from '../data/pixels/thumbnail.ts';
 import type {
   ClusterSample,
   ReportSetting,
-  SampleImage,
   SkippedImages,
   SurvivedFault,
 } from '../report/report-data.ts';
@@ -25,6 +21,7 @@ import type { EpochRecord } from './record-state.ts';
 import { filterPicture, type NetworkNumbers } from './report/filters.ts';
 import { gatherGallery, type GalleryOptions } from './report/gallery.ts';
 import { majorityOf } from './report/majority.ts';
+import { sampleImages } from './report/sample-images.ts';
 
 export interface RunReportInput {
   readonly config: RunConfig;
@@ -104,13 +101,18 @@ async function sampleClusters(
 ): Promise<ClusterSample[]> {
   const members = new Map<number, number[]>(shown.map((cluster) => [cluster, []]));
   clusters.forEach((cluster, id) => members.get(cluster)?.push(id));
+  const options = {
+    side: THUMBNAIL_SIDE,
+    lanes: LANES,
+    ...(signal === undefined ? {} : { signal }),
+  };
   const samples: ClusterSample[] = [];
   for (const [cluster, ids] of members) {
     const majorityClass = majorityOf(ids, source.truth);
     samples.push({
       cluster,
       size: ids.length,
-      images: await readThumbnails(spread(ids, IMAGES_PER_CLUSTER), source, signal),
+      images: await sampleImages(spread(ids, IMAGES_PER_CLUSTER), source, options),
       ...(majorityClass === null ? {} : { majorityClass }),
     });
   }
@@ -124,27 +126,6 @@ function spread(ids: readonly number[], count: number): number[] {
     { length: count },
     (_, i) => ids[Math.floor(((i + 0.5) * ids.length) / count)]!,
   );
-}
-
-/** In the order of the ids, the unreadable ones left out. */
-async function readThumbnails(
-  ids: readonly number[],
-  source: ImageSource,
-  signal?: AbortSignal,
-): Promise<SampleImage[]> {
-  const images: (SampleImage | null)[] = ids.map(() => null);
-  const read = async (i: number): Promise<void> => {
-    const id = ids[i]!;
-    const jpeg = await source
-      .read(id, signal)
-      .then((bytes) => thumbnailJpeg(bytes, THUMBNAIL_SIDE))
-      .catch(() => null); // the run's record of unreadable images tells of it
-    if (jpeg === null) return;
-    const dataUri = `data:image/jpeg;base64,${jpeg.toString('base64')}`;
-    images[i] = { dataUri, path: shownPath(source.path(id)) };
-  };
-  await forEachInLanes(ids.length, LANES, read, signal);
-  return images.filter((image) => image !== null);
 }
 
 /** Settings that some source set to another value than the default, in the order of the schema. */

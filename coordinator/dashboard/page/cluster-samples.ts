@@ -3,11 +3,9 @@
  * watches, and not often: the run has the disks and the cores.
  */
 import { clusterSizes } from '../../../src/clustering/agreement.ts';
-import { forEachInLanes } from '../../../src/data/lanes.ts';
-import { thumbnailJpeg } from '../../../src/data/pixels/thumbnail.ts';
-import { shownPath } from '../../../src/data/source/path-bytes.ts';
 import type { ImageSource } from '../../../src/data/source/source.ts';
-import type { ClusterSample, SampleImage } from '../../../src/report/report-data.ts';
+import type { ClusterSample } from '../../../src/report/report-data.ts';
+import { sampleImages } from '../../../src/run/report/sample-images.ts';
 
 const CLUSTERS = 6;
 const IMAGES_PER_CLUSTER = 6;
@@ -68,30 +66,14 @@ export class ClusterSamples {
   }
 
   async #read(clusters: readonly Members[]): Promise<ClusterSample[]> {
+    const { source, signal } = this.#deps;
     const samples: ClusterSample[] = [];
     for (const { cluster, ids } of clusters) {
-      const images = await this.#thumbnails(spread(ids, IMAGES_PER_CLUSTER));
+      const some = spread(ids, IMAGES_PER_CLUSTER);
+      const images = await sampleImages(some, source, { side: SIDE, lanes: LANES, signal });
       samples.push({ cluster, size: ids.length, images });
     }
     return samples;
-  }
-
-  /** In the order of the ids; those that cannot be read are left out. */
-  async #thumbnails(ids: readonly number[]): Promise<SampleImage[]> {
-    const { source, signal } = this.#deps;
-    const images: (SampleImage | null)[] = ids.map(() => null);
-    const read = async (i: number): Promise<void> => {
-      const id = ids[i]!;
-      const jpeg = await source
-        .read(id, signal)
-        .then((bytes) => thumbnailJpeg(bytes, SIDE))
-        .catch(() => null); // the run's record of unreadable images tells of it
-      if (jpeg === null) return;
-      const dataUri = `data:image/jpeg;base64,${jpeg.toString('base64')}`;
-      images[i] = { dataUri, path: shownPath(source.path(id)) };
-    };
-    await forEachInLanes(ids.length, LANES, read, signal);
-    return images.filter((image) => image !== null);
   }
 }
 
