@@ -1,8 +1,29 @@
 /** An ONNX model on the probe's images, by ONNX Runtime's WebAssembly build, where that is installed beside this package. */
-import type * as Runtime from 'onnxruntime-web';
 import { scaledImages, type Outputs, type Probe } from '../probe.ts';
 
-export type OnnxRuntime = Pick<typeof Runtime, 'InferenceSession' | 'Tensor' | 'env'>;
+interface OnnxTensor {
+  readonly data: unknown;
+}
+
+interface OnnxSession {
+  run(
+    feeds: Readonly<Record<string, OnnxTensor>>,
+    outputs: readonly string[],
+  ): Promise<Readonly<Record<string, OnnxTensor>>>;
+  release(): Promise<void>;
+}
+
+/** What of it is used: the declarations of this package must do without those of one that may be missing. */
+export interface OnnxRuntime {
+  readonly env: { readonly wasm: { numThreads?: number } };
+  readonly Tensor: new (type: 'float32', data: Float32Array, dims: readonly number[]) => OnnxTensor;
+  readonly InferenceSession: {
+    create(
+      model: Uint8Array,
+      options: { readonly executionProviders: readonly string[] },
+    ): Promise<OnnxSession>;
+  };
+}
 
 /** @returns null where it is not installed */
 export async function loadRuntime(): Promise<OnnxRuntime | null> {
