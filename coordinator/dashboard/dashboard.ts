@@ -22,7 +22,10 @@ import { PAGE_FILE, pageUrl, readPageFile } from './http/page-file.ts';
 import { startPageServer, type PageServer } from './http/page-server.ts';
 
 export interface DashboardDeps {
-  /** `host:port`; port 0 takes the one that an earlier coordinator of the run had, or any free one. */
+  /**
+   * `host:port`; port 0 takes the one that an earlier coordinator of the run had, or any free
+   * one.
+   */
   readonly dashboard: string;
   readonly runId: string;
   readonly config: RunConfig;

@@ -1,4 +1,6 @@
-/** The workers as the page lists them, by their names: the members, and those that are gone. Pure. */
+/**
+ * The workers as the page lists them, by their names: the members, and those that are gone. Pure.
+ */
 import { activeMembers } from '../control/draft.ts';
 import type { CoordinatorState, Lease, Member } from '../control/state.ts';
 import type { WorkDone } from '../control/membership.ts';

@@ -1,6 +1,6 @@
 /**
- * What TensorBoard shows of a run: its curves by step, and the values of its variables by epoch, in the run's folder under
- * `tensorboard/`. Nothing of the run depends on it.
+ * What TensorBoard shows of a run: its curves by step, and the values of its variables by epoch,
+ * in the run's folder under `tensorboard/`. Nothing of the run depends on it.
  */
 import { join } from 'node:path';
 import type { RunConfig } from '../../src/config/schema.ts';

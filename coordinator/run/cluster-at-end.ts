@@ -1,6 +1,6 @@
 /**
- * The clustering of a run's end. The pseudo-labels of its last epoch are of the network as the epoch began; whoever takes the
- * network gets clusters that are its own.
+ * The clustering of a run's end. The pseudo-labels of its last epoch are of the network as the
+ * epoch began; whoever takes the network gets clusters that are its own.
  */
 import { algorithmNamed } from '../../src/algorithms/registry.ts';
 import type { Strategy } from '../../src/algorithms/strategy.ts';
@@ -26,7 +26,10 @@ export interface AtEndDeps {
   readonly logger: Pick<Logger, 'warn'>;
 }
 
-/** @returns null where there is nothing to cluster, or the final features of all images are the same */
+/**
+ * @returns null where there is nothing to cluster, or the final features of all images are the
+ * same
+ */
 export async function clusterAtEnd(
   strategy: Strategy,
   version: number,

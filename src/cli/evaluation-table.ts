@@ -1,4 +1,7 @@
-/** The evaluation of a run in lines for a person: each figure, that of the network as it was initialised, what it means. */
+/**
+ * The evaluation of a run in lines for a person: each figure, that of the network as it was
+ * initialised, what it means.
+ */
 import type { ClusterQuality } from '../evaluation/cluster-quality.ts';
 import type {
   AccuracyFigures,

@@ -1,14 +1,16 @@
 /**
- * The nearest centroid of a row, and the one that comes next: which cluster an image is in, how far from its middle, and which
- * other cluster it could have been in. Products are summed in float64 in the order of the columns, so that a row has the same
- * clusters on every machine and in any batch. Shapes: n rows, d columns, K clusters; matrices are flat and row-major.
+ * The nearest centroid of a row, and the one that comes next: which cluster an image is in, how
+ * far from its middle, and which other cluster it could have been in. Products are summed in
+ * float64 in the order of the columns, so that a row has the same clusters on every machine and
+ * in any batch. Shapes: n rows, d columns, K clusters; matrices are flat and row-major.
  */
 import { shapeMismatch } from '../errors.ts';
 import { TILE_ROWS, multiplyTransposed, widenRows } from '../math/matrix.ts';
 import type { OnProgress } from './kernels.ts';
 
 /**
- * How alike a row and a centroid are: by their Euclidean `distance`, by their dot product, or by the `cosine` of their angle.
+ * How alike a row and a centroid are: by their Euclidean `distance`, by their dot product, or by
+ * the `cosine` of their angle.
  */
 export type RowMetric = 'dot' | 'cosine' | 'distance';
 
@@ -28,7 +30,10 @@ export interface RankOptions {
   readonly onProgress?: OnProgress;
 }
 
-/** The two most similar clusters of each row, ties to the lowest; -1 where there is no such candidate. */
+/**
+ * The two most similar clusters of each row, ties to the lowest; -1 where there is no such
+ * candidate.
+ */
 export interface RankedClusters {
   /** [n] */
   readonly first: Int32Array;
@@ -157,7 +162,10 @@ function centroidTiles(
   return tiles;
 }
 
-/** With these, product * scale - shift orders clusters as the metric does: for the distance, x·c - |c|²/2. */
+/**
+ * With these, product * scale - shift orders clusters as the metric does: for the distance, x·c -
+ * |c|²/2.
+ */
 function scoreTerms(
   centroids: Float64Array,
   count: number,

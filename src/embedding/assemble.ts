@@ -1,4 +1,6 @@
-/** The blocks of an embedding put together: the file that was asked for, and what goes beside it. */
+/**
+ * The blocks of an embedding put together: the file that was asked for, and what goes beside it.
+ */
 import { existsSync } from 'node:fs';
 import fs from 'node:fs/promises';
 import { join } from 'node:path';
@@ -38,7 +40,8 @@ export function unreadableFileOf(out: string): string {
 }
 
 /**
- * Memory holds one block at a time. The file takes its name once all is in it, and the parts go then.
+ * Memory holds one block at a time. The file takes its name once all is in it, and the parts go
+ * then.
  * @throws TrainerError DATA_UNREADABLE where no image can be read; the signal's reason
  */
 export async function assemble(request: AssembleRequest): Promise<Assembled> {

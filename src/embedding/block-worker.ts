@@ -1,7 +1,7 @@
 /**
- * A process that computes blocks of images for another one that started it (worker-process.ts): it is told which, over Node's
- * channel between the two, puts each into the folder of parts, and says so. The views of the next block are begun while
- * one is computed. It ends with the channel.
+ * A process that computes blocks of images for another one that started it (worker-process.ts):
+ * it is told which, over Node's channel between the two, puts each into the folder of parts, and
+ * says so. The views of the next block are begun while one is computed. It ends with the channel.
  */
 import { CentreBatches, idRange } from '../data/loader/centre-batches.ts';
 import { createImageLoader } from '../data/loader/loader.ts';

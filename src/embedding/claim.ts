@@ -1,6 +1,7 @@
 /**
- * One call at a time makes a file: it says so in `FILE.claim`, beside it. A claim whose process has ended counts no more.
- * It keeps people from a mistake, and nothing rests on it: blocks are whole or not there, whoever writes them.
+ * One call at a time makes a file: it says so in `FILE.claim`, beside it. A claim whose process
+ * has ended counts no more. It keeps people from a mistake, and nothing rests on it: blocks are
+ * whole or not there, whoever writes them.
  */
 import { closeSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs';
 import { nanoid } from 'nanoid';

@@ -1,6 +1,7 @@
 /**
- * Any images through a run's network, into a file: by one process or several, each of which takes blocks of images until
- * there are none left. The run may go on meanwhile; nothing is written into its folder.
+ * Any images through a run's network, into a file: by one process or several, each of which takes
+ * blocks of images until there are none left. The run may go on meanwhile; nothing is written
+ * into its folder.
  */
 import { openImageSource, type ImageSource } from '../data/source/source.ts';
 import { TrainerError } from '../errors.ts';

@@ -3,8 +3,9 @@ import { describeModel } from '../nn/architectures.ts';
 import type { OpenedRun } from '../run/open-run.ts';
 
 /**
- * Which numbers of an image: the representation is what the run was for, the feature what it clustered, and `whitened` the
- * rows that clusters are told apart by: the feature behind PCA with whitening, or at length 1.
+ * Which numbers of an image: the representation is what the run was for, the feature what it
+ * clustered, and `whitened` the rows that clusters are told apart by: the feature behind PCA with
+ * whitening, or at length 1.
  */
 export const LAYERS = ['representation', 'feature', 'whitened'] as const;
 export type Layer = (typeof LAYERS)[number];

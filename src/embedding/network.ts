@@ -1,7 +1,8 @@
 /**
- * The network of a run put to use: what it makes of the views of some images. Features and clusters come out of one forward
- * pass, and are those that the run itself would give.
- * Shapes: m images that could be read, D dimensions of the layer, d of the rows that clusters are told apart by, K clusters.
+ * The network of a run put to use: what it makes of the views of some images. Features and
+ * clusters come out of one forward pass, and are those that the run itself would give. Shapes: m
+ * images that could be read, D dimensions of the layer, d of the rows that clusters are told
+ * apart by, K clusters.
  */
 import type { NearestTwo } from '../clustering/nearest-two.ts';
 import type { LoadedViews } from '../data/loader/loader.ts';

@@ -1,9 +1,10 @@
 /**
- * The parts of an embedding under way, in a folder beside the file that it makes: the network as it was when the work began,
- * and a file for each block of images that is done. Whoever is killed and starts again goes on with the same network,
- * however far the run has come meanwhile, and computes no block twice. Blocks of another engine are computed again: their
- * numbers differ in the last digits.
- * Shapes: m images of a block that could be read, D dimensions of the layer, K clusters.
+ * The parts of an embedding under way, in a folder beside the file that it makes: the network as
+ * it was when the work began, and a file for each block of images that is done. Whoever is killed
+ * and starts again goes on with the same network, however far the run has come meanwhile, and
+ * computes no block twice. Blocks of another engine are computed again: their numbers differ in
+ * the last digits. Shapes: m images of a block that could be read, D dimensions of the layer, K
+ * clusters.
  */
 import { existsSync } from 'node:fs';
 import fs from 'node:fs/promises';

@@ -1,6 +1,6 @@
 /**
- * The files that an embedding makes, written a part at a time: NumPy's array with a table of paths beside it, Parquet, CSV.
- * Shapes: m rows of a part, D dimensions.
+ * The files that an embedding makes, written a part at a time: NumPy's array with a table of
+ * paths beside it, Parquet, CSV. Shapes: m rows of a part, D dimensions.
  */
 import fs, { type FileHandle } from 'node:fs/promises';
 import type { AssignmentDetails } from '../work/assign.ts';
@@ -27,7 +27,10 @@ export interface TableFile {
   close(): Promise<void>;
 }
 
-/** @param file of the table, and of the paths beside an array; @param dim D; null: clusters alone */
+/**
+ * @param file of the table, and of the paths beside an array;
+ * @param dim D; null: clusters alone
+ */
 export async function createTable(
   kind: FileKind,
   { file, paths }: { readonly file: string; readonly paths: string },

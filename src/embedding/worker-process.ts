@@ -14,7 +14,10 @@ import type { Block } from './parts.ts';
 
 export interface WorkerProcess {
   readonly engine: EngineFacts;
-  /** Computes a block, after those before it. @throws what the worker failed by; UNAVAILABLE where it died */
+  /**
+   * Computes a block, after those before it.
+   * @throws what the worker failed by; UNAVAILABLE where it died
+   */
   compute(block: Block): Promise<BlockTimes>;
   /** Ends it at once; blocks are whole or not there. */
   end(): Promise<void>;

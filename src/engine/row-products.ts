@@ -1,4 +1,7 @@
-/** Products of the rows of two matrices, by an engine. Shapes: n and m rows, D columns; matrices are flat and row-major. */
+/**
+ * Products of the rows of two matrices, by an engine. Shapes: n and m rows, D columns; matrices
+ * are flat and row-major.
+ */
 import * as tf from '@tensorflow/tfjs';
 import type { Engine } from './engine.ts';
 

@@ -1,6 +1,7 @@
 /**
- * The assignment of rows to columns, one to one, whose total weight is greatest.
- * Source: Kuhn 1955 (the Hungarian method), by shortest augmenting paths with potentials (Edmonds and Karp 1972, Tomizawa
+ * The assignment of rows to columns, one to one, whose total weight is greatest. Source: Kuhn
+ * 1955 (the Hungarian method), by shortest augmenting paths with potentials (Edmonds and Karp
+ * 1972, Tomizawa
  * 1971): O(r² c) with r the shorter side.
  */
 import { shapeMismatch } from '../errors.ts';
@@ -56,7 +57,10 @@ function assignEach(
   return columnOf;
 }
 
-/** Finds the shortest path from `row` to a free column (Dijkstra, over reduced costs), and moves the rows along it. */
+/**
+ * Finds the shortest path from `row` to a free column (Dijkstra, over reduced costs), and moves
+ * the rows along it.
+ */
 function addRow(
   row: number,
   cost: (row: number, column: number) => number,

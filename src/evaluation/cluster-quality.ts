@@ -1,22 +1,34 @@
 /**
- * How well clusters agree with classes that they were made without. Entropies in nats, sums in float64.
- * Sources: Hubert and Arabie 1985 (adjusted Rand index), Rosenberg and Hirschberg 2007 (homogeneity and completeness).
- * Shapes: N images, K clusters, C classes.
+ * How well clusters agree with classes that they were made without. Entropies in nats, sums in
+ * float64. Sources: Hubert and Arabie 1985 (adjusted Rand index), Rosenberg and Hirschberg 2007
+ * (homogeneity and completeness). Shapes: N images, K clusters, C classes.
  */
 import { clusterEntropy, normalizedMutualInformation } from '../clustering/agreement.ts';
 import { shapeMismatch } from '../errors.ts';
 import { greatestAssignment } from './assignment.ts';
 
 export interface ClusterQuality {
-  /** Normalised mutual information by the geometric mean of the entropies, as the paper and summary.json have it. */
+  /**
+   * Normalised mutual information by the geometric mean of the entropies, as the paper and
+   * summary.json have it.
+   */
   readonly nmi: number;
   /** The same by the arithmetic mean: the V-measure. */
   readonly nmiArithmetic: number;
-  /** Adjusted Rand index: pairs that both put together or apart, less what chance gives; 0 by chance, 1 if the same. */
+  /**
+   * Adjusted Rand index: pairs that both put together or apart, less what chance gives; 0 by
+   * chance, 1 if the same.
+   */
   readonly ari: number;
-  /** Share of images that are right when each class is given one cluster of its own, in the best way. */
+  /**
+   * Share of images that are right when each class is given one cluster of its own, in the best
+   * way.
+   */
   readonly accuracy: number;
-  /** Share of images that are of their cluster's most frequent class; rises with the number of clusters. */
+  /**
+   * Share of images that are of their cluster's most frequent class; rises with the number of
+   * clusters.
+   */
   readonly purity: number;
   /** 1 where each cluster has images of one class only. */
   readonly homogeneity: number;
@@ -25,9 +37,10 @@ export interface ClusterQuality {
 }
 
 /**
- * Images without a cluster or a class, whose label is negative, do not count; without any other all figures are 0.
- * Where there is nothing to tell, the figures are scikit-learn's: homogeneity is 1 if there is one class only, completeness
- * if there is one cluster only, ARI if the two partitions are the same.
+ * Images without a cluster or a class, whose label is negative, do not count; without any other
+ * all figures are 0. Where there is nothing to tell, the figures are scikit-learn's: homogeneity
+ * is 1 if there is one class only, completeness if there is one cluster only, ARI if the two
+ * partitions are the same.
  * @param clusters [N]
  * @param classes [N]
  * @throws TrainerError SHAPE_MISMATCH

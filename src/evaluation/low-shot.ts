@@ -1,6 +1,6 @@
 /**
- * Linear probes with few labels: of a part of the training rows only, the same share of every class.
- * Shapes: D feature dimensions.
+ * Linear probes with few labels: of a part of the training rows only, the same share of every
+ * class. Shapes: D feature dimensions.
  */
 import { gather, gatherRows } from '../math/matrix.ts';
 import type { LabelledFeatures } from './labelled-features.ts';
@@ -10,12 +10,17 @@ import { stratifiedSplit } from './split.ts';
 export interface LowShotOptions extends ProbeOptions {
   /** Of the training rows, above 0 and below 1. */
   readonly fraction: number;
-  /** Times that the labelled rows are drawn, each by a seed of its own: a handful of images is a matter of luck. */
+  /**
+   * Times that the labelled rows are drawn, each by a seed of its own: a handful of images is a
+   * matter of luck.
+   */
   readonly draws: number;
 }
 
 export interface LowShotScore {
-  /** Training rows of a draw: one of each class at least, but for classes that have a single one. */
+  /**
+   * Training rows of a draw: one of each class at least, but for classes that have a single one.
+   */
   readonly labels: number;
   /** Mean over the draws. */
   readonly top1: number;

@@ -1,6 +1,6 @@
 /**
- * Silhouette: how much nearer rows lie to their own cluster than to the next one, without any truth.
- * Source: Rousseeuw 1987. Shapes: n rows, d columns, K clusters; sums in float64.
+ * Silhouette: how much nearer rows lie to their own cluster than to the next one, without any
+ * truth. Source: Rousseeuw 1987. Shapes: n rows, d columns, K clusters; sums in float64.
  */
 import { clusterSizes } from '../clustering/agreement.ts';
 import { shapeMismatch } from '../errors.ts';
@@ -8,8 +8,9 @@ import { TILE_ROWS, multiplyTransposed, widenRows } from '../math/matrix.ts';
 import { seededRng, shuffleInPlace } from '../math/rng.ts';
 
 /**
- * Mean over the rows of (b - a) / max(a, b): a the mean Euclidean distance to the other rows of the own cluster, b that to the
- * rows of the nearest other one. A row that is alone in its cluster counts 0. O(n² d).
+ * Mean over the rows of (b - a) / max(a, b): a the mean Euclidean distance to the other rows of
+ * the own cluster, b that to the rows of the nearest other one. A row that is alone in its
+ * cluster counts 0. O(n² d).
  * @param rows [n, d]
  * @param clusters [n] from 0
  * @returns -1 to 1; null where fewer than two clusters have rows, or every row has one of its own

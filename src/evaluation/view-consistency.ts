@@ -1,6 +1,6 @@
 /**
- * Whether features stay with their image when the image is cropped, flipped and coloured at random: a measure that needs no
- * classes. Shapes: n images, D feature dimensions.
+ * Whether features stay with their image when the image is cropped, flipped and coloured at
+ * random: a measure that needs no classes. Shapes: n images, D feature dimensions.
  */
 import { shapeMismatch } from '../errors.ts';
 import { knnTop1 } from './knn.ts';
@@ -14,8 +14,9 @@ export interface ViewedFeatures {
 }
 
 /**
- * Share of images whose random view has, among the centre views of all n images, that of its own image as the nearest by
- * cosine similarity; of equally near ones the first counts. By chance 1 / n.
+ * Share of images whose random view has, among the centre views of all n images, that of its own
+ * image as the nearest by cosine similarity; of equally near ones the first counts. By chance 1 /
+ * n.
  * @throws TrainerError SHAPE_MISMATCH, NON_FINITE
  */
 export function sameImageRate({ centres, views, dim }: ViewedFeatures): number {
@@ -29,8 +30,8 @@ export function sameImageRate({ centres, views, dim }: ViewedFeatures): number {
 }
 
 /**
- * Share of images whose random view is assigned to the cluster of their centre view. With clusters of shares p, chance gives
- * the sum of p².
+ * Share of images whose random view is assigned to the cluster of their centre view. With
+ * clusters of shares p, chance gives the sum of p².
  * @param ofCentres [n]
  * @param ofViews [n]
  * @returns 0 to 1; 0 where there is no image

@@ -1,4 +1,7 @@
-/** The card beside an export: what it is, how its images are made, what it gives, and how it is loaded. */
+/**
+ * The card beside an export: what it is, how its images are made, what it gives, and how it is
+ * loaded.
+ */
 import { basename } from 'node:path';
 import { MEAN, STD } from '../engine/plain/front-end.ts';
 import { centreShorterSide } from '../data/pixels/views.ts';

@@ -1,6 +1,6 @@
 /**
- * What an export takes out of a run: its network, with the head and the clusters if they are asked for, and the facts that
- * go with it. Shapes: P parameters, S statistics, as in src/ps.
+ * What an export takes out of a run: its network, with the head and the clusters if they are
+ * asked for, and the facts that go with it. Shapes: P parameters, S statistics, as in src/ps.
  */
 import type { NamedArrays } from '../arrays/safetensors.ts';
 import { algorithmNamed } from '../algorithms/registry.ts';
@@ -99,7 +99,10 @@ export function pytorchArrays(content: ExportContent): NamedArrays {
   return toPytorch({ layers, layout }, exportedParameters(content), content.run.statistics);
 }
 
-/** The same in the engine's order, as views: convolutions [kh, kw, in, out], fully connected layers [in, out]. */
+/**
+ * The same in the engine's order, as views: convolutions [kh, kw, in, out], fully connected
+ * layers [in, out].
+ */
 export function engineArrays(content: ExportContent): NamedArrays {
   const { variables, statistics } = exportedLayout(content);
   const views = (specs: ParameterLayout['statistics'], vector: Float32Array) =>

@@ -1,6 +1,6 @@
 /**
- * Exports the network of a run: encodes it, writes it, reads it back, and puts a card beside it. An export that does not
- * compute as the run does is an error, and is not kept.
+ * Exports the network of a run: encodes it, writes it, reads it back, and puts a card beside it.
+ * An export that does not compute as the run does is an error, and is not kept.
  */
 import type { Engine } from '../engine/engine.ts';
 import type { EngineChoice } from '../engine/registry.ts';
@@ -56,7 +56,10 @@ const FORMATS: Readonly<Record<FormatName, ExportFormat>> = {
   tfjs: TFJS,
 };
 
-/** @throws TrainerError CONFIG_INVALID for a run or a place that will not do, INTERNAL for an export that differs */
+/**
+ * @throws TrainerError CONFIG_INVALID for a run or a place that will not do, INTERNAL for an
+ * export that differs
+ */
 export async function exportRun(request: ExportRequest): Promise<Exported> {
   const format = FORMATS[request.format];
   const place = placeOf(request.out, format);

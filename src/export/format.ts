@@ -20,7 +20,10 @@ export interface EncodedExport {
 export interface ReadBack {
   /** How it was compared, as the rest of a sentence that starts with "read back: ". */
   readonly says: string;
-  /** Largest difference of an output from the engine's, by the largest number of that output; null: bits were compared. */
+  /**
+   * Largest difference of an output from the engine's, by the largest number of that output;
+   * null: bits were compared.
+   */
   readonly difference: number | null;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Where an export goes: beside its place at first, and to it only once it has been read back. What lies there already stays,
- * unless it is an export and may be replaced.
+ * Where an export goes: beside its place at first, and to it only once it has been read back.
+ * What lies there already stays, unless it is an export and may be replaced.
  */
 import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -54,7 +54,8 @@ export async function requireFree(
 }
 
 /**
- * Writes the export under another name, has it checked, and gives it its own; nothing is left where that fails.
+ * Writes the export under another name, has it checked, and gives it its own; nothing is left
+ * where that fails.
  * @param check reads it back
  * @returns bytes that were written, and what `check` gave
  * @throws TrainerError CONFIG_INVALID where it cannot be written; what `check` throws

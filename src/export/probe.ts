@@ -1,6 +1,7 @@
 /**
- * A few images that no run has seen, and what the engine makes of them: an export that is read back must make the same.
- * Shapes: n images of S px, D dimensions of the representation, K classes.
+ * A few images that no run has seen, and what the engine makes of them: an export that is read
+ * back must make the same. Shapes: n images of S px, D dimensions of the representation, K
+ * classes.
  */
 import type { Engine } from '../engine/engine.ts';
 import { TrainerError } from '../errors.ts';
@@ -52,7 +53,10 @@ export function probeEngine(content: ExportContent, engine: Engine): Probe {
   }
 }
 
-/** Patches of colour with noise over them: some edges, and no two images alike. @returns [count, size, size, 3] */
+/**
+ * Patches of colour with noise over them: some edges, and no two images alike.
+ * @returns [count, size, size, 3]
+ */
 export function probeImages(count: number, size: number): Uint8Array {
   const rng = seededRng('export probe', size);
   const patches = Math.ceil(size / PATCH);

@@ -1,4 +1,7 @@
-/** The format `safetensors`: every array under the name, and in the shape, of the PyTorch modules that bench/peers has. */
+/**
+ * The format `safetensors`: every array under the name, and in the shape, of the PyTorch modules
+ * that bench/peers has.
+ */
 import { readFile } from 'node:fs/promises';
 import { decodeSafetensors, safetensorsChunks, type NamedArrays } from '../arrays/safetensors.ts';
 import { fromPytorch, type PytorchArrays } from '../nn/pytorch-names.ts';

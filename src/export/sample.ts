@@ -1,7 +1,7 @@
 /**
- * A file to hold other programs against: the probe's images and what the engine makes of them, as safetensors. Arrays:
- * `images` [n, S, S, 3] uint8 RGB, `features` [n, D] float32, and as far as they were asked for `cluster` [n] int32,
- * `distance` [n] and `logits` [n, K] float32.
+ * A file to hold other programs against: the probe's images and what the engine makes of them, as
+ * safetensors. Arrays: `images` [n, S, S, 3] uint8 RGB, `features` [n, D] float32, and as far as
+ * they were asked for `cluster` [n] int32, `distance` [n] and `logits` [n, K] float32.
  */
 import { rm } from 'node:fs/promises';
 import { safetensorsChunks, type NamedArray } from '../arrays/safetensors.ts';

@@ -1,4 +1,6 @@
-/** How an export is loaded, in Python and in JavaScript: sections of the card, which a test runs. */
+/**
+ * How an export is loaded, in Python and in JavaScript: sections of the card, which a test runs.
+ */
 import type { ExportContent } from './content.ts';
 
 /** @param file name of the export @returns paragraphs */

@@ -1,7 +1,7 @@
 /**
- * How far two features are from each other: one less the cosine of their angle, 0 for the same direction, 1 for none in
- * common. Sums are float64. A row of zeros has no direction, and is at 1 from all.
- * Shapes: n rows, D dimensions.
+ * How far two features are from each other: one less the cosine of their angle, 0 for the same
+ * direction, 1 for none in common. Sums are float64. A row of zeros has no direction, and is at 1
+ * from all. Shapes: n rows, D dimensions.
  */
 import type { FeatureRows } from './feature-rows.ts';
 

@@ -1,8 +1,8 @@
 /**
- * Groups of images that are nearly the same: any two whose features are within a threshold belong together, and so do those
- * that a chain of such pairs connects. Every pair is looked at: an engine multiplies blocks of rows in float32, and what its
- * error bound leaves open is decided in float64, so that the groups are those of float64.
- * Shapes: n rows, D dimensions.
+ * Groups of images that are nearly the same: any two whose features are within a threshold belong
+ * together, and so do those that a chain of such pairs connects. Every pair is looked at: an
+ * engine multiplies blocks of rows in float32, and what its error bound leaves open is decided in
+ * float64, so that the groups are those of float64. Shapes: n rows, D dimensions.
  */
 import type { Engine } from '../engine/engine.ts';
 import { rowProducts } from '../engine/row-products.ts';
@@ -88,8 +88,8 @@ class Links {
   readonly #threshold: number;
   readonly #dim: number;
   /**
-   * By how much a product of unit rows may be off: D roundings of the sum and of the factors (Higham 2002, section 3.1),
-   * whatever the order.
+   * By how much a product of unit rows may be off: D roundings of the sum and of the factors
+   * (Higham 2002, section 3.1), whatever the order.
    */
   readonly #error: number;
   /** [n] towards the root of its tree; roots name themselves. */

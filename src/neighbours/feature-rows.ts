@@ -1,6 +1,6 @@
 /**
- * The features of many images, read a block at a time from the array that `embed` made: memory does not hold them all.
- * Shapes: n rows, D dimensions.
+ * The features of many images, read a block at a time from the array that `embed` made: memory
+ * does not hold them all. Shapes: n rows, D dimensions.
  */
 import { closeSync, openSync, readSync } from 'node:fs';
 import { TrainerError } from '../errors.ts';

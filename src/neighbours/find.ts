@@ -1,4 +1,7 @@
-/** What `deepcluster neighbours` finds: images like one, images that are nearly the same, images like no others. */
+/**
+ * What `deepcluster neighbours` finds: images like one, images that are nearly the same, images
+ * like no others.
+ */
 import { stat } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { idRange } from '../data/loader/centre-batches.ts';
@@ -139,7 +142,10 @@ export async function findDuplicates(
   }
 }
 
-/** The images that are farthest from the centroid of their own cluster, and so are like no group of others. */
+/**
+ * The images that are farthest from the centroid of their own cluster, and so are like no group
+ * of others.
+ */
 export function findOutliers(k: number, stored: StoredImages): Found {
   const { clusters, distances } = stored;
   const far = [...distances.keys()]

@@ -34,7 +34,10 @@ const PAGE_STYLE = markup`<style>
 .group figcaption { color: var(--soft); font-size: 11px; line-height: 1.3; overflow-wrap: anywhere; margin-top: 3px; }
 </style>`;
 
-/** Images that cannot be read are shown without a picture; groups beyond the page's room are left out, and it says so. */
+/**
+ * Images that cannot be read are shown without a picture; groups beyond the page's room are left
+ * out, and it says so.
+ */
 export async function picturePage(
   title: string,
   groups: readonly PictureGroup[],

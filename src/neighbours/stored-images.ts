@@ -1,6 +1,7 @@
 /**
- * What is kept of a run's images in `features/` of its folder, made at the first call: features or clusters by its newest
- * checkpoint. The names tell checkpoint and images apart, so that nothing there is ever out of date, and may be removed.
+ * What is kept of a run's images in `features/` of its folder, made at the first call: features
+ * or clusters by its newest checkpoint. The names tell checkpoint and images apart, so that
+ * nothing there is ever out of date, and may be removed.
  */
 import { createReadStream, existsSync } from 'node:fs';
 import fs from 'node:fs/promises';

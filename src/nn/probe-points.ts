@@ -1,8 +1,9 @@
 /**
- * Where a network is probed on its way: after each convolution's ReLU, before any pooling, averaged to less than 10,000
- * numbers an image. Sources: Zhang et al. 2016 (arXiv:1603.08511), whose protocol DeepCluster's linear evaluation follows;
- * spec of DeepCluster, section 10.1. Of ResNet-50 the points are its stem and its four stages.
- * Shapes: B images, S side of a map, C channels, s side after pooling.
+ * Where a network is probed on its way: after each convolution's ReLU, before any pooling,
+ * averaged to less than 10,000 numbers an image. Sources: Zhang et al. 2016 (arXiv:1603.08511),
+ * whose protocol DeepCluster's linear evaluation follows; spec of DeepCluster, section 10.1. Of
+ * ResNet-50 the points are its stem and its four stages. Shapes: B images, S side of a map, C
+ * channels, s side after pooling.
  */
 import { shapeMismatch } from '../errors.ts';
 import type { ModelSpec } from './architectures.ts';
@@ -31,7 +32,10 @@ export interface AveragePooling {
 
 /** Numbers of a probe at most: AlexNet's maps are pooled to 9,216 and 9,600. */
 const MAX_DIM = 10_000;
-/** Convolutions of which all are probed unless told otherwise; of more only those before a pooling. */
+/**
+ * Convolutions of which all are probed unless told otherwise; of more only those before a
+ * pooling.
+ */
 const FEW = 5;
 
 /** All points of a network, from the first layer on. */
@@ -73,8 +77,9 @@ function pointAt(spec: ModelSpec, layer: number, name: string): ProbePoint {
 }
 
 /**
- * The finest pooling below {@link MAX_DIM}, with as little padding as it takes: for AlexNet's maps that of the reference,
- * windows of 6, 4, 3, 3 and 2. A map that is small enough stays as it is, one of very many channels becomes its mean.
+ * The finest pooling below {@link MAX_DIM}, with as little padding as it takes: for AlexNet's
+ * maps that of the reference, windows of 6, 4, 3, 3 and 2. A map that is small enough stays as it
+ * is, one of very many channels becomes its mean.
  */
 export function poolingFor({ side, channels }: MapShape): AveragePooling {
   const finest = Math.min(side, Math.floor(Math.sqrt(MAX_DIM / channels)));

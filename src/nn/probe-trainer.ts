@@ -1,7 +1,8 @@
 /**
- * The steps of a linear probe on an engine: for features of thousands of numbers, which take minutes in float64 on one thread.
- * What is minimised, and how the rate falls, is src/evaluation/linear-probe.ts; this is a `ProbeTrainer` as it has them.
- * Shapes: n rows, B of them a step, W columns, C classes.
+ * The steps of a linear probe on an engine: for features of thousands of numbers, which take
+ * minutes in float64 on one thread. What is minimised, and how the rate falls, is
+ * src/evaluation/linear-probe.ts; this is a `ProbeTrainer` as it has them. Shapes: n rows, B of
+ * them a step, W columns, C classes.
  */
 import * as tf from '@tensorflow/tfjs';
 import type { Engine } from '../engine/engine.ts';

@@ -1,10 +1,11 @@
 /**
- * Whether a run has learnt anything, by the figures of its summary alone, and what to try where it has not. Pure; a
- * {@link RunSummary} can be given as it is.
+ * Whether a run has learnt anything, by the figures of its summary alone, and what to try where
+ * it has not. Pure; a {@link RunSummary} can be given as it is.
  *
- * The measure of a loss is ln F, F the clusters that have images: a head that tells no image from another, and knows no more
- * than which clusters there are, comes to that. The measure of the features are those of the same network as it was
- * initialised: random convolutions are a fair baseline (Caron et al. 2018, table 1).
+ * The measure of a loss is ln F, F the clusters that have images: a head that tells no image from
+ * another, and knows no more than which clusters there are, comes to that. The measure of the
+ * features are those of the same network as it was initialised: random convolutions are a fair
+ * baseline (Caron et al. 2018, table 1).
  */
 import { formatCount, formatFixed, formatNoun, formatPercent } from './number-format.ts';
 import type { LearningVerdict, RunEvaluation, RunSummary } from './summary.ts';
@@ -19,7 +20,10 @@ export type LearningFacts = Pick<
 const LOSS_MARGIN = 0.01;
 /** Standard errors by which accuracy must rise where the loss says that nothing was learnt. */
 const SURE_ERRORS = 2;
-/** Normalised entropy below which images lie in one or two of many clusters; sound runs have 0.8 and more. */
+/**
+ * Normalised entropy below which images lie in one or two of many clusters; sound runs have 0.8
+ * and more.
+ */
 const COLLAPSED_ENTROPY = 0.1;
 /** The same, below which it is worth a remark. */
 const UNEVEN_ENTROPY = 0.5;
@@ -27,7 +31,10 @@ const UNEVEN_ENTROPY = 0.5;
 const MANY_EMPTY = 0.25;
 /** Images of a cluster below which its pseudo-label is little more than the image's own number. */
 const FEW_IMAGES = 10;
-/** Images of a cluster that {@link fewerClusters} aims at, as the presets for small collections have. */
+/**
+ * Images of a cluster that {@link fewerClusters} aims at, as the presets for small collections
+ * have.
+ */
 const GOOD_IMAGES = 25;
 /** Steps below which a network that begins from random values has had no time to learn. */
 const FEW_STEPS = 500;
@@ -98,7 +105,10 @@ function clusterFinding(facts: LearningFacts): Finding | null {
   return null;
 }
 
-/** A finding for each accuracy that is no better than the initial network's; both together are fatal. */
+/**
+ * A finding for each accuracy that is no better than the initial network's; both together are
+ * fatal.
+ */
 function probeFindings(facts: LearningFacts): Finding[] {
   const { evaluation } = facts;
   if (evaluation === null) return [];
@@ -119,7 +129,9 @@ function probeFindings(facts: LearningFacts): Finding[] {
     }));
 }
 
-/** Clusterings of successive epochs that do not move at all, or do not come nearer to each other. */
+/**
+ * Clusterings of successive epochs that do not move at all, or do not come nearer to each other.
+ */
 function agreementFinding(facts: LearningFacts): Finding | null {
   const known = facts.nmi.toPrevious.filter((nmi) => nmi !== null);
   const [first, last] = [known[0], known.at(-1)];

@@ -1,7 +1,8 @@
 /**
- * The clusters of a finished run as tables for other programs: `clusters.csv` and `clusters.parquet` have a row an image,
- * `cluster-summary.csv` one a cluster. They are written a part at a time, whatever the number of images.
- * Shapes: N images, K clusters, d columns of the rows that are clustered.
+ * The clusters of a finished run as tables for other programs: `clusters.csv` and
+ * `clusters.parquet` have a row an image, `cluster-summary.csv` one a cluster. They are written a
+ * part at a time, whatever the number of images. Shapes: N images, K clusters, d columns of the
+ * rows that are clustered.
  */
 import { writeFile } from 'node:fs/promises';
 import { setImmediate as letOthersRun } from 'node:timers/promises';
@@ -35,7 +36,9 @@ export interface FinalTables {
 const CSV_ROWS = 4_096;
 /** Images of a row group. */
 const GROUP_ROWS = 65_536;
-/** Clusters whose neighbours are looked for at a time: a fraction of a second for 10,000 of them. */
+/**
+ * Clusters whose neighbours are looked for at a time: a fraction of a second for 10,000 of them.
+ */
 const RANKED_ROWS = 128;
 
 /** `path,cluster,distance,second,secondDistance` @throws the signal's reason */
@@ -66,7 +69,10 @@ const NO_DETAILS: AssignmentDetails = {
   secondDistances: new Float32Array(0),
 };
 
-/** The same columns, and `trainedOn`: the pseudo-label of the last step. @throws the signal's reason */
+/**
+ * The same columns, and `trainedOn`: the pseudo-label of the last step.
+ * @throws the signal's reason
+ */
 export async function writeClustersParquet(
   file: string,
   { source, clusters, pseudoLabels, final }: ClusterTables,
@@ -120,9 +126,10 @@ function* clusteredImages(clusters: Int32Array, most: number): Generator<number[
 }
 
 /**
- * `cluster,size,medoid,meanDistance,nearest`: the medoid is the path of the member nearest to the centroid. Of all members
- * its squared distances to the others have the least sum, which is n |x - c|² and a constant for the mean c of n rows. The
- * nearest is the cluster, of those with images, whose centroid this cluster's is most like.
+ * `cluster,size,medoid,meanDistance,nearest`: the medoid is the path of the member nearest to the
+ * centroid. Of all members its squared distances to the others have the least sum, which is n |x
+ * - c|² and a constant for the mean c of n rows. The nearest is the cluster, of those with
+ * images, whose centroid this cluster's is most like.
  * @throws the signal's reason
  */
 export async function writeClusterSummary(
@@ -147,7 +154,9 @@ export async function writeClusterSummary(
 interface ClusterMembers {
   /** [K] */
   readonly sizes: Int32Array;
-  /** [K] id of the member nearest to the centroid, of equally near ones the first; -1: not known. */
+  /**
+   * [K] id of the member nearest to the centroid, of equally near ones the first; -1: not known.
+   */
   readonly medoids: Int32Array;
   /** [K] of the members' distances. */
   readonly sums: Float64Array;

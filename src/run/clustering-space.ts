@@ -26,7 +26,8 @@ export function clusteringRows(
 }
 
 /**
- * Of each row the cluster and the one that comes next, by the run's own measure, and how far they are.
+ * Of each row the cluster and the one that comes next, by the run's own measure, and how far they
+ * are.
  * @param rows [m, d] of {@link clusteringRows}
  */
 export function clustersOfRows(
@@ -39,9 +40,9 @@ export function clustersOfRows(
 }
 
 /**
- * The same without the cluster that comes next, where the engine's kernels find the nearest of many in a tenth of the time:
- * the same clusters and distances, and -1 and NaN for the second. Where a run's measure is another than the distance, all
- * of {@link clustersOfRows}.
+ * The same without the cluster that comes next, where the engine's kernels find the nearest of
+ * many in a tenth of the time: the same clusters and distances, and -1 and NaN for the second.
+ * Where a run's measure is another than the distance, all of {@link clustersOfRows}.
  */
 export function nearestOfRows(
   run: Pick<OpenedRun, 'config'>,

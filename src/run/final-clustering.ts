@@ -1,7 +1,7 @@
 /**
- * The clusters of a finished run: those of its images by its final parameters, as a checkpoint keeps them. The pseudo-labels
- * that it trained on last are one epoch older, and stay beside them.
- * Shapes: N images, K clusters, d columns of the rows that are clustered.
+ * The clusters of a finished run: those of its images by its final parameters, as a checkpoint
+ * keeps them. The pseudo-labels that it trained on last are one epoch older, and stay beside
+ * them. Shapes: N images, K clusters, d columns of the rows that are clustered.
  */
 import { arrayOf } from '../arrays/bundle.ts';
 import type { NamedArrays } from '../arrays/safetensors.ts';

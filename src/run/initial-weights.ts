@@ -1,8 +1,8 @@
 /**
- * The values that a run begins with where a file gives them, in place of random ones: a safetensors file with the names and
- * shapes of PyTorch's modules, as `export` writes it or torchvision's networks have it. The head is always new, and so is a
- * neck that the file does not have. No tensor library here: the coordinator reads it.
- * Shapes: P parameters, S statistics.
+ * The values that a run begins with where a file gives them, in place of random ones: a
+ * safetensors file with the names and shapes of PyTorch's modules, as `export` writes it or
+ * torchvision's networks have it. The head is always new, and so is a neck that the file does not
+ * have. No tensor library here: the coordinator reads it. Shapes: P parameters, S statistics.
  */
 import { readFile } from 'node:fs/promises';
 import { decodeSafetensors, type DecodedArrays } from '../arrays/safetensors.ts';

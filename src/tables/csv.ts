@@ -1,6 +1,6 @@
 /**
- * Comma-separated values as RFC 4180 has them, but for the ends of lines, which are those of Unix; UTF-8, one header line.
- * A value that is not known is an empty field.
+ * Comma-separated values as RFC 4180 has them, but for the ends of lines, which are those of
+ * Unix; UTF-8, one header line. A value that is not known is an empty field.
  */
 
 /** A field that is text: quoted where it must be. */
@@ -23,7 +23,10 @@ export function csvIndex(value: number): string {
   return value < 0 ? '' : String(value);
 }
 
-/** The fields of a line that {@link csvText} and its like have made, which has no end of line within a field. */
+/**
+ * The fields of a line that {@link csvText} and its like have made, which has no end of line
+ * within a field.
+ */
 export function csvFields(line: string): string[] {
   const fields = `,${line}`.matchAll(/,(?:"((?:[^"]|"")*)"|([^,]*))/g);
   return Array.from(fields, ([, quoted, bare]) => quoted?.replaceAll('""', '"') ?? bare ?? '');

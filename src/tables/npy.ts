@@ -1,11 +1,14 @@
 /**
- * NumPy's file of one array, format 1.0: little-endian float32 in C order. Written here in a few lines rather than by a
- * package, since those there are take the whole array at once. The header has a fixed length, so that it can be written
- * again once the number of rows is known.
- * Source: the format's description in NumPy's documentation, numpy.lib.format.
+ * NumPy's file of one array, format 1.0: little-endian float32 in C order. Written here in a few
+ * lines rather than by a package, since those there are take the whole array at once. The header
+ * has a fixed length, so that it can be written again once the number of rows is known. Source:
+ * the format's description in NumPy's documentation, numpy.lib.format.
  */
 const MAGIC = Buffer.from([0x93, ...Buffer.from('NUMPY'), 1, 0]);
-/** Of all that precedes the data: a multiple of 64, as the format asks for, with room for any shape. */
+/**
+ * Of all that precedes the data: a multiple of 64, as the format asks for, with room for any
+ * shape.
+ */
 export const NPY_HEADER_BYTES = 128;
 
 /** @returns NPY_HEADER_BYTES bytes that precede the elements of [rows, dim] */

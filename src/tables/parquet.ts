@@ -1,6 +1,7 @@
 /**
- * Parquet files written part after part: each call of `write` is a row group, so that memory holds one of them at a time.
- * Columns may have nulls; pages are compressed by Snappy. The encoding is that of the package hyparquet-writer.
+ * Parquet files written part after part: each call of `write` is a row group, so that memory
+ * holds one of them at a time. Columns may have nulls; pages are compressed by Snappy. The
+ * encoding is that of the package hyparquet-writer.
  */
 import { ParquetWriter, fileWriter } from 'hyparquet-writer';
 

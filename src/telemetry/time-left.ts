@@ -1,8 +1,8 @@
 /**
- * An estimate of how long a run's epochs still take: what is left of the present one, by the pace of
- * its phase and the phases of epochs before it, and as long as they took for each that follows.
- * Pure. What comes after the last epoch, a clustering and the evaluation, is not in it: nothing has been
- * measured of that.
+ * An estimate of how long a run's epochs still take: what is left of the present one, by the pace
+ * of its phase and the phases of epochs before it, and as long as they took for each that
+ * follows. Pure. What comes after the last epoch, a clustering and the evaluation, is not in it:
+ * nothing has been measured of that.
  */
 
 /** Seconds of the phases of one epoch, in their order. */
@@ -18,7 +18,9 @@ export interface EpochProgress {
   readonly current: PhaseSeconds;
   /** Until the phase under way ends, by its own pace; null: not known yet. */
   readonly phaseSecondsLeft: number | null;
-  /** Whether a phase belongs to each epoch; left out: all do. ODC clusters at its beginning alone. */
+  /**
+   * Whether a phase belongs to each epoch; left out: all do. ODC clusters at its beginning alone.
+   */
   readonly recurs?: (phase: string) => boolean;
 }
 

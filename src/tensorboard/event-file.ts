@@ -1,6 +1,7 @@
 /**
- * A file of events, in the folder that `tensorboard --logdir` is given. Each process that goes on with a run opens a file of its
- * own, as TensorBoard expects: it reads them in the order of their names.
+ * A file of events, in the folder that `tensorboard --logdir` is given. Each process that goes on
+ * with a run opens a file of its own, as TensorBoard expects: it reads them in the order of their
+ * names.
  */
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { hostname } from 'node:os';
@@ -23,7 +24,10 @@ export interface EventFileOptions {
   readonly nowMs: () => number;
   /** Whether the run is still this process's: otherwise nothing is written. */
   readonly isWriter: () => boolean;
-  /** Told once, of the first write that fails, for instance since the disk is full: nothing is written any more. */
+  /**
+   * Told once, of the first write that fails, for instance since the disk is full: nothing is
+   * written any more.
+   */
   readonly onFailure: (error: unknown) => void;
 }
 

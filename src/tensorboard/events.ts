@@ -1,6 +1,7 @@
 /**
- * Events as TensorBoard reads them: scalars, histograms and images by tag and step.
- * Source: TensorFlow's event.proto and summary.proto, of which this is the part that is used, with their field numbers.
+ * Events as TensorBoard reads them: scalars, histograms and images by tag and step. Source:
+ * TensorFlow's event.proto and summary.proto, of which this is the part that is used, with their
+ * field numbers.
  */
 import protobuf from 'protobufjs';
 import { frameRecord } from './tf-record.ts';
@@ -47,7 +48,10 @@ export function versionRecord(seconds: number): Buffer {
   return encode({ wall_time: seconds, file_version: 'brain.Event:2' });
 }
 
-/** Values of this step and later ones that came before are void: the run goes on from an earlier one. */
+/**
+ * Values of this step and later ones that came before are void: the run goes on from an earlier
+ * one.
+ */
 export function restartRecord(seconds: number, step: number): Buffer {
   return encode({ wall_time: seconds, step, session_log: { status: 1 } });
 }

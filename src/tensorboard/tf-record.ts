@@ -1,7 +1,8 @@
 /**
- * TFRecord framing, in which TensorBoard reads its events: length and data, each with a masked CRC-32C.
- * Source: TensorFlow, core/lib/io/record_writer.h and core/lib/hash/crc32c.h (the format, as documented at
- * tensorflow.org/tutorials/load_data/tfrecord); CRC-32C: RFC 3720, section 12.1 and appendix B.4.
+ * TFRecord framing, in which TensorBoard reads its events: length and data, each with a masked
+ * CRC-32C. Source: TensorFlow, core/lib/io/record_writer.h and core/lib/hash/crc32c.h (the
+ * format, as documented at tensorflow.org/tutorials/load_data/tfrecord); CRC-32C: RFC 3720,
+ * section 12.1 and appendix B.4.
  */
 
 /** The Castagnoli polynomial, bits reversed. */

@@ -1,6 +1,7 @@
 /**
- * Server-sent events to whoever watches (https://html.spec.whatwg.org/multipage/server-sent-events.html).
- * A reader that does not keep up is cut off: it connects again and gets what holds then.
+ * Server-sent events to whoever watches
+ * (https://html.spec.whatwg.org/multipage/server-sent-events.html). A reader that does not keep
+ * up is cut off: it connects again and gets what holds then.
  */
 
 /** Watchers at a time; more are sent away. */

@@ -1,6 +1,6 @@
 /**
- * The live page's HTTP: listens, judges who asks (access.ts), and answers. Beyond loopback it speaks
- * TLS with the coordinator's certificate.
+ * The live page's HTTP: listens, judges who asks (access.ts), and answers. Beyond loopback it
+ * speaks TLS with the coordinator's certificate.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';

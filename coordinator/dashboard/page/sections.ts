@@ -1,4 +1,7 @@
-/** The parts of the live page, each from a run's state: data in, markup out. The look is the report's. */
+/**
+ * The parts of the live page, each from a run's state: data in, markup out. The look is the
+ * report's.
+ */
 import { lossChart } from '../../../src/report/charts/loss-chart.ts';
 import { nmiChart } from '../../../src/report/charts/nmi-chart.ts';
 import { phaseTimeFigure } from '../../../src/report/charts/phase-time.ts';

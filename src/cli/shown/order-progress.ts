@@ -1,4 +1,7 @@
-/** Long orders of several workers as one progress: what the slowest of them is at, added up over all. */
+/**
+ * Long orders of several workers as one progress: what the slowest of them is at, added up over
+ * all.
+ */
 import type { OrderProgress } from '../../telemetry/notice.ts';
 
 /** One worker's order. */

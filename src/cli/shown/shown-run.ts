@@ -1,4 +1,7 @@
-/** A run on this machine as the terminal shows it: what starts, how far it is, what its processes say. */
+/**
+ * A run on this machine as the terminal shows it: what starts, how far it is, what its processes
+ * say.
+ */
 import { phaseRecurs } from '../../algorithms/registry.ts';
 import { shownLine } from '../../launch/child-log.ts';
 import type { LocalRunHooks, LocalStart } from '../../launch/local-run.ts';
@@ -20,7 +23,10 @@ export class ShownRun {
   readonly #workers = new Set<string>();
   readonly #orders = new OrdersProgress();
 
-  /** @param shownLevel from which on logs are shown as they are; null: warnings and errors in short */
+  /**
+   * @param shownLevel from which on logs are shown as they are; null: warnings and errors in
+   * short
+   */
   constructor({ stderr }: Terminal, shownLevel: LogLevel | null) {
     this.#view = createProgressView({
       stream: stderr,

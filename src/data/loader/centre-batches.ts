@@ -1,6 +1,7 @@
 /**
- * Deterministic views of many images in batches of bounded size, the next ones made while the present one is used. Where views
- * are made on the caller's thread they are made between its other work.
+ * Deterministic views of many images in batches of bounded size, the next ones made while the
+ * present one is used. Where views are made on the caller's thread they are made between its
+ * other work.
  */
 import type { ImageLoader, LoadedViews } from './loader.ts';
 

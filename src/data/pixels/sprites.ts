@@ -1,4 +1,7 @@
-/** Pictures for pages that show many: thumbnails of one size put together to sheets. Nothing that trains sees them. */
+/**
+ * Pictures for pages that show many: thumbnails of one size put together to sheets. Nothing that
+ * trains sees them.
+ */
 import sharp from 'sharp';
 import { decodeImage } from './decode.ts';
 

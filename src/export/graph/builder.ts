@@ -1,7 +1,7 @@
 /**
- * The operations that an exported network is made of, whatever the format: a builder writes each one down as an operation
- * of its format and names the result. Shapes: N images of S x S pixels; maps have C channels, in the format's own order;
- * rows are [N, D].
+ * The operations that an exported network is made of, whatever the format: a builder writes each
+ * one down as an operation of its format and names the result. Shapes: N images of S x S pixels;
+ * maps have C channels, in the format's own order; rows are [N, D].
  */
 import type { ConvLayer, MaxPoolLayer } from '../../nn/layers.ts';
 import type { NamedArray } from '../../arrays/safetensors.ts';

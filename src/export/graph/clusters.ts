@@ -1,7 +1,8 @@
 /**
- * From the feature to its cluster, as the run assigns its images: PCA with whitening where it has one, unit rows, the most
- * similar centroid. Sources: spec of DeepCluster, section 4; src/clustering/nearest-two.ts for the three metrics.
- * Shapes: D dimensions of the feature, d of a row, K clusters. All in float32, products of K centroids at a time.
+ * From the feature to its cluster, as the run assigns its images: PCA with whitening where it has
+ * one, unit rows, the most similar centroid. Sources: spec of DeepCluster, section 4;
+ * src/clustering/nearest-two.ts for the three metrics. Shapes: D dimensions of the feature, d of
+ * a row, K clusters. All in float32, products of K centroids at a time.
  */
 import { NORM_EPSILON, squaredLength, type RowMetric } from '../../clustering/nearest-two.ts';
 import type { Whitening } from '../../clustering/whitening.ts';
@@ -76,7 +77,10 @@ function unitRows(builder: GraphBuilder, rows: Value): Value {
   return builder.divide(rows, length);
 }
 
-/** Products with the centroids, made to order clusters as the metric does: for the distance, x·c - |c|²/2. */
+/**
+ * Products with the centroids, made to order clusters as the metric does: for the distance, x·c -
+ * |c|²/2.
+ */
 function similarities(
   builder: GraphBuilder,
   products: Value,

@@ -1,6 +1,7 @@
 /**
- * A trained network as a graph: images in, features, clusters and logits out. What the graph computes is what
- * src/nn/evaluation-pass.ts computes: running statistics, no dropout; and src/run/trained-network.ts for the clusters.
+ * A trained network as a graph: images in, features, clusters and logits out. What the graph
+ * computes is what src/nn/evaluation-pass.ts computes: running statistics, no dropout; and
+ * src/run/trained-network.ts for the clusters.
  */
 import type { NamedArrays } from '../../arrays/safetensors.ts';
 import { BATCH_NORM_EPSILON } from '../../engine/operations.ts';
@@ -143,7 +144,10 @@ function scaledMaps({ name, channels, isAffine }: BatchNormLayer, maps: Value, p
   });
 }
 
-/** Rows less the mean, times gamma / sqrt(variance + epsilon), plus beta; not every format normalises rows. */
+/**
+ * Rows less the mean, times gamma / sqrt(variance + epsilon), plus beta; not every format
+ * normalises rows.
+ */
 function scaledRows({ name, isAffine }: BatchNormLayer, rows: Value, pen: Pen): Value {
   const { builder, weights } = pen;
   const variance = weights[`${name}.running_var`]!;

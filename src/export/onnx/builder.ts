@@ -1,6 +1,6 @@
 /**
- * A graph in ONNX's operations, opset 17: images [N, 3, S, S], maps [N, C, H, W], weights as PyTorch has them.
- * Each array is an initializer under the name that PyTorch's modules give it.
+ * A graph in ONNX's operations, opset 17: images [N, 3, S, S], maps [N, C, H, W], weights as
+ * PyTorch has them. Each array is an initializer under the name that PyTorch's modules give it.
  */
 import type { NamedArray } from '../../arrays/safetensors.ts';
 import { BATCH_NORM_EPSILON } from '../../engine/operations.ts';

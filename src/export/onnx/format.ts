@@ -1,6 +1,6 @@
 /**
- * The format `onnx`: one file with the whole graph, normalisation included. Read back, it goes through onnxruntime-web where
- * that is installed; elsewhere its arrays are compared.
+ * The format `onnx`: one file with the whole graph, normalisation included. Read back, it goes
+ * through onnxruntime-web where that is installed; elsewhere its arrays are compared.
  */
 import { readFile } from 'node:fs/promises';
 import type { ArrayData, NamedArray } from '../../arrays/safetensors.ts';

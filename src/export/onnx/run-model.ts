@@ -1,4 +1,7 @@
-/** An ONNX model on the probe's images, by ONNX Runtime's WebAssembly build, where that is installed beside this package. */
+/**
+ * An ONNX model on the probe's images, by ONNX Runtime's WebAssembly build, where that is
+ * installed beside this package.
+ */
 import { scaledImages, type Outputs, type Probe } from '../probe.ts';
 
 interface OnnxTensor {
@@ -13,7 +16,10 @@ interface OnnxSession {
   release(): Promise<void>;
 }
 
-/** What of it is used: the declarations of this package must do without those of one that may be missing. */
+/**
+ * What of it is used: the declarations of this package must do without those of one that may be
+ * missing.
+ */
 export interface OnnxRuntime {
   readonly env: { readonly wasm: { numThreads?: number } };
   readonly Tensor: new (type: 'float32', data: Float32Array, dims: readonly number[]) => OnnxTensor;

@@ -1,6 +1,7 @@
 /**
- * The messages of an ONNX model that an export writes and reads back: field numbers and meanings as in onnx.proto3 of the
- * ONNX specification, IR version 8 (github.com/onnx/onnx/blob/main/docs/IR.md). What is left out is never written.
+ * The messages of an ONNX model that an export writes and reads back: field numbers and meanings
+ * as in onnx.proto3 of the ONNX specification, IR version 8
+ * (github.com/onnx/onnx/blob/main/docs/IR.md). What is left out is never written.
  */
 import protobuf from 'protobufjs';
 

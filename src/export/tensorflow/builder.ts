@@ -1,6 +1,7 @@
 /**
- * A graph in TensorFlow's operations: images [N, S, S, 3], maps [N, H, W, C], weights as the engine has them. Arrays are
- * constants of the graph, by the names of PyTorch's modules with `/` between the parts.
+ * A graph in TensorFlow's operations: images [N, S, S, 3], maps [N, H, W, C], weights as the
+ * engine has them. Arrays are constants of the graph, by the names of PyTorch's modules with `/`
+ * between the parts.
  */
 import type { NamedArray } from '../../arrays/safetensors.ts';
 import { BATCH_NORM_EPSILON } from '../../engine/operations.ts';

@@ -1,6 +1,6 @@
 /**
- * The network as a TensorFlow graph with its signature; and the graph cut in two, as TensorFlow.js keeps it: the operations,
- * and the values of its constants.
+ * The network as a TensorFlow graph with its signature; and the graph cut in two, as
+ * TensorFlow.js keeps it: the operations, and the values of its constants.
  */
 import type { ExportContent } from '../content.ts';
 import { engineArrays } from '../content.ts';

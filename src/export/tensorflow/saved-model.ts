@@ -1,6 +1,7 @@
 /**
- * The format `savedmodel`: a folder with `saved_model.pb`, the graph with its arrays as constants and the signature
- * `serving_default`. Read back, the graph is run by TensorFlow.js on the engine.
+ * The format `savedmodel`: a folder with `saved_model.pb`, the graph with its arrays as constants
+ * and the signature `serving_default`. Read back, the graph is run by TensorFlow.js on the
+ * engine.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';

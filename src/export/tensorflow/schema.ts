@@ -1,6 +1,7 @@
 /**
- * The messages of a TensorFlow graph and SavedModel that an export writes and reads back: field numbers and meanings as in
- * TensorFlow's graph.proto, node_def.proto, attr_value.proto, tensor.proto, meta_graph.proto and saved_model.proto.
+ * The messages of a TensorFlow graph and SavedModel that an export writes and reads back: field
+ * numbers and meanings as in TensorFlow's graph.proto, node_def.proto, attr_value.proto,
+ * tensor.proto, meta_graph.proto and saved_model.proto.
  */
 import protobuf from 'protobufjs';
 

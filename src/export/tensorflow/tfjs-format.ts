@@ -1,6 +1,6 @@
 /**
- * The format `tfjs`: a folder with `model.json` and shards of weights, a graph model of TensorFlow.js. Read back, the graph is
- * run by TensorFlow.js on the engine.
+ * The format `tfjs`: a folder with `model.json` and shards of weights, a graph model of
+ * TensorFlow.js. Read back, the graph is run by TensorFlow.js on the engine.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';

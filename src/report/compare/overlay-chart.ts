@@ -1,4 +1,7 @@
-/** Curves of several runs in one chart, over epochs: steps of runs with other batches cannot be compared. */
+/**
+ * Curves of several runs in one chart, over epochs: steps of runs with other batches cannot be
+ * compared.
+ */
 import { tightAxis, roundAxis, type Axis } from '../charts/axis.ts';
 import { chartFigure, line } from '../charts/chart.ts';
 import { movingMean, thinOut, type Point } from '../charts/curve.ts';

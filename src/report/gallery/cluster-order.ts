@@ -63,8 +63,8 @@ export function fairShare(sizes: ArrayLike<number>, limit: number): number {
 }
 
 /**
- * Of a cluster that is larger than its share: three quarters of it nearest to the centroid, the rest
- * farthest from it.
+ * Of a cluster that is larger than its share: three quarters of it nearest to the centroid, the
+ * rest farthest from it.
  * @returns ranks in 0 .. size - 1, ascending
  */
 export function nearestAndFarthest(size: number, share: number): number[] {
@@ -74,8 +74,8 @@ export function nearestAndFarthest(size: number, share: number): number[] {
 }
 
 /**
- * Distance beyond which an image is far from its cluster: Tukey's upper fence, the third quartile and
- * one and a half interquartile ranges; NaN for a cluster of fewer than four.
+ * Distance beyond which an image is far from its cluster: Tukey's upper fence, the third quartile
+ * and one and a half interquartile ranges; NaN for a cluster of fewer than four.
  * @param distances ascending
  */
 export function upperFence(distances: ArrayLike<number>): number {

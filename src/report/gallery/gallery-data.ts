@@ -1,7 +1,7 @@
 /**
  * What the page's script shows of the clusters, and how it is written into the page: JSON, with
- * arrays of numbers as base64 of their little-endian bytes. client/decode.js reads it.
- * Shapes: n images that are listed, by cluster, then from the centroid outward; K clusters; m points.
+ * arrays of numbers as base64 of their little-endian bytes. client/decode.js reads it. Shapes: n
+ * images that are listed, by cluster, then from the centroid outward; K clusters; m points.
  */
 
 export interface GalleryData {

@@ -1,9 +1,15 @@
-/** The place in the page where its script shows the clusters, and the blocks of data that the script reads. */
+/**
+ * The place in the page where its script shows the clusters, and the blocks of data that the
+ * script reads.
+ */
 import { galleryJson, type GalleryData } from './gallery-data.ts';
 import { dataBlock, markup, textBlock, type Markup } from '../markup.ts';
 import { formatCount } from '../number-format.ts';
 
-/** Empty and hidden until the script fills it: without one the page shows the largest clusters alone. */
+/**
+ * Empty and hidden until the script fills it: without one the page shows the largest clusters
+ * alone.
+ */
 export function galleryShell({ classes, map, images, paths, distances }: GalleryData): Markup {
   const sorts = [
     ['size', 'Size'],

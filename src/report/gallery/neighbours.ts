@@ -1,11 +1,14 @@
 /** Which clusters lie near each other. Pure. Shapes: K centroids of d dimensions. */
 
-/** Dimensions that are added up before it is asked whether a distance can still be among the least. */
+/**
+ * Dimensions that are added up before it is asked whether a distance can still be among the
+ * least.
+ */
 const STRIDE = 32;
 
 /**
- * The nearest other clusters of each, by Euclidean distance of the centroids, of equal ones the lower
- * index first; clusters without images are no neighbours and have none.
+ * The nearest other clusters of each, by Euclidean distance of the centroids, of equal ones the
+ * lower index first; clusters without images are no neighbours and have none.
  * @param centroids [K, d] float32
  * @param sizes [K]
  */

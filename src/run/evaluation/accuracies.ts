@@ -1,4 +1,7 @@
-/** The parts of an evaluation that need classes: kNN and linear probes of a run's features, with many labels and with few. */
+/**
+ * The parts of an evaluation that need classes: kNN and linear probes of a run's features, with
+ * many labels and with few.
+ */
 import { shownPath } from '../../data/source/path-bytes.ts';
 import { dataUnreadable } from '../../errors.ts';
 import type { LabelledFeatures } from '../../evaluation/labelled-features.ts';
@@ -19,7 +22,9 @@ const LABEL_PARTS = [0.01, 0.1] as const;
 /** Draws of each. */
 const DRAWS = 5;
 
-/** Features wider than this are probed on the engine: in float64 on one thread they take minutes. */
+/**
+ * Features wider than this are probed on the engine: in float64 on one thread they take minutes.
+ */
 const WIDE = 1024;
 
 /** @param points layers that are probed besides the representation */

@@ -1,6 +1,7 @@
 /**
- * Clusterings that an evaluation looks at: the images clustered anew by each network, and the clusters that the run's own
- * centroids give them. Shapes: m images, D dimensions of what is clustered, d of the rows.
+ * Clusterings that an evaluation looks at: the images clustered anew by each network, and the
+ * clusters that the run's own centroids give them. Shapes: m images, D dimensions of what is
+ * clustered, d of the rows.
  */
 import { clusterEntropy, clusterSizes } from '../../clustering/agreement.ts';
 import { EQUAL_FEATURES } from '../../clustering/clusterable.ts';
@@ -31,7 +32,8 @@ export function clusterCount({ config }: OpenedRun, images: number): number {
 }
 
 /**
- * As the run's next epoch would: whitened as its last clustering was, k-means by its settings and the seed of that epoch.
+ * As the run's next epoch would: whitened as its last clustering was, k-means by its settings and
+ * the seed of that epoch.
  * @returns null where all features are equal
  */
 export function clusterAnew(

@@ -1,6 +1,6 @@
 /**
- * Evaluates a saved run on images, with classes or without: its clusters, and its features beside those of the same network as
- * it was initialised.
+ * Evaluates a saved run on images, with classes or without: its clusters, and its features beside
+ * those of the same network as it was initialised.
  */
 import { openImageSource } from '../../data/source/source.ts';
 import type { EngineChoice } from '../../engine/registry.ts';

@@ -1,4 +1,7 @@
-/** What all parts of an evaluation look at. Shapes: m images, D dimensions of the representation, D' of the feature. */
+/**
+ * What all parts of an evaluation look at. Shapes: m images, D dimensions of the representation,
+ * D' of the feature.
+ */
 import type { Engine } from '../../engine/engine.ts';
 import type { ModelSpec } from '../../nn/architectures.ts';
 import type { OpenedRun } from '../open-run.ts';
@@ -13,7 +16,10 @@ export interface NetworkFeatures {
   readonly feature: Float32Array;
 }
 
-/** Most images that silhouette and views are found of: both take time by the square of their number. */
+/**
+ * Most images that silhouette and views are found of: both take time by the square of their
+ * number.
+ */
 export const SAMPLE_IMAGES = 2_000;
 
 /** Told how far a phase is. */

@@ -11,11 +11,17 @@ import type { Compared } from './report.ts';
 export interface ChosenImages {
   /** Ascending. */
   readonly ids: Int32Array;
-  /** Whether they have classes, and at least one of them two images: one to learn from, and one to test on. */
+  /**
+   * Whether they have classes, and at least one of them two images: one to learn from, and one to
+   * test on.
+   */
   readonly hasClasses: boolean;
 }
 
-/** At most `maxImages`: by the run's own split where there are classes, as at the end of the run; else drawn by its seed. */
+/**
+ * At most `maxImages`: by the run's own split where there are classes, as at the end of the run;
+ * else drawn by its seed.
+ */
 export function chosenImages(
   { truth, count }: ImageSource,
   { config: { seed, evaluation } }: OpenedRun,

@@ -1,6 +1,6 @@
 /**
- * The networks that an evaluation compares, and their outputs for the same images: that of the run, and the same one with the
- * initial values of the run's seed.
+ * The networks that an evaluation compares, and their outputs for the same images: that of the
+ * run, and the same one with the initial values of the run's seed.
  */
 import { createImageLoader, type ImageLoader, type LoadedViews } from '../../data/loader/loader.ts';
 import type { ImageSource } from '../../data/source/source.ts';
@@ -30,7 +30,10 @@ export interface NetworksOptions {
   readonly onImages: (pass: string, done: number, total: number) => void;
 }
 
-/** Which views of images: the deterministic ones, or random ones as the run's first epoch draws them. */
+/**
+ * Which views of images: the deterministic ones, or random ones as the run's first epoch draws
+ * them.
+ */
 type View = 'centre' | 'random';
 
 /** A pass over images. */

@@ -1,4 +1,7 @@
-/** What an evaluation of a run finds; what `deepcluster eval --json` prints. Accuracies and rates are 0 to 1. */
+/**
+ * What an evaluation of a run finds; what `deepcluster eval --json` prints. Accuracies and rates
+ * are 0 to 1.
+ */
 import type { ClusterQuality } from '../../evaluation/cluster-quality.ts';
 
 /** One figure of two networks. */
@@ -48,7 +51,9 @@ export interface ClusterFigures {
   readonly empty: number;
   /** Of the cluster sizes, as a share of ln k. */
   readonly entropy: number;
-  /** Of a sample, in the space of the clustering; null where fewer than two clusters have images. */
+  /**
+   * Of a sample, in the space of the clustering; null where fewer than two clusters have images.
+   */
   readonly silhouette: number | null;
   /** Null where there are no classes. */
   readonly agreement: ClusterQuality | null;

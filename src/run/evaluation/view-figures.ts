@@ -1,4 +1,7 @@
-/** Whether features and clusters stay with their image in random views, for both networks of an evaluation. */
+/**
+ * Whether features and clusters stay with their image in random views, for both networks of an
+ * evaluation.
+ */
 import { clusterSizes } from '../../clustering/agreement.ts';
 import { sameClusterRate, sameImageRate } from '../../evaluation/view-consistency.ts';
 import { gather, gatherRows } from '../../math/matrix.ts';

@@ -28,8 +28,8 @@ const MEANINGS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Most frequent first. Lines that are no JSON, such as a torn last one, are passed over; a file that
- * is not there has none.
+ * Most frequent first. Lines that are no JSON, such as a torn last one, are passed over; a file
+ * that is not there has none.
  */
 export async function survivedFaults(eventsFile: string): Promise<SurvivedFault[]> {
   const found = new Map<string, { count: number; lastReason: string }>();

@@ -1,4 +1,7 @@
-/** The thread that lays out a report's map and finds the neighbours of clusters: seconds of pure arithmetic. */
+/**
+ * The thread that lays out a report's map and finds the neighbours of clusters: seconds of pure
+ * arithmetic.
+ */
 import { parentPort, workerData } from 'node:worker_threads';
 import { UMAP } from 'umap-js';
 import { seededRng } from '../../math/rng.ts';

@@ -9,7 +9,10 @@ export interface Majority {
   readonly share: number;
 }
 
-/** The most frequent class of some images and its share; of equally frequent ones the first. Null without truth. */
+/**
+ * The most frequent class of some images and its share; of equally frequent ones the first. Null
+ * without truth.
+ */
 export function majorityOf(ids: ArrayLike<number>, truth: ImageSource['truth']): Majority | null {
   if (truth === null || ids.length === 0) return null;
   const counts = new Uint32Array(truth.names.length);

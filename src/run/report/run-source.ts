@@ -1,4 +1,7 @@
-/** The images of a finished run, by its listing: those that are gone have no thumbnail, and nothing else is lost. */
+/**
+ * The images of a finished run, by its listing: those that are gone have no thumbnail, and
+ * nothing else is lost.
+ */
 import { dirname, join, resolve } from 'node:path';
 import { stat } from 'node:fs/promises';
 import { TrainerError, messageOf } from '../../errors.ts';

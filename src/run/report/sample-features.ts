@@ -1,4 +1,7 @@
-/** Features of some of a run's images, for the map of its report. The only part of a report that needs a network. */
+/**
+ * Features of some of a run's images, for the map of its report. The only part of a report that
+ * needs a network.
+ */
 import { normaliseRows } from '../../clustering/odc/mixing.ts';
 import { createImageLoader } from '../../data/loader/loader.ts';
 import type { ImageSource } from '../../data/source/source.ts';

@@ -33,7 +33,10 @@ export interface WrittenReport {
   readonly sheets: string | null;
 }
 
-/** @throws TrainerError of {@link openFinishedRun} and {@link sourceOfRun}; the file system's error */
+/**
+ * @throws TrainerError of {@link openFinishedRun} and {@link sourceOfRun}; the file system's
+ * error
+ */
 export async function writeReport(options: WriteReportOptions): Promise<WrittenReport> {
   const { folder, out, data, onProgress } = options;
   const { run, summary, origins, record } = await openFinishedRun(folder);

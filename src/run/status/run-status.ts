@@ -38,7 +38,10 @@ export interface RunStatus {
   readonly phase: string;
   /** Steps that have taken effect. */
   readonly step: number;
-  /** Of the epoch that trains: steps done, and all of them; null where it does not, or is not known. */
+  /**
+   * Of the epoch that trains: steps done, and all of them; null where it does not, or is not
+   * known.
+   */
   readonly stepsOfEpoch: { readonly done: number; readonly total: number } | null;
   readonly lastLoss: number | null;
   /** Trained; null while it does not train. */

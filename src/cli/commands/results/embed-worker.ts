@@ -1,4 +1,7 @@
-/** `deepcluster embed-worker`: a process that computes blocks for `embed` and `assign`, which start it; no help shows it. */
+/**
+ * `deepcluster embed-worker`: a process that computes blocks for `embed` and `assign`, which
+ * start it; no help shows it.
+ */
 import type { Command } from 'commander';
 import type { EngineChoice } from '../../../engine/registry.ts';
 import { armFailpointsFrom } from '../../../process/failpoint-setting.ts';

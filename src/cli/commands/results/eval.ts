@@ -1,4 +1,7 @@
-/** `deepcluster eval`: what a saved run's clusters and features are worth, beside the network as it was initialised. */
+/**
+ * `deepcluster eval`: what a saved run's clusters and features are worth, beside the network as
+ * it was initialised.
+ */
 import { existsSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';

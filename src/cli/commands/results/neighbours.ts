@@ -1,4 +1,7 @@
-/** `deepcluster neighbours`: images like one, images that are nearly the same, images like no others. */
+/**
+ * `deepcluster neighbours`: images like one, images that are nearly the same, images like no
+ * others.
+ */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
