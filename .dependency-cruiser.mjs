@@ -23,7 +23,7 @@ const MAY_IMPORT = {
   'server-clients': ['math', 'arrays', 'rpc', 'ps', 'clustering', 'process', 'security'],
   evaluation: ['math', 'clustering'],
   // Files that TensorBoard reads.
-  tensorboard: [],
+  tensorboard: ['data/source/path-bytes'],
   report: ['math', 'process/package-root'],
   // A folder an algorithm, over the pure arithmetic of clustering; its network is named by a setting.
   algorithms: [

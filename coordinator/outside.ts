@@ -77,7 +77,13 @@ export interface RunWatcher {
     evaluation: RunEvaluation | null,
     sizes: ArrayLike<number>,
   ): void;
-  close(): void;
+  /**
+   * The run has finished, and its folder has all of it: there is time for what takes some, such as
+   * reading images, but not for more than some seconds.
+   */
+  resultsWritten(step: number, results: RunResults, signal: AbortSignal): Promise<void>;
+  /** Resolves once nothing more is written. */
+  close(): Promise<void>;
 }
 
 /** For whom nobody watches. */
@@ -88,7 +94,8 @@ export const NO_WATCHER: RunWatcher = {
   epochClosed: () => undefined,
   parameters: () => undefined,
   finished: () => undefined,
-  close: () => undefined,
+  resultsWritten: () => Promise.resolve(),
+  close: () => Promise.resolve(),
 };
 
 /** What a run keeps besides its events. */

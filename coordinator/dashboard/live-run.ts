@@ -70,6 +70,7 @@ export class LiveRun {
         this.#run = null;
         this.#pace.reset();
         if (this.#stage === 'running') this.#stage = 'waiting';
+        return Promise.resolve();
       },
     };
   }

@@ -1,47 +1,71 @@
 /**
- * What TensorBoard shows of a run: its curves by step, and the values of its variables by epoch,
- * in the run's folder under `tensorboard/`. Nothing of the run depends on it.
+ * What TensorBoard shows of a run: its curves by step, the values of its variables by epoch, and at
+ * its end pictures of its clusters, in the run's folder under `tensorboard/`. Nothing of the run
+ * depends on it.
  */
 import { join } from 'node:path';
 import type { RunConfig } from '../../src/config/schema.ts';
 import { messageOf } from '../../src/errors.ts';
+import type { ImageSource } from '../../src/data/source/source.ts';
 import type { ParameterLayout } from '../../src/ps/layout.ts';
 import { learningRateFactor } from '../../src/ps/schedule.ts';
 import { vectorOf, type NamedVectors } from '../../src/rpc/named-vectors.ts';
 import type { FinalClusterFigures, RunEvaluation } from '../../src/report/summary.ts';
+import { withAnySignal } from '../../src/rpc/any-signal.ts';
+import { clusteredImages, readableUntil } from '../../src/run/board/clustered-images.ts';
+import { clusterEmbedding } from '../../src/run/board/embeddings.ts';
+import { clusterMontages } from '../../src/run/board/montages.ts';
+import { BOARD } from '../../src/run/folder.ts';
 import type { EpochRecord } from '../../src/run/record-state.ts';
+import { drawFilters, type NetworkNumbers } from '../../src/run/report/filters.ts';
 import { openEventFile, type EventFile } from '../../src/tensorboard/event-file.ts';
 import type { EventValue } from '../../src/tensorboard/events.ts';
+import { projectorFiles } from '../../src/tensorboard/projector.ts';
 import type { Logger } from '../../src/telemetry/logger.ts';
-import type { RunWatcher } from '../outside.ts';
+import type { RunResults, RunWatcher } from '../outside.ts';
 import type { CommittedStep } from '../run/train-epoch.ts';
+import { knownOf } from './known-clusters.ts';
 import type { RunFolder } from './run-folder.ts';
 
 export interface BoardDeps {
   readonly config: RunConfig;
-  readonly folder: Pick<RunFolder, 'path' | 'isHeld'>;
+  readonly source: ImageSource;
+  readonly folder: Pick<RunFolder, 'path' | 'isHeld' | 'writeProjector'>;
   readonly logger: Pick<Logger, 'warn'>;
+  /**
+   * Images that are not read by then have no picture, so that a slow disk does not hold up the
+   * run's end; left out: {@link READING_MS}.
+   */
+  readonly readingMs?: number;
 }
 
+/** For some hundreds of images of a montage, and up to 10,000 thumbnails of the projector. */
+const READING_MS = 30_000;
+
 /** @param term of which no other process has a file */
-export function openBoard({ config, folder, logger }: BoardDeps, term: number): RunWatcher {
+export function openBoard(deps: BoardDeps, term: number): RunWatcher {
+  const { folder, logger } = deps;
+  const onFailure = (error: unknown): void => {
+    logger.warn('tensorboard.failed', { reason: messageOf(error) });
+  };
   const file = openEventFile({
-    ...{ folder: join(folder.path, 'tensorboard'), term, nowMs: Date.now },
+    ...{ folder: join(folder.path, BOARD), term, nowMs: Date.now, onFailure },
     isWriter: () => folder.isHeld(),
-    onFailure: (error) => {
-      logger.warn('tensorboard.failed', { reason: messageOf(error) });
-    },
   });
-  return new Board(config, file);
+  return new Board(deps, file, onFailure);
 }
 
 class Board implements RunWatcher {
-  readonly #config: RunConfig;
+  readonly #deps: BoardDeps;
   readonly #file: EventFile;
+  readonly #onFailure: (error: unknown) => void;
+  /** Fulfilled once the filters of all epochs so far are in the file. */
+  #filters = Promise.resolve();
 
-  constructor(config: RunConfig, file: EventFile) {
-    this.#config = config;
+  constructor(deps: BoardDeps, file: EventFile, onFailure: (error: unknown) => void) {
+    this.#deps = deps;
     this.#file = file;
+    this.#onFailure = onFailure;
   }
 
   begun(): void {
@@ -53,7 +77,7 @@ class Board implements RunWatcher {
   }
 
   stepCommitted({ step, epoch, loss }: CommittedStep): void {
-    const { learningRate, schedule } = this.#config.training;
+    const { learningRate, schedule } = this.#deps.config.training;
     this.#file.add(step, [
       { tag: 'loss/step', scalar: loss },
       { tag: 'training/learning_rate', scalar: learningRate * learningRateFactor(schedule, epoch) },
@@ -86,6 +110,17 @@ class Board implements RunWatcher {
       })),
     );
     this.#file.flush();
+    // Values that may change once this has returned are read before.
+    const added = this.#addFilters(step, { layout, parameters: vector }).catch(this.#onFailure);
+    this.#filters = Promise.all([this.#filters, added]).then(() => undefined);
+  }
+
+  async #addFilters(step: number, network: NetworkNumbers): Promise<void> {
+    const drawn = await drawFilters(network);
+    if (drawn === null) return;
+    const tag = `filters/${drawn.layer}`;
+    this.#file.add(step, [{ tag, image: { ...drawn, channels: 4 } }]);
+    this.#file.flush();
   }
 
   finished(
@@ -117,7 +152,39 @@ class Board implements RunWatcher {
     this.#file.flush();
   }
 
-  close(): void {
+  async resultsWritten(step: number, results: RunResults, signal: AbortSignal): Promise<void> {
+    const late = new AbortController();
+    const timer = setTimeout(() => {
+      late.abort(new Error('there is no more time for images'));
+    }, this.#deps.readingMs ?? READING_MS);
+    await withAnySignal([signal, late.signal], (over) => this.#show(step, results, over))
+      .catch(this.#onFailure)
+      .finally(() => {
+        clearTimeout(timer);
+      });
+  }
+
+  /** @param over once it is aborted, no more images are read */
+  async #show(step: number, { clusters, final }: RunResults, over: AbortSignal): Promise<void> {
+    const { config, folder, source } = this.#deps;
+    const { details, centroids } = knownOf(final);
+    const { k } = config.clustering;
+    const images = clusteredImages(readableUntil(source, over), { clusters, details, k });
+    const montages = await clusterMontages(images);
+    this.#file.add(
+      step,
+      montages.map(({ cluster, picture }) => ({
+        tag: `clusters/${cluster}`,
+        image: { ...picture, channels: 3 },
+      })),
+    );
+    this.#file.flush();
+    const embedding = centroids === null ? null : await clusterEmbedding(images, centroids);
+    if (embedding !== null) await folder.writeProjector(projectorFiles([embedding]));
+  }
+
+  async close(): Promise<void> {
+    await this.#filters;
     this.#file.close();
   }
 }

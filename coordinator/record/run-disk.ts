@@ -10,15 +10,15 @@ import type { ClusterTables } from '../../src/run/cluster-tables.ts';
 import type { RunDisk, RunResults } from '../outside.ts';
 import { openBoard } from './board.ts';
 import { onceThereIsRoom } from './disk-room.ts';
+import { knownOf } from './known-clusters.ts';
 import { fromCheckpoint } from '../../src/run/checkpoint-content.ts';
-import type { FinalClustering } from '../../src/run/final-clustering.ts';
 import { EVENTS } from '../../src/run/folder.ts';
 import type { RunFolder } from './run-folder.ts';
 import { openRun } from '../../src/run/open-run.ts';
 import { survivedFaults } from '../../src/run/report/faults.ts';
 import type { NetworkNumbers } from '../../src/run/report/filters.ts';
 import { skippedOf } from '../../src/run/report/skipped.ts';
-import { renderRunReport, type RunReportInput } from '../../src/run/run-report.ts';
+import { renderRunReport } from '../../src/run/run-report.ts';
 
 export interface RunDiskDeps {
   readonly runId: string;
@@ -77,14 +77,6 @@ function clusterTablesOf(
   const centroids = { values: data as Float32Array, clusters: shape[0]!, dim: shape[1]! };
   const metric = algorithmNamed(config.algorithm).metric(config);
   return { ...common, final: { details: final.details, centroids, metric } };
-}
-
-/** What the report has of the final clusters. */
-function knownOf(final: FinalClustering | null): Pick<RunReportInput, 'details' | 'centroids'> {
-  if (final === null) return { details: null, centroids: null };
-  const { details, centroids } = final;
-  const [count = 0, dim = 0] = centroids.shape;
-  return { details, centroids: { values: centroids.data as Float32Array, count, dim } };
 }
 
 /** Of a network whose first layer sees colours, its final parameters, which the newest checkpoint has. */

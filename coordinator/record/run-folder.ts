@@ -7,15 +7,17 @@
 import {
   copyFileSync,
   existsSync,
+  mkdirSync,
   readFileSync,
   renameSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { TrainerError, messageOf } from '../../src/errors.ts';
 import { COORDINATOR_FILE, type CoordinatorPlace } from '../../src/run/coordinator-file.ts';
-import { CHECKPOINTS, EVENTS, configFileOf } from '../../src/run/folder.ts';
+import { BOARD, CHECKPOINTS, EVENTS, configFileOf } from '../../src/run/folder.ts';
 import type { RunConfig } from '../../src/config/schema.ts';
 import {
   writeClusterSummary,
@@ -32,6 +34,7 @@ import {
   type JsonLines,
 } from '../../src/telemetry/json-lines.ts';
 import type { RunSummary } from '../../src/report/summary.ts';
+import type { ProjectorFile } from '../../src/tensorboard/projector.ts';
 import { csvText } from '../../src/tables/csv.ts';
 import { LISTING_FILE, writeListing } from '../../src/data/source/listing.ts';
 import type { ImageSource } from '../../src/data/source/source.ts';
@@ -202,6 +205,14 @@ export class RunFolder {
     );
   }
 
+  /** Into the folder for TensorBoard, in this order. */
+  async writeProjector(files: readonly ProjectorFile[]): Promise<void> {
+    mkdirSync(join(this.path, BOARD), { recursive: true });
+    for (const { name, content } of files) {
+      await this.#putSlowly(join(BOARD, name), (partial) => writeFile(partial, content));
+    }
+  }
+
   close(): void {
     this.#events.close();
     this.#metrics.close();
@@ -228,11 +239,14 @@ export class RunFolder {
     }
   }
 
-  /** The same for what takes long to write: this process does other things meanwhile. */
+  /**
+   * The same for what takes long to write: this process does other things meanwhile.
+   * @param name may be in a folder that is there
+   */
   async #putSlowly(name: string, write: (partial: string) => Promise<void>): Promise<void> {
     const { lock } = this.#taken;
     lock.requireHeld();
-    const partial = join(this.staging, name);
+    const partial = join(this.staging, basename(name));
     try {
       await write(partial);
       renameSync(partial, join(this.path, name));

@@ -22,8 +22,11 @@ export function watchers(all: readonly RunWatcher[]): RunWatcher {
     finished: (step, final, evaluation, sizes) => {
       for (const watcher of all) watcher.finished(step, final, evaluation, sizes);
     },
-    close: () => {
-      for (const watcher of all) watcher.close();
+    resultsWritten: async (step, results, signal) => {
+      for (const watcher of all) await watcher.resultsWritten(step, results, signal);
+    },
+    close: async () => {
+      for (const watcher of all) await watcher.close();
     },
   };
 }

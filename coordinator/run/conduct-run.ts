@@ -86,12 +86,14 @@ export async function conductRun(deps: ConductDeps): Promise<RunSummary> {
     const summary = summariseRun({ ...deps, ...clusters, engine: network.engine, state });
     const sizes = clusterSizes(clusters.clusters, deps.config.clustering.k);
     watcher.finished(loop.version, clusters.final?.figures ?? null, record.evaluation, sizes);
-    await disk.writeResults({ summary, record, ...clusters }, ended);
+    const results = { summary, record, ...clusters };
+    await disk.writeResults(results, ended);
     folder.event('run.finished', 'all epochs are done', { steps: summary.steps });
+    await watcher.resultsWritten(loop.version, results, ended);
     return summary;
   } finally {
     await loop.settled();
-    watcher.close();
+    await watcher.close();
     servers.close();
   }
 }

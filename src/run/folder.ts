@@ -7,6 +7,9 @@ import type { ConfigSources } from '../config/load.ts';
 /** Checkpoints, within a run's folder. */
 export const CHECKPOINTS = 'checkpoints';
 
+/** Files for `tensorboard --logdir`, within a run's folder. */
+export const BOARD = 'tensorboard';
+
 /** What happened in the run, a JSON object a line. */
 export const EVENTS = 'events.jsonl';
 

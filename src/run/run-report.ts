@@ -7,6 +7,7 @@ import { clusterSizes } from '../clustering/agreement.ts';
 import type { ConfigOrigins } from '../config/load.ts';
 import { runConfigSchema, type RunConfig } from '../config/schema.ts';
 import type { ImageSource } from '../data/source/source.ts';
+import { largestClusters } from '../report/gallery/cluster-order.ts';
 import type {
   ClusterSample,
   ReportSetting,
@@ -85,14 +86,6 @@ export async function renderRunReport(input: RunReportInput): Promise<string> {
     ...(faults === undefined ? {} : { faults }),
     ...(skipped === undefined ? {} : { skipped }),
   });
-}
-
-/** The largest first, of equal ones the lower index; empty clusters never. */
-function largestClusters(sizes: Int32Array, count: number): number[] {
-  return [...sizes.keys()]
-    .filter((cluster) => sizes[cluster]! > 0)
-    .sort((a, b) => sizes[b]! - sizes[a]! || a - b)
-    .slice(0, count);
 }
 
 async function sampleClusters(

@@ -36,6 +36,8 @@ export interface EventImage {
   readonly height: number;
   /** PNG or JPEG. */
   readonly encoded: Uint8Array;
+  /** 3: red, green and blue; 4: and transparency. */
+  readonly channels: 3 | 4;
 }
 
 export type EventValue =
@@ -72,8 +74,8 @@ type Content =
 function contentOf(value: Content): object {
   if ('scalar' in value) return { simple_value: value.scalar };
   if ('histogram' in value) return { histo: histogramOf(value.histogram) };
-  const { width, height, encoded } = value.image;
-  return { image: { width, height, colorspace: 3, encoded_image_string: encoded } };
+  const { width, height, encoded, channels } = value.image;
+  return { image: { width, height, colorspace: channels, encoded_image_string: encoded } };
 }
 
 /** Buckets of equal width between the least and the greatest value. */

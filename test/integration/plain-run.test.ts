@@ -10,6 +10,7 @@ import { createImageLoader } from '../../src/data/loader/loader.ts';
 import { openImageSource } from '../../src/data/source/source.ts';
 import { unavailable } from '../../src/errors.ts';
 import type { EngineName } from '../../src/engine/registry.ts';
+import { openRun } from '../../src/run/open-run.ts';
 import type { Compute } from '../../worker/session.ts';
 import { kmeansBruteForce, whitenBruteForce } from '../support/oracles/brute-force-clustering.ts';
 import {
@@ -26,6 +27,7 @@ import {
 } from '../support/runs/in-process-run.ts';
 import { testEngines } from '../support/engines/engines.ts';
 import { PLAIN_LAYOUT } from '../support/made/layouts.ts';
+import { readProjector } from '../support/made/projector-files.ts';
 import { readEvents } from '../support/made/tensorboard-events.ts';
 
 const IMAGES = 60;
@@ -169,7 +171,7 @@ test('the record tells phases, steps and processes', () => {
 
 test('TensorBoard has the loss of every step, the figures of every epoch, the values of every variable', () => {
   const board = join(out('workers-2'), 'tensorboard');
-  const [name, ...others] = readdirSync(board);
+  const [name, ...others] = readdirSync(board).filter((file) => file.startsWith('events.'));
   assert.deepEqual(others, [], 'one term, one file');
   const events = readEvents(readFileSync(join(board, name!)));
   const losses = events.flatMap(({ scalars }) => scalars.get('loss/step') ?? []);
@@ -182,6 +184,46 @@ test('TensorBoard has the loss of every step, the figures of every epoch, the va
     assert.deepEqual(named(`parameters/${variable}`), [4, 8]);
   }
   assert.deepEqual(named('clusters/sizes'), [8]);
+});
+
+test("TensorBoard has pictures of the clusters, and their centroids as the checkpoint's", async () => {
+  const run = out('workers-2');
+  const board = join(run, 'tensorboard');
+  const summary = readFileSync(join(run, 'cluster-summary.csv'), 'utf8');
+  const filled = summary
+    .trim()
+    .split('\n')
+    .slice(1)
+    .map((line) => line.split(','))
+    .filter(([, size]) => size !== '0');
+  const [name] = readdirSync(board).filter((file) => file.startsWith('events.'));
+  const pictures = readEvents(readFileSync(join(board, name!))).flatMap(({ step, images }) =>
+    Array.from(images, ([tag, { width, height }]) => ({ step, tag, width, height })),
+  );
+  assert.deepEqual(
+    pictures.sort((a, b) => (a.tag < b.tag ? -1 : 1)),
+    filled.map(([cluster, size]) => ({
+      ...{ step: 8, tag: `clusters/${cluster}` },
+      width: 96 * Math.min(6, Number(size)),
+      height: 96 * Math.min(4, Math.ceil(Number(size) / 6)),
+    })),
+  );
+  const [embedding, ...others] = await readProjector(board);
+  assert.deepEqual(others, [], 'features of images come with the report');
+  assert.deepEqual(
+    embedding!.metadata.map(({ cluster, size, medoid }) => [cluster, size, medoid]),
+    filled.map(([cluster, size, medoid]) => [cluster, size, medoid]),
+  );
+  const { centroids } = await openRun(run);
+  assert.deepEqual(
+    embedding!.points,
+    filled.map(([cluster]) =>
+      Array.from({ length: 5 }, (_, j) =>
+        Number(centroids!.values[5 * Number(cluster) + j]!.toPrecision(6)),
+      ),
+    ),
+  );
+  assert.ok(embedding!.centres.every((pixel) => pixel.some((value) => value > 0)));
 });
 
 test('the metrics tell how long devices computed and waited for views, by epoch and phase', () => {

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { openEventFile } from '../../src/tensorboard/event-file.ts';
-import { histogramOf } from '../../src/tensorboard/events.ts';
+import { histogramOf, valuesRecord } from '../../src/tensorboard/events.ts';
 import { crc32c, frameRecord } from '../../src/tensorboard/tf-record.ts';
-import { readEvents } from '../support/made/tensorboard-events.ts';
+import { readEvents, type ReadEvent } from '../support/made/tensorboard-events.ts';
 
 test('CRC-32C is that of the published test vectors', () => {
   // RFC 3720, appendix B.4, and the check value of the CRC catalogue.
@@ -40,6 +40,16 @@ test('a histogram counts every finite value once, between least and greatest', (
   assert.deepEqual([bucket_limit[0], bucket_limit.at(-1)], [1, 30]);
   assert.deepEqual(histogramOf([7, 7]).bucket, [2]);
   assert.equal(histogramOf([NaN]).num, 0);
+});
+
+test('an image is read back with its size and its channels', () => {
+  const encoded = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0, 255]);
+  const image = { width: 3, height: 2, channels: 4, encoded } as const;
+  const [{ step, images }] = readEvents(valuesRecord(7, 5, [{ tag: 'clusters/3', image }])) as [
+    ReadEvent,
+  ];
+  assert.equal(step, 5);
+  assert.deepEqual([...images], [['clusters/3', { width: 3, height: 2, colorspace: 4, encoded }]]);
 });
 
 test('scalars, histograms and restarts are read back, steps and tags as given', () => {

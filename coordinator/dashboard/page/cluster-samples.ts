@@ -4,6 +4,7 @@
  */
 import { clusterSizes } from '../../../src/clustering/agreement.ts';
 import type { ImageSource } from '../../../src/data/source/source.ts';
+import { largestClusters } from '../../../src/report/gallery/cluster-order.ts';
 import type { ClusterSample } from '../../../src/report/report-data.ts';
 import { sampleImages } from '../../../src/run/report/sample-images.ts';
 
@@ -86,10 +87,7 @@ interface Members {
 /** The largest clusters that have an image, the largest first; of equal ones the lower index. */
 export function membersOfLargest(labels: ArrayLike<number>, k: number): Members[] {
   const sizes = clusterSizes(Int32Array.from(labels), k);
-  const largest = [...sizes.keys()]
-    .filter((cluster) => sizes[cluster]! > 0)
-    .sort((a, b) => sizes[b]! - sizes[a]! || a - b)
-    .slice(0, CLUSTERS);
+  const largest = largestClusters(sizes, CLUSTERS);
   const members = new Map<number, number[]>(largest.map((cluster) => [cluster, []]));
   for (let id = 0; id < labels.length; id += 1) members.get(labels[id]!)?.push(id);
   return [...members].map(([cluster, ids]) => ({ cluster, ids }));

@@ -44,6 +44,17 @@ function orLast(distance: number): number {
 }
 
 /**
+ * The largest first, of equal ones the lower index; empty clusters never.
+ * @param sizes [K]
+ */
+export function largestClusters(sizes: Int32Array, count: number): number[] {
+  return [...sizes.keys()]
+    .filter((cluster) => sizes[cluster]! > 0)
+    .sort((a, b) => sizes[b]! - sizes[a]! || a - b)
+    .slice(0, count);
+}
+
+/**
  * How many images each cluster may show so that all together show at most `limit`: small clusters
  * show all they have, and large ones as many as each other.
  * @param sizes [K]

@@ -1,5 +1,5 @@
 /** The filters of a network's first layer as a picture, where the layer sees colours. */
-import { encodePng } from '../../data/pixels/sprites.ts';
+import { encodePng, type Picture } from '../../data/pixels/sprites.ts';
 import type { ParameterLayout } from '../../ps/layout.ts';
 import type { FilterPicture } from '../../report/report-data.ts';
 
@@ -13,23 +13,45 @@ export interface NetworkNumbers {
 const WIDTH = 960;
 const FILTER_WIDTH = 44;
 
-/** Null for a first layer that is no convolution, or sees something else than three colours. */
-export async function filterPicture({
+/** The filters side by side, a pixel for each of their weights. */
+export interface DrawnFilters extends Picture {
+  /** Name of the layer's variable. */
+  readonly layer: string;
+  readonly count: number;
+  /** Of a filter [px]. */
+  readonly side: number;
+  /** Filters in a full row. */
+  readonly columns: number;
+}
+
+/**
+ * As PNG with transparency. Null for a first layer that is no convolution, or sees something else
+ * than three colours.
+ */
+export async function drawFilters({
   layout,
   parameters,
-}: NetworkNumbers): Promise<FilterPicture | null> {
+}: NetworkNumbers): Promise<DrawnFilters | null> {
   const first = layout.variables[0];
   if (first?.shape.length !== 4 || first.shape[2] !== 3) return null;
-  const [side = 0, width = 0, , count = 0] = first.shape;
-  if (side !== width) return null;
+  const [side = 0, breadth = 0, , count = 0] = first.shape;
+  if (side !== breadth) return null;
   const values = parameters.subarray(first.offset, first.offset + first.size);
   const columns = Math.min(count, Math.floor(WIDTH / FILTER_WIDTH));
-  const tiles = tiledFilters(values, side, count, columns);
-  const png = await encodePng(tiles.rgba, tiles.width, tiles.height);
+  const { rgba, width, height } = tiledFilters(values, side, count, columns);
+  const encoded = await encodePng(rgba, width, height);
+  return { encoded, width, height, layer: first.name, count, side, columns };
+}
+
+/** The same as it stands in a page. */
+export async function filterPicture(network: NetworkNumbers): Promise<FilterPicture | null> {
+  const drawn = await drawFilters(network);
+  if (drawn === null) return null;
+  const { encoded, columns, layer, count, side } = drawn;
   return {
-    dataUri: `data:image/png;base64,${png.toString('base64')}`,
+    dataUri: `data:image/png;base64,${encoded.toString('base64')}`,
     width: columns * FILTER_WIDTH,
-    ...{ layer: first.name, count, side },
+    ...{ layer, count, side },
   };
 }
 

@@ -40,7 +40,7 @@ export async function makeThumbnails(
   const files: string[] = [];
   for (let begin = 0; begin < ids.length; begin += PER_SHEET) {
     const some = ids.slice(begin, begin + PER_SHEET);
-    const pixels = await readPixels(some, source, signal);
+    const pixels = await readPixels(some, source, SIDE, signal);
     some.forEach((id, i) => {
       if (pixels[i] !== null) cells.set(id, begin + i);
     });
@@ -54,16 +54,23 @@ export async function makeThumbnails(
   return { sprites: { side: SIDE, columns: COLUMNS, perSheet: PER_SHEET, sheets }, cells };
 }
 
-async function readPixels(
+/**
+ * The middle squares of images, in the order of the ids; null for those that cannot be read.
+ * @param side [px]
+ * @returns [side, side, 3] bytes each
+ * @throws the signal's reason
+ */
+export async function readPixels(
   ids: readonly number[],
-  source: ImageSource,
+  source: Pick<ImageSource, 'read'>,
+  side: number,
   signal?: AbortSignal,
 ): Promise<(Buffer | null)[]> {
   const pixels: (Buffer | null)[] = ids.map(() => null);
   const read = async (i: number): Promise<void> => {
     pixels[i] = await source
       .read(ids[i]!, signal)
-      .then((bytes) => thumbnailPixels(bytes, SIDE))
+      .then((bytes) => thumbnailPixels(bytes, side))
       .catch(() => null); // the run's record of unreadable images tells of it
   };
   await forEachInLanes(ids.length, LANES, read, signal);

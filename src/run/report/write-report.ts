@@ -1,7 +1,10 @@
 /** Makes the report of a finished run again, from its folder alone. */
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { EngineChoice } from '../../engine/registry.ts';
+import { messageOf } from '../../errors.ts';
+import { replaceFile } from '../../process/replace-file.ts';
+import { writeProjector } from '../board/write-projector.ts';
 import { openFinishedRun } from './finished-run.ts';
 import { renderRunReport } from '../run-report.ts';
 import { EVENTS } from '../folder.ts';
@@ -31,6 +34,10 @@ export interface WrittenReport {
   readonly page: string;
   /** Folder of the thumbnails; null where they are in the page. */
   readonly sheets: string | null;
+  /** What TensorBoard's embedding projector has of the run; null where nothing was written. */
+  readonly projector: string | null;
+  /** Why not, for a person; null where nothing went wrong. */
+  readonly problem: string | null;
 }
 
 /**
@@ -56,7 +63,20 @@ export async function writeReport(options: WriteReportOptions): Promise<WrittenR
     ...skippedOf(run.record),
   });
   await replaceFile(out, page);
-  return { page: out, sheets };
+  return { page: out, sheets, ...(await projectorOf(run, source, features)) };
+}
+
+/** The run's folder need not be one that may be written to, as long as the page's is. */
+function projectorOf(
+  ...work: Parameters<typeof writeProjector>
+): Promise<Pick<WrittenReport, 'projector' | 'problem'>> {
+  return writeProjector(...work).then(
+    (projector) => ({ projector, problem: null }),
+    (error: unknown) => {
+      const problem = `TensorBoard's embedding projector has nothing new: ${messageOf(error)}`;
+      return { projector: null, problem };
+    },
+  );
 }
 
 /** Loaded here: a page of centroids does without a network. */
@@ -79,15 +99,4 @@ async function sheetWriter(folder: string): Promise<NonNullable<GalleryOptions['
     await writeFile(join(folder, name), webp);
     return `${encodeURIComponent(basename(folder))}/${name}`;
   };
-}
-
-/** Whoever has the page open, or reads it meanwhile, has the old one or the new one. */
-async function replaceFile(file: string, content: string): Promise<void> {
-  const partial = `${file}.${process.pid}.partial`;
-  try {
-    await writeFile(partial, content);
-    await rename(partial, file);
-  } finally {
-    await rm(partial, { force: true });
-  }
 }

@@ -8,7 +8,15 @@ export interface ReadEvent {
   readonly version: string;
   readonly tags: readonly string[];
   readonly scalars: ReadonlyMap<string, number>;
+  readonly images: ReadonlyMap<string, ReadImage>;
   readonly restarts: boolean;
+}
+
+export interface ReadImage {
+  readonly height: number;
+  readonly width: number;
+  readonly colorspace: number;
+  readonly encoded: Buffer;
 }
 
 /** @throws AssertionError where a record's length or checksum is wrong */
@@ -30,6 +38,7 @@ function readEvent(data: Uint8Array): ReadEvent {
   const [version] = fieldsOf(data, 3);
   const [summary] = fieldsOf(data, 5);
   const scalars = new Map<string, number>();
+  const images = new Map<string, ReadImage>();
   const tags: string[] = [];
   for (const value of summary === undefined ? [] : fieldsOf(summary as Uint8Array, 1)) {
     const [tag] = fieldsOf(value as Uint8Array, 1);
@@ -37,12 +46,21 @@ function readEvent(data: Uint8Array): ReadEvent {
     const name = Buffer.from(tag as Uint8Array).toString();
     tags.push(name);
     if (scalar !== undefined) scalars.set(name, scalar as number);
+    const [image] = fieldsOf(value as Uint8Array, 4);
+    if (image !== undefined) images.set(name, readImage(image as Uint8Array));
   }
   return {
-    ...{ step: (step ?? 0) as number, tags, scalars },
+    ...{ step: (step ?? 0) as number, tags, scalars, images },
     version: version === undefined ? '' : Buffer.from(version as Uint8Array).toString(),
     restarts: fieldsOf(data, 7).length > 0,
   };
+}
+
+/** Field numbers of summary.proto: 1 height, 2 width, 3 colorspace, 4 encoded_image_string. */
+function readImage(data: Uint8Array): ReadImage {
+  const number = (field: number): number => fieldsOf(data, field)[0] as number;
+  const encoded = Buffer.from(fieldsOf(data, 4)[0] as Uint8Array);
+  return { height: number(1), width: number(2), colorspace: number(3), encoded };
 }
 
 /** Values of one field, in order: numbers, or bytes. */

@@ -47,6 +47,7 @@ async function runReport(options: ReportOptions, terminal: Terminal): Promise<vo
   }).finally(() => {
     view.close();
   });
+  if (written.problem !== null) terminal.stderr.write(`${written.problem}\n`);
   if (options.json === true) printJson(terminal, written);
   else {
     const { page, sheets } = written;
