@@ -14,6 +14,7 @@ import { assertLoopback, startHealthServer, startServer } from '../src/rpc/chann
 import { forManyCalls } from '../src/rpc/many-listeners.ts';
 import { holdsRun, requireRunFolder } from '../src/run/folder.ts';
 import type { TakenFolder } from '../src/run/lock/take-folder.ts';
+import { noteListing } from '../src/run/status/listing-note.ts';
 import { runImagesOf } from '../src/run/run-images.ts';
 import type { Credentials } from '../src/security/credentials.ts';
 import { connectServers } from '../src/server-clients/connect.ts';
@@ -33,7 +34,9 @@ import { runDisk } from './record/run-disk.ts';
 import { RunFolder, readRunId } from './record/run-folder.ts';
 import { Terms } from './terms.ts';
 
-/** `signal` ends the run in order, after a checkpoint; its reason is what the run then fails with. */
+/**
+ * `signal` ends the run in order, after a checkpoint; its reason is what the run then fails with.
+ */
 export interface CoordinatorOptions extends ClaimOptions {
   readonly config: RunConfig;
   readonly origins: ConfigOrigins;
@@ -79,9 +82,8 @@ export async function runCoordinator(options: CoordinatorOptions): Promise<RunSu
   assertLoopback(options.parameterListen, credentials !== null, '--parameter-listen');
   requirePageAddress(options.dashboard ?? null, credentials !== null);
   requireRunFolder(out, resume);
-  const source = await openUsableImages(options);
   const incarnation = nanoid(10);
-  const taken = await claimFolder(incarnation, options);
+  const { source, taken } = await takeImagesAndFolder(incarnation, options);
   try {
     if (holdsRun(out) !== resume) {
       const problem = 'another process has begun a run in it in the meantime';
@@ -92,6 +94,19 @@ export async function runCoordinator(options: CoordinatorOptions): Promise<RunSu
     );
   } finally {
     taken.release();
+  }
+}
+
+/** The images first: a run that they do not suffice for leaves nothing in its folder. */
+async function takeImagesAndFolder(incarnation: string, options: CoordinatorOptions) {
+  const { config, out } = options;
+  const { algorithm, epochs, data } = config;
+  const endNote = noteListing(out, { algorithm, epochs, source: data.source ?? '' }, incarnation);
+  try {
+    const source = await openUsableImages(options);
+    return { source, taken: await claimFolder(incarnation, options) };
+  } finally {
+    endNote();
   }
 }
 
@@ -141,6 +156,7 @@ async function runInFolder(options: InFolder): Promise<RunSummary> {
           { folder, logger, signal },
         );
         logger.info('coordinator.listening', { address: server.address, runId, out: options.out });
+        notify({ type: 'images', count: source.count, hasClasses: source.truth !== null });
         notify({ type: 'listening', address: server.address });
         await page.open();
       };

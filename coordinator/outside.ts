@@ -1,6 +1,6 @@
 /**
- * The world outside a coordinator, as the terms of a run see it. main.ts brings the real one, and the
- * simulation its own: what is between is the same code.
+ * The world outside a coordinator, as the terms of a run see it. main.ts brings the real one, and
+ * the simulation its own: what is between is the same code.
  */
 import type { Checkpoint, writeCheckpoint } from '../src/checkpoint/checkpoint.ts';
 import type { ParameterLayout } from '../src/ps/layout.ts';
@@ -41,13 +41,19 @@ export interface RunResults {
   readonly record: RunRecord;
   /** [images] that the last step trained on. */
   readonly pseudoLabels: Int32Array;
-  /** [images] the final clusters, or where there are none those of training; -1 where an image took no part. */
+  /**
+   * [images] the final clusters, or where there are none those of training; -1 where an image took
+   * no part.
+   */
   readonly clusters: Int32Array;
   /** Null where the final parameters tell no images apart. */
   readonly final: FinalClustering | null;
 }
 
-/** A term of the run as a watcher may look at it, whenever it likes, and the one thing that it may ask for. */
+/**
+ * A term of the run as a watcher may look at it, whenever it likes, and the one thing that it may
+ * ask for.
+ */
 export interface RunUnderWay {
   readonly record: RunRecord;
   readonly control: Pick<Control, 'dispatcher' | 'membership' | 'images'>;
@@ -59,7 +65,9 @@ export interface RunUnderWay {
   readonly checkpointThen: (done: () => void) => void;
 }
 
-/** Follows a run for the people who watch it. Nothing of the run depends on it, and it never throws. */
+/**
+ * Follows a run for the people who watch it. Nothing of the run depends on it, and it never throws.
+ */
 export interface RunWatcher {
   /** The term has its parameters, and work begins. */
   begun(run: RunUnderWay): void;

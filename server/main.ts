@@ -1,6 +1,7 @@
 /**
- * A parameter server as a process of its own: it serves its parameter shard, and keeps a session with the coordinator,
- * which learns by its end that the server is gone. It loads no tensor library, and keeps nothing that a checkpoint has not.
+ * A parameter server as a process of its own: it serves its parameter shard, and keeps a session
+ * with the coordinator, which learns by its end that the server is gone. It loads no tensor
+ * library, and keeps nothing that a checkpoint has not.
  */
 import { nanoid } from 'nanoid';
 import { EXIT, TrainerError } from '../src/errors.ts';
@@ -23,7 +24,9 @@ export interface ServerOptions {
   readonly shardIndex: number;
   /** `host:port`; port 0 takes any free one. */
   readonly listen: string;
-  /** `host` or `host:port` under which it is reached; what is left out, and null, is as it listens. */
+  /**
+   * `host` or `host:port` under which it is reached; what is left out, and null, is as it listens.
+   */
   readonly advertise: string | null;
   /** Null: connections are plain, and the address must be loopback. */
   readonly credentials: Credentials | null;
@@ -39,7 +42,10 @@ const HEARTBEAT_MS = 1_000;
 const LEAVE_MS = 20_000;
 const STOP_GRACE_MS = 1_000;
 
-/** Serves until the coordinator says stop. @throws TrainerError when refused, or when the coordinator stays away */
+/**
+ * Serves until the coordinator says stop.
+ * @throws TrainerError when refused, or when the coordinator stays away
+ */
 export async function runServer(options: ServerOptions): Promise<void> {
   const { coordinator, shardIndex, listen, advertise } = options;
   const { credentials, logger, signal, notify } = options;
@@ -85,7 +91,10 @@ function advertisedAddress(listening: string, advertise: string | null): string 
   return hasPort ? advertise : `${advertise}:${port}`;
 }
 
-/** Opens a session, sends heartbeats, and stays in it until it ends; asked to end, it tells the coordinator first. */
+/**
+ * Opens a session, sends heartbeats, and stays in it until it ends; asked to end, it tells the
+ * coordinator first.
+ */
 function stayInSession(
   client: InstanceType<typeof wire.Coordinator>,
   hello: ServerHello,

@@ -1,7 +1,8 @@
 /**
- * ODC's sample memory on a parameter server, from its beginning on: room for rows, rows as the workers of the first clustering
- * send them, pseudo-labels, and then the memory that steps change. Pure but for its state; transport is in memory-service.ts.
- * Shapes: n samples of this server's range, d columns, K clusters.
+ * ODC's sample memory on a parameter server, from its beginning on: room for rows, rows as the
+ * workers of the first clustering send them, pseudo-labels, and then the memory that steps change.
+ * Pure but for its state; transport is in memory-service.ts. Shapes: n samples of this server's
+ * range, d columns, K clusters.
  */
 import {
   SampleMemory,
@@ -73,7 +74,10 @@ export class MemoryKeeper {
     );
   }
 
-  /** Takes the rows of a data shard. @throws TrainerError PROTOCOL_VIOLATION, SHAPE_MISMATCH, NON_FINITE; nothing is then taken */
+  /**
+   * Takes the rows of a data shard.
+   * @throws TrainerError PROTOCOL_VIOLATION, SHAPE_MISMATCH, NON_FINITE; nothing is then taken
+   */
   fill(shard: number, generation: number, { ids, rows }: IdentifiedRows): MemoryOutcome {
     const { dim } = this.shape;
     const present = this.#generations.get(shard) ?? -1;
@@ -127,7 +131,10 @@ export class MemoryKeeper {
     throw new TrainerError('UNAVAILABLE', 'sample memory: it has no pseudo-labels yet');
   }
 
-  /** Bytes of a bundle of ids, rows and pseudo-labels of so many samples; of all that are here, if it says more. */
+  /**
+   * Bytes of a bundle of ids, rows and pseudo-labels of so many samples; of all that are here, if
+   * it says more.
+   */
   bundleLimit(samples: number): number {
     const { count, dim } = this.shape;
     return BUNDLE_HEADER_BYTES + Math.min(samples, count) * (8 + 4 * dim);
@@ -182,7 +189,9 @@ export class MemoryKeeper {
   }
 }
 
-/** Rows that wait for their step's commit, beside the gradients that wait in the parameter store. */
+/**
+ * Rows that wait for their step's commit, beside the gradients that wait in the parameter store.
+ */
 export class RowStage {
   /** By slice and generation of the step being collected. */
   readonly #staged = new Map<string, SliceRows>();
@@ -191,7 +200,10 @@ export class RowStage {
     this.#staged.set(`${rows.slice}/${generation}`, rows);
   }
 
-  /** The rows of exactly these slices; the stage is empty afterwards. @throws TrainerError PROTOCOL_VIOLATION */
+  /**
+   * The rows of exactly these slices; the stage is empty afterwards.
+   * @throws TrainerError PROTOCOL_VIOLATION
+   */
   take(slices: readonly { readonly slice: number; readonly generation: number }[]): SliceRows[] {
     const rows = slices.map(({ slice, generation }) => {
       const staged = this.#staged.get(`${slice}/${generation}`);

@@ -1,7 +1,8 @@
 /**
- * One parameter server's parameter shard of a run, and who may change it: the calls of one term, about one parameter shard.
- * A term is the time of one coordinator, from its restore to its end; a call of an earlier term is a zombie's, and is refused.
- * Pure but for its state: transport is in parameter-service.ts.
+ * One parameter server's parameter shard of a run, and who may change it: the calls of one term,
+ * about one parameter shard. A term is the time of one coordinator, from its restore to its end; a
+ * call of an earlier term is a zombie's, and is refused. Pure but for its state: transport is in
+ * parameter-service.ts.
  */
 import type { MemoryShape } from '../src/clustering/odc/sample-memory.ts';
 import { hitFailpoint } from '../src/process/failpoints.ts';
@@ -44,9 +45,11 @@ export class ParameterHost {
   } | null = null;
 
   /**
-   * Begins a term. The restore of the term that is under way changes nothing: it is a repeat, or came late.
+   * Begins a term. The restore of the term that is under way changes nothing: it is a repeat, or
+   * came late.
    * @returns the version that the term begins at
-   * @throws TrainerError GENERATION_FENCED for a term that is over; what ParameterStore and MemoryKeeper refuse
+   * @throws TrainerError GENERATION_FENCED for a term that is over; what ParameterStore and
+   *   MemoryKeeper refuse
    */
   restore(content: HostContent): number {
     const { term, layout, training, seed, snapshot, memory } = content;
@@ -66,8 +69,8 @@ export class ParameterHost {
 
   /**
    * What the server holds, for a call that may have it.
-   * @throws TrainerError UNAVAILABLE before the call's term has begun here, GENERATION_FENCED once it is over,
-   * PROTOCOL_VIOLATION for another parameter shard or layout
+   * @throws TrainerError UNAVAILABLE before the call's term has begun here, GENERATION_FENCED once
+   *   it is over, PROTOCOL_VIOLATION for another parameter shard or layout
    */
   require({ planHash, term }: CallIdentity): ParameterShard {
     if (this.#held === null || term > this.#held.term) {

@@ -40,7 +40,8 @@ function handlersOf(host: ParameterHost): ParametersHandlers {
       void download(call, () => {
         const { store } = host.require(call.request);
         const pulled = store.pull();
-        // Messages wait in the stream as views of the store's memory: it is given back when the last has left.
+        // Messages wait in the stream as views of the store's memory: it is given back when the
+        // last has left.
         releaseAfter(call, pulled.release);
         if (pulled.version !== call.request.version) {
           throw new TrainerError(

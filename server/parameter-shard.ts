@@ -1,6 +1,7 @@
 /**
- * What a parameter server holds: the parameters, and with ODC the sample memory beside them. A slice's gradient and its memory
- * rows are staged together, and a step's commit applies both or neither, once. Transport is in the services.
+ * What a parameter server holds: the parameters, and with ODC the sample memory beside them. A
+ * slice's gradient and its memory rows are staged together, and a step's commit applies both or
+ * neither, once. Transport is in the services.
  */
 import type { MemoryShape, SliceRows } from '../src/clustering/odc/sample-memory.ts';
 import { hitFailpoint } from '../src/process/failpoints.ts';
@@ -13,7 +14,10 @@ import { MemoryKeeper, RowStage, type MemoryOutcome } from './memory-keeper.ts';
 export class ParameterShard {
   readonly plan: ParameterShardPlan;
   readonly store: ParameterStore;
-  /** Null unless the run has a sample memory. Sealed at the store's version; in step with it from then on. */
+  /**
+   * Null unless the run has a sample memory. Sealed at the store's version; in step with it from
+   * then on.
+   */
   #keeper: MemoryKeeper | null;
   readonly #stage = new RowStage();
 
@@ -34,7 +38,11 @@ export class ParameterShard {
     throw new TrainerError('UNAVAILABLE', 'sample memory: it has not been begun');
   }
 
-  /** Makes room for rows. @throws TrainerError PROTOCOL_VIOLATION when there is a memory of another shape, or a sealed one */
+  /**
+   * Makes room for rows.
+   * @throws TrainerError PROTOCOL_VIOLATION when there is a memory of another shape, or a sealed
+   *   one
+   */
   beginMemory(shape: MemoryShape): MemoryOutcome {
     if (this.#keeper === null) {
       this.#keeper = new MemoryKeeper(shape);
@@ -76,7 +84,8 @@ export class ParameterShard {
         'run the same configuration on every process',
       );
     }
-    // A push that is too late names samples as they were: only a timely one is checked against the memory.
+    // A push that is too late names samples as they were: only a timely one is checked against the
+    // memory.
     if (rows !== null && push.step === memory?.step) memory.check(rows);
     const outcome = this.store.stage(push);
     if (outcome.kind === 'staged' && rows !== null) this.#stage.put(push.generation, rows);
@@ -88,7 +97,10 @@ export class ParameterShard {
     return outcome;
   }
 
-  /** Both halves of a step take effect here, or neither. @throws TrainerError as ParameterStore.commit */
+  /**
+   * Both halves of a step take effect here, or neither.
+   * @throws TrainerError as ParameterStore.commit
+   */
   commit(step: number, slices: readonly SliceGeneration[], learningRateFactor = 1): CommitOutcome {
     const facts = { step, part: this.plan.shardIndex };
     hitFailpoint('server.beforeApply', facts);

@@ -1,6 +1,6 @@
 /**
- * A parameter server in a thread of its own, inside the coordinator's process: summing gradients never delays a lease.
- * The thread's entry is this file itself.
+ * A parameter server in a thread of its own, inside the coordinator's process: summing gradients
+ * never delays a lease. The thread's entry is this file itself.
  */
 import { once } from 'node:events';
 import { isMainThread, parentPort, workerData, type Worker } from 'node:worker_threads';
@@ -28,7 +28,10 @@ interface ThreadSettings {
   readonly credentials: string | null;
 }
 
-/** Starts the thread and waits until it listens. @throws what the thread threw; CONFIG_INVALID when the address cannot be had */
+/**
+ * Starts the thread and waits until it listens.
+ * @throws what the thread threw; CONFIG_INVALID when the address cannot be had
+ */
 export async function startParameterThread(
   listen: string,
   credentials: string | null,

@@ -1,6 +1,7 @@
 /**
- * TrainerError: the one error class of the project, its closed set of codes, and the factories that word each message once.
- * A message says what, expected, got, where, and the remedy if there is one.
+ * TrainerError: the one error class of the project, its closed set of codes, and the factories that
+ * word each message once. A message says what, expected, got, where, and the remedy if there is
+ * one.
  */
 
 export type ErrorCode =
@@ -20,7 +21,10 @@ export type ErrorCode =
 
 export type ErrorDetails = Readonly<Record<string, unknown>>;
 
-/** One line, free of control characters and of a length that is read: names and values from outside are part of it. */
+/**
+ * One line, free of control characters and of a length that is read: names and values from outside
+ * are part of it.
+ */
 export class TrainerError extends Error {
   override readonly name = 'TrainerError';
   readonly code: ErrorCode;
@@ -38,7 +42,9 @@ export class TrainerError extends Error {
   }
 }
 
-/** Exit codes of every command (docs/unattended.md): whether a retry helps is part of the contract. */
+/**
+ * Exit codes of every command (docs/unattended.md): whether a retry helps is part of the contract.
+ */
 export const EXIT = { done: 0, failed: 1, usage: 2, invalid: 42, retry: 75 } as const;
 
 /** Codes that no retry will mend: the configuration, the data or the program must change first. */
@@ -66,7 +72,10 @@ export function messageOf(error: unknown): string {
   return lineOf(error instanceof Error ? error.message : String(error));
 }
 
-/** Characters of a message that are kept; it travels in a header of gRPC, too, where some 8 KiB have room. */
+/**
+ * Characters of a message that are kept; it travels in a header of gRPC, too, where some 8 KiB have
+ * room.
+ */
 const MAX_MESSAGE = 1_500;
 
 function lineOf(text: string): string {
@@ -121,7 +130,9 @@ export function configInvalid(
   );
 }
 
-/** Faults of one configuration that are told of at the most: the rest follows once these are mended. */
+/**
+ * Faults of one configuration that are told of at the most: the rest follows once these are mended.
+ */
 export const MAX_FAULTS = 20;
 
 /**
@@ -182,7 +193,9 @@ export function dataAbsent(
   return new TrainerError(code, message, { ...details, isAbsent: true }, options);
 }
 
-/** `checkpoint checkpoints/step-40: parameters.safetensors has sha256 ab…, the manifest says cd…` */
+/**
+ * `checkpoint checkpoints/step-40: parameters.safetensors has sha256 ab…, the manifest says cd…`
+ */
 export function checkpointCorrupt(where: string, problem: string, cause?: unknown): TrainerError {
   return new TrainerError(
     'CHECKPOINT_CORRUPT',
@@ -257,7 +270,9 @@ export function needsPerson(error: unknown): boolean {
   return error instanceof TrainerError && error.details['needsPerson'] === true;
 }
 
-/** `a training slice of 64 images needs 5.10 GiB of memory, the wasm engine has 4.00 GiB; remedy` */
+/**
+ * `a training slice of 64 images needs 5.10 GiB of memory, the wasm engine has 4.00 GiB; remedy`
+ */
 export function memoryExceeded(
   what: string,
   neededBytes: number | null,

@@ -1,8 +1,9 @@
 /**
- * Heartbeats from a thread of their own: a long tensor operation blocks the worker's event loop, and must not look like
- * death. A heartbeat carries a counter that the main thread raises with every piece of work, so that a worker that lives but
- * is stuck is told apart. The answers tell a worker that was held lost, whose session may live on this side alone. The thread's
- * entry is this file itself.
+ * Heartbeats from a thread of their own: a long tensor operation blocks the worker's event loop,
+ * and must not look like death. A heartbeat carries a counter that the main thread raises with
+ * every piece of work, so that a worker that lives but is stuck is told apart. The answers tell a
+ * worker that was held lost, whose session may live on this side alone. The thread's entry is this
+ * file itself.
  */
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { pause } from '../src/process/pause.ts';
@@ -32,9 +33,15 @@ export interface Heartbeat {
   stop(): Promise<void>;
 }
 
-/** Heartbeats in a row without an answer, or with the answer that nobody knows this worker, before something is done about it. */
+/**
+ * Heartbeats in a row without an answer, or with the answer that nobody knows this worker, before
+ * something is done about it.
+ */
 const PATIENCE_BEATS = 2;
-/** Twice as many for each connection that has given no answer, up to this: where all is slow, one must have time to come about. */
+/**
+ * Twice as many for each connection that has given no answer, up to this: where all is slow, one
+ * must have time to come about.
+ */
 const MOST_PATIENCE_BEATS = 16;
 
 export interface HeartbeatEvents {

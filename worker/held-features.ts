@@ -1,6 +1,6 @@
 /**
- * Features of data shards that this process holds between the orders of one clustering, and what k-means has prepared of them.
- * Shapes: n images of a data shard.
+ * Features of data shards that this process holds between the orders of one clustering, and what
+ * k-means has prepared of them. Shapes: n images of a data shard.
  */
 import {
   FLOAT64_KERNELS,

@@ -1,4 +1,7 @@
-/** The views of a data shard's images, batch after batch, as work on it takes them: with the time that each was waited for. */
+/**
+ * The views of a data shard's images, batch after batch, as work on it takes them: with the time
+ * that each was waited for.
+ */
 import { CentreBatches } from '../src/data/loader/centre-batches.ts';
 import type { ImageLoader, LoadedViews } from '../src/data/loader/loader.ts';
 import type { Times, ViewBatches } from '../src/work/tools.ts';

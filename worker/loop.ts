@@ -1,6 +1,7 @@
 /**
- * A worker's work, order by order. Orders run one at a time, as they came; what can be fetched or decoded beforehand is begun
- * when an order arrives. What an order means stands with its kind, in src/work.
+ * A worker's work, order by order. Orders run one at a time, as they came; what can be fetched or
+ * decoded beforehand is begun when an order arrives. What an order means stands with its kind, in
+ * src/work.
  */
 import { hitFailpoint } from '../src/process/failpoints.ts';
 import { ImagesUnreadable, MOST_NAMED } from '../src/data/source/images-unreadable.ts';
@@ -146,7 +147,8 @@ export class WorkerLoop {
       logger.warn('result.lost', { leaseId, reason: messageOf(error) });
     } finally {
       if (!isTaken && read.kind !== null) read.kind.undo?.(read.content, tools);
-      // Whatever became of the result: a worker whose lease expired while it was sent can be given work again.
+      // Whatever became of the result: a worker whose lease expired while it was sent can be given
+      // work again.
       advance();
     }
   }

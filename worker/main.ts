@@ -1,4 +1,7 @@
-/** The worker process, wired: the tensor engine and the network, under the sessions with the coordinator. */
+/**
+ * The worker process, wired: the tensor engine and the network, under the sessions with the
+ * coordinator.
+ */
 import { describeModel } from '../src/nn/architectures.ts';
 import type { Notice, OrderProgress } from '../src/telemetry/notice.ts';
 import { workThroughSessions, type WorkerOptions } from './session.ts';

@@ -1,4 +1,7 @@
-/** Where the time of an order goes: into waiting for views, into the device, into the network; as sums, and as a trace. */
+/**
+ * Where the time of an order goes: into waiting for views, into the device, into the network; as
+ * sums, and as a trace.
+ */
 import type { Trace, TraceArgs } from '../src/telemetry/trace.ts';
 import type { Times } from '../src/work/tools.ts';
 

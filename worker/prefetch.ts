@@ -1,6 +1,7 @@
 /**
- * What a worker fetches or decodes before its turn comes: parameters, artifacts, random views. Each is begun once, shared by
- * the orders that need it, and let go soon after: what is wanted again is simply fetched again.
+ * What a worker fetches or decodes before its turn comes: parameters, artifacts, random views. Each
+ * is begun once, shared by the orders that need it, and let go soon after: what is wanted again is
+ * simply fetched again.
  */
 import type { NamedArrays } from '../src/arrays/safetensors.ts';
 import { idRange } from '../src/data/loader/centre-batches.ts';
@@ -26,7 +27,10 @@ export interface PrefetchDeps {
 const ARTIFACTS_KEPT = 3;
 /** Data shards whose first batches are made before their order's turn. */
 const SHARDS_AHEAD = 2;
-/** Slices whose views are decoded or being decoded: those in flight, and what will probably follow them. */
+/**
+ * Slices whose views are decoded or being decoded: those in flight, and what will probably follow
+ * them.
+ */
 const SLICES_AHEAD = 6;
 
 export class Prefetch {
@@ -82,7 +86,9 @@ export class Prefetch {
     if (this.#shards.size < SHARDS_AHEAD) this.#shards.set(leaseId, this.#batchesOf(shard));
   }
 
-  /** The deterministic views of a leased data shard, begun before or now; the caller's from then on. */
+  /**
+   * The deterministic views of a leased data shard, begun before or now; the caller's from then on.
+   */
   takeShard(leaseId: string, shard: ShardRange): ShardBatches {
     const batches = this.#shards.get(leaseId) ?? this.#batchesOf(shard);
     this.#shards.delete(leaseId);
@@ -94,7 +100,10 @@ export class Prefetch {
     this.#shards.clear();
   }
 
-  /** Lets go of what belongs to a term that is over: parameters and artifacts of its names may be others now. */
+  /**
+   * Lets go of what belongs to a term that is over: parameters and artifacts of its names may be
+   * others now.
+   */
   forgetTerm(): void {
     this.#pulls.clear();
     this.#artifacts.clear();
@@ -108,7 +117,10 @@ export class Prefetch {
   }
 }
 
-/** What was begun under this key, or is now; a failure is forgotten, so that the next one who asks tries again. */
+/**
+ * What was begun under this key, or is now; a failure is forgotten, so that the next one who asks
+ * tries again.
+ */
 function begun<Value>(
   begun: Map<string, Promise<Value>>,
   key: string,

@@ -1,4 +1,7 @@
-/** The parameter servers as a worker reaches them now: after each welcome at the addresses, and in the term, that it names. */
+/**
+ * The parameter servers as a worker reaches them now: after each welcome at the addresses, and in
+ * the term, that it names.
+ */
 import type { IdentifiedRows } from '../src/clustering/odc/bundles.ts';
 import type { ParameterLayout } from '../src/ps/layout.ts';
 import type { NamedVectors } from '../src/rpc/named-vectors.ts';

@@ -1,6 +1,6 @@
 /**
- * The worker's gRPC shell: the session with the coordinator (orders down), artifacts, results, and pull and push with the
- * parameter server. It translates; the order of things is in loop.ts.
+ * The worker's gRPC shell: the session with the coordinator (orders down), artifacts, results, and
+ * pull and push with the parameter server. It translates; the order of things is in loop.ts.
  */
 import type * as grpc from '@grpc/grpc-js';
 import {
@@ -35,14 +35,19 @@ export interface WorkerIdentity {
 export interface SessionHandlers {
   /** Prepares for the run; what it resolves with is sent as Ready. */
   readonly welcomed: (welcome: Welcome__Output) => Promise<Ready>;
-  /** The coordinator is there and has no use for workers yet; the session ends, to be tried again. */
+  /**
+   * The coordinator is there and has no use for workers yet; the session ends, to be tried again.
+   */
   readonly waiting: (reason: string) => void;
   readonly ordered: (order: Order__Output) => void;
 }
 
 const CALL_MS = 600_000;
 const RETRY_MS = 30_000;
-/** An operation on the engine may keep this process from reading for so long [ms]; heartbeats come from another thread. */
+/**
+ * An operation on the engine may keep this process from reading for so long [ms]; heartbeats come
+ * from another thread.
+ */
 const PATIENCE_MS = 120_000;
 
 interface Connection {
@@ -63,7 +68,10 @@ export class CoordinatorClient {
     this.#connection = this.#connect();
   }
 
-  /** Gives up a connection that lives only on this side: its session ends, its calls are repeated on a new one. */
+  /**
+   * Gives up a connection that lives only on this side: its session ends, its calls are repeated on
+   * a new one.
+   */
   reconnect(): void {
     const old = this.#connection;
     this.#connection = this.#connect();
@@ -74,7 +82,8 @@ export class CoordinatorClient {
   /** Opens a session and stays in it until it ends; an error of `welcomed` is thrown. */
   session(handlers: SessionHandlers, signal: AbortSignal): Promise<SessionEnd> {
     return new Promise((resolve, reject) => {
-      // A session lasts as long as the run: it has no deadline, and ends with the connection or by a message.
+      // A session lasts as long as the run: it has no deadline, and ends with the connection or by
+      // a message.
       const { client, givenUp } = this.#connection;
       const call = client.session();
       const leave = (): void => {
@@ -115,7 +124,10 @@ export class CoordinatorClient {
     });
   }
 
-  /** A bundle of arrays by name. @throws TrainerError LEASE_LOST when it is not published any more */
+  /**
+   * A bundle of arrays by name.
+   * @throws TrainerError LEASE_LOST when it is not published any more
+   */
   async artifact(name: string, signal: AbortSignal): Promise<NamedArrays> {
     const what = `artifact ${name}`;
     return retryTransient(
@@ -206,7 +218,10 @@ function* resultMessages(header: ResultHeader, arrays: NamedArrays): Generator<R
   for (const chunk of chunkBytes(encodeSafetensors(arrays))) yield { chunk };
 }
 
-/** The error that a refused worker, or one of a failed run, ends with: its exit code is the one it was told. */
+/**
+ * The error that a refused worker, or one of a failed run, ends with: its exit code is the one it
+ * was told.
+ */
 export function sessionError({ reason, exitCode }: Told): Error {
   if (exitCode === EXIT.retry) return new TrainerError('UNAVAILABLE', reason);
   if (exitCode === EXIT.invalid) return new TrainerError('PROTOCOL_VIOLATION', reason);

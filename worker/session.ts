@@ -1,6 +1,7 @@
 /**
- * A worker's life: finds the coordinator, prepares for its run, works through sessions, and connects again when cut off.
- * What it computes with is handed in, so that tests can work with features of their own.
+ * A worker's life: finds the coordinator, prepares for its run, works through sessions, and
+ * connects again when cut off. What it computes with is handed in, so that tests can work with
+ * features of their own.
  */
 import { nanoid } from 'nanoid';
 import { arrayOf } from '../src/arrays/bundle.ts';
@@ -80,7 +81,10 @@ interface Prepared {
   readonly close: () => Promise<void>;
 }
 
-/** Works until the coordinator says stop. @throws TrainerError when refused, or when the coordinator stays away */
+/**
+ * Works until the coordinator says stop.
+ * @throws TrainerError when refused, or when the coordinator stays away
+ */
 export async function workThroughSessions(
   options: WorkerOptions,
   startCompute: StartCompute,
@@ -92,7 +96,10 @@ export async function workThroughSessions(
   let prepared: Promise<Prepared> | null = null;
   /** Aborted when there is nothing to prepare for any more. */
   const over = new AbortController();
-  /** Since when this session is open on this side; null: the coordinator has reason not to count on this worker. */
+  /**
+   * Since when this session is open on this side; null: the coordinator has reason not to count on
+   * this worker.
+   */
   let readyMs: number | null = null;
   const onUnknown = (heartbeatMs: number): void => {
     if (readyMs === null || performance.now() - readyMs < UNKNOWN_BEATS * heartbeatMs) return;
@@ -163,7 +170,9 @@ interface PrepareDeps {
   readonly over: AbortSignal;
 }
 
-/** Opens the images, starts the engine and builds the network that the run's configuration names. */
+/**
+ * Opens the images, starts the engine and builds the network that the run's configuration names.
+ */
 async function prepare(
   options: WorkerOptions,
   { startCompute, identity, client, onUnknown, over }: PrepareDeps,

@@ -1,6 +1,7 @@
 /**
- * What a worker holds of the data shards, and what becomes of it: pure. Features of a data shard live here between the
- * orders of one clustering; those of an earlier clustering, or of other parameters, are let go.
+ * What a worker holds of the data shards, and what becomes of it: pure. Features of a data shard
+ * live here between the orders of one clustering; those of an earlier clustering, or of other
+ * parameters, are let go.
  */
 import { TrainerError } from '../src/errors.ts';
 import type { ResidentShard } from '../src/work/tools.ts';
@@ -28,7 +29,8 @@ export function residentRows(held: Residency): number {
 
 /**
  * The shard's features for an order of `epoch`.
- * @throws TrainerError LEASE_LOST when they are not here in that form: the order came from an older view of this worker
+ * @throws TrainerError LEASE_LOST when they are not here in that form: the order came from an older
+ *   view of this worker
  */
 export function residentShard(
   held: Residency,

@@ -1,4 +1,7 @@
-/** What this worker computes with, put together from its engine, its images and its servers, as the kinds of work want it. */
+/**
+ * What this worker computes with, put together from its engine, its images and its servers, as the
+ * kinds of work want it.
+ */
 import { algorithmNamed } from '../src/algorithms/registry.ts';
 import type { AlgorithmWork } from '../src/algorithms/work.ts';
 import type { ClusteringKernels } from '../src/clustering/kernels.ts';
@@ -74,7 +77,10 @@ export class Workbench {
     return this.#term;
   }
 
-  /** Begins a term: the servers may have gone back to a checkpoint, and what was loaded from them is not theirs any more. */
+  /**
+   * Begins a term: the servers may have gone back to a checkpoint, and what was loaded from them is
+   * not theirs any more.
+   */
   beginTerm(term: number): void {
     if (term === this.#term) return;
     this.#term = term;

@@ -1,6 +1,6 @@
 /**
- * Bundles of arrays that workers fetch by name: merged moments, the whitening, centroids. Only the newest are kept; some are
- * made for who asks, of what its name says that it has.
+ * Bundles of arrays that workers fetch by name: merged moments, the whitening, centroids. Only the
+ * newest are kept; some are made for who asks, of what its name says that it has.
  */
 import { encodeSafetensors, type NamedArrays } from '../../src/arrays/safetensors.ts';
 import { TrainerError } from '../../src/errors.ts';
@@ -9,7 +9,10 @@ export class Artifacts {
   /** By name, encoded once for all who fetch. */
   readonly #bytes = new Map<string, Uint8Array>();
 
-  /** By the part of the name before the first slash: makes the bundle that the rest of the name asks for. */
+  /**
+   * By the part of the name before the first slash: makes the bundle that the rest of the name asks
+   * for.
+   */
   readonly #makers = new Map<string, (rest: string) => NamedArrays | null>();
 
   /** Publishes a bundle under a new name and answers with the name. */

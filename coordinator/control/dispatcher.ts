@@ -1,6 +1,7 @@
 /**
- * The shell around the pure state machine: feeds it events, carries out its actions, and lets a procedure wait for a phase
- * as for a promise. It owns the clock and the payloads of results; decisions are all in transition.ts.
+ * The shell around the pure state machine: feeds it events, carries out its actions, and lets a
+ * procedure wait for a phase as for a promise. It owns the clock and the payloads of results;
+ * decisions are all in transition.ts.
  */
 import { TrainerError, messageOf } from '../../src/errors.ts';
 import type { Order } from '../../src/rpc/generated/deepcluster/v1/Order.ts';
@@ -37,7 +38,9 @@ export interface DispatcherDeps {
   readonly journal?: (decision: Decision) => void;
 }
 
-/** An event and what it came to: the events of a run, played again in their order, come to the same. */
+/**
+ * An event and what it came to: the events of a run, played again in their order, come to the same.
+ */
 export interface Decision {
   readonly event: Event;
   readonly nowMs: number;
@@ -114,7 +117,8 @@ export class Dispatcher {
   }
 
   /**
-   * Has work of the phase that is done computed again, since what its results refer to is lost; resolves when all of it is.
+   * Has work of the phase that is done computed again, since what its results refer to is lost;
+   * resolves when all of it is.
    * @throws TrainerError PROTOCOL_VIOLATION when it has been lost too often
    */
   runAgain(tasks: readonly string[]): Promise<void> {
@@ -158,7 +162,10 @@ export class Dispatcher {
     pending?.reject(error);
   }
 
-  /** @throws Error when an event is brought about by what another one's actions do: each is decided on by itself */
+  /**
+   * @throws Error when an event is brought about by what another one's actions do: each is decided
+   *   on by itself
+   */
   dispatch(event: Event): readonly Action[] {
     return this.#decide(event, () => undefined);
   }

@@ -1,6 +1,6 @@
 /**
- * One transition of the coordinator's state under way: a copy of what may change, the actions so far, and what the rules of
- * members, results, phases and giving out have in common.
+ * One transition of the coordinator's state under way: a copy of what may change, the actions so
+ * far, and what the rules of members, results, phases and giving out have in common.
  */
 import type { Work, WorkKind } from '../../src/work/kind.ts';
 import { kindNamed, type WorkKinds } from '../../src/work/kinds.ts';
@@ -79,7 +79,10 @@ export class Draft {
     this.next.tasks.set(key, { ...task, status: 'todo' });
   }
 
-  /** The features are made again by others: who does not answer, or is gone, must not keep a data shard to itself. */
+  /**
+   * The features are made again by others: who does not answer, or is gone, must not keep a data
+   * shard to itself.
+   */
   forgetHoldings(workerId: string): void {
     for (const [shard, holding] of this.next.holdings) {
       if (holding.workerId === workerId) this.next.holdings.delete(shard);

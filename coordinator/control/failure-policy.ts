@@ -1,6 +1,6 @@
 /**
- * When the run gives up: which failures of orders another worker would meet as well, how often the others may come, and how
- * often results may be lost after they were taken. Pure.
+ * When the run gives up: which failures of orders another worker would meet as well, how often the
+ * others may come, and how often results may be lost after they were taken. Pure.
  */
 import type { ErrorCode } from '../../src/errors.ts';
 
@@ -25,8 +25,8 @@ const LASTING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 ]);
 
 /**
- * Times that numbers of one task may be not finite. Once may be a sick device, and another worker has the numbers; the same again
- * is the training itself.
+ * Times that numbers of one task may be not finite. Once may be a sick device, and another worker
+ * has the numbers; the same again is the training itself.
  */
 const MAX_NON_FINITE = 2;
 

@@ -1,4 +1,7 @@
-/** Gives every task that can be given: shard tasks to their holders, the rest to whoever has least to do. Pure. */
+/**
+ * Gives every task that can be given: shard tasks to their holders, the rest to whoever has least
+ * to do. Pure.
+ */
 import type { Work } from '../../src/work/kind.ts';
 import type { Draft } from './draft.ts';
 import { nextWork, pickWorker, readersOf } from './placement.ts';

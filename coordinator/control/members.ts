@@ -1,4 +1,7 @@
-/** Who takes part: workers that join, are lost, beat, or fall silent; with them go their leases and features. Pure. */
+/**
+ * Who takes part: workers that join, are lost, beat, or fall silent; with them go their leases and
+ * features. Pure.
+ */
 import type { Draft } from './draft.ts';
 import type { CoordinatorState, Event, OfferedHolding } from './state.ts';
 

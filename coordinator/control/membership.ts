@@ -1,6 +1,7 @@
 /**
- * Who takes part: checks every worker that comes against the run (protocol, images, layout), tells the state machine, and
- * answers the service's questions. The first worker that is ready brings the layout of the network.
+ * Who takes part: checks every worker that comes against the run (protocol, images, layout), tells
+ * the state machine, and answers the service's questions. The first worker that is ready brings the
+ * layout of the network.
  */
 import type { RunConfig } from '../../src/config/schema.ts';
 import type { ImageSource } from '../../src/data/source/source.ts';
@@ -60,7 +61,9 @@ export class Membership {
     });
   }
 
-  /** @throws TrainerError PROTOCOL_VIOLATION when the worker's images or network are not this run's */
+  /**
+   * @throws TrainerError PROTOCOL_VIOLATION when the worker's images or network are not this run's
+   */
   workerReady(worker: WorkerIdentity, ready: Ready__Output): void {
     const { dispatcher, record, folder, logger } = this.#deps;
     const { workerId, incarnation, pid } = worker;

@@ -1,6 +1,6 @@
 /**
- * A phase as a procedure asks for it: pieces of one kind of work, what the order of each is, and what its result does; typed by
- * the kind. The dispatcher sees bytes go out and results come in.
+ * A phase as a procedure asks for it: pieces of one kind of work, what the order of each is, and
+ * what its result does; typed by the kind. The dispatcher sees bytes go out and results come in.
  */
 import { extract, type ExtractOrder } from '../../src/work/extract.ts';
 import type { ReceivedResult, Work, WorkKind } from '../../src/work/kind.ts';
@@ -37,7 +37,10 @@ export interface FeatureOrders {
 export interface OpenPhase {
   /** Of an order on this lease. */
   readonly bodyOf: (lease: Lease) => Uint8Array;
-  /** @throws TrainerError PROTOCOL_VIOLATION. @returns what hands the decoded result to the procedure */
+  /**
+   * @throws TrainerError PROTOCOL_VIOLATION.
+   * @returns what hands the decoded result to the procedure
+   */
   readonly read: (lease: Lease, received: ReceivedResult) => () => void;
 }
 

@@ -24,7 +24,10 @@ export function enterPhase(draft: Draft, event: Extract<Event, { type: 'phaseEnt
   return `epoch ${epoch}: ${phase} with ${next.open} tasks`;
 }
 
-/** Results that were taken are of no use any more: computed again under generations of their own, up to a limit. */
+/**
+ * Results that were taken are of no use any more: computed again under generations of their own, up
+ * to a limit.
+ */
 export function loseResults(draft: Draft, keys: readonly string[]): string {
   const { next } = draft;
   next.recomputations += 1;

@@ -1,4 +1,7 @@
-/** Which work comes first for a task, and which worker has it: the one that holds the data shard, else the least busy. Pure. */
+/**
+ * Which work comes first for a task, and which worker has it: the one that holds the data shard,
+ * else the least busy. Pure.
+ */
 import type { Holding } from './state.ts';
 import type { Stage, Work, WorkKind } from '../../src/work/kind.ts';
 

@@ -1,4 +1,7 @@
-/** What becomes of a result: taken, refused, counted as a failure, or set aside until its images can be read. Pure. */
+/**
+ * What becomes of a result: taken, refused, counted as a failure, or set aside until its images can
+ * be read. Pure.
+ */
 import type { Draft } from './draft.ts';
 import { judgeFailure, type OrderFailure } from './failure-policy.ts';
 import type { Event, Lease, Task } from './state.ts';
@@ -108,7 +111,10 @@ function complete(draft: Draft, key: string): void {
   draft.actions.push({ type: 'phaseDone', phase, epoch });
 }
 
-/** Who failed may not hold what it was thought to hold: an order that it had begun in an earlier session changes features too. */
+/**
+ * Who failed may not hold what it was thought to hold: an order that it had begun in an earlier
+ * session changes features too.
+ */
 function forgetFeatures(draft: Draft, { work, workerId }: Lease): void {
   const { shard } = work;
   if (shard === undefined || draft.kindOf(work).needs === 'none') return;

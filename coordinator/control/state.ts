@@ -12,8 +12,8 @@ export interface StateSettings {
   /** Of those who come after these, each waits until one of them leaves. */
   readonly maxWorkers: number;
   /**
-   * A slice that takes this many times as long as usual is given to an idle worker as well, and the first result counts;
-   * 0: never.
+   * A slice that takes this many times as long as usual is given to an idle worker as well, and the
+   * first result counts; 0: never.
    */
   readonly backupFactor: number;
   readonly leaseTtlMs: number;
@@ -62,7 +62,10 @@ export interface Member {
   readonly incarnation: string;
   readonly lastSeenMs: number;
   readonly progress: number;
-  /** A lease of it expired, or another was faster with its slice, and it has made no progress since: no orders until it does. */
+  /**
+   * A lease of it expired, or another was faster with its slice, and it has made no progress since:
+   * no orders until it does.
+   */
   readonly isStuck: boolean;
   /** It finishes its leases, gets no others, and is then let go. */
   readonly isDraining: boolean;
@@ -169,7 +172,10 @@ export type Event =
        */
       readonly isRepeated?: boolean;
     }
-  /** Results of the phase were taken, and something that they refer to is lost: they are computed again. */
+  /**
+   * Results of the phase were taken, and something that they refer to is lost: they are computed
+   * again.
+   */
   | { readonly type: 'resultsLost'; readonly tasks: readonly string[] }
   /** The run goes on from a checkpoint. */
   | { readonly type: 'ledgerRestored'; readonly ledger: Ledger }
@@ -183,18 +189,23 @@ export type Event =
     }
   | { readonly type: 'tick' };
 
-/** What becomes of a result; `failed`: the order's failure was noted, and the task goes to another. */
+/**
+ * What becomes of a result; `failed`: the order's failure was noted, and the task goes to another.
+ */
 export type Verdict = 'accepted' | 'failed' | 'duplicate' | 'fenced';
 
 /**
- * What the shell does once the state has become the next one, in the order of this list (transition.ts sorts by it), and all of
- * it before the next event: no action may bring one about while it is carried out.
+ * What the shell does once the state has become the next one, in the order of this list
+ * (transition.ts sorts by it), and all of it before the next event: no action may bring one about
+ * while it is carried out.
  *
- * `record` first, so that events.jsonl has what happened before anything that follows from it, even if the process dies in
- * between. `dropWorker` and `dismissWorker` before orders, which such a worker must not get. `answerResult` hands an accepted result to its
- * procedure, and so comes before the `phaseDone` that it brings about, and before orders that are made of what it left behind.
- * `failRun` before `phaseDone`: where both are due, the procedure learns that the run failed. `sendOrder` last. Nothing here
- * waits: a procedure that `phaseDone` wakes goes on after the last action.
+ * `record` first, so that events.jsonl has what happened before anything that follows from it, even
+ * if the process dies in between. `dropWorker` and `dismissWorker` before orders, which such a
+ * worker must not get. `answerResult` hands an accepted result to its procedure, and so comes
+ * before the `phaseDone` that it brings about, and before orders that are made of what it left
+ * behind. `failRun` before `phaseDone`: where both are due, the procedure learns that the run
+ * failed. `sendOrder` last. Nothing here waits: a procedure that `phaseDone` wakes goes on after
+ * the last action.
  */
 export type Action =
   /** A transition for events.jsonl. */
@@ -207,7 +218,10 @@ export type Action =
   | { readonly type: 'dropWorker'; readonly workerId: string; readonly incarnation: string }
   /** A worker that was to be let go has nothing left to do: it is told to end. */
   | { readonly type: 'dismissWorker'; readonly workerId: string; readonly incarnation: string }
-  /** The answer to a result; an accepted one belongs to the task when the lease's work is the task's own. */
+  /**
+   * The answer to a result; an accepted one belongs to the task when the lease's work is the task's
+   * own.
+   */
   | {
       readonly type: 'answerResult';
       readonly verdict: Verdict;

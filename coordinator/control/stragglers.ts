@@ -1,4 +1,6 @@
-/** Which slices wait for a straggler, so that a worker with nothing to do should compute them too. */
+/**
+ * Which slices wait for a straggler, so that a worker with nothing to do should compute them too.
+ */
 import type { Lease } from './state.ts';
 
 /** Below this, a slice is never late [ms]: a tick of the clock. */

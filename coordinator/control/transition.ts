@@ -1,12 +1,14 @@
 /**
- * The coordinator's decisions as one pure state machine: membership, leases with generations, who holds which features,
- * phases, steps, the ledger. Nothing here knows of clocks, networks or arrays: `transition(state, event, nowMs)` answers
- * with the next state, the actions its shell must take, and the reason for a person.
+ * The coordinator's decisions as one pure state machine: membership, leases with generations, who
+ * holds which features, phases, steps, the ledger. Nothing here knows of clocks, networks or
+ * arrays: `transition(state, event, nowMs)` answers with the next state, the actions its shell must
+ * take, and the reason for a person.
  *
- * A phase is a set of tasks. Each task is leased to one worker at a time, a straggler's slice to a second one; a lease that
- * expires, or whose worker is lost, goes back and is given out under the next generation, so that a late result of the
- * earlier holder is fenced. A task on a data shard goes to the worker that holds the shard's features; where none does, the
- * features are made again first (recomputation from lineage: same parameters, same images, same numbers).
+ * A phase is a set of tasks. Each task is leased to one worker at a time, a straggler's slice to a
+ * second one; a lease that expires, or whose worker is lost, goes back and is given out under the
+ * next generation, so that a late result of the earlier holder is fenced. A task on a data shard
+ * goes to the worker that holds the shard's features; where none does, the features are made again
+ * first (recomputation from lineage: same parameters, same images, same numbers).
  */
 import { WORK_KINDS, type WorkKinds } from '../../src/work/kinds.ts';
 import { commitDraws, openEpoch, positionOf } from '../../src/run/ledger.ts';

@@ -29,7 +29,7 @@ export interface DashboardDeps {
   readonly dashboard: string;
   readonly runId: string;
   readonly config: RunConfig;
-  readonly source: Pick<ImageSource, 'count' | 'read' | 'path'>;
+  readonly source: Pick<ImageSource, 'count' | 'read' | 'path' | 'truth'>;
   readonly folder: Pick<RunFolder, 'path' | 'follow' | 'writeSecret'>;
   readonly credentials: Credentials | null;
   readonly clock: Clock;
@@ -92,7 +92,9 @@ class ServedDashboard implements Dashboard {
   constructor(deps: DashboardDeps) {
     const { config, folder, source, clock } = deps;
     this.#deps = deps;
-    this.#run = new LiveRun({ ...deps, images: source.count });
+    this.#run = new LiveRun({
+      ...{ ...deps, images: source.count, hasClasses: source.truth !== null },
+    });
     folder.follow((event) => {
       this.#run.noteEvent(event);
     });

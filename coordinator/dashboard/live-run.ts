@@ -2,10 +2,10 @@
  * A run as it is watched: looks at the term under way when somebody asks, and remembers what only
  * events tell. Nothing of the run waits for it, and it holds nothing that grows with the run.
  */
-import { phaseRecurs } from '../../src/algorithms/registry.ts';
 import type { RunConfig } from '../../src/config/schema.ts';
 import type { Notice } from '../../src/telemetry/notice.ts';
 import { noSeconds } from '../../src/run/record-state.ts';
+import { runCourse } from '../../src/run/run-course.ts';
 import { judgeDrain, type DrainVerdict } from '../control/members.ts';
 import { NO_WATCHER, type Clock, type RunUnderWay, type RunWatcher } from '../outside.ts';
 import type { RunEvent } from '../record/run-folder.ts';
@@ -21,6 +21,8 @@ export interface LiveRunDeps {
   readonly config: RunConfig;
   /** Images of the run. */
   readonly images: number;
+  /** Whether they have classes. */
+  readonly hasClasses: boolean;
   readonly clock: Pick<Clock, 'nowMs'>;
 }
 
@@ -45,7 +47,14 @@ export class LiveRun {
 
   constructor(deps: LiveRunDeps) {
     this.#deps = deps;
-    this.#pace = new PaceMeter((phase) => phaseRecurs(deps.config.algorithm, phase));
+    const images = { count: deps.images, hasClasses: deps.hasClasses };
+    this.#pace = new PaceMeter(() => runCourse(deps.config, images, this.#workers));
+  }
+
+  /** Workers that the run has, or is to have. */
+  get #workers(): number {
+    const members = this.#run?.control.dispatcher.state.members.size ?? 0;
+    return members === 0 ? this.#deps.config.cluster.workers : members;
   }
 
   /** Of the term under way; null between terms. */

@@ -82,7 +82,7 @@ const METRICS: readonly Metric[] = [
   },
   gauge(
     'deepcluster_time_left_seconds',
-    'Estimate of the time until the last epoch ends.',
+    'Estimate of the time until the run ends.',
     ({ pace }) => pace?.runSecondsLeft ?? null,
   ),
   {

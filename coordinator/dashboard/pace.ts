@@ -1,6 +1,6 @@
 /** How fast the phase under way goes, and how long it and the run still take. */
 import type { Progress } from '../../src/telemetry/notice.ts';
-import { PhaseClock } from '../../src/telemetry/time-left.ts';
+import { PhaseClock, type RunCourse } from '../../src/telemetry/time-left.ts';
 
 export interface Pace {
   readonly progress: Progress;
@@ -8,22 +8,22 @@ export interface Pace {
   readonly perSecond: number | null;
   /** Null: not known yet. */
   readonly phaseSecondsLeft: number | null;
-  /** Until the last epoch ends; null: not known yet. */
+  /** Until the run ends, its last clustering and evaluation included; null: not known yet. */
   readonly runSecondsLeft: number | null;
 }
 
 export class PaceMeter {
   readonly #clock = new PhaseClock();
-  readonly #recurs: (phase: string) => boolean;
+  readonly #course: () => RunCourse;
   #progress: Progress | null = null;
   /** When the phase under way was first seen, and what was done then. */
   #start = { atMs: 0, done: 0 };
   /** When it was last seen: its speed is that up to then. */
   #seenMs = 0;
 
-  /** @param recurs whether a phase belongs to each epoch */
-  constructor(recurs: (phase: string) => boolean) {
-    this.#recurs = recurs;
+  /** @param course of the run with the workers that it has now */
+  constructor(course: () => RunCourse) {
+    this.#course = course;
   }
 
   note(progress: Progress, nowMs: number): void {
@@ -53,7 +53,7 @@ export class PaceMeter {
     const phaseSecondsLeft =
       perSecond === null ? null : Math.max(0, (total - done) / perSecond - sinceMs / 1000);
     const runSecondsLeft = this.#clock.secondsLeft(nowMs, {
-      ...{ epochs, phaseSecondsLeft, recurs: this.#recurs },
+      ...{ epochs, phaseSecondsLeft, course: this.#course() },
     });
     return { progress, perSecond, phaseSecondsLeft, runSecondsLeft };
   }

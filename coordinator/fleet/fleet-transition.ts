@@ -1,6 +1,6 @@
 /**
- * Decides about the parameter servers of a run: who is one, who is lost, when a term begins and when
- * it ends, and who may leave. Pure; server-fleet.ts carries out.
+ * Decides about the parameter servers of a run: who is one, who is lost, when a term begins and
+ * when it ends, and who may leave. Pure; server-fleet.ts carries out.
  */
 import {
   missingParts,

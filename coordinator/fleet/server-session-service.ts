@@ -1,4 +1,7 @@
-/** The gRPC shell of the sessions of parameter servers: hello and signs of life in, refusal and stop out. */
+/**
+ * The gRPC shell of the sessions of parameter servers: hello and signs of life in, refusal and stop
+ * out.
+ */
 import * as grpc from '@grpc/grpc-js';
 import { EXIT, TrainerError, protocolViolation } from '../../src/errors.ts';
 import { requireName } from '../../src/rpc/bounds.ts';
@@ -34,7 +37,8 @@ export class ServerSessions {
       try {
         if (message.hello) {
           identity = this.#greet(message.hello);
-          // Until it has heard something, the other side keeps all that it has sent, and does not count its session as open.
+          // Until it has heard something, the other side keeps all that it has sent, and does not
+          // count its session as open.
           call.sendMetadata(new grpc.Metadata());
         } else if (message.beat && identity !== null) this.#servers?.beat(identity);
         else if (message.leaving && identity !== null) {

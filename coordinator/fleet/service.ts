@@ -1,6 +1,6 @@
 /**
- * The coordinator's gRPC shell: sessions of workers, heartbeats, artifacts, results, status. It translates and checks what
- * arrives; what it means is decided elsewhere (`ServiceEvents`).
+ * The coordinator's gRPC shell: sessions of workers, heartbeats, artifacts, results, status. It
+ * translates and checks what arrives; what it means is decided elsewhere (`ServiceEvents`).
  */
 import type * as grpc from '@grpc/grpc-js';
 import { decodeSafetensors, type NamedArrays } from '../../src/arrays/safetensors.ts';
@@ -50,7 +50,10 @@ export interface ServiceEvents {
   /** Whether the worker is still a member. */
   heartbeat(workerId: string, incarnation: string, progress: number): boolean;
   result(payload: ResultPayload): Verdict;
-  /** Bytes of an artifact. @throws TrainerError LEASE_LOST when there is none of that name any more */
+  /**
+   * Bytes of an artifact.
+   * @throws TrainerError LEASE_LOST when there is none of that name any more
+   */
   artifact(name: string): Uint8Array;
   status(): StatusReply;
 }
@@ -123,7 +126,10 @@ export class CoordinatorService {
     server.addService(wire.Coordinator.service, handlers);
   }
 
-  /** Sends an order; one to a worker whose stream has ended goes nowhere, and its lease returns with the worker's loss. */
+  /**
+   * Sends an order; one to a worker whose stream has ended goes nowhere, and its lease returns with
+   * the worker's loss.
+   */
   sendOrder(workerId: string, incarnation: string, order: Order): void {
     const session = this.#sessions.get(workerId);
     if (session?.worker.incarnation === incarnation) session.call.write({ order });
@@ -224,7 +230,10 @@ export class CoordinatorService {
     return worker;
   }
 
-  /** Ends the session that an earlier process of the name has. @throws TrainerError PROTOCOL_VIOLATION when this is the earlier one */
+  /**
+   * Ends the session that an earlier process of the name has.
+   * @throws TrainerError PROTOCOL_VIOLATION when this is the earlier one
+   */
   #supersede({ workerId, incarnation }: WorkerIdentity): void {
     const earlier = this.#sessions.get(workerId);
     const holder = earlier?.worker.incarnation ?? null;

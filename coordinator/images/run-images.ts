@@ -1,8 +1,8 @@
 /**
  * The images of a run, opened by the coordinator. A run that goes on has the images it began with,
  * wherever they lie now, or it does not go on: `images` in config.json says where they lay, how
- * many they were and their digest, and the listing beside it (src/data/source/listing.ts) names what is
- * different. Those that are missing are waited for.
+ * many they were and their digest, and the listing beside it (src/data/source/listing.ts) names
+ * what is different. Those that are missing are waited for.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -117,7 +117,8 @@ async function openAgain(
     const found = await openImageSource(await firstThere(places));
     if (found.digest === begun.digest) return found;
     const most = Math.floor(config.data.maxUnreadableFraction * begun.count);
-    const few = await withFewMissing(found, () => allOf(listing), most).catch(() => null); // the file may be gone
+    // The file may be gone.
+    const few = await withFewMissing(found, () => allOf(listing), most).catch(() => null);
     if (few?.source.digest !== begun.digest) return found;
     const { count, first } = few.missing;
     const reason = `${count} of the run's ${begun.count} images are missing in ${found.location} (first ${first}); it waits for them where it needs them`;

@@ -23,7 +23,9 @@ export interface LeavingFacts {
   readonly stage: 'cluster' | 'train';
   /** Parameter version now. */
   readonly version: number;
-  /** That of the newest checkpoint that is written, or being written; the initial one needs none. */
+  /**
+   * That of the newest checkpoint that is written, or being written; the initial one needs none.
+   */
   readonly savedVersion: number;
 }
 

@@ -22,7 +22,10 @@ export class Checkpoints {
   readonly #deps: CheckpointsDeps;
   /** Where the newest one was taken, so that none is taken twice. */
   #position = '';
-  /** Parameter version of the newest one that is written, or being written; initially none is needed. */
+  /**
+   * Parameter version of the newest one that is written, or being written; initially none is
+   * needed.
+   */
   #version = 0;
   /** The one being written; the next one waits for it. */
   #writing: Promise<void> = Promise.resolve();

@@ -1,4 +1,7 @@
-/** What a run must write before it can go on: on a full disk it waits until there is room, and says so. */
+/**
+ * What a run must write before it can go on: on a full disk it waits until there is room, and says
+ * so.
+ */
 import { messageOf } from '../../src/errors.ts';
 import { isDiskFull } from '../../src/process/disk-full.ts';
 import { pause } from '../../src/process/pause.ts';

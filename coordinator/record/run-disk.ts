@@ -79,7 +79,10 @@ function clusterTablesOf(
   return { ...common, final: { details: final.details, centroids, metric } };
 }
 
-/** Of a network whose first layer sees colours, its final parameters, which the newest checkpoint has. */
+/**
+ * Of a network whose first layer sees colours, its final parameters, which the newest checkpoint
+ * has.
+ */
 async function colourNetwork({ config, folder }: RunDiskDeps): Promise<NetworkNumbers | null> {
   if (config.model.sobel) return null;
   return openRun(folder.path).catch(() => null); // the page goes without a picture of the filters

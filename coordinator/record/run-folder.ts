@@ -66,7 +66,10 @@ export class RunFolder {
   readonly #events: JsonLines;
   readonly #metrics: JsonLines;
   readonly #nowMs: () => number;
-  /** When the last event before this process came was; null where there is none [ms by the calendar]. */
+  /**
+   * When the last event before this process came was; null where there is none [ms by the
+   * calendar].
+   */
   readonly lastSeenMs: number | null;
   /** By id: incarnation of the newest process whose start events.jsonl has. */
   readonly #started = new Map<string, string>();

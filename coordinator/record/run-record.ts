@@ -1,6 +1,6 @@
 /**
- * The record of a run: what events.jsonl, metrics.jsonl, unreadable.csv and the summary are made of, and what of it must
- * survive a restart. It decides nothing.
+ * The record of a run: what events.jsonl, metrics.jsonl, unreadable.csv and the summary are made
+ * of, and what of it must survive a restart. It decides nothing.
  */
 import { noFigures } from '../../src/algorithms/registry.ts';
 import type { EpochEnd } from '../../src/algorithms/strategy.ts';
@@ -35,7 +35,10 @@ export interface DeviceTimes {
 export interface TermTimes {
   /** By the clock that never goes back. */
   readonly startedMs: number;
-  /** When the term or the process before was last seen at work, by the calendar; null: there was none. */
+  /**
+   * When the term or the process before was last seen at work, by the calendar; null: there was
+   * none.
+   */
   readonly lastSeenMs: number | null;
   /** By the calendar, which alone another process can compare with. */
   readonly dateMs: () => number;
@@ -130,7 +133,10 @@ export class RunRecord {
     return { ...seconds, [timed]: seconds[timed] + (this.#nowMs() - sinceMs) / 1000 };
   }
 
-  /** @param incarnation new for every process start. @returns whether it is another process than the last of this name */
+  /**
+   * @param incarnation new for every process start.
+   * @returns whether it is another process than the last of this name
+   */
   noteProcess(id: string, incarnation: string): boolean {
     const { newest, starts } = this.#processes.get(id) ?? { newest: '', starts: 0 };
     if (newest === incarnation) return false;
@@ -159,7 +165,9 @@ export class RunRecord {
     });
   }
 
-  /** The phases that used a device since this was last asked; a restart forgets those of its epoch. */
+  /**
+   * The phases that used a device since this was last asked; a restart forgets those of its epoch.
+   */
   takeDevice(): DeviceTimes[] {
     const taken = [...this.#device.values()].filter(({ computeSeconds }) => computeSeconds > 0);
     this.#device.clear();
@@ -185,7 +193,9 @@ export class RunRecord {
     this.#images.trained += samples;
   }
 
-  /** Mean loss over the samples of the epoch that has just trained, and what its end knows besides. */
+  /**
+   * Mean loss over the samples of the epoch that has just trained, and what its end knows besides.
+   */
   closeEpoch(end: EpochEnd | null): EpochRecord {
     const epoch = this.#epochs.at(-1)!;
     Object.assign(epoch, end, { figures: { ...epoch.figures, ...end?.figures } });

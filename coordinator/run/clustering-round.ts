@@ -1,7 +1,7 @@
 /**
- * The steps of a clustering, spread over the workers. Features never leave the workers; what comes here is sums per data
- * shard, folded in shard order.
- * Shapes: N readable images, D feature dimensions, d whitened dimensions, K centroids.
+ * The steps of a clustering, spread over the workers. Features never leave the workers; what comes
+ * here is sums per data shard, folded in shard order. Shapes: N readable images, D feature
+ * dimensions, d whitened dimensions, K centroids.
  */
 import type { NamedArrays } from '../../src/arrays/safetensors.ts';
 import type { Clustering } from '../../src/algorithms/strategy.ts';
@@ -59,7 +59,9 @@ type Step<Piece extends Work, Order, Result> = Omit<
   'epoch' | 'parameterVersion' | 'features'
 >;
 
-/** A clustering with the details of every image: [N] each, NaN and -1 where it could not be read. */
+/**
+ * A clustering with the details of every image: [N] each, NaN and -1 where it could not be read.
+ */
 export interface DetailedClustering extends Clustering {
   readonly details: AssignmentDetails;
 }
@@ -171,7 +173,10 @@ export class ClusteringRound {
     });
   }
 
-  /** Fetches the K rows that the run's seed picks; row p of the permutation lies in the shard that covers it. */
+  /**
+   * Fetches the K rows that the run's seed picks; row p of the permutation lies in the shard that
+   * covers it.
+   */
   async drawCentroids(): Promise<void> {
     const { config } = this.#deps;
     const { k, freshSeed } = config.clustering;
@@ -200,7 +205,10 @@ export class ClusteringRound {
     });
   }
 
-  /** Lloyd's steps: every shard's sums, folded in shard order, then means and the rule for empty clusters. */
+  /**
+   * Lloyd's steps: every shard's sums, folded in shard order, then means and the rule for empty
+   * clusters.
+   */
   async iterate(): Promise<void> {
     const { iterations } = this.#deps.config.clustering;
     for (let iteration = 0; iteration < iterations; iteration += 1) {

@@ -1,7 +1,7 @@
 /**
- * Watches for collapse: tells of clusters that collapse in training. It changes no number of a run. Figures of sound runs that
- * the bounds were held against are in docs/algorithms.md; images that cannot be clustered at all are refused before
- * (src/clustering/clusterable.ts).
+ * Watches for collapse: tells of clusters that collapse in training. It changes no number of a run.
+ * Figures of sound runs that the bounds were held against are in docs/algorithms.md; images that
+ * cannot be clustered at all are refused before (src/clustering/clusterable.ts).
  */
 import type { ClusteringMoment } from '../../src/algorithms/strategy.ts';
 import type { CollapseFigures } from '../../src/clustering/collapse.ts';

@@ -1,6 +1,7 @@
 /**
- * The evaluation at the end of a run: one worker classifies held-out images by the trained network's features, another (or
- * the same) by those of the network as it was initialised. The only place where class folders are used.
+ * The evaluation at the end of a run: one worker classifies held-out images by the trained
+ * network's features, another (or the same) by those of the network as it was initialised. The only
+ * place where class folders are used.
  */
 import type { RunConfig } from '../../src/config/schema.ts';
 import type { ImageSource } from '../../src/data/source/source.ts';

@@ -1,7 +1,8 @@
 /**
- * The run, epoch by epoch: cluster, new head, train, checkpoint; then the evaluation and the summary. It owns the order and
- * the position; what each part does stands in the part's own file, and what the algorithm decides in its strategy.
- * Source: Caron et al. 2018, section 3; spec of DeepCluster, section 1.
+ * The run, epoch by epoch: cluster, new head, train, checkpoint; then the evaluation and the
+ * summary. It owns the order and the position; what each part does stands in the part's own file,
+ * and what the algorithm decides in its strategy. Source: Caron et al. 2018, section 3; spec of
+ * DeepCluster, section 1.
  */
 import { algorithmNamed } from '../../src/algorithms/registry.ts';
 import type { EpochStart, Strategy } from '../../src/algorithms/strategy.ts';
@@ -178,7 +179,8 @@ export class RunLoop {
 
   /** Takes a checkpoint if the run has moved since the last one, and waits until it is on disk. */
   async checkpointNow(): Promise<void> {
-    // A clustering under way is begun again from the checkpoint before it: half of it must not be kept.
+    // A clustering under way is begun again from the checkpoint before it: half of it must not be
+    // kept.
     if (this.#isClustering) return;
     const { firstStep, stage } = this.#position;
     if (stage === 'train') this.#position = { ...this.#position, index: this.#version - firstStep };

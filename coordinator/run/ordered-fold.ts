@@ -1,6 +1,7 @@
 /**
- * Folds parts in index order, whatever the order in which they arrive: the sum has the same bits with any number of
- * workers. Parts that come too early wait; a part is let go as soon as it is folded in.
+ * Folds parts in index order, whatever the order in which they arrive: the sum has the same bits
+ * with any number of workers. Parts that come too early wait; a part is let go as soon as it is
+ * folded in.
  */
 export class OrderedFold<Part> {
   readonly #merge: (total: Part, part: Part) => Part;

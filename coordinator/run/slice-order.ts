@@ -1,4 +1,6 @@
-/** What a worker is told of a slice: its draws, and as a hint those of the same slice one step on. */
+/**
+ * What a worker is told of a slice: its draws, and as a hint those of the same slice one step on.
+ */
 import type { EpochPlan } from '../../src/algorithms/epoch-plan.ts';
 import type { SliceFacts } from '../../src/algorithms/strategy.ts';
 import type { TrainingConfig } from '../../src/ps/config.ts';

@@ -1,6 +1,7 @@
 /**
- * The training of an epoch: step after step, each cut into slices that any worker may compute, and committed once.
- * The commit is the one point where a step takes effect: parameters, statistics and ledger move together or not at all.
+ * The training of an epoch: step after step, each cut into slices that any worker may compute, and
+ * committed once. The commit is the one point where a step takes effect: parameters, statistics and
+ * ledger move together or not at all.
  */
 import type { EpochPlan } from '../../src/algorithms/epoch-plan.ts';
 import type { SliceFacts } from '../../src/algorithms/strategy.ts';
@@ -32,7 +33,10 @@ export interface TrainingDeps {
   /** What orders carry besides their samples, before the step that is due; null: nothing. */
   readonly sliceFacts: () => SliceFacts | null;
   readonly progress: (progress: Progress) => void;
-  /** Called when a step has taken effect on the parameter server, before it counts here; not to be cut short by a stop. */
+  /**
+   * Called when a step has taken effect on the parameter server, before it counts here; not to be
+   * cut short by a stop.
+   */
   readonly stepApplied: (step: number) => Promise<void>;
   /** Called after each commit, before the next step begins; a checkpoint may be taken here. */
   readonly stepDone: (step: CommittedStep) => Promise<void>;
@@ -153,7 +157,8 @@ async function takeStep(
     const inOrder = [...results.values()].toSorted((a, b) => a.slice - b.slice);
     if (inOrder.length === 0) return null;
     hitFailpoint('coordinator.computed', { step });
-    // Not cut short by a stop: a step that took effect must be in the ledger of the checkpoint that follows.
+    // Not cut short by a stop: a step that took effect must be in the ledger of the checkpoint that
+    // follows.
     const signal = AbortSignal.timeout(COMMIT_MS);
     const reply = await deps.parameters.commit(step, inOrder, factor, signal);
     if (reply.kind === 'committed') return { results: inOrder, version: reply.version };
@@ -188,7 +193,10 @@ async function compute(
   }
 }
 
-/** Gives the slices out that have a draw which counts, and waits for their results, which replace earlier ones. */
+/**
+ * Gives the slices out that have a draw which counts, and waits for their results, which replace
+ * earlier ones.
+ */
 function runSlices(
   { plan, index, step, version }: DueStep,
   isRepeated: boolean,

@@ -4,7 +4,9 @@ import type { ArrayData, NamedArray, NamedArrays } from './safetensors.ts';
 
 type ArrayType<Data extends ArrayData> = { readonly name: string } & (new (length: number) => Data);
 
-/** @throws TrainerError PROTOCOL_VIOLATION when the bundle has no such array, or one of another type */
+/**
+ * @throws TrainerError PROTOCOL_VIOLATION when the bundle has no such array, or one of another type
+ */
 export function arrayOf<Data extends ArrayData>(
   arrays: NamedArrays,
   name: string,
@@ -25,7 +27,10 @@ export function numberArray(value: number): NamedArray {
   return { data: Float64Array.of(value), shape: [1] };
 }
 
-/** @throws TrainerError PROTOCOL_VIOLATION when the bundle has no such array, or one of another type or length */
+/**
+ * @throws TrainerError PROTOCOL_VIOLATION when the bundle has no such array, or one of another type
+ *   or length
+ */
 export function numberOf(arrays: NamedArrays, name: string): number {
   const data = arrayOf(arrays, name, Float64Array);
   const [value] = data;

@@ -1,7 +1,8 @@
 /**
- * Named arrays as safetensors bytes: the length of a JSON header as u64, the header, then the arrays' elements. All numbers
- * are little-endian, as is every machine that the tensor engines run on. Used for checkpoints, and on the wire as the form
- * of a bundle of arrays. Source: the format's description at huggingface.co/docs/safetensors; the decoder is as strict as it.
+ * Named arrays as safetensors bytes: the length of a JSON header as u64, the header, then the
+ * arrays' elements. All numbers are little-endian, as is every machine that the tensor engines run
+ * on. Used for checkpoints, and on the wire as the form of a bundle of arrays. Source: the format's
+ * description at huggingface.co/docs/safetensors; the decoder is as strict as it.
  */
 import { z } from 'zod';
 import { TrainerError, messageOf, protocolViolation, shapeMismatch } from '../errors.ts';
@@ -22,7 +23,10 @@ export interface DecodedArrays {
   /** Has no prototype: a name that is not there is undefined, whatever it is. */
   readonly arrays: NamedArrays;
   readonly metadata: Readonly<Record<string, string>>;
-  /** Types, by name, of arrays that this program has no type for, where the context takes them; they are left out. */
+  /**
+   * Types, by name, of arrays that this program has no type for, where the context takes them; they
+   * are left out.
+   */
   readonly others: ReadonlyMap<string, string>;
 }
 
@@ -30,7 +34,10 @@ export interface DecodedArrays {
 export interface DecodeContext {
   readonly what: string;
   readonly code: ErrorCode;
-  /** Whether arrays of other types may be among them: files of others have counts in I64, for instance. Left out: no. */
+  /**
+   * Whether arrays of other types may be among them: files of others have counts in I64, for
+   * instance. Left out: no.
+   */
   readonly takesOthers?: boolean;
 }
 
@@ -50,8 +57,9 @@ export function encodeSafetensors(
 }
 
 /**
- * The file as consecutive pieces: the header, then views of the arrays themselves, the widest elements first and then by
- * name. Every array so begins at a multiple of its element size, and equal content is equal bytes.
+ * The file as consecutive pieces: the header, then views of the arrays themselves, the widest
+ * elements first and then by name. Every array so begins at a multiple of its element size, and
+ * equal content is equal bytes.
  * @throws TrainerError SHAPE_MISMATCH, and PROTOCOL_VIOLATION for a name that the format reserves
  */
 export function safetensorsChunks(
@@ -81,9 +89,10 @@ export function safetensorsChunks(
 }
 
 /**
- * The arrays of a file, each checked before memory is taken for it. An array that lies aligned is a view of `bytes`,
- * another one a copy: leave `bytes` as they are while the arrays are used.
- * @throws TrainerError CHECKPOINT_CORRUPT, or the code of `context`, for anything but a well-formed file without gaps
+ * The arrays of a file, each checked before memory is taken for it. An array that lies aligned is a
+ * view of `bytes`, another one a copy: leave `bytes` as they are while the arrays are used.
+ * @throws TrainerError CHECKPOINT_CORRUPT, or the code of `context`, for anything but a well-formed
+ *   file without gaps
  */
 export function decodeSafetensors(
   bytes: Uint8Array,
@@ -224,7 +233,10 @@ function readForm<T>(schema: z.ZodType<T>, name: string, value: unknown, refuse:
   throw refuse(`header ${firstIssue(parsed.error, [name])}`);
 }
 
-/** Every byte of the data belongs to exactly one array: nothing overlaps, nothing is hidden, nothing is cut off. */
+/**
+ * Every byte of the data belongs to exactly one array: nothing overlaps, nothing is hidden, nothing
+ * is cut off.
+ */
 function requireCovered(specs: readonly ArraySpec[], bytes: number, refuse: Refuse): void {
   let covered = 0;
   for (const { name, begin, end } of specs.toSorted((a, b) => a.begin - b.begin || a.end - b.end)) {

@@ -1,6 +1,6 @@
 /**
- * The files of a checkpoint folder: written in pieces and forced to disk, read back only if size and digest are right.
- * Knows nothing of what the files mean; src/checkpoint/checkpoint.ts does.
+ * The files of a checkpoint folder: written in pieces and forced to disk, read back only if size
+ * and digest are right. Knows nothing of what the files mean; src/checkpoint/checkpoint.ts does.
  */
 import { createHash } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
@@ -17,7 +17,10 @@ const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
 /** A digest of a few milliseconds, so that heartbeats and rpcs come through between two. */
 const PIECE_BYTES = 8 * 1024 * 1024;
 
-/** Writes a new file and returns once its bytes are on disk; its name is not, before its folder is synced too. */
+/**
+ * Writes a new file and returns once its bytes are on disk; its name is not, before its folder is
+ * synced too.
+ */
 export async function writeDurably(
   path: string,
   chunks: readonly Uint8Array[],
@@ -73,7 +76,8 @@ export async function readBounded(
 ): Promise<{ bytes: Uint8Array; sha256: string }> {
   await requireFile(path);
   const hash = createHash('sha256');
-  // What was looked at may be another thing by now: a link is not followed, and a pipe not waited for.
+  // What was looked at may be another thing by now: a link is not followed, and a pipe not waited
+  // for.
   const file = await fs.open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   let bytes: Uint8Array;
   try {
@@ -96,7 +100,9 @@ async function requireFile(path: string): Promise<void> {
   if (!(await statsOf(path)).isFile()) throw new Error('is not a regular file');
 }
 
-/** @throws Error with the reason unless it is a folder, and no link to one, which may lead anywhere */
+/**
+ * @throws Error with the reason unless it is a folder, and no link to one, which may lead anywhere
+ */
 export async function requireFolder(path: string): Promise<void> {
   if (!(await statsOf(path)).isDirectory()) throw new Error('is not a folder');
 }

@@ -62,8 +62,8 @@ export interface WriteOptions {
  * Writes a checkpoint; once this returns, it survives the death of process and machine. A
  * checkpoint of the same step is replaced. The arrays must not change meanwhile.
  * @param root the folder of checkpoints; made if it is not there
- * @throws TrainerError PROTOCOL_VIOLATION, SHAPE_MISMATCH for what a checkpoint cannot hold; UNAVAILABLE when it could not
- *   be written. The checkpoints before are then as they were.
+ * @throws TrainerError PROTOCOL_VIOLATION, SHAPE_MISMATCH for what a checkpoint cannot hold;
+ *   UNAVAILABLE when it could not be written. The checkpoints before are then as they were.
  */
 export async function writeCheckpoint(
   root: string,
@@ -104,7 +104,8 @@ export async function writeCheckpoint(
 }
 
 /**
- * Reads the checkpoint that `LATEST` names or, if it is damaged or not one of this run, the newest other one that is sound.
+ * Reads the checkpoint that `LATEST` names or, if it is damaged or not one of this run, the newest
+ * other one that is sound.
  * @param accept throws for a sound checkpoint that the caller cannot use
  * @returns null where no checkpoint was ever completed
  * @throws TrainerError CHECKPOINT_CORRUPT if there are some, but none is sound
@@ -284,8 +285,8 @@ function isMissing(error: unknown): boolean {
 }
 
 /**
- * Complete checkpoints, the newest first; one that was replaced comes behind the one that replaced it.
- * A folder that is not there has none.
+ * Complete checkpoints, the newest first; one that was replaced comes behind the one that replaced
+ * it. A folder that is not there has none.
  */
 async function listCheckpoints(root: string): Promise<string[]> {
   const names = await fs.readdir(root).catch((error: unknown) => {

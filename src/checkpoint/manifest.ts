@@ -1,12 +1,16 @@
 /**
- * The manifest of a checkpoint: its step, its small state, and the size and digest of every file beside it. It carries a
- * digest of itself too, so that a flipped bit of the state does not pass for another state.
+ * The manifest of a checkpoint: its step, its small state, and the size and digest of every file
+ * beside it. It carries a digest of itself too, so that a flipped bit of the state does not pass
+ * for another state.
  */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { messageOf, protocolViolation } from '../errors.ts';
 
-/** Plain data that JSON gives back as it was: objects, arrays, strings, finite numbers, booleans, null. */
+/**
+ * Plain data that JSON gives back as it was: objects, arrays, strings, finite numbers, booleans,
+ * null.
+ */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 const FORMAT_VERSION = 1;
@@ -31,7 +35,9 @@ const manifestSchema = z.strictObject({
 
 export type Manifest = Omit<z.infer<typeof manifestSchema>, 'sha256' | 'formatVersion'>;
 
-/** @throws TrainerError PROTOCOL_VIOLATION for a step, a name or a state that a manifest cannot hold */
+/**
+ * @throws TrainerError PROTOCOL_VIOLATION for a step, a name or a state that a manifest cannot hold
+ */
 export function requireManifestable(
   step: number,
   state: JsonObject,
@@ -87,14 +93,20 @@ function firstIssue({ issues: [issue] }: z.ZodError): string {
   return issue === undefined ? '' : ` at ${issue.path.join('.')}: ${issue.message}`;
 }
 
-/** JSON keeps the order of keys and the value of numbers: what was read gives the text that was written. */
+/**
+ * JSON keeps the order of keys and the value of numbers: what was read gives the text that was
+ * written.
+ */
 function digestOf({ step, state, files }: Manifest): string {
   const fields = files.map(({ name, bytes, sha256 }) => [name, bytes, sha256]);
   const json = JSON.stringify([FORMAT_VERSION, step, state, fields]);
   return createHash('sha256').update(json).digest('hex');
 }
 
-/** Not NaN, which would come back as null; no Map and no typed array, which would come back as another thing. */
+/**
+ * Not NaN, which would come back as null; no Map and no typed array, which would come back as
+ * another thing.
+ */
 function isPlain(value: unknown): boolean {
   if (typeof value === 'number') return Number.isFinite(value);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return true;

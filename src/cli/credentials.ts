@@ -1,4 +1,7 @@
-/** The flag `--credentials` of every command that talks to others, and the line about them in the log. */
+/**
+ * The flag `--credentials` of every command that talks to others, and the line about them in the
+ * log.
+ */
 import { Option } from 'commander';
 import { openCredentials, validityOf, type Credentials } from '../security/credentials.ts';
 import type { Role } from '../security/identity.ts';

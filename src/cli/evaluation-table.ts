@@ -8,6 +8,8 @@ import type {
   ClusterFigures,
   Compared,
   EvaluationReport,
+  MeanAndSpread,
+  PerClassFigures,
 } from '../run/evaluation/report.ts';
 import { alignedRows } from './aligned-rows.ts';
 
@@ -109,13 +111,14 @@ function viewRows({ views }: EvaluationReport): Row[] {
 }
 
 function accuracyRows({ representation }: EvaluationReport, accuracy: AccuracyFigures): Row[] {
-  const { knnTop1, linearTop1, lowShot, layers } = accuracy;
+  const { knnTop1, linearTop1, lowShot, perClass, layers } = accuracy;
   return [
     comparedRow('kNN top-1', knnTop1, 'majority of the nearest by cosine'),
     comparedRow('linear probe top-1', linearTop1, `of ${representation}`),
     ...lowShot.map((low) =>
       comparedRow(`  ${100 * low.fraction} % of labels`, low, `the same with ${low.labels} labels`),
     ),
+    ...perClass.map(perClassRow),
     ...layers.map((layer) =>
       comparedRow(
         `  ${layer.layer}`,
@@ -124,6 +127,13 @@ function accuracyRows({ representation }: EvaluationReport, accuracy: AccuracyFi
       ),
     ),
   ];
+}
+
+function perClassRow({ perClass, labels, draws, trained, random }: PerClassFigures): Row {
+  const cell = ({ mean, spread }: MeanAndSpread): string =>
+    `${(100 * mean).toFixed(1)} ± ${(100 * spread).toFixed(1)} %`;
+  const meaning = `the same with ${labels} labels, mean and spread of ${draws} draws`;
+  return [`  ${perClass} of each class`, cell(trained), cell(random), meaning];
 }
 
 function comparedRow(

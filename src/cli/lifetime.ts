@@ -16,12 +16,17 @@ export interface Lifetime {
   readonly notify: (notice: Notice) => void;
 }
 
-/** Time a process has to stop in order after its launcher died, before it is ended: an orphan helps nobody [ms]. */
+/**
+ * Time a process has to stop in order after its launcher died, before it is ended: an orphan helps
+ * nobody [ms].
+ */
 const ORPHAN_GRACE_MS = 30_000;
 
 /**
- * Runs the main of a process within its lifetime, and tells the log and the launcher how it ended; closes the log.
- * @throws what `run` throws; UNAVAILABLE where it was stopped, so that the exit code says "try again"
+ * Runs the main of a process within its lifetime, and tells the log and the launcher how it ended;
+ * closes the log.
+ * @throws what `run` throws; UNAVAILABLE where it was stopped, so that the exit code says "try
+ *   again"
  */
 export async function withLifetime(
   name: string,
@@ -38,7 +43,8 @@ export async function withLifetime(
     stopFor('SIGTERM');
   };
   const onInterrupt = (): void => {
-    // A Ctrl-C reaches all processes of the terminal; the launcher decides which of its own stop, and when.
+    // A Ctrl-C reaches all processes of the terminal; the launcher decides which of its own stop,
+    // and when.
     if (isLaunched) return;
     if (stop.signal.aborted) process.exit(EXIT.retry);
     stopFor('Ctrl-C');
@@ -55,7 +61,8 @@ export async function withLifetime(
   process.on('SIGTERM', onTerminate).on('SIGINT', onInterrupt).on('SIGHUP', onHangup);
   if (isLaunched) {
     process.on('disconnect', onDisconnect);
-    // The reader of this pipe may be gone first; that must not end the process in the middle of its checkpoint.
+    // The reader of this pipe may be gone first; that must not end the process in the middle of its
+    // checkpoint.
     outliveReaders([process.stderr, process.stdout]);
   }
   try {

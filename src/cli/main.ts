@@ -1,6 +1,6 @@
 /**
- * The command line: `deepcluster <command>`. Results go to stdout, everything else to stderr; an error is a line for each fault, and an
- * exit code that says whether a retry helps (src/errors.ts).
+ * The command line: `deepcluster <command>`. Results go to stdout, everything else to stderr; an
+ * error is a line for each fault, and an exit code that says whether a retry helps (src/errors.ts).
  */
 import { Command, CommanderError } from 'commander';
 import { packageVersion } from '../process/package-root.ts';
@@ -90,7 +90,9 @@ async function buildProgram(
   return program;
 }
 
-/** The command that is called; all of them for the help, and where a word may have been misspelt. */
+/**
+ * The command that is called; all of them for the help, and where a word may have been misspelt.
+ */
 function commandsFor(word: string | undefined): readonly (() => Promise<AddCommand>)[] {
   if (word === '--version' || word === '-V') return [];
   const called = word !== undefined && Object.hasOwn(COMMANDS, word) ? COMMANDS[word] : undefined;

@@ -11,7 +11,10 @@ export interface StopSignals {
   release(): void;
 }
 
-/** npm and npx pass on a Ctrl-C that the terminal has sent already: so soon, a second one is the same one [ms]. */
+/**
+ * npm and npx pass on a Ctrl-C that the terminal has sent already: so soon, a second one is the
+ * same one [ms].
+ */
 const ECHO_MS = 1_000;
 
 export function takeStopSignals(onStop: () => void): StopSignals {

@@ -1,4 +1,7 @@
-/** What a command may use of the process it runs in, so that tests can stand in for it: environment, stdout, stderr. */
+/**
+ * What a command may use of the process it runs in, so that tests can stand in for it: environment,
+ * stdout, stderr.
+ */
 import type { ProgressStream } from '../telemetry/progress-view.ts';
 
 export interface Terminal {

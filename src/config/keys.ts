@@ -1,6 +1,7 @@
 /**
  * Every setting by its dotted key, read off the schema, with the name of its environment variable:
- * `training.batchSize` is `DC_TRAINING__BATCH_SIZE`: two underscores between parts, one before each capital within a part.
+ * `training.batchSize` is `DC_TRAINING__BATCH_SIZE`: two underscores between parts, one before each
+ * capital within a part.
  */
 import { z } from 'zod';
 import { composed } from '../algorithms/registry.ts';
@@ -10,7 +11,9 @@ export interface ConfigKey {
   /** Dotted: `training.batchSize`. */
   readonly key: string;
   readonly environmentName: string;
-  /** Takes text as it stands; other settings read text as YAML: numbers, `true`, `null`, `[0.3, 1]`. */
+  /**
+   * Takes text as it stands; other settings read text as YAML: numbers, `true`, `null`, `[0.3, 1]`.
+   */
   readonly isText: boolean;
 }
 

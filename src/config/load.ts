@@ -1,6 +1,6 @@
 /**
- * The effective configuration: defaults < preset < file < environment (`DC_`) < flags, checked as a whole and frozen.
- * What a single source may hold is in src/config/sources.ts.
+ * The effective configuration: defaults < preset < file < environment (`DC_`) < flags, checked as a
+ * whole and frozen. What a single source may hold is in src/config/sources.ts.
  */
 import type { z } from 'zod';
 import { configInvalid, withAllFaults, type TrainerError } from '../errors.ts';

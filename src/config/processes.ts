@@ -1,4 +1,6 @@
-/** Settings of the two processes and of what runs between them: workers, leases, heartbeats, engine. */
+/**
+ * Settings of the two processes and of what runs between them: workers, leases, heartbeats, engine.
+ */
 import { z } from 'zod';
 import { ENGINE_CHOICES } from '../engine/registry.ts';
 

@@ -96,8 +96,8 @@ export const runConfigSchema = composed((algorithms) =>
 );
 
 /**
- * The effective configuration of a run, every default filled in; frozen once loaded. The sections of algorithms are read with
- * their own `settingsOf`.
+ * The effective configuration of a run, every default filled in; frozen once loaded. The sections
+ * of algorithms are read with their own `settingsOf`.
  */
 export type RunConfig = z.infer<ReturnType<typeof runConfigSchema>>;
 

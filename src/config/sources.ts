@@ -1,6 +1,7 @@
 /**
- * Where settings come from: a preset, a YAML or JSON file, the environment, flags. Each source becomes a list of
- * (key, value, origin), checked for unknown keys; src/config/load.ts lays one over the other.
+ * Where settings come from: a preset, a YAML or JSON file, the environment, flags. Each source
+ * becomes a list of (key, value, origin), checked for unknown keys; src/config/load.ts lays one
+ * over the other.
  */
 import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -56,7 +57,8 @@ export function settingsOfPreset(name: string, origin: string): SourceSettings {
 }
 
 /**
- * Reads a config file; YAML, of which JSON is a part. The `config.json` of a run is one, too: its `config` is read.
+ * Reads a config file; YAML, of which JSON is a part. The `config.json` of a run is one, too: its
+ * `config` is read.
  * @param label how origins name the file
  * @throws TrainerError CONFIG_INVALID for a file that cannot be read or parsed
  */
@@ -166,7 +168,9 @@ function known<S extends Setting>(
   });
 }
 
-/** Sorts what was read into settings and faults; where these are more than are told of, ends early. */
+/**
+ * Sorts what was read into settings and faults; where these are more than are told of, ends early.
+ */
 function sorted<T>(items: readonly T[], read: (item: T) => Setting | TrainerError): SourceSettings {
   const settings: Setting[] = [];
   const faults: TrainerError[] = [];

@@ -10,7 +10,8 @@ import { hasEnded, holderFrom, ownHolder } from '../run/lock/process-life.ts';
 
 /**
  * @returns gives the claim up
- * @throws TrainerError CONFIG_INVALID for a file that cannot be made there, UNAVAILABLE where another call makes it
+ * @throws TrainerError CONFIG_INVALID for a file that cannot be made there, UNAVAILABLE where
+ *   another call makes it
  */
 export function claimFile(out: string): () => void {
   requireNoFolder(out);

@@ -91,8 +91,9 @@ const BLOCK_BATCHES = 8;
 const BLOCKS_AHEAD = 2;
 
 /**
- * @throws TrainerError CONFIG_INVALID for a run that cannot give what is asked for, an `out` that cannot be, and parts of
- *   another call; DATA_UNREADABLE for images; UNAVAILABLE where a process died; the signal's reason
+ * @throws TrainerError CONFIG_INVALID for a run that cannot give what is asked for, an `out` that
+ *   cannot be, and parts of another call; DATA_UNREADABLE for images; UNAVAILABLE where a process
+ *   died; the signal's reason
  */
 export async function embedToFile(
   request: EmbedFileRequest,

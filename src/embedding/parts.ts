@@ -68,7 +68,8 @@ const planSchema = z.strictObject({
 
 /**
  * @returns the parts that the folder holds, whatever they are of; null where it holds none
- * @throws TrainerError CONFIG_INVALID for those of another release, CHECKPOINT_CORRUPT for damaged ones
+ * @throws TrainerError CONFIG_INVALID for those of another release, CHECKPOINT_CORRUPT for damaged
+ *   ones
  */
 export async function openParts(folder: string): Promise<Parts | null> {
   const file = join(folder, PLAN_FILE);

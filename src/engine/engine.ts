@@ -21,7 +21,10 @@ export interface EngineFacts {
   readonly device: string;
   /** Threads that compute one operation on the CPU. */
   readonly threads: number;
-  /** Whether this project's own kernels are there: on a CPU for all that they are made for, on a GPU for two things. */
+  /**
+   * Whether this project's own kernels are there: on a CPU for all that they are made for, on a GPU
+   * for two things.
+   */
   readonly hasOwnKernels: boolean;
 }
 
@@ -58,7 +61,10 @@ export interface Engine extends EngineFacts {
   readonly products: Products;
   /** What the tensor library holds for this process, of all its engines together. */
   readonly memory: () => { readonly tensors: number; readonly bytes: number };
-  /** Ends its threads, if it has any; what it holds is lost. Once is enough, more often changes nothing. */
+  /**
+   * Ends its threads, if it has any; what it holds is lost. Once is enough, more often changes
+   * nothing.
+   */
   readonly close: () => Promise<void>;
 }
 
@@ -88,8 +94,8 @@ export interface StepResults {
 
 export interface EngineOptions {
   /**
-   * Compute threads. If absent, `tensorflow` leaves it to its runtime; `wasm` takes OMP_NUM_THREADS, or as many as there are
-   * cores for this process.
+   * Compute threads. If absent, `tensorflow` leaves it to its runtime; `wasm` takes
+   * OMP_NUM_THREADS, or as many as there are cores for this process.
    */
   readonly threads?: number;
 }

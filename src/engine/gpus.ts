@@ -1,4 +1,7 @@
-/** The GPUs of this machine, as the driver's own tool lists them, and which of them a process may use. Loads no tensor library. */
+/**
+ * The GPUs of this machine, as the driver's own tool lists them, and which of them a process may
+ * use. Loads no tensor library.
+ */
 import { execFileSync } from 'node:child_process';
 
 export interface Gpu {
@@ -37,8 +40,9 @@ export function parseGpuList(listing: string): Gpu[] {
 }
 
 /**
- * The GPUs that a process with this environment may use, as CUDA_VISIBLE_DEVICES names them: indices, or the names it
- * holds. As CUDA reads it: what is no device ends the list, so `-1` and an empty text hide all.
+ * The GPUs that a process with this environment may use, as CUDA_VISIBLE_DEVICES names them:
+ * indices, or the names it holds. As CUDA reads it: what is no device ends the list, so `-1` and an
+ * empty text hide all.
  */
 export function visibleGpus(env: Environment, found: readonly Gpu[]): string[] {
   const setting = env['CUDA_VISIBLE_DEVICES'];
@@ -49,7 +53,10 @@ export function visibleGpus(env: Environment, found: readonly Gpu[]): string[] {
   return found.length === 0 ? [] : visible;
 }
 
-/** A GPU for a person: `GPU 0 (NVIDIA H200)`, or by its name alone where the driver counts otherwise. */
+/**
+ * A GPU for a person: `GPU 0 (NVIDIA H200)`, or by its name alone where the driver counts
+ * otherwise.
+ */
 export function gpuTitle(visible: string, found: readonly Gpu[]): string {
   const gpu = found.find(({ index }) => index === visible);
   return gpu === undefined ? `GPU ${visible}` : `GPU ${gpu.index} (${gpu.name})`;

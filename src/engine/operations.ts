@@ -1,8 +1,7 @@
 /**
  * The operations of the network and their gradients, as every engine has them. Each gradient is
- * written out; none is recorded. Activations are [B, H, W, C].
- * Tensors returned are new and the caller's; arguments are left alone. Call them within `run` of the
- * engine they belong to.
+ * written out; none is recorded. Activations are [B, H, W, C]. Tensors returned are new and the
+ * caller's; arguments are left alone. Call them within `run` of the engine they belong to.
  */
 import type * as tf from '@tensorflow/tfjs';
 
@@ -88,7 +87,10 @@ export interface Operations {
     output: tf.Tensor4D,
     geometry: PoolGeometry,
   ) => tf.Tensor4D;
-  /** y = (x - mean) / sqrt(variance + epsilon) * gamma + beta over [B, H, W], then max(y, 0) if `rectify`. */
+  /**
+   * y = (x - mean) / sqrt(variance + epsilon) * gamma + beta over [B, H, W], then max(y, 0) if
+   * `rectify`.
+   */
   readonly batchNorm: (
     x: tf.Tensor4D,
     gamma: tf.Tensor1D,
@@ -112,7 +114,10 @@ export interface Operations {
   ) => tf.Tensor4D;
   /** dy where y, the output of a ReLU, is above zero. */
   readonly reluGradient: (dy: tf.Tensor, y: tf.Tensor) => tf.Tensor;
-  /** sum + part, then max(…, 0) if `rectify`. @param sum taken over: no other tensor may share its numbers */
+  /**
+   * sum + part, then max(…, 0) if `rectify`.
+   * @param sum taken over: no other tensor may share its numbers
+   */
   readonly addInto: (sum: tf.Tensor, part: tf.Tensor, rectify: boolean) => tf.Tensor;
   /** @param dy [B, out] @param weight [in, out] @returns [B, in] */
   readonly denseInputGradient: (dy: tf.Tensor, weight: tf.Tensor) => tf.Tensor;

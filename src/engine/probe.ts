@@ -1,6 +1,6 @@
 /**
- * What an engine reaches on this machine: a large matrix product and a convolution of AlexNet's second layer.
- * One multiply-add counts as two floating-point operations.
+ * What an engine reaches on this machine: a large matrix product and a convolution of AlexNet's
+ * second layer. One multiply-add counts as two floating-point operations.
  */
 import * as tf from '@tensorflow/tfjs';
 import type { Engine } from './engine.ts';
@@ -10,9 +10,15 @@ export interface ProbeOptions {
   readonly runs?: number;
 }
 
-/** Side of the square matrices: large enough for every blocking to pay, small enough for a second on one core. */
+/**
+ * Side of the square matrices: large enough for every blocking to pay, small enough for a second on
+ * one core.
+ */
 const GEMM_SIDE = 1536;
-/** So many times as much in each direction, and images, on a GPU: it has a hundred times the speed, and a start to make up for. */
+/**
+ * So many times as much in each direction, and images, on a GPU: it has a hundred times the speed,
+ * and a start to make up for.
+ */
 const GPU_SCALE = 5;
 const GPU_IMAGES = 16;
 
@@ -27,7 +33,10 @@ export function measureGemm(engine: Engine, { runs = 5 }: ProbeOptions = {}): nu
   });
 }
 
-/** @returns GFLOPS of a 5 x 5 convolution, 27 x 27 pixels, 96 to 256 channels, 16 images or so many more on a GPU */
+/**
+ * @returns GFLOPS of a 5 x 5 convolution, 27 x 27 pixels, 96 to 256 channels, 16 images or so many
+ *   more on a GPU
+ */
 export function measureConvolution(engine: Engine, { runs = 5 }: ProbeOptions = {}): number {
   const [few, side, kernel, inChannels, outChannels] = [16, 27, 5, 96, 256] as const;
   const more = isOnGpu(engine) ? GPU_IMAGES : 1;

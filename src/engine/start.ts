@@ -8,8 +8,10 @@ import { ENGINE_NAMES, engineNamed, type EngineChoice } from './registry.ts';
 
 /**
  * Starts an engine; `auto` takes the fastest that loads. One that runs already in this process is
- * given again, unless it is asked for with another number of threads: then the one before is closed.
- * @throws TrainerError ENGINE_UNAVAILABLE, if the named engine, or under `auto` every engine, fails to start
+ * given again, unless it is asked for with another number of threads: then the one before is
+ * closed.
+ * @throws TrainerError ENGINE_UNAVAILABLE, if the named engine, or under `auto` every engine, fails
+ *   to start
  */
 export function startEngine(name: EngineChoice, options: EngineOptions = {}): Promise<Engine> {
   const started = before.then(() => startNow(name, options));
@@ -39,7 +41,8 @@ async function startFastest(options: EngineOptions): Promise<Engine> {
       why = `since ${name} is missing (${messageOf(error)})`;
       continue;
     }
-    // Beyond the try: a GPU that is there and not used is an error here, too, and no reason to be slower still.
+    // Beyond the try: a GPU that is there and not used is an error here, too, and no reason to be
+    // slower still.
     return make(why);
   }
   throw failure;

@@ -1,4 +1,6 @@
-/** Settings of the evaluation after training; needs class sub-folders, which training never sees. */
+/**
+ * Settings of the evaluation after training; needs class sub-folders, which training never sees.
+ */
 import { z } from 'zod';
 
 export const evaluationConfigSchema = z.strictObject({

@@ -1,7 +1,6 @@
 /**
- * kNN classification on frozen features by plain majority: no training and no temperature, so that the figure is the
- * features' own.
- * Shapes: n training rows, m test rows, D feature dimensions.
+ * kNN classification on frozen features by plain majority: no training and no temperature, so that
+ * the figure is the features' own. Shapes: n training rows, m test rows, D feature dimensions.
  */
 import { requireUsable, type LabelledFeatures } from './labelled-features.ts';
 import { multiplyTransposed } from '../math/matrix.ts';
@@ -15,9 +14,10 @@ export interface KnnSet extends LabelledFeatures {
 const BLOCK = 64;
 
 /**
- * Share of test images whose class is right: each of the k training rows with the greatest cosine similarity has one vote
- * for its class. Between equal similarities the lower row is nearer; between classes with as many votes the one with the
- * nearest voter wins. A row of zeros has similarity 0 to every other.
+ * Share of test images whose class is right: each of the k training rows with the greatest cosine
+ * similarity has one vote for its class. Between equal similarities the lower row is nearer;
+ * between classes with as many votes the one with the nearest voter wins. A row of zeros has
+ * similarity 0 to every other.
  * @returns 0 to 1; 0 where there is nothing to learn from or to test on
  * @throws TrainerError SHAPE_MISMATCH, NON_FINITE
  */
@@ -54,7 +54,10 @@ export function knnTop1(set: KnnSet): number {
   return right / m;
 }
 
-/** The k rows of greatest similarity among those offered so far; rows are offered in ascending order. */
+/**
+ * The k rows of greatest similarity among those offered so far; rows are offered in ascending
+ * order.
+ */
 class Nearest {
   /** [k] descending; -Infinity where fewer than k were offered. */
   readonly #similarities: Float64Array;

@@ -1,4 +1,7 @@
-/** Frozen features of images with classes, in a part to learn from and a part to test on. Shapes: D feature dimensions. */
+/**
+ * Frozen features of images with classes, in a part to learn from and a part to test on. Shapes: D
+ * feature dimensions.
+ */
 import { nonFinite, shapeMismatch } from '../errors.ts';
 import { firstNonFinite } from '../math/checks.ts';
 

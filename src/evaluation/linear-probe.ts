@@ -1,7 +1,8 @@
 /**
  * Linear probe: multinomial logistic regression on frozen features, by minibatch SGD with momentum.
- * Source: the protocol of Zhang et al. 2016 (arXiv:1603.08511) that DeepCluster's linear evaluation follows, on one feature.
- * Shapes: n rows, D feature dimensions, W = D + 1 columns (the last is 1, so that the bias is a weight), C classes, B batch rows.
+ * Source: the protocol of Zhang et al. 2016 (arXiv:1603.08511) that DeepCluster's linear evaluation
+ * follows, on one feature. Shapes: n rows, D feature dimensions, W = D + 1 columns (the last is 1,
+ * so that the bias is a weight), C classes, B batch rows.
  */
 import { seededRng, shuffleInPlace, type Rng } from '../math/rng.ts';
 import { requireUsable, type LabelledFeatures } from './labelled-features.ts';
@@ -63,9 +64,10 @@ const FLOAT64: ProbeTrainer = {
 };
 
 /**
- * Share of test images whose class is right, by a linear classifier trained on the training rows; ties go to the lower class.
- * Features are standardised by the training part. The learning rate comes from their curvature and falls to zero along a
- * cosine, so that no setting depends on the features' scales. The same set, epochs and seed give the same bits.
+ * Share of test images whose class is right, by a linear classifier trained on the training rows;
+ * ties go to the lower class. Features are standardised by the training part. The learning rate
+ * comes from their curvature and falls to zero along a cosine, so that no setting depends on the
+ * features' scales. The same set, epochs and seed give the same bits.
  * @returns 0 to 1; 0 where there is nothing to learn from or to test on
  * @throws TrainerError SHAPE_MISMATCH, NON_FINITE
  */
@@ -190,7 +192,8 @@ export function newBatch(room: number, width: number, classes: number): ProbeBat
 }
 
 /**
- * Mean cross-entropy of the batch plus half the weight decay times the squared weights, bias included.
+ * Mean cross-entropy of the batch plus half the weight decay times the squared weights, bias
+ * included.
  * @param weights [C, W]
  * @param gradient [C, W] overwritten with the derivative by the weights
  */
@@ -220,7 +223,10 @@ export function lossAndGradient(
   return loss / count + (WEIGHT_DECAY / 2) * squares;
 }
 
-/** Turns a row of logits into probabilities. @returns the logarithm of the sum of the logits' exponentials */
+/**
+ * Turns a row of logits into probabilities.
+ * @returns the logarithm of the sum of the logits' exponentials
+ */
 function softmaxInPlace(logits: Float64Array, begin: number, count: number): number {
   const end = begin + count;
   let most = -Infinity;
@@ -235,7 +241,10 @@ function softmaxInPlace(logits: Float64Array, begin: number, count: number): num
   return most + Math.log(sum);
 }
 
-/** gradient += residualsᵀ rows / count, four rows at a time, so that the gradient is read and written once for the four. */
+/**
+ * gradient += residualsᵀ rows / count, four rows at a time, so that the gradient is read and
+ * written once for the four.
+ */
 function addOuterProducts(
   { count, rows, residuals }: ProbeBatch,
   width: number,
@@ -273,8 +282,9 @@ function addOuterProducts(
 }
 
 /**
- * Bound on how fast the gradient of a minibatch changes: softmax cross-entropy bends by at most half of the second moment of
- * its inputs, whose largest eigenvalue is found by power iteration; drawing B rows adds their mean squared length / B.
+ * Bound on how fast the gradient of a minibatch changes: softmax cross-entropy bends by at most
+ * half of the second moment of its inputs, whose largest eigenvalue is found by power iteration;
+ * drawing B rows adds their mean squared length / B.
  */
 export function smoothness(
   rows: Float32Array,

@@ -1,4 +1,7 @@
-/** kNN and a linear probe over several splits of the same features: what a network is worth, in two figures. */
+/**
+ * kNN and a linear probe over several splits of the same features: what a network is worth, in two
+ * figures.
+ */
 import { gatherRows } from '../math/matrix.ts';
 import { knnTop1 } from './knn.ts';
 import { linearProbeTop1 } from './linear-probe.ts';
@@ -27,7 +30,10 @@ export interface ScoreSettings {
   readonly maxImages: number;
   readonly knnK: number;
   readonly probeEpochs: number;
-  /** Splits; one alone says little of a small collection: which images are held out moves the figures by percents. */
+  /**
+   * Splits; one alone says little of a small collection: which images are held out moves the
+   * figures by percents.
+   */
   readonly repeats: number;
   readonly seed: number;
   /** Called on the way. */

@@ -1,6 +1,7 @@
 /**
- * Standardisation of features by a training part: mean 0 and variance 1 in each dimension, whatever the units' own scales.
- * Shapes: n rows, D feature dimensions, W = D + 1 columns. Sums in float64, stored in float32.
+ * Standardisation of features by a training part: mean 0 and variance 1 in each dimension, whatever
+ * the units' own scales. Shapes: n rows, D feature dimensions, W = D + 1 columns. Sums in float64,
+ * stored in float32.
  */
 
 export interface Scaling {
@@ -10,11 +11,14 @@ export interface Scaling {
   readonly inverseDeviations: Float64Array;
 }
 
-/** A deviation below this part of the mean is float32 rounding, and would be blown up to look like a signal. */
+/**
+ * A deviation below this part of the mean is float32 rounding, and would be blown up to look like a
+ * signal.
+ */
 const CONSTANT_BELOW = 1e-6;
 /**
- * Standard deviations beyond which values are cut: a unit that is active for a single training image, or much more so in a
- * test image, would outweigh all others.
+ * Standard deviations beyond which values are cut: a unit that is active for a single training
+ * image, or much more so in a test image, would outweigh all others.
  */
 const LARGEST = 10;
 

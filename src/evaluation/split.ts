@@ -1,6 +1,6 @@
 /**
- * Which labelled images an evaluation trains and tests on: drawn by class, so that both sides and a capped selection hold the
- * classes in the proportions of the whole.
+ * Which labelled images an evaluation trains and tests on: drawn by class, so that both sides and a
+ * capped selection hold the classes in the proportions of the whole.
  */
 import { seededRng, shuffleInPlace } from '../math/rng.ts';
 
@@ -21,8 +21,8 @@ export interface Split {
 }
 
 /**
- * Classes of two images or more have at least one on each side, as far as `maxImages` leaves room for two of each; a class of
- * one is trained on only. The same labels and seed give the same split.
+ * Classes of two images or more have at least one on each side, as far as `maxImages` leaves room
+ * for two of each; a class of one is trained on only. The same labels and seed give the same split.
  */
 export function stratifiedSplit({ labels, testFraction, maxImages, seed }: SplitOptions): Split {
   const rng = seededRng(seed, 'evaluation split');
@@ -52,9 +52,11 @@ function heldOut(count: number, testFraction: number): number {
 }
 
 /**
- * Images to take of each class: all where the cap allows it; otherwise two of each, and the rest in proportion by Webster's
- * method, which gives the i-th image of a class of n its turn at (i + 1/2) / n.
- * @param ranking the classes in the order in which they come to their two, where the cap is short of even that
+ * Images to take of each class: all where the cap allows it; otherwise two of each, and the rest in
+ * proportion by Webster's method, which gives the i-th image of a class of n its turn at (i + 1/2)
+ * / n.
+ * @param ranking the classes in the order in which they come to their two, where the cap is short
+ *   of even that
  */
 function classQuotas(sizes: readonly number[], ranking: Int32Array, maxImages: number): Int32Array {
   const total = sizes.reduce((sum, size) => sum + size, 0);
@@ -75,7 +77,8 @@ function classQuotas(sizes: readonly number[], ranking: Int32Array, maxImages: n
   return quotas;
 }
 
-function membersByClass(labels: Int32Array): number[][] {
+/** @returns by class the ids with that label, ascending; those without a class are left out */
+export function membersByClass(labels: Int32Array): number[][] {
   const classes: number[][] = [];
   labels.forEach((label, id) => {
     if (label < 0) return;

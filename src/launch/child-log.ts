@@ -1,4 +1,7 @@
-/** What the launcher shows of its processes' logs: everything from a level on, or warnings and errors in a short line. */
+/**
+ * What the launcher shows of its processes' logs: everything from a level on, or warnings and
+ * errors in a short line.
+ */
 import type { LogLevel } from '../telemetry/logger.ts';
 import { LOG_LEVELS } from '../telemetry/logger.ts';
 
@@ -12,7 +15,8 @@ interface LogLine {
 
 /**
  * The line to show, or null for none.
- * @param shown level from which on log lines are shown as they are; null for warnings and errors only, shortened
+ * @param shown level from which on log lines are shown as they are; null for warnings and errors
+ *   only, shortened
  */
 export function shownLine(id: string, line: string, shown: LogLevel | null): string | null {
   const entry = parseLogLine(line);

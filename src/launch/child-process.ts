@@ -1,4 +1,7 @@
-/** One process of the run as the launcher sees it: its notices, its output kept in a file, how it ended. */
+/**
+ * One process of the run as the launcher sees it: its notices, its output kept in a file, how it
+ * ended.
+ */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
@@ -26,7 +29,9 @@ export interface ProcessHooks {
 export interface ProcessExit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
-  /** What it said itself, by a `failed` notice; else the last telling line of its output; else null. */
+  /**
+   * What it said itself, by a `failed` notice; else the last telling line of its output; else null.
+   */
   readonly message: string | null;
   /** It said that the run is another process's now. */
   readonly isElsewhere: boolean;
@@ -45,7 +50,10 @@ export interface RunningProcess {
 /** Time for the last lines and notices of a process to arrive after its end [ms]. */
 const DRAIN_MS = 2_000;
 
-/** Starts a process whose output goes to `<logs>/<id>.log`, after what earlier processes of that id left there. */
+/**
+ * Starts a process whose output goes to `<logs>/<id>.log`, after what earlier processes of that id
+ * left there.
+ */
 export function startProcess(spec: ProcessSpec, logs: string, hooks: ProcessHooks): RunningProcess {
   const { id, command, env } = spec;
   const [program = '', ...args] = command;
@@ -98,7 +106,10 @@ export function isErrorLine(line: string): boolean {
   return /^(deepcluster: |\w*Error\b|FATAL ERROR)/.test(line);
 }
 
-/** Neither a line of the log, nor of a stack, nor TensorFlow's greeting, nor the version that Node signs a crash with. */
+/**
+ * Neither a line of the log, nor of a stack, nor TensorFlow's greeting, nor the version that Node
+ * signs a crash with.
+ */
 function isPlainLine(line: string): boolean {
   const greetings = /^(Node\.js v|[IW]\d{4} \d\d|WARNING: All log messages before)/;
   return /^[^\s{}]/.test(line) && !greetings.test(line);

@@ -2,10 +2,10 @@
  * A launch that failed before its run had a checkpoint, by what no retry mends, leaves nothing that
  * stands in the way of the next.
  */
-import { existsSync, readdirSync, rmSync, rmdirSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { nanoid } from 'nanoid';
-import { CHECKPOINTS, configFileOf, holdsRun } from '../run/folder.ts';
+import { CHECKPOINTS, configFileOf, holdsRun, unmakeRunFolder } from '../run/folder.ts';
 import { takeRunFolder } from '../run/lock/take-folder.ts';
 
 /**
@@ -18,7 +18,7 @@ export async function undoFailedStart(out: string, made: string | undefined): Pr
     await forgetRun(out);
   } else if (made !== undefined) {
     rmSync(join(out, 'logs'), { recursive: true, force: true });
-    removeEmpty(resolve(out), resolve(made));
+    unmakeRunFolder(out, made);
   }
 }
 
@@ -33,11 +33,4 @@ async function forgetRun(out: string): Promise<void> {
   } finally {
     taken.release();
   }
-}
-
-/** Removes empty folders upwards, down to and with `last`. */
-function removeEmpty(folder: string, last: string): void {
-  if (!folder.startsWith(last) || !existsSync(folder) || readdirSync(folder).length > 0) return;
-  rmdirSync(folder);
-  removeEmpty(dirname(folder), last);
 }

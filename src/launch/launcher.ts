@@ -1,6 +1,7 @@
 /**
- * Keeps a run's processes on one machine: starts the coordinator, then parameter servers and workers at its address, restarts
- * what dies, and leaves none behind. The run is over when the coordinator says so; what no retry will mend ends it.
+ * Keeps a run's processes on one machine: starts the coordinator, then parameter servers and
+ * workers at its address, restarts what dies, and leaves none behind. The run is over when the
+ * coordinator says so; what no retry will mend ends it.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { EXIT, unavailable } from '../errors.ts';
@@ -17,7 +18,10 @@ import {
 import { ProcessFailure } from './process-failure.ts';
 
 export interface LaunchPlan {
-  /** @param earlier address of a coordinator that died, which this one takes over; null for the first */
+  /**
+   * @param earlier address of a coordinator that died, which this one takes over; null for the
+   *   first
+   */
   readonly coordinator: (earlier: string | null) => ProcessSpec;
   /** Workers and parameter servers, given the coordinator's address. */
   readonly others: (address: string) => readonly ProcessSpec[];
@@ -31,7 +35,10 @@ export interface LaunchPlan {
 }
 
 export interface LaunchTimes {
-  /** Before a process is started again that did not live for long; doubles with each such death in a row, up to the longest. */
+  /**
+   * Before a process is started again that did not live for long; doubles with each such death in a
+   * row, up to the longest.
+   */
   readonly backoffMs: number;
   readonly longestBackoffMs: number;
   /** One that lived this long is started again at once: it did not die of its start. */
@@ -150,8 +157,9 @@ interface KeeperDeps {
 }
 
 /**
- * Keeps a coordinator running until it says how the run ended: done, invalid, or failed in a way that it can name. One that
- * was killed, or asks for another try, is started again at its address, and goes on from the newest checkpoint.
+ * Keeps a coordinator running until it says how the run ended: done, invalid, or failed in a way
+ * that it can name. One that was killed, or asks for another try, is started again at its address,
+ * and goes on from the newest checkpoint.
  * @returns the last one's end
  */
 async function keepCoordinator(
@@ -217,7 +225,9 @@ function storyOf(exit: ProcessExit): string {
   return `${describeExit(exit)}${exit.message === null ? '' : `: ${exit.message}`}`;
 }
 
-/** Keeps a worker or server running until the run ends; resolves when its last process has ended. */
+/**
+ * Keeps a worker or server running until the run ends; resolves when its last process has ended.
+ */
 async function keepProcess(spec: ProcessSpec, deps: KeeperDeps): Promise<void> {
   const { maxRestarts } = deps.plan;
   const isEnding = (): boolean => deps.ending.aborted;
@@ -254,7 +264,8 @@ async function endOthers(
 ): Promise<void> {
   await Promise.all(
     [...running].map(async (child) => {
-      // Told of the end, a process leaves at once; one that was just starting again would look for the coordinator.
+      // Told of the end, a process leaves at once; one that was just starting again would look for
+      // the coordinator.
       if (isDone && (await hasEndedWithin(child, Math.min(leaveMs, TOLD_LEAVE_MS)))) return;
       child.kill('SIGTERM');
       await endWithin(child, leaveMs);

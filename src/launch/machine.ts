@@ -15,7 +15,10 @@ export function detectMachine(env: Environment): Machine {
   return { cores: availableParallelism(), gpus: visibleGpus(env, listGpus(env)) };
 }
 
-/** Most loader threads that a worker starts by itself: more wait for the disk and for libuv's threads. */
+/**
+ * Most loader threads that a worker starts by itself: more wait for the disk and for libuv's
+ * threads.
+ */
 const MOST_LOADER_THREADS = 8;
 
 /** Loader threads of a worker that is left to decide: one a core of its share. */
@@ -25,8 +28,8 @@ export function ownLoaderThreads(env: Environment): number {
 }
 
 /**
- * Environment that gives one of several workers its share: one GPU in turn, an equal part of the cores.
- * What the environment says already is left as it is.
+ * Environment that gives one of several workers its share: one GPU in turn, an equal part of the
+ * cores. What the environment says already is left as it is.
  */
 export function workerShare(
   index: number,
@@ -38,7 +41,8 @@ export function workerShare(
   const share: Record<string, string> = {
     OMP_NUM_THREADS: String(threads),
     TF_NUM_INTRAOP_THREADS: String(threads),
-    // Decoding and file reads run beside the arithmetic, not instead of it; two keep a core busy while one waits.
+    // Decoding and file reads run beside the arithmetic, not instead of it; two keep a core busy
+    // while one waits.
     UV_THREADPOOL_SIZE: String(Math.min(16, threads + 1)),
     ...KEEP_FREED_MEMORY,
   };

@@ -1,4 +1,7 @@
-/** Training as a call: a whole run on this machine, in processes of its own, with what it tells as it goes. */
+/**
+ * Training as a call: a whole run on this machine, in processes of its own, with what it tells as
+ * it goes.
+ */
 import type { Progress } from '../telemetry/notice.ts';
 import type { RunSummary } from '../report/summary.ts';
 import { runLocally, type LocalRun } from './local-run.ts';

@@ -1,7 +1,7 @@
 /**
- * Rows of matrices, which are flat and row-major: copied from place to place, and multiplied with each other. The products of
- * many rows with many rows, in float64, are the one dense kernel that clustering and evaluation share; callers cut large
- * problems into tiles that stay in cache.
+ * Rows of matrices, which are flat and row-major: copied from place to place, and multiplied with
+ * each other. The products of many rows with many rows, in float64, are the one dense kernel that
+ * clustering and evaluation share; callers cut large problems into tiles that stay in cache.
  */
 
 /**
@@ -20,7 +20,8 @@ export function gatherRows(
 }
 
 /**
- * Puts row i of `rows` at place i of `places`; where a place comes more than once, its last row stays.
+ * Puts row i of `rows` at place i of `places`; where a place comes more than once, its last row
+ * stays.
  * @param rows [places, dim] read only
  * @param into [n, dim] written
  */
@@ -53,8 +54,9 @@ export function gather(values: Int32Array, places: Int32Array): Int32Array {
 export const TILE_ROWS = 32;
 
 /**
- * out := A Bᵀ. Each product is one sum in the order of the columns, wherever its rows lie: the same two rows give the same
- * bits in any tile, so results never depend on how rows were cut into tiles or data shards.
+ * out := A Bᵀ. Each product is one sum in the order of the columns, wherever its rows lie: the same
+ * two rows give the same bits in any tile, so results never depend on how rows were cut into tiles
+ * or data shards.
  * @param a [aRows, dim]
  * @param b [bRows, dim]
  * @param out [aRows, bRows], written; may be longer

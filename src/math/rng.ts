@@ -1,8 +1,8 @@
 /**
- * Seeded randomness: streams that are the same on every machine, named by their parts, so that what is drawn depends on
- * what it is for and never on who draws it or when; and the Mersenne Twister, for parity with faiss' choices.
- * Sources: xoshiro128** (Blackman and Vigna 2018); FNV-1a and the murmur3 finaliser for seeding; MT19937 (Matsumoto and
- * Nishimura 1998).
+ * Seeded randomness: streams that are the same on every machine, named by their parts, so that what
+ * is drawn depends on what it is for and never on who draws it or when; and the Mersenne Twister,
+ * for parity with faiss' choices. Sources: xoshiro128** (Blackman and Vigna 2018); FNV-1a and the
+ * murmur3 finaliser for seeding; MT19937 (Matsumoto and Nishimura 1998).
  */
 
 /** A stream of random numbers. */
@@ -17,7 +17,10 @@ export interface Rng {
   integer(n: number): number;
 }
 
-/** The stream that these parts name: `seededRng(seed, 'view', epoch, id)`. Numbers and texts are told apart. */
+/**
+ * The stream that these parts name: `seededRng(seed, 'view', epoch, id)`. Numbers and texts are
+ * told apart.
+ */
 export function seededRng(...parts: readonly (string | number)[]): Rng {
   const state = seededState(...parts);
   return rngOf(() => nextXoshiro(state));
@@ -105,7 +108,10 @@ function rngOf(uint32: () => number): Rng {
   };
 }
 
-/** FNV-1a over UTF-16 units with a start of its own for each word, then mixed so that near texts are far apart. */
+/**
+ * FNV-1a over UTF-16 units with a start of its own for each word, then mixed so that near texts are
+ * far apart.
+ */
 function hashText(text: string, word: number): number {
   let hash = 0x811c_9dc5 ^ Math.imul(word + 1, 0x9e37_79b9);
   for (let i = 0; i < text.length; i += 1) {

@@ -1,7 +1,8 @@
 /**
- * Eigenvalues and eigenvectors of a symmetric matrix in float64: Householder reduction to tridiagonal form, then QL with
- * implicit shifts. Source: Golub and Van Loan, Matrix Computations, sections 8.3.1 and 8.3.3.
- * Shapes: n x n matrices are flat and row-major. Cost about 9 n^3 flop; n = 512 takes seconds.
+ * Eigenvalues and eigenvectors of a symmetric matrix in float64: Householder reduction to
+ * tridiagonal form, then QL with implicit shifts. Source: Golub and Van Loan, Matrix Computations,
+ * sections 8.3.1 and 8.3.3. Shapes: n x n matrices are flat and row-major. Cost about 9 n^3 flop; n
+ * = 512 takes seconds.
  */
 import { TrainerError, nonFinite, shapeMismatch } from '../errors.ts';
 import { copyRow } from './matrix.ts';
@@ -31,12 +32,14 @@ export function symmetricEigen(
 ): SymmetricEigen {
   if (matrix.length !== n * n) throw shapeMismatch('symmetric matrix', [n, n], [matrix.length]);
   const size = largestEntry(matrix);
-  // From here on the largest entry is 1, and what is below 1e-140 vanishes in rounding: squares neither overflow nor underflow.
+  // From here on the largest entry is 1, and what is below 1e-140 vanishes in rounding: squares
+  // neither overflow nor underflow.
   const q = size > 0 ? matrix.map((value) => value / size) : matrix.slice();
   const diagonal = new Float64Array(n);
   const beside = new Float64Array(n);
   tridiagonalise(q, n, diagonal, beside, onProgress);
-  // Rows of the transpose are the columns that the rotations mix: they lie next to each other in memory.
+  // Rows of the transpose are the columns that the rotations mix: they lie next to each other in
+  // memory.
   const rows = transposed(q, n);
   iterateQl(diagonal, beside, rows, n, onProgress);
   return sortDescending(diagonal, size, rows, n);
@@ -105,7 +108,10 @@ function applyReflection(a: Float64Array, n: number, i: number, half: number): v
   }
 }
 
-/** Turns the stored reflections into Q, growing the block from the top; reads T's diagonal off on the way. */
+/**
+ * Turns the stored reflections into Q, growing the block from the top; reads T's diagonal off on
+ * the way.
+ */
 function accumulate(
   a: Float64Array,
   n: number,
@@ -171,7 +177,8 @@ function firstNegligible(
   let m = low;
   while (m < n - 1) {
     const scale = Math.abs(diagonal[m]!) + Math.abs(diagonal[m + 1]!);
-    // The second term: beside two numbers that are themselves rounding, nothing is small in relation to them.
+    // The second term: beside two numbers that are themselves rounding, nothing is small in
+    // relation to them.
     if (Math.abs(beside[m]!) <= Number.EPSILON * (scale + NEGLIGIBLE_SCALE)) break;
     m += 1;
   }

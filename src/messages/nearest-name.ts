@@ -8,7 +8,8 @@ export function nearestName(mistyped: string, names: Iterable<string>): string |
   const sameLastPart: string[] = [];
   const sameInitials: string[] = [];
   for (const name of names) {
-    // The lengths alone are that far apart: what is much longer than every name is not compared with them.
+    // The lengths alone are that far apart: what is much longer than every name is not compared
+    // with them.
     const isFar = Math.abs(name.length - mistyped.length) >= least;
     const distance = isFar ? Infinity : editDistance(mistyped.toLowerCase(), name.toLowerCase());
     if (distance < least) [nearest, least] = [name, distance];
@@ -27,7 +28,9 @@ function isAbbreviation(short: string, name: string): boolean {
   return initials.length > 1 && short.toLowerCase() === name.slice(0, at) + initials.toLowerCase();
 }
 
-/** Levenshtein: fewest insertions, deletions and replacements of characters that turn `a` into `b`. */
+/**
+ * Levenshtein: fewest insertions, deletions and replacements of characters that turn `a` into `b`.
+ */
 function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {

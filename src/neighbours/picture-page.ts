@@ -4,6 +4,7 @@ import { thumbnailJpeg } from '../data/pixels/thumbnail.ts';
 import { shownPath } from '../data/source/path-bytes.ts';
 import type { ImageSource } from '../data/source/source.ts';
 import { markup, type Markup } from '../report/markup.ts';
+import { wholePage } from '../report/page-frame.ts';
 import { STYLE } from '../report/style.ts';
 
 export interface PictureGroup {
@@ -61,24 +62,12 @@ export async function picturePage(
   };
   await forEachInLanes(ids.length, LANES, read, signal);
   const left = groups.length - shown.length;
-  const page = markup`<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${POLICY}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>${title}</title>
-${STYLE}${PAGE_STYLE}
-</head>
-<body>
-<header><h1>${title}</h1></header>
+  const body = markup`<header><h1>${title}</h1></header>
 <main>
 ${shown.map((group) => groupSection(group, images, source))}
 ${left === 0 ? null : markup`<p class="note">${String(left)} more groups are in the table.</p>`}
-</main>
-</body>
-</html>`;
-  return `<!doctype html>\n${page.text}\n`;
+</main>`;
+  return wholePage({ title, policy: POLICY, styles: [markup`${STYLE}${PAGE_STYLE}`] }, body);
 }
 
 function groupSection(

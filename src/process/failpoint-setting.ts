@@ -1,7 +1,9 @@
 /**
- * Failpoints of a real process, from its environment, for tests of a whole run: `FAILPOINT=server.afterApply:step=7,part=1` lets
- * the process that reaches that place first be killed there, by its own hand. `FAILPOINT_ACTION` may be `stop` (until someone
- * continues it) or `exit`; `FAILPOINT_DONE` names a file that says that it has happened, so that its successor lives on.
+ * Failpoints of a real process, from its environment, for tests of a whole run:
+ * `FAILPOINT=server.afterApply:step=7,part=1` lets the process that reaches that place first be
+ * killed there, by its own hand. `FAILPOINT_ACTION` may be `stop` (until someone continues it) or
+ * `exit`; `FAILPOINT_DONE` names a file that says that it has happened, so that its successor lives
+ * on.
  */
 import { closeSync, openSync } from 'node:fs';
 import { configInvalid } from '../errors.ts';

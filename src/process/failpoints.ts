@@ -1,6 +1,7 @@
 /**
- * Named places in the code where a test lets a process die, wait or be cut off: those between two effects that must not be
- * torn apart. Off, a place costs one comparison. What happens there is the business of who arms them; nothing else reads them.
+ * Named places in the code where a test lets a process die, wait or be cut off: those between two
+ * effects that must not be torn apart. Off, a place costs one comparison. What happens there is the
+ * business of who arms them; nothing else reads them.
  */
 
 export type FailpointName =

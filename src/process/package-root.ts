@@ -1,4 +1,7 @@
-/** Where the package lies, and its version: the folder with its package.json, whether this file runs as source or compiled under dist/. */
+/**
+ * Where the package lies, and its version: the folder with its package.json, whether this file runs
+ * as source or compiled under dist/.
+ */
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -1,4 +1,6 @@
-/** Errors on their way between threads: a structured clone keeps neither their class nor their code. */
+/**
+ * Errors on their way between threads: a structured clone keeps neither their class nor their code.
+ */
 import { TrainerError, messageOf, type ErrorCode, type ErrorDetails } from '../errors.ts';
 
 /** An error as a message can hold it. */

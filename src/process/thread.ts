@@ -1,12 +1,14 @@
 /**
- * Starts a worker thread from a file of this package, in a checkout as well as in an installed package.
- * A thread does not inherit the TypeScript loader of its process on Node 20, so a thread of a `.ts` file registers it first.
+ * Starts a worker thread from a file of this package, in a checkout as well as in an installed
+ * package. A thread does not inherit the TypeScript loader of its process on Node 20, so a thread
+ * of a `.ts` file registers it first.
  */
 import { Worker, type WorkerOptions } from 'node:worker_threads';
 
 /**
  * Starts a thread; messages sent before its file has loaded wait in its port.
- * @param url the file beside the caller: `new URL('../config/file.ts', import.meta.url)`; in compiled code the `.js` beside it is taken
+ * @param url the file beside the caller: `new URL('../config/file.ts', import.meta.url)`; in
+ *   compiled code the `.js` beside it is taken
  */
 export function startThread(url: URL, workerData: unknown, options: WorkerOptions = {}): Worker {
   if (!import.meta.url.endsWith('.ts')) {

@@ -1,4 +1,7 @@
-/** Markup that is escaped by construction: what a template interpolates is text, unless it is markup already. */
+/**
+ * Markup that is escaped by construction: what a template interpolates is text, unless it is markup
+ * already.
+ */
 
 /** A piece of HTML or SVG, safe to place in a page. Only `markup` makes one. */
 export class Markup {
@@ -24,7 +27,10 @@ export function textBlock(id: string, base64: string): Markup {
   return new Markup(`<script type="text/plain" id="${id}">${base64}</script>`);
 }
 
-/** A script of ours, which runs once the page is there. @throws Error for code that would end its element */
+/**
+ * A script of ours, which runs once the page is there.
+ * @throws Error for code that would end its element
+ */
 export function scriptElement(code: string): Markup {
   if (/<\/script|<!--/i.test(code)) throw new Error('the script would end its own element');
   return new Markup(`<script type="module">${code}</script>`);
@@ -36,8 +42,8 @@ export type MarkupValue = Markup | string | number | null | readonly MarkupValue
 export const MISSING = '–';
 
 /**
- * Fills a template. Text is escaped for elements and quoted attributes; numbers have at most two decimals; lists are joined;
- * null is nothing.
+ * Fills a template. Text is escaped for elements and quoted attributes; numbers have at most two
+ * decimals; lists are joined; null is nothing.
  */
 export function markup(parts: TemplateStringsArray, ...values: MarkupValue[]): Markup {
   return new Markup(parts.reduce((text, part, i) => `${text}${written(values[i - 1]!)}${part}`));

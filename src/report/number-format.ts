@@ -1,4 +1,7 @@
-/** Numbers and times as people read them. What is null or not finite is shown as a dash, never as NaN. */
+/**
+ * Numbers and times as people read them. What is null or not finite is shown as a dash, never as
+ * NaN.
+ */
 import { MISSING } from './markup.ts';
 
 type Maybe = number | null | undefined;

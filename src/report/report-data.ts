@@ -1,4 +1,7 @@
-/** What the report page shows: the run's summary, its curves, its last clustering, its settings. Plain data, no files. */
+/**
+ * What the report page shows: the run's summary, its curves, its last clustering, its settings.
+ * Plain data, no files.
+ */
 import type { GalleryData } from './gallery/gallery-data.ts';
 import type { Markup, MarkupValue } from './markup.ts';
 import type { FiguresByAlgorithm, RunSummary } from './summary.ts';

@@ -1,7 +1,8 @@
 /**
- * The report of a run: one HTML file that opens from disk, with nothing loaded from elsewhere but sheets of thumbnails
- * that may lie beside it. Its script shows the clusters; without one the page has all but the images beyond the montage.
- * Data in, HTML out; what is gathered, and from where, is the caller's.
+ * The report of a run: one HTML file that opens from disk, with nothing loaded from elsewhere but
+ * sheets of thumbnails that may lie beside it. Its script shows the clusters; without one the page
+ * has all but the images beyond the montage. Data in, HTML out; what is gathered, and from where,
+ * is the caller's.
  */
 import { clientScript, scriptSource } from './client-script.ts';
 import { clusterSizeChart } from './charts/cluster-size-chart.ts';
@@ -15,6 +16,7 @@ import { markup, scriptElement, type Markup } from './markup.ts';
 import { montage } from './montage.ts';
 import { nmiChart } from './charts/nmi-chart.ts';
 import { formatCount, formatMoment, formatNoun, formatPercent } from './number-format.ts';
+import { wholePage } from './page-frame.ts';
 import { phaseTimeFigure } from './charts/phase-time.ts';
 import type { ReportData } from './report-data.ts';
 import { faultTable } from './sections/fault-table.ts';
@@ -24,7 +26,10 @@ import { changesTable, settingsTable } from './settings-table.ts';
 import { STYLE } from './style.ts';
 import type { RunSummary } from './summary.ts';
 
-/** A browser that reads it refuses the network and scripts other than the page's own, whatever the page holds. */
+/**
+ * A browser that reads it refuses the network and scripts other than the page's own, whatever the
+ * page holds.
+ */
 function policyFor({ gallery }: ReportData, script: string | null): string {
   const isBeside = gallery?.sprites.sheets.kind === 'beside';
   return [
@@ -39,18 +44,7 @@ export function renderReport(data: ReportData): string {
   const { runId } = data.summary;
   const gallery = data.gallery ?? null;
   const script = gallery === null ? null : clientScript();
-  const page = markup`<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${policyFor(data, script)}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>Run ${runId}: report</title>
-${STYLE}
-${gallery === null ? null : GALLERY_STYLE}
-</head>
-<body>
-${pageHeader(data)}
+  const body = markup`${pageHeader(data)}
 <main>
 ${section('results', 'Results', headline(data.summary))}
 ${gallery === null ? null : section('clusters', 'Clusters', clusters(gallery, data.montage))}
@@ -63,10 +57,13 @@ ${(data.faults ?? []).length === 0 ? null : section('faults', 'Faults that the r
 ${data.skipped === undefined ? null : section('skipped', 'Images left out or damaged', skippedTables(data.skipped))}
 </main>
 <footer>Made by deepcluster-ps, ${formatMoment(data.generatedAt)}. The figures are in summary.json, the loss of every step in ${data.summary.lossByStep}.</footer>
-${gallery === null || script === null ? null : [galleryBlocks(gallery), scriptElement(script)]}
-</body>
-</html>`;
-  return `<!doctype html>\n${page.text}\n`;
+${gallery === null || script === null ? null : [galleryBlocks(gallery), scriptElement(script)]}`;
+  const head = {
+    title: `Run ${runId}: report`,
+    policy: policyFor(data, script),
+    styles: [STYLE, gallery === null ? null : GALLERY_STYLE],
+  };
+  return wholePage(head, body);
 }
 
 function pageHeader({ summary, algorithm, generatedAt }: ReportData): Markup {

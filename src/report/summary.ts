@@ -1,6 +1,7 @@
 /**
- * The summary of a run: what `summary.json` holds and what `launch --json` and `demo --json` print. At the end stand the
- * algorithm's own figures, if it has some, under its key (src/algorithms/figures.ts).
+ * The summary of a run: what `summary.json` holds and what `launch --json` and `demo --json` print.
+ * At the end stand the algorithm's own figures, if it has some, under its key
+ * (src/algorithms/figures.ts).
  */
 
 export interface RunSummary {
@@ -67,9 +68,15 @@ export interface FinalClusterFigures {
 }
 
 export interface LearningVerdict {
-  /** False where the features are worth no more than those of the initial network, as far as the figures tell. */
+  /**
+   * False where the features are worth no more than those of the initial network, as far as the
+   * figures tell.
+   */
   readonly learnt: boolean;
-  /** What the figures show that speaks against the run, each in a line for a person; empty for a sound run. */
+  /**
+   * What the figures show that speaks against the run, each in a line for a person; empty for a
+   * sound run.
+   */
   readonly findings: readonly string[];
   /** Settings to try, each in a line, the likeliest to help first; empty without findings. */
   readonly advice: readonly string[];
@@ -103,7 +110,10 @@ export interface SettingChange {
   readonly to: unknown;
 }
 
-/** Figures of an epoch, by the key of the algorithm whose they are; null where it is another's, or has none yet. */
+/**
+ * Figures of an epoch, by the key of the algorithm whose they are; null where it is another's, or
+ * has none yet.
+ */
 export type FiguresByAlgorithm = Readonly<Record<string, Figures | null>>;
 
 export type Figures = Readonly<Record<string, number>>;

@@ -1,4 +1,7 @@
-/** How a server answers gRPC calls: a unary reply, an upload fed to a receiver, a download with backpressure. */
+/**
+ * How a server answers gRPC calls: a unary reply, an upload fed to a receiver, a download with
+ * backpressure.
+ */
 import type * as grpc from '@grpc/grpc-js';
 import { sendAll } from './calls.ts';
 import { toServiceError } from './status.ts';

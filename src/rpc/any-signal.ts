@@ -2,9 +2,10 @@
 import { forManyCalls } from './many-listeners.ts';
 
 /**
- * Runs with a signal that is aborted as soon as one of these is, for its reason, and leaves nothing on them afterwards. When the
- * run fails, the signal is aborted as well: calls beside the one that failed end with it.
- * AbortSignal.any leaves an entry on each of its sources for as long as they live, which for a process' own is as long as it runs.
+ * Runs with a signal that is aborted as soon as one of these is, for its reason, and leaves nothing
+ * on them afterwards. When the run fails, the signal is aborted as well: calls beside the one that
+ * failed end with it. AbortSignal.any leaves an entry on each of its sources for as long as they
+ * live, which for a process' own is as long as it runs.
  */
 export async function withAnySignal<Result>(
   signals: readonly AbortSignal[],

@@ -1,4 +1,7 @@
-/** Messages that travel as bytes within another message: bodies of orders, each as its kind of work encodes it. */
+/**
+ * Messages that travel as bytes within another message: bodies of orders, each as its kind of work
+ * encodes it.
+ */
 import type { MessageTypeDefinition } from '@grpc/proto-loader';
 import { messageOf, protocolViolation } from '../errors.ts';
 

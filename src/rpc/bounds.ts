@@ -1,4 +1,6 @@
-/** Bounds on what a peer states, for services: they refuse before memory is taken, with one line. */
+/**
+ * Bounds on what a peer states, for services: they refuse before memory is taken, with one line.
+ */
 import { protocolViolation } from '../errors.ts';
 
 /** What names of workers and processes are made of: they go into logs, file names and maps. */

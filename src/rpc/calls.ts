@@ -1,5 +1,6 @@
 /**
- * gRPC calls as promises: each with a deadline and an AbortSignal, streams with backpressure, failures as TrainerErrors.
+ * gRPC calls as promises: each with a deadline and an AbortSignal, streams with backpressure,
+ * failures as TrainerErrors.
  */
 import { once } from 'node:events';
 import * as grpc from '@grpc/grpc-js';
@@ -11,7 +12,10 @@ export interface CallLimits {
   readonly what: string;
   readonly deadlineMs: number;
   readonly signal: AbortSignal;
-  /** Of the client that makes the call: given up, it ends its calls, which may wait for a connection that is no more. */
+  /**
+   * Of the client that makes the call: given up, it ends its calls, which may wait for a connection
+   * that is no more.
+   */
   readonly givenUp?: AbortSignal;
 }
 
@@ -81,7 +85,8 @@ export function callUpload<Request, Response>(
       ended.abort();
       callback(error, response);
     });
-    // The callback tells how the call ended; a stream error without a listener would end the process.
+    // The callback tells how the call ended; a stream error without a listener would end the
+    // process.
     call.on('error', () => undefined);
     void pump(call, messages, ended.signal);
     return call;
@@ -165,7 +170,9 @@ export interface RetryLimits extends Pick<CallLimits, 'signal' | 'givenUp'> {
   readonly forMs: number;
 }
 
-/** Repeats a call while its failure is transient, with growing pauses, until `forMs` have passed. */
+/**
+ * Repeats a call while its failure is transient, with growing pauses, until `forMs` have passed.
+ */
 export async function retryTransient<Result>(
   attempt: () => Promise<Result>,
   limits: RetryLimits,

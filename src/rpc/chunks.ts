@@ -1,14 +1,20 @@
 /**
- * Bulk bytes as chunks: the one codec between long byte strings or float32 vectors and streamed messages.
- * Sizes are checked before memory is taken, and no more of it is than fits what has come; values come out aligned for their type.
+ * Bulk bytes as chunks: the one codec between long byte strings or float32 vectors and streamed
+ * messages. Sizes are checked before memory is taken, and no more of it is than fits what has come;
+ * values come out aligned for their type.
  */
 import { protocolViolation, shapeMismatch } from '../errors.ts';
 import { MAX_VECTOR_ELEMENTS } from '../ps/layout.ts';
 
-/** Payload of one message: measured best between 256 KiB and 1 MiB, far below gRPC's limit of 4 MiB. */
+/**
+ * Payload of one message: measured best between 256 KiB and 1 MiB, far below gRPC's limit of 4 MiB.
+ */
 export const CHUNK_BYTES = 1024 * 1024;
 
-/** Largest bulk a peer may announce: 2 GiB, well above any artifact and below what one typed array holds. */
+/**
+ * Largest bulk a peer may announce: 2 GiB, well above any artifact and below what one typed array
+ * holds.
+ */
 const MAX_BULK_BYTES = 2 ** 31;
 
 /** Views over the bytes; nothing is copied here. */
@@ -47,7 +53,10 @@ export class ChunkAssembler {
     }
   }
 
-  /** The whole, or null where no chunk came. @throws TrainerError PROTOCOL_VIOLATION when it is not complete */
+  /**
+   * The whole, or null where no chunk came.
+   * @throws TrainerError PROTOCOL_VIOLATION when it is not complete
+   */
   finish(): Uint8Array | null {
     const bytes = this.#bytes;
     if (bytes !== null && bytes.received !== bytes.total) {
@@ -74,10 +83,16 @@ export class ChunkAssembler {
   }
 }
 
-/** Memory that arriving bytes may be given at once, as a multiple of what has come: few copies, and no gigabytes for a word. */
+/**
+ * Memory that arriving bytes may be given at once, as a multiple of what has come: few copies, and
+ * no gigabytes for a word.
+ */
 const GROWTH = 8;
 
-/** Bytes whose number was announced: memory is taken as they come, not for what a peer says that will come. */
+/**
+ * Bytes whose number was announced: memory is taken as they come, not for what a peer says that
+ * will come.
+ */
 class ArrivingBytes {
   readonly total: number;
   /** Bytes so far; the next ones begin here. */
@@ -141,7 +156,10 @@ export class VectorAssembler {
     this.#bytes = new ArrivingBytes(4 * elements);
   }
 
-  /** @throws TrainerError SHAPE_MISMATCH unless the chunk is the next one, of whole elements, and none too many */
+  /**
+   * @throws TrainerError SHAPE_MISMATCH unless the chunk is the next one, of whole elements, and
+   *   none too many
+   */
   add(chunk: { offset: number; values: Uint8Array }): void {
     const received = this.#bytes.received / 4;
     const isNext = chunk.offset === received && chunk.values.byteLength % 4 === 0;

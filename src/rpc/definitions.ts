@@ -17,7 +17,10 @@ type Wire = CoordinatorTypes['deepcluster']['v1'] &
   MemoryTypes['deepcluster']['v1'] &
   WorkTypes['deepcluster']['v1'];
 
-/** proto/ lies at the package's root, some folders above this file: two in the source tree, three in dist/. */
+/**
+ * proto/ lies at the package's root, some folders above this file: two in the source tree, three in
+ * dist/.
+ */
 function protoFolder(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
   while (!existsSync(join(folder, 'proto', 'coordinator.proto'))) {

@@ -76,7 +76,10 @@ export class VectorCollector {
   }
 }
 
-/** One of the named vectors. @throws TrainerError PROTOCOL_VIOLATION when the peer did not send it */
+/**
+ * One of the named vectors.
+ * @throws TrainerError PROTOCOL_VIOLATION when the peer did not send it
+ */
 export function vectorOf(named: NamedVectors, name: string): Float32Array {
   const vector = named.vectors.get(name);
   if (vector === undefined) {

@@ -1,7 +1,7 @@
 /**
- * Client of one parameter server: pull and push for workers; commit, head reset, snapshot and restore for the coordinator.
- * Vectors are those of the server's parameter shard. Every call names plan, parameter shard and term; every call that changes
- * state may be repeated.
+ * Client of one parameter server: pull and push for workers; commit, head reset, snapshot and
+ * restore for the coordinator. Vectors are those of the server's parameter shard. Every call names
+ * plan, parameter shard and term; every call that changes state may be repeated.
  */
 import type { SliceGeneration, SlicePush } from '../ps/slice-push.ts';
 import type { Credentials } from '../security/credentials.ts';
@@ -71,7 +71,10 @@ export class ParametersClient {
     forManyCalls(this.#closed.signal);
   }
 
-  /** The values of exactly this version. @throws TrainerError GENERATION_FENCED when another is current */
+  /**
+   * The values of exactly this version.
+   * @throws TrainerError GENERATION_FENCED when another is current
+   */
   pull(version: number, signal: AbortSignal): Promise<NamedVectors> {
     const request = { ...this.#identity, version };
     return this.#download(`pull of version ${version}`, signal, (receive, limits) =>

@@ -70,7 +70,10 @@ export class SampleMemoryClient {
     await this.#upload(`pseudo-labels after step ${step}`, method, { step }, bundle, signal);
   }
 
-  /** @returns a bundle of the samples' rows before a step. @throws TrainerError GENERATION_FENCED when another is next */
+  /**
+   * @returns a bundle of the samples' rows before a step.
+   * @throws TrainerError GENERATION_FENCED when another is next
+   */
   rows(step: number, ids: Iterable<number>, signal: AbortSignal): Promise<Uint8Array> {
     const request = { ...this.#identity, step, ids: [...ids] };
     return this.#download(`memory rows before step ${step}`, signal, (receive, limits) =>

@@ -1,6 +1,7 @@
 /**
- * TrainerError codes on the wire: the one place that maps them to gRPC statuses and back, and says which are retried.
- * The code itself travels in the trailing metadata, so that a peer switches on it and never on a message's text.
+ * TrainerError codes on the wire: the one place that maps them to gRPC statuses and back, and says
+ * which are retried. The code itself travels in the trailing metadata, so that a peer switches on
+ * it and never on a message's text.
  */
 import * as grpc from '@grpc/grpc-js';
 import { TrainerError, messageOf, type ErrorCode } from '../errors.ts';
@@ -23,8 +24,9 @@ const STATUS_OF: Readonly<Record<ErrorCode, grpc.status>> = {
 };
 
 /**
- * gRPC's own failures that mean "not now": the peer restarts, the network broke, the deadline passed. A token that is not
- * taken belongs to them: a new one may be on its way to this process's credentials.
+ * gRPC's own failures that mean "not now": the peer restarts, the network broke, the deadline
+ * passed. A token that is not taken belongs to them: a new one may be on its way to this process's
+ * credentials.
  */
 const TRANSIENT: ReadonlySet<grpc.status> = new Set([
   grpc.status.UNAVAILABLE,
@@ -82,12 +84,18 @@ export function detailsOf(error: unknown): string {
   return (error as Partial<grpc.ServiceError>).details ?? messageOf(error);
 }
 
-/** Whether the same call may be made again: every call that changes state carries its identity, so that it is safe. */
+/**
+ * Whether the same call may be made again: every call that changes state carries its identity, so
+ * that it is safe.
+ */
 export function isRetryable(error: unknown): boolean {
   return error instanceof TrainerError && error.code === 'UNAVAILABLE';
 }
 
-/** Whether a call was refused for the role in its credentials: they stay those, no new connection will mend that. */
+/**
+ * Whether a call was refused for the role in its credentials: they stay those, no new connection
+ * will mend that.
+ */
 export function isWrongRole(error: unknown): boolean {
   return (error as Partial<grpc.ServiceError>).code === grpc.status.PERMISSION_DENIED;
 }

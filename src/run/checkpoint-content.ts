@@ -1,6 +1,7 @@
 /**
- * What a run's checkpoint holds, and how the run is put together again from it: parameters, momentum, statistics, clustering,
- * plan position, ledger, record. Everything that decides the future is in it; the rest follows from the configuration.
+ * What a run's checkpoint holds, and how the run is put together again from it: parameters,
+ * momentum, statistics, clustering, plan position, ledger, record. Everything that decides the
+ * future is in it; the rest follows from the configuration.
  */
 import { z } from 'zod';
 import type { StrategyState } from '../algorithms/strategy.ts';
@@ -61,7 +62,9 @@ const count = z.int().min(0);
 /** An image that cannot be read, or only in part. */
 const imageSchema = z.looseObject({ id: count, path: z.string(), reason: z.string() });
 
-/** The form of a checkpoint's `state`; what is plain numbers of our own making is taken as it is. */
+/**
+ * The form of a checkpoint's `state`; what is plain numbers of our own making is taken as it is.
+ */
 const stateSchema = z.object({
   runId: z.string().min(1),
   config: z.unknown(),
@@ -141,7 +144,10 @@ function memoryOf(rows: Float32Array, images: number): NamedArrays {
   return { 'memory-rows': { data: rows, shape: [images, rows.length / images] } };
 }
 
-/** @throws TrainerError CHECKPOINT_CORRUPT for one of another run, of another form, or whose parts do not fit each other */
+/**
+ * @throws TrainerError CHECKPOINT_CORRUPT for one of another run, of another form, or whose parts
+ *   do not fit each other
+ */
 export function fromCheckpoint(checkpoint: Checkpoint, runId: string): RunSnapshot {
   const parsed = stateSchema.safeParse(checkpoint.state);
   if (!parsed.success) {

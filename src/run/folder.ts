@@ -1,6 +1,17 @@
-/** The folder of a run, as a command is given it: a new run needs one without a run, `--resume` one with a run. */
-import { accessSync, constants, existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+/**
+ * The folder of a run, as a command is given it: a new run needs one without a run, `--resume` one
+ * with a run.
+ */
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  rmdirSync,
+  statSync,
+} from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { TrainerError, messageOf } from '../errors.ts';
 import type { ConfigSources } from '../config/load.ts';
 
@@ -13,6 +24,9 @@ export const BOARD = 'tensorboard';
 /** What happened in the run, a JSON object a line. */
 export const EVENTS = 'events.jsonl';
 
+/** Who lists the run's images, before anybody has claimed the folder (status/listing-note.ts). */
+export const LISTING_NOTE = 'listing.json';
+
 /** The run's id, effective configuration and images: where this file is, there is a run. */
 export function configFileOf(folder: string): string {
   return join(folder, 'config.json');
@@ -22,7 +36,10 @@ export function holdsRun(folder: string): boolean {
   return existsSync(configFileOf(folder));
 }
 
-/** @throws TrainerError CONFIG_INVALID for a folder that holds a run already, or holds none to resume */
+/**
+ * @throws TrainerError CONFIG_INVALID for a folder that holds a run already, or holds none to
+ *   resume
+ */
 export function requireRunFolder(folder: string, isResumed: boolean): void {
   if (holdsRun(folder) && !isResumed) {
     const remedy = 'add --resume to go on with it, or name another folder with --out';
@@ -51,6 +68,20 @@ export function makeRunFolder(folder: string, inner = ''): string | undefined {
     const remedy = 'name a folder that you may write to with --out';
     throw folderInvalid(folder, `cannot be written to (${messageOf(error)}); ${remedy}`);
   }
+}
+
+/**
+ * Takes back a {@link makeRunFolder} that nothing has come of: removes the folder and those above
+ * it, up to the one that was made first, as long as they are empty.
+ */
+export function unmakeRunFolder(folder: string, firstMade: string): void {
+  removeEmpty(resolve(folder), resolve(firstMade));
+}
+
+function removeEmpty(folder: string, last: string): void {
+  if (!folder.startsWith(last) || !existsSync(folder) || readdirSync(folder).length > 0) return;
+  rmdirSync(folder);
+  removeEmpty(dirname(folder), last);
 }
 
 /** @returns the error for a folder that a command needs a run in */
@@ -84,12 +115,24 @@ export function defaultRunFolder(name: string, nowMs: number): string {
   return join(RUNS, `${name}-${stamp.replace('T', '-')}`);
 }
 
-/** The folder below `runs/` whose run has told something last; null where there is none. */
+/**
+ * The folder below `runs/` whose run, or the process that lists the images of one, has told
+ * something last; null where there is none.
+ */
 export function newestRunFolder(): string | null {
   const folders = existsSync(RUNS) ? readdirSync(RUNS).map((name) => join(RUNS, name)) : [];
-  const told = folders.filter(holdsRun).map((folder) => {
-    const events = join(folder, EVENTS);
-    return { folder, ms: statSync(existsSync(events) ? events : configFileOf(folder)).mtimeMs };
-  });
-  return told.sort((a, b) => b.ms - a.ms)[0]?.folder ?? null;
+  const told = folders.map((folder) => ({ folder, ms: lastWordMs(folder) }));
+  const newest = told.sort((a, b) => b.ms - a.ms)[0];
+  return newest === undefined || newest.ms === -Infinity ? null : newest.folder;
+}
+
+/** By the file system's clock; -Infinity for a folder without a run. */
+function lastWordMs(folder: string): number {
+  const events = join(folder, EVENTS);
+  const ofRun = holdsRun(folder) ? [existsSync(events) ? events : configFileOf(folder)] : [];
+  return [...ofRun, join(folder, LISTING_NOTE)].reduce((newest, file) => {
+    // A note may be taken back at any moment.
+    const found = statSync(file, { throwIfNoEntry: false });
+    return found === undefined ? newest : Math.max(newest, found.mtimeMs);
+  }, -Infinity);
 }

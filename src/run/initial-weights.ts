@@ -25,8 +25,8 @@ type Described = Pick<RunConfig, 'model' | 'data' | 'clustering' | 'seed'>;
 /**
  * State of the servers before the first step; null where the configuration names no file.
  * @param layout of the run's workers; left out: that of the configuration's network
- * @throws TrainerError CONFIG_INVALID for a file that cannot be read or is of another network, PROTOCOL_VIOLATION for another
- *   layout
+ * @throws TrainerError CONFIG_INVALID for a file that cannot be read or is of another network,
+ *   PROTOCOL_VIOLATION for another layout
  */
 export async function initialWeights(
   config: Described,

@@ -35,7 +35,10 @@ export const EMPTY_LEDGER: Ledger = {
   returned: 0,
 };
 
-/** Begins an epoch's account. @throws TrainerError PROTOCOL_VIOLATION when the epoch before is not complete */
+/**
+ * Begins an epoch's account.
+ * @throws TrainerError PROTOCOL_VIOLATION when the epoch before is not complete
+ */
 export function openEpoch(ledger: Ledger, epoch: number, length: number): Ledger {
   auditEpoch(ledger);
   return { ...ledger, epoch, length, committed: 0, skipped: 0 };

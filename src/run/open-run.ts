@@ -48,11 +48,14 @@ export interface OpenedRun {
   readonly parameters: Float32Array;
   /** [layout.statisticCount] float32: running means and variances of batch norm. */
   readonly statistics: Float32Array;
-  /** [N] int32 cluster of each image, by id; -1 where it has none; empty before the first clustering. */
+  /**
+   * [N] int32 cluster of each image, by id; -1 where it has none; empty before the first
+   * clustering.
+   */
   readonly clusters: Int32Array;
   /**
-   * Which network's they are: of a run whose epochs are all done that of {@link parameters}; before,
-   * the one that the newest clustering was made with, or by steps on the way to it.
+   * Which network's they are: of a run whose epochs are all done that of {@link parameters};
+   * before, the one that the newest clustering was made with, or by steps on the way to it.
    */
   readonly clustersAreOf: 'final parameters' | 'training';
   /** What is known of the final clusters, by image; null for those of training. */
@@ -74,8 +77,8 @@ const savedSchema = z.looseObject({
 
 /**
  * @param onRejected told of checkpoints that are damaged: the newest sound one is opened
- * @throws TrainerError CONFIG_INVALID for a folder without a run, or whose run has no checkpoint yet;
- *   CHECKPOINT_CORRUPT where none is sound
+ * @throws TrainerError CONFIG_INVALID for a folder without a run, or whose run has no checkpoint
+ *   yet; CHECKPOINT_CORRUPT where none is sound
  */
 export async function openRun(
   folder: string,

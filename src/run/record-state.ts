@@ -4,7 +4,10 @@ import type { SettingChange } from '../config/resumable-settings.ts';
 import type { UnreadableImage } from '../data/source/unreadable.ts';
 import type { CollapseSummary, FiguresByAlgorithm } from '../report/summary.ts';
 
-/** Phases as the summary counts their time. A run is always in one of them, so that they add up to its wall time. */
+/**
+ * Phases as the summary counts their time. A run is always in one of them, so that they add up to
+ * its wall time.
+ */
 export const TIMED_PHASES = [
   /** Until the first work is given out: servers and workers come, parameters are restored. */
   'start',

@@ -7,11 +7,13 @@ export const runImagesSchema = z.object({
   path: z.string().min(1),
   count: z.int().min(1),
   digest: z.string().min(1),
+  /** Whether they have classes; left out by earlier releases. */
+  hasClasses: z.boolean().optional(),
 });
 
 /** What config.json keeps of the images. */
 export type RunImages = z.infer<typeof runImagesSchema>;
 
-export function runImagesOf({ location, count, digest }: ImageSource): RunImages {
-  return { path: location, count, digest };
+export function runImagesOf({ location, count, digest, truth }: ImageSource): RunImages {
+  return { path: location, count, digest, hasClasses: truth !== null };
 }

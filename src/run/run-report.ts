@@ -1,6 +1,6 @@
 /**
- * The report page of a run: gathers what it shows from the record, the last clustering and the images.
- * What the page looks like is in src/report.
+ * The report page of a run: gathers what it shows from the record, the last clustering and the
+ * images. What the page looks like is in src/report.
  */
 import { reportAlgorithm } from '../algorithms/report-algorithm.ts';
 import { clusterSizes } from '../clustering/agreement.ts';
@@ -112,7 +112,10 @@ async function sampleClusters(
   return samples;
 }
 
-/** At most `count` of the ids, evenly over the source: a folder is sorted by path, so no class is favoured. */
+/**
+ * At most `count` of the ids, evenly over the source: a folder is sorted by path, so no class is
+ * favoured.
+ */
 function spread(ids: readonly number[], count: number): number[] {
   if (ids.length <= count) return [...ids];
   return Array.from(

@@ -1,6 +1,7 @@
 /**
- * Who may call what. Each method of proto/ has its row; a method without one is refused to everybody. A call is let in when the
- * certificate of its connection and the token in its metadata name one role of this job, and the row has that role. Pure.
+ * Who may call what. Each method of proto/ has its row; a method without one is refused to
+ * everybody. A call is let in when the certificate of its connection and the token in its metadata
+ * name one role of this job, and the row has that role. Pure.
  */
 import type { KeyObject } from 'node:crypto';
 import type { Identity, Role } from './identity.ts';
@@ -43,7 +44,10 @@ export interface Call {
   readonly authorization: string | null;
 }
 
-/** Why a call is not let in: nobody that is known, or somebody who may not. The reason holds no secret. */
+/**
+ * Why a call is not let in: nobody that is known, or somebody who may not. The reason holds no
+ * secret.
+ */
 export interface Refusal {
   readonly kind: 'unauthenticated' | 'denied';
   readonly reason: string;

@@ -1,6 +1,7 @@
 /**
- * X.509 for one job: its own certificate authority, and certificates of a role signed by it. Keys are ECDSA P-256, which every
- * TLS library takes. The library writes the DER; what a certificate says is decided here.
+ * X.509 for one job: its own certificate authority, and certificates of a role signed by it. Keys
+ * are ECDSA P-256, which every TLS library takes. The library writes the DER; what a certificate
+ * says is decided here.
  */
 import 'reflect-metadata';
 import { X509Certificate, createPrivateKey, randomBytes, webcrypto } from 'node:crypto';

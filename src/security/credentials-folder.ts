@@ -1,7 +1,8 @@
 /**
- * The folder that `deepcluster certs make` writes: a job's authority and token key, which stay here, and what each role needs.
- * Private files are for their owner alone; each is written whole under another name first, so that a process that reads the
- * folder while it is renewed finds the old file or the new one.
+ * The folder that `deepcluster certs make` writes: a job's authority and token key, which stay
+ * here, and what each role needs. Private files are for their owner alone; each is written whole
+ * under another name first, so that a process that reads the folder while it is renewed finds the
+ * old file or the new one.
  */
 import { X509Certificate, createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -15,7 +16,10 @@ export interface CredentialsPlan {
   readonly out: string;
   /** May be left out in a renewal: the authority's. */
   readonly job: string | null;
-  /** Names and addresses under which coordinator and servers may be dialled; none: any. Null: none, or as they were. */
+  /**
+   * Names and addresses under which coordinator and servers may be dialled; none: any. Null: none,
+   * or as they were.
+   */
   readonly hosts: readonly string[] | null;
   readonly days: number;
   readonly tokenDays: number;
@@ -32,10 +36,15 @@ export interface MadeCredentials {
 const DAY_MS = 86_400_000;
 const AUTHORITY_DAYS = 3650;
 
-/** With host names, the launcher's are among them: the same folder does for a run on one machine. */
+/**
+ * With host names, the launcher's are among them: the same folder does for a run on one machine.
+ */
 const OWN_HOSTS = ['localhost', '127.0.0.1', '::1'];
 
-/** @throws TrainerError CONFIG_INVALID when there is an authority already, or none to renew from, or the job's name is none */
+/**
+ * @throws TrainerError CONFIG_INVALID when there is an authority already, or none to renew from, or
+ *   the job's name is none
+ */
 export async function makeCredentials(
   plan: CredentialsPlan,
   nowMs: number,

@@ -1,7 +1,8 @@
 /**
- * The credentials of a process: a folder with `ca.pem`, `token.pub`, and of its role `ROLE.pem`, `ROLE.key` and `ROLE.token`.
- * They are read, checked against each other, and read again when a file has changed; files that do not fit (half of them
- * replaced, say) change nothing until they do.
+ * The credentials of a process: a folder with `ca.pem`, `token.pub`, and of its role `ROLE.pem`,
+ * `ROLE.key` and `ROLE.token`. They are read, checked against each other, and read again when a
+ * file has changed; files that do not fit (half of them replaced, say) change nothing until they
+ * do.
  */
 import { X509Certificate, createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
@@ -35,9 +36,14 @@ export class Credentials {
   readonly identity: Identity;
   /** The newest set that was found fit. */
   #current: CredentialSet;
-  /** Of the files that were read last, fit or not: they are not read again while they stay as they are. */
+  /**
+   * Of the files that were read last, fit or not: they are not read again while they stay as they
+   * are.
+   */
   #read: string;
-  /** Of the files at the last look: they are read once they stay as they are, and not half replaced. */
+  /**
+   * Of the files at the last look: they are read once they stay as they are, and not half replaced.
+   */
   #seen: string;
   readonly #listeners = new Set<(set: CredentialSet) => void>();
   readonly #timer: NodeJS.Timeout;
@@ -100,7 +106,8 @@ export class Credentials {
 
 /**
  * Reads a role's credentials and keeps reading them.
- * @throws TrainerError CONFIG_INVALID when a file is missing, open to others, or does not fit the rest
+ * @throws TrainerError CONFIG_INVALID when a file is missing, open to others, or does not fit the
+ *   rest
  */
 export function openCredentials(
   folder: string,

@@ -1,6 +1,7 @@
 /**
- * Who a process is: the job it belongs to and its role in it, as certificates and tokens say it. In a certificate that is one
- * URI among the subject's alternative names, `deepcluster://JOB/ROLE`. Pure.
+ * Who a process is: the job it belongs to and its role in it, as certificates and tokens say it. In
+ * a certificate that is one URI among the subject's alternative names, `deepcluster://JOB/ROLE`.
+ * Pure.
  */
 
 /** What a process may be; `viewer` is a person or a tool that asks where the run is. */
@@ -27,7 +28,8 @@ export function identityUri({ job, role }: Identity): string {
 }
 
 /**
- * The identity in a certificate, given its alternative names as Node prints them (`URI:deepcluster://a/worker, DNS:b`).
+ * The identity in a certificate, given its alternative names as Node prints them
+ * (`URI:deepcluster://a/worker, DNS:b`).
  * @returns null where there is none, or more than one
  */
 export function identityOfNames(alternativeNames: string | undefined): Identity | null {

@@ -1,8 +1,9 @@
 /**
- * Job tokens: who is calling and until when, signed with the job's Ed25519 key. A token rides in the metadata of every call.
- * A signature and not a keyed hash (HMAC): with a shared key, every server could make tokens of every role, and it would have
- * to lie on every machine; here, servers hold the public half, and the private one stays where certificates are made.
- * A check compares no secret: what it takes tells nothing about the key. Pure but for the cryptography.
+ * Job tokens: who is calling and until when, signed with the job's Ed25519 key. A token rides in
+ * the metadata of every call. A signature and not a keyed hash (HMAC): with a shared key, every
+ * server could make tokens of every role, and it would have to lie on every machine; here, servers
+ * hold the public half, and the private one stays where certificates are made. A check compares no
+ * secret: what it takes tells nothing about the key. Pure but for the cryptography.
  */
 import { sign, verify, type KeyObject } from 'node:crypto';
 import { isJobName, isRole, type Identity } from './identity.ts';
@@ -44,7 +45,10 @@ export function verifyToken(token: string, publicKey: KeyObject, nowMs: number):
   return { kind: nowMs < known.expiresMs ? 'valid' : 'expired', claims: known };
 }
 
-/** A token's claims without a check of its signature: for what its owner says of it, never to let somebody in. */
+/**
+ * A token's claims without a check of its signature: for what its owner says of it, never to let
+ * somebody in.
+ */
 export function readOwnClaims(token: string): TokenClaims | null {
   return parseClaims(token.split('.', 1)[0] ?? '');
 }

@@ -1,6 +1,6 @@
 /**
- * ODC's sample memory over all parameter servers as one: arrays in and out, each server is sent its samples.
- * Shapes: n samples, d columns, K clusters.
+ * ODC's sample memory over all parameter servers as one: arrays in and out, each server is sent its
+ * samples. Shapes: n samples, d columns, K clusters.
  */
 import { arrayOf } from '../arrays/bundle.ts';
 import { decodeSafetensors, encodeSafetensors, type NamedArrays } from '../arrays/safetensors.ts';
@@ -24,7 +24,10 @@ export type MemoryServer = Pick<
   'begin' | 'fill' | 'seal' | 'relabel' | 'rows' | 'change' | 'clusterSums' | 'close'
 >;
 
-/** What follows a commit is not cut short by a stop, as the commit is not: a step counts whole or not at all. */
+/**
+ * What follows a commit is not cut short by a stop, as the commit is not: a step counts whole or
+ * not at all.
+ */
 const STEP_MS = 600_000;
 /** Rows asked for in one call: their ids stay far below gRPC's 4 MiB. */
 const ROWS_PER_CALL = 65_536;
@@ -138,7 +141,9 @@ export class MemoryServers {
     );
   }
 
-  /** Asks those servers that hold any of the samples; tells them which places in `ids` are theirs. */
+  /**
+   * Asks those servers that hold any of the samples; tells them which places in `ids` are theirs.
+   */
   async #each<Reply>(
     ids: Int32Array,
     signal: AbortSignal,

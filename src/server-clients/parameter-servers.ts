@@ -1,8 +1,10 @@
 /**
- * All parameter servers of a run as one: whole vectors go in and come out, each server is sent its parameter shard. A step
- * takes effect on all of them or, as far as the run is concerned, on none: every server is asked first whether it has all slices, and the step
- * counts when every server has applied it. A server that dies in between ends the term; all then go back to a checkpoint.
- * Shapes: P parameters, S batch-norm statistics of the whole network; n samples of a slice, d columns.
+ * All parameter servers of a run as one: whole vectors go in and come out, each server is sent its
+ * parameter shard. A step takes effect on all of them or, as far as the run is concerned, on none:
+ * every server is asked first whether it has all slices, and the step counts when every server has
+ * applied it. A server that dies in between ends the term; all then go back to a checkpoint.
+ * Shapes: P parameters, S batch-norm statistics of the whole network; n samples of a slice, d
+ * columns.
  */
 import { encodeSafetensors } from '../arrays/safetensors.ts';
 import { sliceToBundle } from '../clustering/odc/bundles.ts';
@@ -54,7 +56,8 @@ export class ParameterServers {
 
   /**
    * @param shards of the plan, in their order; `servers` one for each
-   * @param lost ends every call, also those that a stop does not cut short: a server is gone, and its term is over
+   * @param lost ends every call, also those that a stop does not cut short: a server is gone, and
+   *   its term is over
    */
   constructor(
     shards: readonly ParameterShardPlan[],
@@ -66,7 +69,10 @@ export class ParameterServers {
     this.#lost = lost;
   }
 
-  /** The values of exactly this version. @throws TrainerError GENERATION_FENCED when another is current */
+  /**
+   * The values of exactly this version.
+   * @throws TrainerError GENERATION_FENCED when another is current
+   */
   async pull(version: number, signal: AbortSignal): Promise<NamedVectors> {
     const pulled = await this.#all(signal, (server, _shard, either) =>
       server.pull(version, either),
@@ -74,7 +80,10 @@ export class ParameterServers {
     return joined(pulled, ['parameters', 'statistics']);
   }
 
-  /** Staged once it is staged everywhere; what one server refuses may be staged on others, where no commit will name it. */
+  /**
+   * Staged once it is staged everywhere; what one server refuses may be staged on others, where no
+   * commit will name it.
+   */
   async push(push: SentPush<MovedRows>, signal: AbortSignal): Promise<PushReply> {
     const { step, slice } = push;
     const replies = await this.#all(signal, async (server, shard, either) => {
@@ -143,7 +152,10 @@ export class ParameterServers {
     );
   }
 
-  /** Everything, for a checkpoint; the run commits nothing meanwhile. @param dim d of the sample memory, if there is one */
+  /**
+   * Everything, for a checkpoint; the run commits nothing meanwhile.
+   * @param dim d of the sample memory, if there is one
+   */
   async snapshot(dim: number, signal: AbortSignal): Promise<NamedVectors> {
     const snapshots = await this.#all(signal, (server, _shard, either) => server.snapshot(either));
     const whole = joined(snapshots, ['parameters', 'statistics', 'momentum']);
@@ -240,7 +252,10 @@ function joined(shards: readonly NamedVectors[], names: readonly string[]): Name
   return { version, headEpoch, vectors: new Map(vectors) };
 }
 
-/** The head that all servers have. @throws TrainerError GENERATION_FENCED when a new one came while they were asked */
+/**
+ * The head that all servers have.
+ * @throws TrainerError GENERATION_FENCED when a new one came while they were asked
+ */
 function agreedHead(shards: readonly NamedVectors[]): number {
   const epochs = new Set(shards.map(({ headEpoch }) => headEpoch));
   const [epoch = -1] = epochs;

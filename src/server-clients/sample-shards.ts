@@ -1,6 +1,6 @@
 /**
- * How ODC's samples lie beside the parameter shards: sample i on server i modulo the number of servers, so that every slice is
- * spread evenly. Shapes: n samples, d columns.
+ * How ODC's samples lie beside the parameter shards: sample i on server i modulo the number of
+ * servers, so that every slice is spread evenly. Shapes: n samples, d columns.
  */
 import type { IdentifiedRows } from '../clustering/odc/bundles.ts';
 import {
@@ -48,7 +48,10 @@ export function rowsAt({ ids, rows }: IdentifiedRows, places: Int32Array): Ident
   return { ids: gather(ids, places), rows: gatherRows(rows, places, dim) };
 }
 
-/** The rows [n, d] of all samples in the order of their ids, from those of the servers. @param dim d */
+/**
+ * The rows [n, d] of all samples in the order of their ids, from those of the servers.
+ * @param dim d
+ */
 export function joinRows(shards: readonly Float32Array[], dim: number): Float32Array {
   const [only] = shards;
   if (shards.length === 1 && only !== undefined) return only;

@@ -1,6 +1,7 @@
 /**
- * JSON lines on stderr: `ts level component event`, then the fields. `event` is a stable dotted name in the past tense.
- * Loggers are passed in; a child adds fields such as runId, epoch, workerId to every line.
+ * JSON lines on stderr: `ts level component event`, then the fields. `event` is a stable dotted
+ * name in the past tense. Loggers are passed in; a child adds fields such as runId, epoch, workerId
+ * to every line.
  */
 import { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
@@ -84,7 +85,10 @@ function lineOf(entry: winston.Logform.TransformableInfo): string {
   return JSON.stringify({ ts: new Date().toISOString(), level: entry.level, ...line }, forReading);
 }
 
-/** An expected error is its message, another one its stack; bulk, which no log should hold, is its type and length. */
+/**
+ * An expected error is its message, another one its stack; bulk, which no log should hold, is its
+ * type and length.
+ */
 function forReading(_key: string, value: unknown): unknown {
   if (value instanceof TrainerError) return messageOf(value);
   if (value instanceof Error) return value.stack ?? messageOf(value);

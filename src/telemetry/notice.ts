@@ -1,11 +1,15 @@
 /**
- * What a process of the run tells the one that started it, over Node's IPC channel: where it listens, how far it is,
- * how it ended. A process started by hand has no such channel and tells nobody; its logs say the same.
+ * What a process of the run tells the one that started it, over Node's IPC channel: where it
+ * listens, how far it is, how it ended. A process started by hand has no such channel and tells
+ * nobody; its logs say the same.
  */
 
 /** How far a phase is; `total` counts what `unit` names. */
 export interface Progress {
-  /** Counted from 0, as everywhere in the program; at `epochs` or above, the phase belongs to no epoch. */
+  /**
+   * Counted from 0, as everywhere in the program; at `epochs` or above, the phase belongs to no
+   * epoch.
+   */
   readonly epoch: number;
   readonly epochs: number;
   readonly phase: string;
@@ -33,6 +37,8 @@ export interface OrderProgress {
 
 export type Notice =
   | { readonly type: 'listening'; readonly address: string }
+  /** The images of the run, once they are known. */
+  | { readonly type: 'images'; readonly count: number; readonly hasClasses: boolean }
   | ({ readonly type: 'progress' } & Progress)
   | ({ readonly type: 'orderProgress' } & OrderProgress)
   /** A line for a person, such as "epoch 3: NMI to previous 0.61, loss 2.9". */

@@ -1,10 +1,11 @@
 /**
- * Shows a person how far a run is: on a terminal one live bar with the time left, elsewhere plain lines,
- * one at a phase's start and end and one every few seconds in between. Remarks are permanent lines on both.
+ * Shows a person how far a run is: on a terminal one live bar with the time left, elsewhere plain
+ * lines, one at a phase's start and end and one every few seconds in between. Remarks are permanent
+ * lines on both.
  */
 import cliProgress from 'cli-progress';
 import type { Progress } from './notice.ts';
-import { PhaseClock } from './time-left.ts';
+import { EPOCHS_ALONE, PhaseClock, type RunCourse } from './time-left.ts';
 
 export interface ProgressView {
   show(progress: Progress): void;
@@ -26,8 +27,8 @@ export interface ProgressViewOptions {
   readonly nowMs: () => number;
   /** Least time between two plain lines of one phase [ms]. */
   readonly lineEveryMs?: number;
-  /** Whether a phase belongs to each epoch; left out: all do. */
-  readonly recurs?: (phase: string) => boolean;
+  /** What the run does, as far as it is known now; left out: epochs that are all alike. */
+  readonly course?: () => RunCourse;
 }
 
 export function createProgressView(options: ProgressViewOptions): ProgressView {
@@ -50,8 +51,8 @@ function startOf(progress: Progress, nowMs: number): PhaseStart {
   return { epoch: progress.epoch, phase: progress.phase, atMs: nowMs, done: progress.done };
 }
 
-function barView({ stream, nowMs, recurs }: ProgressViewOptions): ProgressView {
-  const facts = new ProgressFacts(recurs);
+function barView({ stream, nowMs, course }: ProgressViewOptions): ProgressView {
+  const facts = new ProgressFacts(course);
   let start: PhaseStart | null = null;
   let bar: cliProgress.SingleBar | null = null;
   const close = (): void => {
@@ -110,8 +111,8 @@ function barSize(room: number): number {
 }
 
 function lineView(options: ProgressViewOptions): ProgressView {
-  const { stream, nowMs, lineEveryMs = 5_000, recurs } = options;
-  const facts = new ProgressFacts(recurs);
+  const { stream, nowMs, lineEveryMs = 5_000, course } = options;
+  const facts = new ProgressFacts(course);
   let start: PhaseStart | null = null;
   let lastMs = -Infinity;
   let isEnded = false;
@@ -146,10 +147,10 @@ function titleOf({ epoch, epochs, phase }: Progress): string {
 /** What is said of a phase beside its title. */
 class ProgressFacts {
   readonly #clock = new PhaseClock();
-  readonly #recurs: ((phase: string) => boolean) | undefined;
+  readonly #course: () => RunCourse;
 
-  constructor(recurs: ((phase: string) => boolean) | undefined) {
-    this.#recurs = recurs;
+  constructor(course: () => RunCourse = () => EPOCHS_ALONE) {
+    this.#course = course;
   }
 
   /** To be told of every notice, shown or not. */
@@ -177,8 +178,8 @@ class ProgressFacts {
   }
 
   #ofRun({ epochs }: Progress, phaseSecondsLeft: number | null, nowMs: number): number | null {
-    const recurs = this.#recurs === undefined ? {} : { recurs: this.#recurs };
-    const left = this.#clock.secondsLeft(nowMs, { epochs, phaseSecondsLeft, ...recurs });
+    const course = this.#course();
+    const left = this.#clock.secondsLeft(nowMs, { epochs, phaseSecondsLeft, course });
     return left !== null && left > 0 ? left : null;
   }
 }

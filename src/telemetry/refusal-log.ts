@@ -1,4 +1,7 @@
-/** Refused calls in the log: each kind of them at once, then at most once in a while, always with how many there were. */
+/**
+ * Refused calls in the log: each kind of them at once, then at most once in a while, always with
+ * how many there were.
+ */
 import type { Refusal } from '../security/access.ts';
 import type { Logger } from './logger.ts';
 
@@ -8,7 +11,10 @@ const QUIET_MS = 10_000;
 /** Reasons that are told apart; an attacker who makes up ever new ones fills no memory. */
 const MAX_REASONS = 64;
 
-/** What to hand to a server as `onRefused`; a line holds neither token nor key, for a refusal has none. */
+/**
+ * What to hand to a server as `onRefused`; a line holds neither token nor key, for a refusal has
+ * none.
+ */
 export function refusalLog(
   logger: Logger,
   nowMs: () => number = () => performance.now(),

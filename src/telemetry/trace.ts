@@ -1,8 +1,9 @@
 /**
- * A trace of what a process does when: spans in Chrome's trace-event format, for Perfetto (ui.perfetto.dev) or
- * chrome://tracing. One event a line, written as it ends; the array's closing bracket comes last, and the format allows for
- * its absence, so a killed process leaves a readable file. Times are the machine's monotonic clock, the same in all
- * processes: traces of several workers can be opened together.
+ * A trace of what a process does when: spans in Chrome's trace-event format, for Perfetto
+ * (ui.perfetto.dev) or chrome://tracing. One event a line, written as it ends; the array's closing
+ * bracket comes last, and the format allows for its absence, so a killed process leaves a readable
+ * file. Times are the machine's monotonic clock, the same in all processes: traces of several
+ * workers can be opened together.
  */
 import {
   closeSync,
@@ -18,9 +19,13 @@ import { dirname } from 'node:path';
 export type TraceArgs = Readonly<Record<string, string | number>>;
 
 export interface Trace {
-  /** Begins a span of the main thread, within the one begun before; the returned function ends it. */
+  /**
+   * Begins a span of the main thread, within the one begun before; the returned function ends it.
+   */
   begin(name: string, args?: TraceArgs): () => void;
-  /** Records a span of something that runs beside the main thread, and beside others of its kind. */
+  /**
+   * Records a span of something that runs beside the main thread, and beside others of its kind.
+   */
   beside(name: string, beginUs: number, endUs: number, args?: TraceArgs): void;
   /** Ends the array and closes the file; later spans are dropped. */
   close(): void;
@@ -44,8 +49,8 @@ export interface TraceOptions {
 const LIMIT_BYTES = 64 * 1024 * 1024;
 
 /**
- * Opens a trace file, with the folders it needs. One that is there goes on: what a worker did before it died belongs to the
- * same picture.
+ * Opens a trace file, with the folders it needs. One that is there goes on: what a worker did
+ * before it died belongs to the same picture.
  * @throws the file system's error
  */
 export function openTrace(path: string, options: TraceOptions): Trace {
@@ -131,7 +136,10 @@ export function traceNowUs(): number {
 /** The last lines of a trace are shorter than this. */
 const TAIL_BYTES = 4096;
 
-/** Takes a torn line and the closing bracket off the end of a trace. @returns the bytes left; 0 for a new file */
+/**
+ * Takes a torn line and the closing bracket off the end of a trace.
+ * @returns the bytes left; 0 for a new file
+ */
 function cutBracket(file: number): number {
   const { size } = fstatSync(file);
   const start = Buffer.alloc(2);

@@ -123,6 +123,35 @@ test('layers without classes are refused, and left out as the message says they 
   await evaluated('run', at('flat'));
 });
 
+test('images of each class are drawn as many as were asked for, or what there is too little of is named', async () => {
+  const flags = ['--layers', 'none', '--per-class'];
+  const { accuracy } = await evaluated('run', data, ...flags, '1, 5');
+  assert.deepEqual(
+    accuracy!.perClass.map(({ perClass, labels, draws }) => [perClass, labels, draws]),
+    [
+      [1, CLASSES, 5],
+      [5, 5 * CLASSES, 5],
+    ],
+  );
+  for (const { trained, random } of accuracy!.perClass) {
+    for (const { mean, spread } of [trained, random]) {
+      assert.ok(0 <= mean && mean <= 1 && 0 <= spread && spread < 0.5);
+    }
+  }
+  const ran = await evalCli('run', data, ...flags, '1');
+  assert.match(ran.stdout, /^ *1 of each class +\d+\.\d ± \d+\.\d % .* mean and spread of 5/m);
+
+  // A third of 36 is held out.
+  const said = await refusal('run', data, ...flags, '1,25');
+  assert.match(said, /class \S+ has 24 to learn from, and 25 of each class are asked for/);
+  const fewest = /lower --per-class to (\d+)/.exec(said)![1]!;
+  const most = await evaluated('run', data, ...flags, fewest);
+  assert.equal(most.accuracy!.perClass[0]!.labels, 24 * CLASSES);
+  assert.deepEqual((await evaluated('run', data, '--layers', 'none')).accuracy!.perClass, []);
+  assert.match(await refusal('run', at('flat'), '--per-class', '1'), /or leave --per-class out/);
+  assert.equal((await evalCli('run', data, '--per-class', '1,0')).code, 2);
+});
+
 test('a layer that the network has not is refused with those that it has', async () => {
   const said = await refusal('run', data, '--layers', 'conv1,fc7');
   const names = /must be of (.*), got "fc7" \(from --layers\)/.exec(said)![1]!.split(', ');

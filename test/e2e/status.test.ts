@@ -1,7 +1,8 @@
 /** `deepcluster status` beside runs of real processes: while they go on, when they have died, and at their end. */
 import assert from 'node:assert/strict';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { after, before, test } from 'node:test';
 import { makeImages } from '../../src/data/made/made-images.ts';
 import type { RunStatus } from '../../src/run/status/run-status.ts';
@@ -84,3 +85,39 @@ test('a run is found in runs/, its coordinator by its folder; what died says how
   assert.match(lines.at(-1)!, /^finished \(all epochs are done\), \d+ epochs, \d+ steps/);
   assert.equal((await statusOf()).state, 'finished');
 });
+
+test('a run whose images are still being listed says so, in runs/ and by its folder', async () => {
+  const hold = join(folder.path, 'hold');
+  writeFileSync(hold, '');
+  const begun = join(runs, 'begun');
+  const preload = import.meta.resolve('../support/doubles/held-listing.mjs');
+  const env = { NODE_OPTIONS: `--import=${preload}`, HOLD_LISTING: hold };
+  const launched = launch({ data, out: begun, settings: { epochs: 1 }, env });
+  try {
+    const status = await listing(begun);
+    assert.equal(status.state, 'listing');
+    assert.deepEqual(
+      [status.folder, status.runId, status.algorithm, status.epochs, status.workers],
+      [begun, null, 'deepcluster', 1, []],
+    );
+    assert.match(status.reason, /^process \d+ on \S+ lists the images of .*, for \d+ s so far$/);
+    assert.ok(status.reason.includes(data));
+    assert.match(
+      await said([]),
+      /^run +not begun, deepcluster in .*begun\nstate +listing: process /,
+    );
+  } finally {
+    rmSync(hold);
+  }
+  assert.equal((await launched.ended).code, 0);
+  assert.equal((await statusOf('--out', begun)).state, 'finished');
+});
+
+/** Once the coordinator is up and lists. */
+async function listing(begun: string): Promise<RunStatus> {
+  for (;;) {
+    const { code, stdout } = await runCommand(['status', '--out', begun, '--json']).ended;
+    if (code === 0) return JSON.parse(stdout) as RunStatus;
+    await pause(100);
+  }
+}

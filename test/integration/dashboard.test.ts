@@ -32,7 +32,7 @@ function page(address: string, credentials: ReturnType<typeof openCredentials> |
   let tick: () => void = () => undefined;
   const dashboard = makeDashboard({
     ...{ dashboard: address, runId: 'r1', config: runConfigSchema().parse({}), credentials },
-    source: { count: 3, read: () => Promise.reject(new Error('gone')), path: String },
+    source: { count: 3, read: () => Promise.reject(new Error('gone')), path: String, truth: null },
     folder: {
       path: folder.path,
       follow: () => undefined,
@@ -168,7 +168,7 @@ test('without an address there is no page, and the run is as it would be', async
   const told: string[] = [];
   const none = makeDashboard({
     ...{ dashboard: null, runId: 'r1', config: runConfigSchema().parse({}), credentials: null },
-    source: { count: 3, read: () => Promise.reject(new Error('gone')), path: String },
+    source: { count: 3, read: () => Promise.reject(new Error('gone')), path: String, truth: null },
     folder: { path: folder.path, follow: never, writeSecret: never },
     clock: { nowMs: () => 0, dateMs: () => 0, every: never },
     logger: createLogger({ component: 'test', level: 'error', write: () => undefined }),

@@ -28,6 +28,13 @@ const REPORT: EvaluationReport = {
     knnTop1: { trained: 0.8125, random: 0.5 },
     linearTop1: { trained: 0.9, random: 0.6 },
     lowShot: [{ fraction: 0.01, labels: 4, trained: 0.4, random: 0.3 }],
+    perClass: [
+      {
+        ...{ perClass: 5, labels: 20, draws: 5 },
+        trained: { mean: 0.5, spread: 0.0625 },
+        random: { mean: 0.25, spread: 0 },
+      },
+    ],
     layers: [{ layer: 'conv1', map: [16, 32], dim: 8192, trained: 0.45, random: 0.44 }],
   },
 };
@@ -48,6 +55,9 @@ test('each figure stands beside that of the random network, with what it means',
   ]);
   assert.deepEqual(lineOf('1 % of labels').slice(1), [
     ...['40.0 %', '30.0 %', 'the same with 4 labels'],
+  ]);
+  assert.deepEqual(lineOf('5 of each class').slice(1), [
+    ...['50.0 ± 6.3 %', '25.0 ± 0.0 %', 'the same with 20 labels, mean and spread of 5 draws'],
   ]);
 });
 

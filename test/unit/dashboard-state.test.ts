@@ -15,6 +15,7 @@ import { renderPage } from '../../coordinator/dashboard/page/page.ts';
 import { initialState, type Event } from '../../coordinator/control/state.ts';
 import { transition } from '../../coordinator/control/transition.ts';
 import type { RunEvent } from '../../coordinator/record/run-folder.ts';
+import { EPOCHS_ALONE } from '../../src/telemetry/time-left.ts';
 import { liveState, liveWorker } from '../support/made/live-state.ts';
 
 function event(name: string, fields: Record<string, unknown> = {}, reason = 'why'): RunEvent {
@@ -106,7 +107,7 @@ test('the speed of a worker is that of the last seconds', () => {
 });
 
 test('the pace of a phase and the time left, by hand', () => {
-  const meter = new PaceMeter(() => true);
+  const meter = new PaceMeter(() => EPOCHS_ALONE);
   const train = { epochs: 2, phase: 'train', total: 10, unit: 'steps' };
   assert.equal(meter.at(0), null);
   meter.note({ ...train, epoch: 0, done: 0 }, 0);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { LabelledFeatures } from '../../src/evaluation/labelled-features.ts';
 import { linearProbeTop1 } from '../../src/evaluation/linear-probe.ts';
-import { lowShotTop1 } from '../../src/evaluation/low-shot.ts';
+import { drawPerClass, lowShotTop1, perClassTop1 } from '../../src/evaluation/low-shot.ts';
 import { blobs } from '../support/oracles/evaluation.ts';
 
 const CLASSES = 4;
@@ -38,4 +38,58 @@ test('fewer labels are worth less than all, and the figure is the mean of draws 
   const mean = (of(1, 31) + of(1, 32) + of(1, 33)) / 3;
   assert.ok(Math.abs(of(3, 31) - mean) < 1e-12);
   assert.notEqual(of(1, 31), of(1, 32));
+});
+
+test('so many rows of each class are drawn, whatever their shares, the same by the same seed', () => {
+  const labels = Int32Array.from([0, 1, 1, 3, 1, 0, 1, 3, 1, 1, 3, 0, 1]);
+  for (const perClass of [1, 2, 3]) {
+    for (let seed = 0; seed < 20; seed += 1) {
+      const drawn = drawPerClass(labels, perClass, seed);
+      const classes = [...drawn].map((row) => labels[row]!).sort();
+      assert.deepEqual(
+        classes,
+        [0, 1, 3].flatMap((c) => Array<number>(perClass).fill(c)),
+      );
+      assert.deepEqual(
+        [...drawn],
+        [...new Set(drawn)].sort((a, b) => a - b),
+      );
+      assert.deepEqual(drawPerClass(labels, perClass, seed), drawn);
+    }
+  }
+  // Every row of the class in the middle comes to its turn.
+  const seen = new Set(
+    Array.from({ length: 100 }, (_, seed) => [...drawPerClass(labels, 1, seed)]).flat(),
+  );
+  assert.equal(seen.size, labels.length);
+});
+
+/**
+ * Class 0 lies at 0. Class 1 lies at 1, but for some rows to learn from at -1, behind class 0:
+ * who learns by one of these takes what is at 1 for class 0.
+ */
+const TWO_SIDED: LabelledFeatures = {
+  train: Float32Array.from([0, 0, 0, 0, 1, 1, -1, -1]),
+  trainLabels: Int32Array.from([0, 0, 0, 0, 1, 1, 1, 1]),
+  test: Float32Array.from([0, 0, 0, 1]),
+  testLabels: Int32Array.from([0, 0, 0, 1]),
+  ...{ dim: 1, classes: 2 },
+};
+
+test('the figure of one image of each class is the mean over the draws, with its spread', () => {
+  const [draws, seed] = [7, 3];
+  const rights = Array.from({ length: draws }, (_, draw) => {
+    const [, second] = drawPerClass(TWO_SIDED.trainLabels, 1, seed + draw);
+    return TWO_SIDED.train[second!] === 1;
+  }).filter(Boolean).length;
+  assert.ok(0 < rights && rights < draws, 'both kinds of draws must occur');
+  const found = perClassTop1(TWO_SIDED, { perClass: 1, draws, seed, epochs: 50 });
+  // All four test rows, or the three of class 0.
+  const mean = (rights * 1 + (draws - rights) * 0.75) / draws;
+  const squares = rights * (1 - mean) ** 2 + (draws - rights) * (0.75 - mean) ** 2;
+  assert.equal(found.labels, 2);
+  assert.ok(Math.abs(found.mean - mean) < 1e-12, `${found.mean}, not ${mean}`);
+  assert.ok(Math.abs(found.spread - Math.sqrt(squares / (draws - 1))) < 1e-12);
+  const single = perClassTop1(TWO_SIDED, { perClass: 1, draws: 1, seed, epochs: 50 });
+  assert.equal(single.spread, 0);
 });

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import {
   appendFileSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   renameSync,
   rmSync,
   utimesSync,
@@ -17,7 +19,9 @@ import { ownHolder } from '../../src/run/lock/process-life.ts';
 import { withReply } from '../../src/run/status/coordinator-status.ts';
 import { FolderStatus } from '../../src/run/status/folder-status.ts';
 import { LineTail } from '../../src/run/status/line-tail.ts';
+import { noteListing } from '../../src/run/status/listing-note.ts';
 import { RunEvents } from '../../src/run/status/run-events.ts';
+import { EPOCHS_ALONE } from '../../src/telemetry/time-left.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'status-'));
 after(() => {
@@ -79,9 +83,15 @@ describe('the events of a run tell', () => {
   test('the speed of the steps, and what is left', () => {
     const events = eventsOf(halfOfSecond);
     assert.equal(events.imagesPerSecond, 24 / 2);
-    const facts = { epochs: 3, stepsPerEpoch: 4, recurs: () => true };
+    const facts = { epochs: 3, stepsPerEpoch: 4, course: EPOCHS_ALONE };
     // Two steps of this epoch, and one epoch as the first: from phase to phase 5 + 1 + 8 s.
     assert.equal(events.secondsLeft(START + 24_000, facts), 2 * 2 + (5 + 1 + 8));
+    // Then a clustering as before, and as long as two extractions for the evaluation.
+    const course = { ...EPOCHS_ALONE, clustersAtEnd: true, evaluation: 2 };
+    assert.equal(
+      events.secondsLeft(START + 24_000, { ...facts, course }),
+      2 * 2 + (5 + 1 + 8) + (5 + 1) + 2 * 5,
+    );
     assert.equal(eventsOf(begun).secondsLeft(START, facts), null);
   });
 
@@ -220,6 +230,53 @@ describe('the state of a run in its folder', () => {
     }
   });
 
+  test('is listing while a process lists its images, before the folder has anything of a run', () => {
+    const folder = join(root, 'listed', 'deeper');
+    const read = (nowMs = Date.now()) => new FolderStatus(folder, () => nowMs).read();
+    const run = { algorithm: 'odc', epochs: 7, source: '/photos' };
+    const end = noteListing(folder, run, 'a');
+    const nowMs = Date.now() + 12_000;
+    const status = read(nowMs);
+    assert.deepEqual(
+      [status.state, status.runId, status.algorithm, status.epochs],
+      ['listing', null, 'odc', 7],
+    );
+    const who = `process ${process.pid} on ${hostname()}`;
+    assert.equal(status.reason, `${who} lists the images of /photos, for 12 s so far`);
+    assert.equal(turnOf(status), turnOf(read(nowMs + 1000)));
+    assert.deepEqual(statusLines(status, nowMs), [
+      `run         not begun, odc in ${folder}`,
+      `state       listing: ${status.reason}`,
+    ]);
+    // A note that is not renewed was left behind, by a process of another machine perhaps.
+    assert.throws(() => read(Date.now() + 16_000), /holds no run/);
+    const note = readFileSync(join(folder, 'listing.json'), 'utf8');
+    end();
+    assert.ok(!existsSync(join(root, 'listed')), 'nothing is left of a run that did not begin');
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'listing.json'), note.replace(`${process.pid}`, `${2 ** 22 + 1}`));
+    assert.throws(() => read(), /holds no run/);
+  });
+
+  test('is listing where a run that was stopped lists its images again', () => {
+    const { folder, store, read } = runFolder('again', [...UNDER_WAY, line(99, 'run.stopped')]);
+    store.claim(1, ownHolder('a', Date.now()));
+    store.release(1);
+    const end = noteListing(folder, { algorithm: 'odc', epochs: 7, source: '/photos' }, 'b');
+    assert.deepEqual([read().state, read().runId, read().epochs], ['listing', 'r1', 3]);
+    store.claim(2, ownHolder('b', Date.now()));
+    assert.equal(read().state, 'running');
+    end();
+  });
+
+  test('is starting from the claim on, before the run has its configuration', () => {
+    const folder = join(root, 'claimed');
+    mkdirSync(folder);
+    new TermFolder(folder, Date.now).claim(1, ownHolder('a', Date.now()));
+    const { state, runId } = new FolderStatus(folder, Date.now).read();
+    assert.deepEqual([state, runId], ['starting', null]);
+  });
+
   test('cannot be told of a folder without a run', () => {
     assert.throws(() => new FolderStatus(join(root, 'none'), Date.now).read(), {
       code: 'CONFIG_INVALID',
@@ -268,13 +325,13 @@ describe('the answer of a coordinator', () => {
       'at          epoch 1/3 train 4/4 steps, 4 in all',
       'loss        0.500',
       'speed       12 images/s',
-      // Two epochs from phase to phase: 5 + 1 s, and 8 s of steps.
-      'left        about 28 s',
+      // Two epochs from phase to phase, 5 + 1 s and 8 s of steps, and a clustering after them.
+      'left        about 34 s',
     ]);
     assert.ok(lines.includes('workers     worker-0: 2 orders, 12 feature rows of 1 data shard'));
     assert.equal(
       statusLine(status),
-      'running, epoch 1/3 train 4/4 steps, 4 in all, loss 0.500, speed 12 images/s, left about 28 s, 1 worker',
+      'running, epoch 1/3 train 4/4 steps, 4 in all, loss 0.500, speed 12 images/s, left about 34 s, 1 worker',
     );
     const at = (phase: string): string =>
       statusLine({ ...status, epoch: 3, phase, stepsOfEpoch: null });

@@ -1,5 +1,6 @@
 /** The live page without its data: a frame that the client script fills from the stream. */
 import { markup, type Markup } from '../../../src/report/markup.ts';
+import { wholePage } from '../../../src/report/page-frame.ts';
 import { STYLE } from '../../../src/report/style.ts';
 import { SECTION_NAMES, type SectionName } from './sections.ts';
 
@@ -55,21 +56,14 @@ button.end { color: var(--down); }
 a { color: var(--first); }
 </style>`;
 
+/** It says nothing of where it came from, and asks for no icon. */
+const META = [
+  markup`<meta name="referrer" content="no-referrer">`,
+  markup`<link rel="icon" href="data:,">`,
+];
+
 export function renderPage({ runId, title, architecture }: PageFacts): string {
-  const page = markup`<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="referrer" content="no-referrer">
-<link rel="icon" href="data:,">
-<title>Run ${runId}: live</title>
-${STYLE}
-${LIVE_STYLE}
-<script src="page.js" defer></script>
-</head>
-<body>
-<header>
+  const body = markup`<header>
 <p class="kind">Training run, live</p>
 <h1>${title} on ${architecture}</h1>
 <ul class="facts"><li>run ${runId}</li><li><span id="link" role="status">connecting</span></li></ul>
@@ -83,10 +77,14 @@ ${LIVE_STYLE}
 <main>
 ${SECTION_NAMES.map(part)}
 </main>
-<footer>deepcluster-ps. For programs: <a href="metrics">metrics</a> (Prometheus) and <a href="state.json" id="state">state.json</a>.</footer>
-</body>
-</html>`;
-  return `<!doctype html>\n${page.text}\n`;
+<footer>deepcluster-ps. For programs: <a href="metrics">metrics</a> (Prometheus) and <a href="state.json" id="state">state.json</a>.</footer>`;
+  const head = {
+    title: `Run ${runId}: live`,
+    policy: null,
+    meta: META,
+    styles: [STYLE, LIVE_STYLE, markup`<script src="page.js" defer></script>`],
+  };
+  return wholePage(head, body);
 }
 
 function part(name: SectionName): Markup {

@@ -123,7 +123,8 @@ async function runSuite(
   terminal: Terminal,
 ): Promise<void> {
   const missing = Object.keys(KEEP_FREED_MEMORY).some((name) => terminal.env[name] === undefined);
-  // The allocator reads its settings when a process starts; they say nothing of an engine's own heap.
+  // The allocator reads its settings when a process starts; they say nothing of an engine's own
+  // heap.
   if (missing && !engineEntry(options.engine).hasOwnHeap)
     return runWithAllocator(suite, options, terminal);
   const { runBench } = await import('../../../bench/bench.ts');

@@ -1,4 +1,7 @@
-/** `deepcluster certs make`: a job's own certificate authority, a certificate and a token for each role. */
+/**
+ * `deepcluster certs make`: a job's own certificate authority, a certificate and a token for each
+ * role.
+ */
 import { InvalidArgumentError, type Command } from 'commander';
 import { positiveInteger } from '../options.ts';
 import { printJson, printLines, type Terminal } from '../terminal.ts';

@@ -1,4 +1,7 @@
-/** `deepcluster coordinator`: the control process of a run; `launch` starts it on one machine, Kubernetes on many. */
+/**
+ * `deepcluster coordinator`: the control process of a run; `launch` starts it on one machine,
+ * Kubernetes on many.
+ */
 import type { Command } from 'commander';
 import { loadRunConfig } from '../../config/load.ts';
 import { holdsRun, withSavedConfig } from '../../run/folder.ts';

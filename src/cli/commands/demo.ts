@@ -1,4 +1,7 @@
-/** `deepcluster demo`: makes images, trains on them, evaluates, and names the report; the first thing a newcomer runs. */
+/**
+ * `deepcluster demo`: makes images, trains on them, evaluates, and names the report; the first
+ * thing a newcomer runs.
+ */
 import { join, resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import { DEFAULT_ALGORITHM, allAlgorithms } from '../../algorithms/registry.ts';

@@ -1,4 +1,7 @@
-/** `deepcluster doctor`: what this machine would train with, how fast that is, and what is missing for more. */
+/**
+ * `deepcluster doctor`: what this machine would train with, how fast that is, and what is missing
+ * for more.
+ */
 import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import type { Command } from 'commander';
@@ -28,7 +31,10 @@ interface Diagnosis {
   readonly cpu: {
     readonly model: string;
     readonly cores: number;
-    /** Of the instructions that engines make use of, those that it has; null where the system does not say. */
+    /**
+     * Of the instructions that engines make use of, those that it has; null where the system does
+     * not say.
+     */
     readonly features: readonly string[] | null;
   };
   readonly memoryBytes: number;
@@ -96,7 +102,10 @@ function featuresText(features: readonly string[] | null): string {
   return features.length === 0 ? 'no vector features' : features.join(' ');
 }
 
-/** What the reason says of an engine that did not start, a GPU that nothing uses, and kernels that are not there. */
+/**
+ * What the reason says of an engine that did not start, a GPU that nothing uses, and kernels that
+ * are not there.
+ */
 function missingFrom(
   engine: Pick<EngineFacts, 'name' | 'device' | 'reason' | 'hasOwnKernels'>,
   asked: DoctorOptions['engine'],

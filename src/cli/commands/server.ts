@@ -1,4 +1,6 @@
-/** `deepcluster server`: a parameter server as a process of its own; it holds one parameter shard. */
+/**
+ * `deepcluster server`: a parameter server as a process of its own; it holds one parameter shard.
+ */
 import type { Command } from 'commander';
 import { createLogger, type LogLevel } from '../../telemetry/logger.ts';
 import { credentialsOf, credentialsOption } from '../credentials.ts';

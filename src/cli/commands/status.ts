@@ -57,11 +57,15 @@ function lookerOf({ coordinator, out, credentials: folder }: StatusOptions): Loo
   return () => lookAt(run, credentials);
 }
 
-/** The coordinator of a run that goes on knows some things better; without it the folder has to do. */
+/**
+ * The coordinator of a run that goes on knows some things better; without it the folder has to do.
+ */
 async function lookAt(run: FolderStatus, credentials: Credentials | null): Promise<RunStatus> {
   const status = run.read();
   const place = readCoordinatorPlace(run.folder);
-  if (isOver(status) || place === null || place.isSecure !== (credentials !== null)) return status;
+  // While images are listed, the place is that of an earlier coordinator.
+  const isUp = !isOver(status) && status.state !== 'listing';
+  if (!isUp || place === null || place.isSecure !== (credentials !== null)) return status;
   try {
     return withReply(status, place.address, await ask(place.address, credentials));
   } catch (error) {
@@ -107,7 +111,10 @@ function show(status: RunStatus, { json }: StatusOptions, terminal: Terminal): v
   else printLines(terminal, statusLines(status, Date.now()));
 }
 
-/** Until the run is over. @throws TrainerError UNAVAILABLE once a coordinator does not answer any more */
+/**
+ * Until the run is over.
+ * @throws TrainerError UNAVAILABLE once a coordinator does not answer any more
+ */
 async function watch(look: Look, { json }: StatusOptions, terminal: Terminal): Promise<void> {
   const live = json === true ? null : LiveLines.on(terminal.stdout);
   const { signal } = new AbortController();

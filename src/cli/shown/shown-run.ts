@@ -2,12 +2,13 @@
  * A run on this machine as the terminal shows it: what starts, how far it is, what its processes
  * say.
  */
-import { phaseRecurs } from '../../algorithms/registry.ts';
 import { shownLine } from '../../launch/child-log.ts';
 import type { LocalRunHooks, LocalStart } from '../../launch/local-run.ts';
+import { runCourse, type CourseImages } from '../../run/run-course.ts';
 import type { LogLevel } from '../../telemetry/logger.ts';
 import type { Notice, OrderProgress } from '../../telemetry/notice.ts';
 import { createProgressView, type ProgressView } from '../../telemetry/progress-view.ts';
+import { EPOCHS_ALONE, type RunCourse } from '../../telemetry/time-left.ts';
 import { OrdersProgress } from './order-progress.ts';
 import type { Terminal } from '../terminal.ts';
 
@@ -16,6 +17,8 @@ export class ShownRun {
   readonly #view: ProgressView;
   /** Set once the processes are about to start. */
   #start: LocalStart | null = null;
+  /** Set once the coordinator has them. */
+  #images: CourseImages | null = null;
   /** Whether the run's folder has been named: a start that fails before has none. */
   #isNamed = false;
   /** Workers take the same engine, unless something is wrong: a line for each that is taken. */
@@ -31,7 +34,7 @@ export class ShownRun {
     this.#view = createProgressView({
       stream: stderr,
       nowMs: () => performance.now(),
-      recurs: (phase) => this.#start === null || phaseRecurs(this.#start.config.algorithm, phase),
+      course: () => this.#course(),
     });
     this.hooks = {
       onStart: (start) => {
@@ -68,8 +71,14 @@ export class ShownRun {
     if (notice.type === 'progress') this.#view.show(notice);
     else if (notice.type === 'orderProgress') this.#orderProgress(id, notice);
     else if (notice.type === 'remark') this.#view.remark(notice.text);
+    else if (notice.type === 'images') this.#images = notice;
     else if (notice.type === 'engine') this.#engineStarted(id, notice);
     else if (notice.type === 'listening' && id === 'coordinator') this.#listening(notice.address);
+  }
+
+  #course(): RunCourse {
+    if (this.#start === null) return EPOCHS_ALONE;
+    return runCourse(this.#start.config, this.#images, this.#start.workers);
   }
 
   #orderProgress(id: string, notice: OrderProgress): void {

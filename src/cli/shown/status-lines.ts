@@ -43,7 +43,9 @@ export function statusLine(status: RunStatus): string {
 /** What a line in a pipe is for: it is written where this is another than before. */
 export function turnOf({ state, reason, epoch, phase, workers, term }: RunStatus): string {
   const names = workers.map(({ workerId }) => workerId);
-  return JSON.stringify([state, state === 'silent' ? '' : reason, epoch, phase, names, term]);
+  // Some reasons count seconds.
+  const isCounting = state === 'silent' || state === 'listing';
+  return JSON.stringify([state, isCounting ? '' : reason, epoch, phase, names, term]);
 }
 
 function row(name: string, text: string): [string, string] {
@@ -53,7 +55,7 @@ function row(name: string, text: string): [string, string] {
 function runOf({ runId, algorithm, folder }: RunStatus): string {
   const what = algorithm === null ? '' : `, ${algorithm}`;
   const where = folder === null ? '' : ` in ${folder}`;
-  return `${runId}${what}${where}`;
+  return `${runId ?? 'not begun'}${what}${where}`;
 }
 
 function stateOf({ state, reason, term }: RunStatus): string {

@@ -1,7 +1,7 @@
 /**
- * A small assembler for WebAssembly: enough to write the inner loops of the matrix kernels as data, with no toolchain and
- * no binary in the tree. Source: WebAssembly Core Specification 2.0, section 5 (binary format); the fused multiply-add is
- * of the relaxed SIMD extension.
+ * A small assembler for WebAssembly: enough to write the inner loops of the matrix kernels as data,
+ * with no toolchain and no binary in the tree. Source: WebAssembly Core Specification 2.0, section
+ * 5 (binary format); the fused multiply-add is of the relaxed SIMD extension.
  */
 
 /** Pages of 64 KiB that 32-bit addresses reach: 4 GiB. */
@@ -106,7 +106,10 @@ export type Repeated<N extends number, T extends number[] = []> = T['length'] ex
   ? T
   : Repeated<N, [...T, number]>;
 
-/** Runs `body` as often as local `counter` says, which is 0 afterwards; at least once, whatever it says. */
+/**
+ * Runs `body` as often as local `counter` says, which is 0 afterwards; at least once, whatever it
+ * says.
+ */
 export function repeat(counter: number, body: Code): Code {
   const [loop, empty, end, branchIf] = [0x03, 0x40, 0x0b, 0x0d];
   const next = [...local.get(counter), ...i32.const(1), ...i32.sub, ...local.tee(counter)];

@@ -1,8 +1,10 @@
 /**
- * Products of matrices in float32. A GPU multiplies float32 as TF32, which keeps 11 significant bits of each factor: good for
- * training, but neither for moments nor for eigenvectors. There each factor is cut in two that TF32 holds, and what is left
- * out is the product of the two smaller parts: about 2^-22 of the product of the factors, as with float32 itself.
- * Sources: Dekker 1971 (the cut, by Veltkamp); Markidis et al. 2018 (products of low precision refined by their remainders).
+ * Products of matrices in float32. A GPU multiplies float32 as TF32, which keeps 11 significant
+ * bits of each factor: good for training, but neither for moments nor for eigenvectors. There each
+ * factor is cut in two that TF32 holds, and what is left out is the product of the two smaller
+ * parts: about 2^-22 of the product of the factors, as with float32 itself. Sources: Dekker 1971
+ * (the cut, by Veltkamp); Markidis et al. 2018 (products of low precision refined by their
+ * remainders).
  */
 import * as tf from '@tensorflow/tfjs';
 import type { Multiply } from './products.ts';

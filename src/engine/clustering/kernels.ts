@@ -1,6 +1,7 @@
 /**
- * The kernels of clustering on an engine. Labels, and the sums by cluster, are bit for bit those of float64.
- * Moments, whitening and projection are float64 but for float32 products of blocks; see each file for its bound.
+ * The kernels of clustering on an engine. Labels, and the sums by cluster, are bit for bit those of
+ * float64. Moments, whitening and projection are float64 but for float32 products of blocks; see
+ * each file for its bound.
  */
 import type { ClusteringKernels, OnProgress, RowsToCluster } from '../../clustering/kernels.ts';
 import type { Assignment, ShardSums } from '../../clustering/kmeans-reducer.ts';
@@ -83,7 +84,10 @@ class RowsOnEngine implements RowsToCluster {
     return { labels, sums, counts, inertia: this.#inertia(centroids, sums, counts) };
   }
 
-  /** Σ |x - c|² = Σ |x|² + Σ over clusters of n |c|² - 2 c·S, all in float64; rounding may leave a trace below zero. */
+  /**
+   * Σ |x - c|² = Σ |x|² + Σ over clusters of n |c|² - 2 c·S, all in float64; rounding may leave a
+   * trace below zero.
+   */
   #inertia(centroids: Float32Array, sums: Float64Array, counts: Uint32Array): number {
     const dim = this.#dim;
     let inertia = this.#squares;

@@ -1,4 +1,7 @@
-/** The ways in which an engine may find the nearest centroids; labels and sums are the same bits by all of them. */
+/**
+ * The ways in which an engine may find the nearest centroids; labels and sums are the same bits by
+ * all of them.
+ */
 import { hostKernels, PORTABLE, type HostModule } from './host/host-kernels.ts';
 import { HostSearch, sumByLabelOnHost, type HostOptions } from './host/host-search.ts';
 import type { Products } from './products.ts';
@@ -7,7 +10,10 @@ import { NearestCentroids } from './search/nearest.ts';
 import type { RowSearch, SumByLabel } from './search/row-search.ts';
 import { sumByLabel } from './search/sum-by-label.ts';
 
-/** What finds the nearest centroids of these rows: [n, D]. Called, and asked, within `run` of its engine. */
+/**
+ * What finds the nearest centroids of these rows: [n, D]. Called, and asked, within `run` of its
+ * engine.
+ */
 export type MakeSearch = (features: Float32Array, count: number, dim: number) => RowSearch;
 
 /** Kernels of the host, and how they run. */
@@ -38,7 +44,9 @@ export function searchOnGpu(host: () => Host | null, products: Products): MakeSe
   };
 }
 
-/** For an engine on the CPU: by the host kernels if they are fast here, else by its own products. */
+/**
+ * For an engine on the CPU: by the host kernels if they are fast here, else by its own products.
+ */
 export function searchOnCpu(threads: number, products: Products): MakeSearch {
   return (...rows) => {
     const host = fastHost(threads);
@@ -46,7 +54,10 @@ export function searchOnCpu(threads: number, products: Products): MakeSearch {
   };
 }
 
-/** The host kernels, where they are made for this processor's instructions; they are loaded when they are first asked for. */
+/**
+ * The host kernels, where they are made for this processor's instructions; they are loaded when
+ * they are first asked for.
+ */
 export function fastHost(threads: number): Host | null {
   const { module } = hostKernels();
   return module !== null && module.kernels[0] !== PORTABLE ? { module, threads } : null;

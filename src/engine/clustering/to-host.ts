@@ -1,4 +1,7 @@
-/** The numbers of a tensor, read outside of the scope that made it: a scope would walk through every one of them. */
+/**
+ * The numbers of a tensor, read outside of the scope that made it: a scope would walk through every
+ * one of them.
+ */
 import * as tf from '@tensorflow/tfjs';
 
 /** @param work makes a float32 tensor; it and all between are disposed of */

@@ -1,8 +1,9 @@
 /**
- * From pixels to what the first convolution sees: normalised colours, or the frozen Sobel front end over their mean.
- * Source: DeepCluster (Caron et al. 2018), section 4: grey is the plain mean of the normalised channels, then two signed
- * 3x3 gradient maps. Zero padding lies on the normalised image, where zero is mid-grey. Plain loops, the same on each engine.
- * Shapes: B images of H x W; computed in float64, stored in float32.
+ * From pixels to what the first convolution sees: normalised colours, or the frozen Sobel front end
+ * over their mean. Source: DeepCluster (Caron et al. 2018), section 4: grey is the plain mean of
+ * the normalised channels, then two signed 3x3 gradient maps. Zero padding lies on the normalised
+ * image, where zero is mid-grey. Plain loops, the same on each engine. Shapes: B images of H x W;
+ * computed in float64, stored in float32.
  */
 
 /** Of ImageNet's training images, by channel, on the scale 0 .. 1. */
@@ -22,7 +23,8 @@ export function networkInput(
   const pixels = size * size;
   if (!sobel) return normalisedColours(images.subarray(0, count * pixels * 3));
   const output = new Float32Array(count * pixels * 2);
-  // One image at a time, with a row and a column of zeros on each side; the zeros stay from image to image.
+  // One image at a time, with a row and a column of zeros on each side; the zeros stay from image
+  // to image.
   const padded = new Float64Array((size + 2) ** 2);
   for (let b = 0; b < count; b += 1) {
     greyWithin(padded, images.subarray(b * pixels * 3, (b + 1) * pixels * 3), size);
@@ -69,7 +71,10 @@ const NORMALISED = MEAN.map((mean, channel) =>
   Float64Array.from({ length: 256 }, (_, byte) => (byte / 255 - mean) / STD[channel]!),
 );
 
-/** Writes the mean of the normalised channels into the middle of `padded`. @param pixels [S, S, 3] */
+/**
+ * Writes the mean of the normalised channels into the middle of `padded`.
+ * @param pixels [S, S, 3]
+ */
 function greyWithin(padded: Float64Array, pixels: Uint8Array, size: number): void {
   const [red, green, blue] = NORMALISED as [Float64Array, Float64Array, Float64Array];
   for (let y = 0, p = 0; y < size; y += 1) {

@@ -1,4 +1,7 @@
-/** Softmax cross-entropy, weighted and summed over a slice, and its gradient; in float64, stored in float32. Shapes: B images, K classes. */
+/**
+ * Softmax cross-entropy, weighted and summed over a slice, and its gradient; in float64, stored in
+ * float32. Shapes: B images, K classes.
+ */
 import { protocolViolation } from '../../errors.ts';
 
 /**

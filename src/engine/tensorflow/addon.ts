@@ -1,6 +1,7 @@
 /**
- * The engine `tensorflow`: the native addon over a TensorFlow runtime. What the runtime reads from the environment is set
- * before the addon loads, since there is no other way to tell it; then it is asked which device it really uses.
+ * The engine `tensorflow`: the native addon over a TensorFlow runtime. What the runtime reads from
+ * the environment is set before the addon loads, since there is no other way to tell it; then it is
+ * asked which device it really uses.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -25,7 +26,9 @@ export interface TensorflowRuntime {
   readonly version: string;
   /** `CPU`, or the GPU in use by index and name. */
   readonly device: string;
-  /** A remark for a person on a device that is there and not used, or on missing kernels, or null. */
+  /**
+   * A remark for a person on a device that is there and not used, or on missing kernels, or null.
+   */
   readonly remark: string | null;
   /** Threads that compute one operation. */
   readonly threads: number;
@@ -35,7 +38,8 @@ export interface TensorflowRuntime {
 
 /**
  * Loads the addon, which registers its backend.
- * @param threads compute threads on the CPU; where absent, TF_NUM_INTRAOP_THREADS or one a core. The first load decides.
+ * @param threads compute threads on the CPU; where absent, TF_NUM_INTRAOP_THREADS or one a core.
+ *   The first load decides.
  * @throws TrainerError ENGINE_UNAVAILABLE
  */
 export async function loadAddon(threads?: number): Promise<void> {
@@ -55,7 +59,8 @@ export function setRuntimeEnvironment(
 ): void {
   if (threads !== undefined) env['TF_NUM_INTRAOP_THREADS'] = String(threads);
   env['TF_NUM_INTRAOP_THREADS'] ??= String(availableParallelism());
-  // Operations come one after the other: a second pool would only compete with the first for the cores.
+  // Operations come one after the other: a second pool would only compete with the first for the
+  // cores.
   env['TF_NUM_INTEROP_THREADS'] ??= '1';
   // Else one process takes nearly all memory of the GPU, whatever it needs.
   env['TF_FORCE_GPU_ALLOW_GROWTH'] ??= 'true';
@@ -63,7 +68,10 @@ export function setRuntimeEnvironment(
   env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
 }
 
-/** Two functions of Node that the addon's package calls; Node 22 warns of them, and later ones have them no more. */
+/**
+ * Two functions of Node that the addon's package calls; Node 22 warns of them, and later ones have
+ * them no more.
+ */
 function restoreNodeFunctions(): void {
   const util = createRequire(import.meta.url)('node:util') as Record<string, unknown>;
   util['isArray'] = Array.isArray;
@@ -72,7 +80,8 @@ function restoreNodeFunctions(): void {
 
 /**
  * What runs, once the backend `tensorflow` has started.
- * @throws TrainerError ENGINE_UNAVAILABLE, if the runtime is built for GPUs, sees one, and computes on the CPU all the same
+ * @throws TrainerError ENGINE_UNAVAILABLE, if the runtime is built for GPUs, sees one, and computes
+ *   on the CPU all the same
  */
 export function describeTensorflow(): TensorflowRuntime {
   const { env } = process;
@@ -108,7 +117,10 @@ export function describeTensorflow(): TensorflowRuntime {
   };
 }
 
-/** Whether the TensorFlow that this process has loaded was built for CUDA, by its own record or NVIDIA's wheels beside it. */
+/**
+ * Whether the TensorFlow that this process has loaded was built for CUDA, by its own record or
+ * NVIDIA's wheels beside it.
+ */
 function isCudaBuild(): boolean {
   const library = /\S*\/libtensorflow_cc\.so\S*/.exec(readTextOr('/proc/self/maps', ''))?.[0];
   if (library === undefined) return false;

@@ -1,6 +1,6 @@
 /**
- * The native runtime's bfloat16, which the tensor library has no name for: tensors of it live on the device under the
- * runtime's own numbers, and leave it as pairs in int32.
+ * The native runtime's bfloat16, which the tensor library has no name for: tensors of it live on
+ * the device under the runtime's own numbers, and leave it as pairs in int32.
  */
 import * as tf from '@tensorflow/tfjs';
 import type { Bfloat16Products, Products } from '../clustering/products.ts';
@@ -104,8 +104,9 @@ export function bfloat16Of(backend: unknown): Products['bfloat16'] {
 }
 
 /**
- * Whether products in bfloat16 are faster here than in float32, and summed in float32, as their bound supposes: where the
- * hardware has no such instruction, the runtime may do neither. Results do not depend on it.
+ * Whether products in bfloat16 are faster here than in float32, and summed in float32, as their
+ * bound supposes: where the hardware has no such instruction, the runtime may do neither. Results
+ * do not depend on it.
  */
 function paysHere(products: Bfloat16Products): boolean {
   return tf.tidy(() => {

@@ -1,10 +1,11 @@
 /**
- * Convolution and its gradients on the TensorFlow runtime. On a GPU each is the operation of that name. On a CPU its
- * gradients are slower than its forward pass, by a third to a half; so the input gradient at stride 1 is computed as what it
- * is, a convolution of dy with the filter turned by half a turn, at a larger stride as one convolution for all phases of the
- * pixels, and the filter gradient never sees explicit padding. A
- * convolution of single pixels is a product of matrices, whose operation is faster by a tenth, for the filter by a third.
- * Shapes: x [B, H, W, C], dy and y [B, OH, OW, K], filter [KH, KW, C, K].
+ * Convolution and its gradients on the TensorFlow runtime. On a GPU each is the operation of that
+ * name. On a CPU its gradients are slower than its forward pass, by a third to a half; so the input
+ * gradient at stride 1 is computed as what it is, a convolution of dy with the filter turned by
+ * half a turn, at a larger stride as one convolution for all phases of the pixels, and the filter
+ * gradient never sees explicit padding. A convolution of single pixels is a product of matrices,
+ * whose operation is faster by a tenth, for the filter by a third. Shapes: x [B, H, W, C], dy and y
+ * [B, OH, OW, K], filter [KH, KW, C, K].
  */
 import * as tf from '@tensorflow/tfjs';
 import { pairOf, type Attribute, type NativeKernel, type Runtime } from './runtime.ts';
@@ -135,7 +136,9 @@ export const convInputGradient: NativeKernel = (runtime, { dy, filter }, attribu
   return gradient;
 };
 
-/** Zeros around dy in the convolution that is the input gradient; null where it is not a plain one. */
+/**
+ * Zeros around dy in the convolution that is the input gradient; null where it is not a plain one.
+ */
 function padsOfTurned(geometry: Geometry, filter: readonly number[]): number[][] | null {
   const { strides, dilations, pads } = geometry;
   if ([...strides, ...dilations].some((step) => step !== 1)) return null;
@@ -147,8 +150,9 @@ function padsOfTurned(geometry: Geometry, filter: readonly number[]): number[][]
 }
 
 /**
- * An input gradient at stride s: input pixels at s i + a, for the phases a = 0 .. s - 1, see the outputs at i + t through the
- * filter's tap a + padding - s t. Their gradients are s * s sets of channels of a convolution at stride 1.
+ * An input gradient at stride s: input pixels at s i + a, for the phases a = 0 .. s - 1, see the
+ * outputs at i + t through the filter's tap a + padding - s t. Their gradients are s * s sets of
+ * channels of a convolution at stride 1.
  */
 interface Phases {
   readonly stride: number;
@@ -162,7 +166,10 @@ interface Phases {
   readonly pads: Pads;
 }
 
-/** Null where it is no such gradient, or the operation of the runtime is no slower: for filters of single pixels. */
+/**
+ * Null where it is no such gradient, or the operation of the runtime is no slower: for filters of
+ * single pixels.
+ */
 function phasesOf(
   { strides, dilations, pads }: Geometry,
   input: readonly number[],
@@ -237,13 +244,19 @@ function geometryOf(
   return { strides, dilations, pads, padding: isNone ? 'VALID' : isSame ? 'SAME' : 'EXPLICIT' };
 }
 
-/** Zeros by TensorFlow's rule SAME: as many as give size / stride outputs, rounded up; the odd one behind. */
+/**
+ * Zeros by TensorFlow's rule SAME: as many as give size / stride outputs, rounded up; the odd one
+ * behind.
+ */
 function samePad(size: number, window: number, stride: number): readonly [number, number] {
   const total = Math.max(0, (Math.ceil(size / stride) - 1) * stride + window - size);
   return [Math.floor(total / 2), Math.ceil(total / 2)];
 }
 
-/** @param pad as the library gives it: a name, one number for all sides, or pairs for the four dimensions */
+/**
+ * @param pad as the library gives it: a name, one number for all sides, or pairs for the four
+ *   dimensions
+ */
 function padsOf(pad: unknown, same: Pads): Pads {
   if (pad === 'same') return same;
   if (pad === 'valid')

@@ -58,7 +58,9 @@ function makeEngine(why: string): Engine {
   });
 }
 
-/** @throws TrainerError ENGINE_UNAVAILABLE for a GPU that is there, and could be used, and is not */
+/**
+ * @throws TrainerError ENGINE_UNAVAILABLE for a GPU that is there, and could be used, and is not
+ */
 function factsOf(why: string): EngineFacts {
   const { version, device, remark, threads, hasOwnKernels } = describeTensorflow();
   const place = device === 'CPU' ? `the CPU, threads: ${threads}` : device;

@@ -1,12 +1,15 @@
 /**
- * What the first convolution sees, made on a GPU: the bytes go there as they are, a quarter of what the floats would be, and
- * nothing of it is done by a loop on the host. float32 throughout: off by a few roundings from front-end.ts.
+ * What the first convolution sees, made on a GPU: the bytes go there as they are, a quarter of what
+ * the floats would be, and nothing of it is done by a loop on the host. float32 throughout: off by
+ * a few roundings from front-end.ts.
  */
 import * as tf from '@tensorflow/tfjs';
 import { MEAN, STD } from '../plain/front-end.ts';
 import type { NativeKernel } from './runtime.ts';
 
-/** @param inputs `pixels`: bytes [B, H, W, 3], which the library calls bool, not yet on the device */
+/**
+ * @param inputs `pixels`: bytes [B, H, W, 3], which the library calls bool, not yet on the device
+ */
 export const gpuNetworkInput: NativeKernel = (runtime, { pixels }, attributes) => {
   const bytes = pixels!.dataSync() as Uint8Array;
   return tf.tidy(() => {

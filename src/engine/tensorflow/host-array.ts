@@ -1,6 +1,7 @@
 /**
- * An array of the program into which the engine writes by itself: what a step gives is then copied once, from the device's
- * memory to its place, on all threads of the engine. For engines that have COPY_OUT_KERNEL.
+ * An array of the program into which the engine writes by itself: what a step gives is then copied
+ * once, from the device's memory to its place, on all threads of the engine. For engines that have
+ * COPY_OUT_KERNEL.
  */
 import * as tf from '@tensorflow/tfjs';
 import { COPY_OUT_KERNEL, hasKernel, runKernel } from '../tfjs/named-kernels.ts';
@@ -14,7 +15,10 @@ export interface HostArray {
   readonly release: () => void;
 }
 
-/** The engine takes memory over only where its address is a multiple of a power of two up to this; else it copies [floats]. */
+/**
+ * The engine takes memory over only where its address is a multiple of a power of two up to this;
+ * else it copies [floats].
+ */
 const MOST_ALIGNMENT = 16;
 /** Addresses of large arrays are multiples of 16 bytes [floats]. */
 const LEAST_ALIGNMENT = 4;
@@ -33,7 +37,8 @@ export function hostArray(length: number): HostArray {
   for (let begin = 0; begin < MOST_ALIGNMENT; begin += LEAST_ALIGNMENT) {
     if (!isSharedFrom(words, begin)) continue;
     const values = whole.subarray(begin, begin + length);
-    // To the engine its numbers are integers, which it leaves where they are, also where it computes on a GPU.
+    // To the engine its numbers are integers, which it leaves where they are, also where it
+    // computes on a GPU.
     const destination = tf.tensor1d(words.subarray(begin, begin + length), 'int32');
     return {
       values,

@@ -1,7 +1,7 @@
 /**
- * This project's own kernels for CPUs, which the setup compiles into the addon (native/): what TensorFlow's own do slowly, in
- * several operations, or on one thread. An addon without them takes TensorFlow's; so does a GPU, but for two.
- * Shapes: activations [B, H, W, C].
+ * This project's own kernels for CPUs, which the setup compiles into the addon (native/): what
+ * TensorFlow's own do slowly, in several operations, or on one thread. An addon without them takes
+ * TensorFlow's; so does a GPU, but for two. Shapes: activations [B, H, W, C].
  */
 import * as tf from '@tensorflow/tfjs';
 import { BATCH_NORM_EPSILON } from '../operations.ts';
@@ -28,7 +28,10 @@ export function ownMaxPoolGradient(otherwise: NativeKernel): NativeKernel {
   };
 }
 
-/** Saves scale and shift, by which the gradient finds what passed the ReLU without reading y, and the biased variance. */
+/**
+ * Saves scale and shift, by which the gradient finds what passed the ReLU without reading y, and
+ * the biased variance.
+ */
 export const ownBatchNorm: NativeKernel = (runtime, { x, gamma, beta }, attributes) => {
   const inputs = [x!, gamma!, beta!];
   const options = normAttributes(runtime, attributes);

@@ -1,6 +1,7 @@
 /**
- * Gives the native backend the kernels that training needs: upstream's gradients refuse explicit padding, and its batch
- * norm, softmax and ReLU gradients are composed of many small ones. Each is one or a few operations of the TensorFlow runtime.
+ * Gives the native backend the kernels that training needs: upstream's gradients refuse explicit
+ * padding, and its batch norm, softmax and ReLU gradients are composed of many small ones. Each is
+ * one or a few operations of the TensorFlow runtime.
  */
 import * as tf from '@tensorflow/tfjs';
 import { BATCH_NORM_EPSILON } from '../operations.ts';
@@ -60,7 +61,10 @@ export function registerTensorflowKernels(): void {
   chooseKernels(isGpu ? `gpu-${set}` : set);
 }
 
-/** For what there are several kernels: this project's own, or the runtime's operations; and what a GPU takes of either. */
+/**
+ * For what there are several kernels: this project's own, or the runtime's operations; and what a
+ * GPU takes of either.
+ */
 export type KernelSet = 'own' | 'runtime' | 'gpu-own' | 'gpu-runtime';
 
 /** In place of the set before; tests take each of them on the CPU. */
@@ -96,7 +100,10 @@ function stockKernel(kernelName: string): NativeKernel {
     }) as tf.Tensor;
 }
 
-/** Products of two matrices by MatMul, which is faster than the batched operation that upstream uses for all. */
+/**
+ * Products of two matrices by MatMul, which is faster than the batched operation that upstream uses
+ * for all.
+ */
 function matrixProduct(stock: NativeKernel): NativeKernel {
   return (runtime, inputs, attributes) => {
     const { a, b } = inputs as Record<'a' | 'b', tf.Tensor>;
@@ -157,8 +164,8 @@ const softmaxCrossEntropy: NativeKernel = (runtime, { logits, labels }) =>
   ]);
 
 /**
- * On CPUs the product with a transposed second matrix runs at a third of the speed of a plain one: the few rows of dy are
- * turned instead, and the result turned back.
+ * On CPUs the product with a transposed second matrix runs at a third of the speed of a plain one:
+ * the few rows of dy are turned instead, and the result turned back.
  */
 const denseInputGradient: NativeKernel = (runtime, { dy, weight }) => {
   const turned = (a: boolean, b: boolean) => [

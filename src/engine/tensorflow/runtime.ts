@@ -1,4 +1,7 @@
-/** What the kernels here need of the native backend: operations of the TensorFlow runtime by name, with typed attributes. */
+/**
+ * What the kernels here need of the native backend: operations of the TensorFlow runtime by name,
+ * with typed attributes.
+ */
 import * as tf from '@tensorflow/tfjs';
 
 /** One attribute of an operation, as the addon wants it. */
@@ -8,7 +11,10 @@ export interface Attribute {
   readonly value: unknown;
 }
 
-/** A kernel over the runtime, its named inputs and its attributes. Inputs are left alone; outputs are new. */
+/**
+ * A kernel over the runtime, its named inputs and its attributes. Inputs are left alone; outputs
+ * are new.
+ */
 export type NativeKernel = (
   runtime: Runtime,
   inputs: Readonly<Record<string, tf.Tensor>>,

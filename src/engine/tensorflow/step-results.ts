@@ -1,8 +1,9 @@
 /**
- * Vectors on their way between the program and TensorFlow's memory. On a GPU each way is one copy of one flat buffer:
- * parameters enter and are cut up there, gradients are joined there and leave after the last operation, so that the device
- * never waits for the host within a step. On a CPU the engine writes each gradient to its place as soon as it is there,
- * if its addon has the kernel for that. Shapes: P parameters, S batch-norm statistics.
+ * Vectors on their way between the program and TensorFlow's memory. On a GPU each way is one copy
+ * of one flat buffer: parameters enter and are cut up there, gradients are joined there and leave
+ * after the last operation, so that the device never waits for the host within a step. On a CPU the
+ * engine writes each gradient to its place as soon as it is there, if its addon has the kernel for
+ * that. Shapes: P parameters, S batch-norm statistics.
  */
 import * as tf from '@tensorflow/tfjs';
 import type { ParameterLayout } from '../../ps/layout.ts';

@@ -1,4 +1,7 @@
-/** Batch norm in training and its gradient: an engine's own kernels, else composed. Shapes: x, y [B, H, W, C]. */
+/**
+ * Batch norm in training and its gradient: an engine's own kernels, else composed. Shapes: x, y [B,
+ * H, W, C].
+ */
 import * as tf from '@tensorflow/tfjs';
 import {
   BATCH_NORM_EPSILON,

@@ -1,12 +1,16 @@
 /**
- * Inverted dropout's masks: an element is kept with 1 - probability, and then scaled so that its mean stays. What is drawn
- * depends on the seed alone; an engine's kernel draws the same stream as the plain loop here.
+ * Inverted dropout's masks: an element is kept with 1 - probability, and then scaled so that its
+ * mean stays. What is drawn depends on the seed alone; an engine's kernel draws the same stream as
+ * the plain loop here.
  */
 import * as tf from '@tensorflow/tfjs';
 import { seededRng, seededState } from '../../math/rng.ts';
 import { DROPOUT_MASK_KERNEL, hasKernel, runKernel } from './named-kernels.ts';
 
-/** @param seed names the mask @returns a factor for each element, 0 or 1 / (1 - probability); the caller's */
+/**
+ * @param seed names the mask
+ * @returns a factor for each element, 0 or 1 / (1 - probability); the caller's
+ */
 export function dropoutMask(
   backend: string,
   seed: readonly (string | number)[],

@@ -4,7 +4,10 @@
  */
 import * as tf from '@tensorflow/tfjs';
 
-/** Batch norm: x, gamma, beta to y, mean, unbiased variance, then whatever its gradient kernel asks for as `saved0`, …. */
+/**
+ * Batch norm: x, gamma, beta to y, mean, unbiased variance, then whatever its gradient kernel asks
+ * for as `saved0`, ….
+ */
 export const BATCH_NORM_KERNEL = 'TrainingBatchNorm';
 export const BATCH_NORM_GRADIENT_KERNEL = 'TrainingBatchNormGradient';
 /** dy, y to dy where y > 0. */
@@ -13,11 +16,17 @@ export const RELU_GRADIENT_KERNEL = 'ReluGradient';
 export const SOFTMAX_LOSS_KERNEL = 'SoftmaxCrossEntropy';
 /** pixels (bytes, [B, H, W, 3]) to what plain/front-end.ts makes of them: on CPUs to the bit. */
 export const NETWORK_INPUT_KERNEL = 'NetworkInput';
-/** state (int32 [4] of xoshiro128**) to a mask of `elements`: 0 where a draw is below `threshold`, else `scale`. */
+/**
+ * state (int32 [4] of xoshiro128**) to a mask of `elements`: 0 where a draw is below `threshold`,
+ * else `scale`.
+ */
 export const DROPOUT_MASK_KERNEL = 'DropoutMask';
 /** sum, part: adds part to sum, then max(sum, 0) if `rectify`, in the memory of sum; no output. */
 export const ADD_INTO_KERNEL = 'AddInto';
-/** Writes part into destination, an int32 tensor whose memory is an array of the program, at `offset`. */
+/**
+ * Writes part into destination, an int32 tensor whose memory is an array of the program, at
+ * `offset`.
+ */
 export const COPY_OUT_KERNEL = 'CopyOut';
 /** dy, weight to dy times the weight transposed. */
 export const DENSE_INPUT_GRADIENT_KERNEL = 'DenseInputGradient';

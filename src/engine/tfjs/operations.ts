@@ -1,6 +1,7 @@
 /**
  * The operations of the network for engines that are backends of TensorFlow.js: kernels by name, so
- * that an engine brings its own, and for those that no engine must have, compositions and plain loops.
+ * that an engine brings its own, and for those that no engine must have, compositions and plain
+ * loops.
  */
 import * as tf from '@tensorflow/tfjs';
 import type { Operations } from '../operations.ts';

@@ -1,8 +1,8 @@
 /**
  * The tensor library has one current backend for the whole process. Here alone is it set: an engine
- * over a backend makes it current for as long as its work runs, and the work around it finds its own
- * backend as it left it. Between two scopes the last one's backend stays, so that a process with one
- * engine never changes it.
+ * over a backend makes it current for as long as its work runs, and the work around it finds its
+ * own backend as it left it. Between two scopes the last one's backend stays, so that a process
+ * with one engine never changes it.
  */
 import * as tf from '@tensorflow/tfjs';
 import { engineUnavailable, messageOf } from '../../errors.ts';
@@ -38,7 +38,8 @@ export function withinBackend<T>(name: string, lease: Lease, work: () => T): T {
 
 function makeCurrent(name: string): void {
   if (tf.getBackend() === name) return;
-  // Of a backend that has been started, this is done when the call returns; the promise is for others.
+  // Of a backend that has been started, this is done when the call returns; the promise is for
+  // others.
   void tf.setBackend(name);
 }
 

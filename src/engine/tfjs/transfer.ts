@@ -1,6 +1,6 @@
 /**
- * Vectors on their way between host and device, array by array: for engines whose numbers lie in the host's own memory.
- * A gradient moves as soon as it is there, and its space is free at once.
+ * Vectors on their way between host and device, array by array: for engines whose numbers lie in
+ * the host's own memory. A gradient moves as soon as it is there, and its space is free at once.
  */
 import * as tf from '@tensorflow/tfjs';
 import type { BatchStatistics, Engine, StepResults } from '../engine.ts';

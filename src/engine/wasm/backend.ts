@@ -1,8 +1,9 @@
 /**
- * What the kernels here need of the wasm backend: its heap, as float32 views, and its stock kernels.
- * A view is good until the next allocation: memory that grows moves, and leaves old views empty. Allocate first, then view.
- * Kernels get and return `TensorInfo`: bare records, neither counted nor freed by the library's scopes. What a kernel
- * allocates besides its result, it frees; what it was given, it leaves.
+ * What the kernels here need of the wasm backend: its heap, as float32 views, and its stock
+ * kernels. A view is good until the next allocation: memory that grows moves, and leaves old views
+ * empty. Allocate first, then view. Kernels get and return `TensorInfo`: bare records, neither
+ * counted nor freed by the library's scopes. What a kernel allocates besides its result, it frees;
+ * what it was given, it leaves.
  */
 import * as tf from '@tensorflow/tfjs';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
@@ -21,7 +22,10 @@ export type WasmKernel = (
 
 const teamByMemory = new WeakMap<WebAssembly.Memory, Team>();
 
-/** Those who compute over the backend's memory: the asking thread alone, if nobody has been given to it. */
+/**
+ * Those who compute over the backend's memory: the asking thread alone, if nobody has been given to
+ * it.
+ */
 export function teamOf(backend: BackendWasm): Team {
   const memory = memoryOf(backend);
   const team = teamByMemory.get(memory) ?? soloTeam(kernelsOver(memory));
@@ -55,7 +59,8 @@ export function registerWasmKernel(kernelName: string, kernel: WasmKernel): void
   const stock = hasKernel(kernelName, 'wasm') ? tf.getKernel(kernelName, 'wasm') : {};
   if (hasKernel(kernelName, 'wasm')) tf.unregisterKernel(kernelName, 'wasm');
   tf.registerKernel({
-    // With the stock kernel's own preparation: it finds the module of a backend that takes the place of another.
+    // With the stock kernel's own preparation: it finds the module of a backend that takes the
+    // place of another.
     ...stock,
     kernelName,
     backendName: 'wasm',

@@ -70,8 +70,9 @@ function wasmThreads(): number {
 }
 
 /**
- * Runs `start` and takes away the listeners that it added to the process: the wasm module's answer to any uncaught error
- * of the program is to throw it again from its own file, which hides the error and its exit code.
+ * Runs `start` and takes away the listeners that it added to the process: the wasm module's answer
+ * to any uncaught error of the program is to throw it again from its own file, which hides the
+ * error and its exit code.
  */
 async function withoutProcessListeners<T>(start: () => Promise<T>): Promise<T> {
   const events = ['uncaughtException', 'unhandledRejection'] as const;

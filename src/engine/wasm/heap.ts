@@ -1,6 +1,7 @@
 /**
- * The wasm engine's heap: what is in use, its peak, and what to do where 4 GiB, all that 32-bit addresses reach, are not
- * enough. Upstream takes the address 0 that a failed allocation gives, and writes there: here it is an error.
+ * The wasm engine's heap: what is in use, its peak, and what to do where 4 GiB, all that 32-bit
+ * addresses reach, are not enough. Upstream takes the address 0 that a failed allocation gives, and
+ * writes there: here it is an error.
  */
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import { TrainerError, memoryExceeded } from '../../errors.ts';
@@ -22,13 +23,19 @@ export interface HeapMeter {
 
 /** The most that upstream's module lets its heap grow to: all pages of 64 KiB but one. */
 const MOST_BYTES = 2 ** 32 - 2 ** 16;
-/** What of it tensors may fill by an estimate: the rest goes to the module's own data and to gaps between tensors. */
+/**
+ * What of it tensors may fill by an estimate: the rest goes to the module's own data and to gaps
+ * between tensors.
+ */
 const USABLE = 0.9;
 
 let limitBytes = MOST_BYTES;
 const meters = new WeakMap<object, HeapMeter>();
 
-/** Counts the backend's allocations from now on, and makes failed ones errors; a second call changes nothing. */
+/**
+ * Counts the backend's allocations from now on, and makes failed ones errors; a second call changes
+ * nothing.
+ */
 export function watchHeap({ wasm }: BackendWasm): HeapMeter {
   const allocator = wasm as unknown as Allocator;
   const meter = meters.get(allocator) ?? createMeter(allocator);
@@ -87,8 +94,8 @@ class HeapExhausted extends TrainerError {
 }
 
 /**
- * Runs a training slice. Should the heap not hold it, two runs with few images show what an image takes, and the error
- * says how many would fit.
+ * Runs a training slice. Should the heap not hold it, two runs with few images show what an image
+ * takes, and the error says how many would fit.
  * @param run with so many images of the slice; leaves nothing behind, also when it fails
  * @throws TrainerError CONFIG_INVALID
  */
@@ -124,7 +131,8 @@ function explainExhaustion(
 }
 
 /**
- * By the peaks of two small runs: beside the parameters, every array of a pass grows with the number of images.
+ * By the peaks of two small runs: beside the parameters, every array of a pass grows with the
+ * number of images.
  * @returns how many images fit, and what `images` of them need
  */
 export function fittingImages(

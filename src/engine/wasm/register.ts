@@ -1,4 +1,6 @@
-/** Gives the wasm backend the kernels that training needs and upstream lacks, or has slow or wrong. */
+/**
+ * Gives the wasm backend the kernels that training needs and upstream lacks, or has slow or wrong.
+ */
 import * as tf from '@tensorflow/tfjs';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import { BATCH_NORM_GRADIENT_KERNEL, BATCH_NORM_KERNEL } from '../tfjs/named-kernels.ts';

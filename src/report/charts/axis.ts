@@ -19,11 +19,15 @@ export interface AxisWish {
   readonly isWhole?: boolean;
 }
 
-/** The least of 1, 2, 5, 10, 20, ... (times a power of ten) that cuts a span into at most that many intervals. */
+/**
+ * The least of 1, 2, 5, 10, 20, ... (times a power of ten) that cuts a span into at most that many
+ * intervals.
+ */
 export function roundStep(span: number, intervals: number): number {
   const least = span / intervals;
   const power = 10 ** Math.floor(Math.log10(least));
-  // The factor forgives rounding: a span of 0.6 in three intervals of 0.2 is 0.19999999999999998 each.
+  // The factor forgives rounding: a span of 0.6 in three intervals of 0.2 is 0.19999999999999998
+  // each.
   const factor = [1, 2, 5].find((f) => f * power >= least * (1 - 1e-9)) ?? 10;
   return factor * power;
 }

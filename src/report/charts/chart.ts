@@ -1,6 +1,7 @@
 /**
- * The frame of a chart. The plot is SVG stretched to whatever room there is, with strokes that keep their width; its texts
- * are HTML laid over it by percent, so that they keep their size on a phone. Tooltips are SVG titles: no script.
+ * The frame of a chart. The plot is SVG stretched to whatever room there is, with strokes that keep
+ * their width; its texts are HTML laid over it by percent, so that they keep their size on a phone.
+ * Tooltips are SVG titles: no script.
  */
 import { shareOf, type Axis, type Tick } from './axis.ts';
 import type { Point } from './curve.ts';

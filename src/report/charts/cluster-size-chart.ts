@@ -1,4 +1,7 @@
-/** Sizes of the clusters, largest first: bars where they can be told apart, else the outline of all of them. */
+/**
+ * Sizes of the clusters, largest first: bars where they can be told apart, else the outline of all
+ * of them.
+ */
 import { roundAxis, tightAxis, type Axis } from './axis.ts';
 import { chartFigure, horizontalLine, hotColumn, lineNote, PLOT_SIDE, xOf, yOf } from './chart.ts';
 import { markup, type Markup } from '../markup.ts';
@@ -45,7 +48,10 @@ function bars(sizes: Float64Array, x: Axis, y: Axis): Markup {
   return markup`<g class="bar">${rects}</g>`;
 }
 
-/** One corner where the size changes: at most about the square root of twice the images, whatever k is. */
+/**
+ * One corner where the size changes: at most about the square root of twice the images, whatever k
+ * is.
+ */
 function outline(sizes: Float64Array, x: Axis, y: Axis): Markup {
   const changes = [...sizes.keys()].filter((i) => i > 0 && sizes[i] !== sizes[i - 1]);
   const corners = changes.map((i) => `H${rounded(xOf(x, i))}V${rounded(yOf(y, sizes[i]!))}`);

@@ -1,4 +1,7 @@
-/** Long curves made fit for a page: fewer points with the extremes kept, and a moving average that respects epochs. */
+/**
+ * Long curves made fit for a page: fewer points with the extremes kept, and a moving average that
+ * respects epochs.
+ */
 
 export interface Point {
   readonly x: number;
@@ -6,8 +9,8 @@ export interface Point {
 }
 
 /**
- * Thins a curve out to at most `limit` points: the first, the last, and the lowest and highest of every stretch between, in
- * order. So no spike is lost. Values that are not finite are left out.
+ * Thins a curve out to at most `limit` points: the first, the last, and the lowest and highest of
+ * every stretch between, in order. So no spike is lost. Values that are not finite are left out.
  * @param values y by index, which is x
  * @param limit at least 4
  */
@@ -33,7 +36,10 @@ function pointsOf(values: ArrayLike<number>, begin: number, end: number): Point[
   return points;
 }
 
-/** The lowest and the highest of a stretch in order; one point where they are the same, none where nothing is finite. */
+/**
+ * The lowest and the highest of a stretch in order; one point where they are the same, none where
+ * nothing is finite.
+ */
 function extremesOf(values: ArrayLike<number>, begin: number, end: number): Point[] {
   let lowest: Point | null = null;
   let highest: Point | null = null;
@@ -49,7 +55,8 @@ function extremesOf(values: ArrayLike<number>, begin: number, end: number): Poin
 }
 
 /**
- * Mean of the finite values within `radius` of each index, not reaching over a border; NaN where there are none.
+ * Mean of the finite values within `radius` of each index, not reaching over a border; NaN where
+ * there are none.
  * @param borders indices at which a new stretch begins, ascending
  */
 export function movingMean(
@@ -72,7 +79,9 @@ export function movingMean(
   return means;
 }
 
-/** Sum and number of the finite values in front of each index from `begin` to `end`, both included. */
+/**
+ * Sum and number of the finite values in front of each index from `begin` to `end`, both included.
+ */
 function runningSums(
   values: ArrayLike<number>,
   begin: number,

@@ -1,4 +1,7 @@
-/** The loss over all steps: every step behind, a moving mean in front, epochs and the loss of guessing as lines. */
+/**
+ * The loss over all steps: every step behind, a moving mean in front, epochs and the loss of
+ * guessing as lines.
+ */
 import { roundAxis, roundStep, shareOf, tightAxis, type Axis } from './axis.ts';
 import { chartFigure, horizontalLine, hotColumn, line, lineNote, verticalLine } from './chart.ts';
 import { meanBetween, movingMean, thinOut, type Point } from './curve.ts';

@@ -1,4 +1,7 @@
-/** How the clusterings of the epochs agree: each with the one before it, and with the classes of the folders. */
+/**
+ * How the clusterings of the epochs agree: each with the one before it, and with the classes of the
+ * folders.
+ */
 import { tightAxis, type Axis } from './axis.ts';
 import { chartFigure, dots, hotColumn, line, type LegendEntry } from './chart.ts';
 import type { Point } from './curve.ts';

@@ -1,4 +1,7 @@
-/** Where the time went: one bar for the whole run, and small ones for its epochs, all in the same colours. */
+/**
+ * Where the time went: one bar for the whole run, and small ones for its epochs, all in the same
+ * colours.
+ */
 import { legendList } from './chart.ts';
 import { markup, type Markup } from '../markup.ts';
 import { formatDuration, formatPercent } from '../number-format.ts';

@@ -1,6 +1,7 @@
 /** The page that shows several runs side by side: one HTML file, no script, nothing loaded. */
 import { markup, type Markup } from '../markup.ts';
 import { formatFixed, formatMoment, formatNoun } from '../number-format.ts';
+import { wholePage } from '../page-frame.ts';
 import { STYLE } from '../style.ts';
 import {
   comparedFigures,
@@ -18,18 +19,7 @@ export function renderComparison(comparison: Comparison, generatedAt: string): s
   const { runs } = comparison;
   const title = `Comparison of ${formatNoun(runs.length, 'run')}`;
   const settings = differentSettings(runs);
-  const page = markup`<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${POLICY}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>${title}</title>
-${STYLE}
-${COMPARE_STYLE}
-</head>
-<body>
-<header>
+  const body = markup`<header>
 <p class="kind">Training runs</p>
 <h1>${title}</h1>
 <p class="lead">Figures, curves and clusters side by side, and the settings in which the runs differ.</p>
@@ -40,10 +30,8 @@ ${section('curves', 'Curves', markup`<div class="charts">${[lossOverlay(runs), .
 ${section('agreement', 'Agreement of the final clusters', agreementTable(comparison))}
 ${section('settings', 'Settings that differ', settings.length === 0 ? markup`<p class="absent">All settings are the same.</p>` : settingsTable(comparison))}
 </main>
-<footer>Made by deepcluster-ps, ${formatMoment(generatedAt)}.</footer>
-</body>
-</html>`;
-  return `<!doctype html>\n${page.text}\n`;
+<footer>Made by deepcluster-ps, ${formatMoment(generatedAt)}.</footer>`;
+  return wholePage({ title, policy: POLICY, styles: [STYLE, COMPARE_STYLE] }, body);
 }
 
 function section(id: string, title: string, content: Markup): Markup {

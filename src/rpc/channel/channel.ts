@@ -1,4 +1,7 @@
-/** Channels and servers with this project's settings: windows, limits, reconnection, loopback rule, access, health. */
+/**
+ * Channels and servers with this project's settings: windows, limits, reconnection, loopback rule,
+ * access, health.
+ */
 import * as grpc from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 import { TrainerError, configInvalid } from '../../errors.ts';
@@ -34,8 +37,9 @@ const KEEPALIVE_MS = 10_000;
 const PATIENCE_MS = 20_000;
 
 /**
- * Limits find a peer that restarts within seconds: grpc-js' own reconnection waits up to two minutes. A connection whose other
- * end is gone without a word is found by keepalive, and never shared: a client made anew has a connection of its own.
+ * Limits find a peer that restarts within seconds: grpc-js' own reconnection waits up to two
+ * minutes. A connection whose other end is gone without a word is found by keepalive, and never
+ * shared: a client made anew has a connection of its own.
  */
 const CHANNEL_OPTIONS: grpc.ChannelOptions = {
   ...MESSAGE_OPTIONS,
@@ -49,11 +53,12 @@ const CHANNEL_OPTIONS: grpc.ChannelOptions = {
 };
 
 /**
- * The arguments of a client's constructor: `new wire.Coordinator(...channelTo(address, 'coordinator', credentials))`.
+ * The arguments of a client's constructor: `new wire.Coordinator(...channelTo(address,
+ * 'coordinator', credentials))`.
  * @param credentials null, as when left out, for a plain connection
  * @throws TrainerError CONFIG_INVALID for what is no address
- * @param patienceMs an answer to keepalive may take this long: longer than a process that shares its thread with computations
- * can be kept from reading it
+ * @param patienceMs an answer to keepalive may take this long: longer than a process that shares
+ *   its thread with computations can be kept from reading it
  */
 export function channelTo(
   address: string,
@@ -65,7 +70,8 @@ export function channelTo(
   const proxy = proxyVariableFor(address, process.env);
   const dial = { address, isSecure: credentials !== null, proxy };
   const channel = channelCredentials(credentials, dialled, hostOf(address));
-  // The name for TLS: an IP address, which gRPC would put there, may not be one. The host itself is checked by ours.
+  // The name for TLS: an IP address, which gRPC would put there, may not be one. The host itself is
+  // checked by ours.
   const name = { 'grpc.ssl_target_name_override': 'deepcluster' };
   const options = {
     ...CHANNEL_OPTIONS,
@@ -76,7 +82,10 @@ export function channelTo(
   return [address, channel, credentials === null ? options : { ...options, ...name }];
 }
 
-/** @throws TrainerError CONFIG_INVALID for an address beyond this machine where there are no credentials */
+/**
+ * @throws TrainerError CONFIG_INVALID for an address beyond this machine where there are no
+ *   credentials
+ */
 export function assertLoopback(address: string, hasCredentials: boolean, flag: string): void {
   if (hasCredentials || isLoopback(address)) return;
   throw configInvalid(
@@ -105,9 +114,10 @@ export interface ServerOptions {
 }
 
 /**
- * Starts a gRPC server with its services. With credentials, nobody without them is answered; without, it also has
- * `grpc.health.v1`.
- * @throws TrainerError CONFIG_INVALID when the port is in use, the host is not this machine's, or it needs credentials
+ * Starts a gRPC server with its services. With credentials, nobody without them is answered;
+ * without, it also has `grpc.health.v1`.
+ * @throws TrainerError CONFIG_INVALID when the port is in use, the host is not this machine's, or
+ *   it needs credentials
  */
 export async function startServer(
   address: string,
@@ -133,8 +143,8 @@ const HEALTH_OPTIONS: grpc.ServerOptions = {
 };
 
 /**
- * Starts a server that answers `grpc.health.v1` and nothing else, in plain text and wherever it is told to: for probes, which
- * have no certificate.
+ * Starts a server that answers `grpc.health.v1` and nothing else, in plain text and wherever it is
+ * told to: for probes, which have no certificate.
  * @throws TrainerError CONFIG_INVALID when the port is in use or the host is not this machine's
  */
 export async function startHealthServer(address: string): Promise<BoundServer> {
@@ -190,7 +200,9 @@ function bind(
 /** Time to close what was cut off [ms]. */
 const CLOSE_MS = 200;
 
-/** Always ends: gRPC never tells that it has shut down where a connection broke at that very moment. */
+/**
+ * Always ends: gRPC never tells that it has shut down where a connection broke at that very moment.
+ */
 function stopServer(server: grpc.Server, graceMs: number): Promise<void> {
   return new Promise((resolve) => {
     let timer = setTimeout(() => {

@@ -1,7 +1,7 @@
 /**
- * Credentials on the wire: both sides of a connection show a certificate of the job, every call carries a token, and one
- * interceptor on every server lets in what src/security/access.ts allows. Without credentials connections are plain, and
- * src/rpc/channel/channel.ts keeps them on loopback.
+ * Credentials on the wire: both sides of a connection show a certificate of the job, every call
+ * carries a token, and one interceptor on every server lets in what src/security/access.ts allows.
+ * Without credentials connections are plain, and src/rpc/channel/channel.ts keeps them on loopback.
  */
 import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import * as grpc from '@grpc/grpc-js';
@@ -9,7 +9,10 @@ import { authorizationOf, judgeCall, type Refusal } from '../../security/access.
 import type { Credentials } from '../../security/credentials.ts';
 import { identityOfNames, type Role } from '../../security/identity.ts';
 
-/** What a client dials: the coordinator, or what keeps parameters, which may be the coordinator's process too. */
+/**
+ * What a client dials: the coordinator, or what keeps parameters, which may be the coordinator's
+ * process too.
+ */
 export type Dialled = 'coordinator' | 'parameters';
 
 const ROLES_OF: Readonly<Record<Dialled, readonly Role[]>> = {
@@ -93,7 +96,9 @@ export function accessInterceptor(
     });
 }
 
-/** Its chain has been checked against the job's CA. Host names count where the certificate has any. */
+/**
+ * Its chain has been checked against the job's CA. Host names count where the certificate has any.
+ */
 function problemOfServer(
   host: string,
   certificate: PeerCertificate,
@@ -113,7 +118,10 @@ function problemOfServer(
   return checkServerIdentity(isOwn ? 'localhost' : host, certificate);
 }
 
-/** Hands a folder's certificates to gRPC, and each new set when it comes; new connections use the newest. */
+/**
+ * Hands a folder's certificates to gRPC, and each new set when it comes; new connections use the
+ * newest.
+ */
 class FolderProvider implements grpc.experimental.CertificateProvider {
   readonly #credentials: Credentials;
   /** By the listener that gRPC gave: what ends its subscription. */

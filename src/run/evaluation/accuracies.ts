@@ -5,15 +5,25 @@
 import { shownPath } from '../../data/source/path-bytes.ts';
 import { dataUnreadable } from '../../errors.ts';
 import type { LabelledFeatures } from '../../evaluation/labelled-features.ts';
-import { linearProbeTop1, type ProbeTrainer } from '../../evaluation/linear-probe.ts';
-import { lowShotTop1 } from '../../evaluation/low-shot.ts';
+import {
+  linearProbeTop1,
+  type ProbeOptions,
+  type ProbeTrainer,
+} from '../../evaluation/linear-probe.ts';
+import { lowShotTop1, perClassTop1 } from '../../evaluation/low-shot.ts';
 import { scoreFeatures, type NetworkScores } from '../../evaluation/network-scores.ts';
 import { stratifiedSplit, type Split } from '../../evaluation/split.ts';
 import { gather, gatherRows } from '../../math/matrix.ts';
 import { averagePool, type ProbePoint } from '../../nn/probe-points.ts';
 import { probeTrainerOn } from '../../nn/probe-trainer.ts';
 import type { Evaluated } from './evaluated.ts';
-import type { AccuracyFigures, Compared, LayerFigures, LowShotFigures } from './report.ts';
+import type {
+  AccuracyFigures,
+  Compared,
+  LayerFigures,
+  LowShotFigures,
+  PerClassFigures,
+} from './report.ts';
 
 type WithClasses = Evaluated & { readonly truth: NonNullable<Evaluated['truth']> };
 
@@ -41,6 +51,7 @@ export async function accuraciesOf(
     knnTop1: { trained: trained.knnTop1, random: random.knnTop1 },
     linearTop1: { trained: trained.linearTop1, random: random.linearTop1 },
     lowShot: LABEL_PARTS.map((fraction) => lowShotFigures(evaluated, fraction)),
+    perClass: evaluated.perClass.map((count) => perClassFigures(evaluated, count)),
     layers,
   };
 }
@@ -77,22 +88,42 @@ function scoresOf(
 }
 
 function lowShotFigures(evaluated: WithClasses, fraction: number): LowShotFigures {
+  const scores = comparedDraws(evaluated, `${100 * fraction} % of the labels`, (set, options) =>
+    lowShotTop1(set, { ...options, fraction }),
+  );
+  const { trained, random } = scores;
+  return { fraction, labels: trained.labels, trained: trained.top1, random: random.top1 };
+}
+
+function perClassFigures(evaluated: WithClasses, perClass: number): PerClassFigures {
+  const scores = comparedDraws(evaluated, `${perClass} of each class`, (set, options) =>
+    perClassTop1(set, { ...options, perClass }),
+  );
+  const { labels, ...trained } = scores.trained;
+  const { mean, spread } = scores.random;
+  return { perClass, labels, draws: DRAWS, trained, random: { mean, spread } };
+}
+
+/** Probes by few labels of both networks' representations. @param few labels, for the progress */
+function comparedDraws<Score>(
+  evaluated: WithClasses,
+  few: string,
+  probe: (set: LabelledFeatures, options: ProbeOptions & { readonly draws: number }) => Score,
+): Compared<Score> {
   const { run, spec, onProgress } = evaluated;
   const { seed, evaluation } = run.config;
   const { probeEpochs: epochs } = evaluation;
-  const scores = compared(evaluated, (features, network) => {
+  return compared(evaluated, (features, network) => {
     const set = labelledSet(evaluated, features, spec.representationDim);
     let done = 0;
-    return lowShotTop1(set, {
-      ...{ fraction, draws: DRAWS, epochs, seed, ...trainerFor(evaluated, set.dim) },
+    return probe(set, {
+      ...{ draws: DRAWS, epochs, seed, ...trainerFor(evaluated, set.dim) },
       onPass: () => {
-        const phase = `probe of ${network} features, ${100 * fraction} % of the labels`;
+        const phase = `probe of ${network} features, ${few}`;
         onProgress(phase, 'passes', (done += 1), DRAWS * epochs);
       },
     });
   });
-  const { trained, random } = scores;
-  return { fraction, labels: trained.labels, trained: trained.top1, random: random.top1 };
 }
 
 /** By a pass of its own: the maps of all layers at once would fill the memory. */

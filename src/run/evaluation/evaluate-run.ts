@@ -13,7 +13,7 @@ import type { OpenedRun } from '../open-run.ts';
 import { accuraciesOf } from './accuracies.ts';
 import { clusterAnew, clusterByRun, clusterCount, clusterFigures } from './clusterings.ts';
 import type { Evaluated, OnProgress } from './evaluated.ts';
-import { chosenImages, featuresOf } from './images.ts';
+import { chosenImages, featuresOf, requirePerClass } from './images.ts';
 import { Networks } from './networks.ts';
 import type { EvaluationReport } from './report.ts';
 import { viewFigures } from './view-figures.ts';
@@ -29,6 +29,8 @@ export interface EvaluateOptions {
   readonly loaderThreads?: number;
   /** Probed besides the representation, where there are classes; left out: the usual ones. */
   readonly layers?: 'all' | 'none' | readonly string[];
+  /** Images of each class that linear probes learn from; left out: none of that kind. */
+  readonly perClass?: readonly number[];
   /** Left out: the run's `evaluation.maxImages`. */
   readonly maxImages?: number;
   readonly signal?: AbortSignal;
@@ -37,8 +39,9 @@ export interface EvaluateOptions {
 }
 
 /**
- * @throws TrainerError CONFIG_INVALID for a layer that the network has not; DATA_UNREADABLE without images, or without classes
- *   where layers were named; ENGINE_UNAVAILABLE; the signal's reason
+ * @throws TrainerError CONFIG_INVALID for a layer that the network has not; DATA_UNREADABLE without
+ *   images, without classes where layers or images of each class were asked for, or with too few of
+ *   a class; ENGINE_UNAVAILABLE; the signal's reason
  */
 export async function evaluateRun(
   run: OpenedRun,
@@ -50,7 +53,12 @@ export async function evaluateRun(
   const source = await openImageSource(options.images);
   const maxImages = options.maxImages ?? config.evaluation.maxImages;
   const { ids, hasClasses } = chosenImages(source, run, maxImages);
-  if (!hasClasses && Array.isArray(options.layers)) throw withoutClasses(options.images);
+  const { perClass = [] } = options;
+  if (!hasClasses && Array.isArray(options.layers)) throw withoutClasses(options.images, LAYERS);
+  if (!hasClasses && perClass.length > 0) throw withoutClasses(options.images, PER_CLASS);
+  const { testFraction } = config.evaluation;
+  const split = { images: options.images, maxImages, testFraction, seed: config.seed };
+  if (hasClasses) requirePerClass(source.truth!, perClass, split);
   const { engine: choice = 'auto', threads, loaderThreads = 0, signal } = options;
   const engine = await startEngine(choice, threads === undefined ? {} : { threads });
   const onProgress = options.onProgress ?? (() => undefined);
@@ -70,7 +78,10 @@ export async function evaluateRun(
     const truth = hasClasses
       ? { labels: gather(source.truth!.labels, read.ids), names: source.truth!.names }
       : null;
-    const evaluated = { run, engine, spec, networks, ...read, truth, maxImages, onProgress };
+    // Some images may not be readable.
+    if (truth !== null) requirePerClass(truth, perClass, split);
+    const asked = { maxImages, perClass, onProgress };
+    const evaluated = { run, engine, spec, networks, ...read, truth, ...asked };
     return {
       ...{ runId: run.runId, algorithm: config.algorithm, architecture: spec.architecture },
       ...{ checkpoint: run.checkpoint, step: run.step, engine: engine.name },
@@ -119,10 +130,10 @@ function pointsOf(spec: ModelSpec, layers: EvaluateOptions['layers']): readonly 
   });
 }
 
-function withoutClasses(images: string): TrainerError {
-  return dataUnreadable(
-    images,
-    'has no class sub-folders with two images or more',
-    'layers are probed by classes: name images with some, or leave --layers out',
-  );
+const LAYERS = 'layers are probed by classes: name images with some, or leave --layers out';
+const PER_CLASS =
+  '--per-class draws images of each class: name images with some, or leave --per-class out';
+
+function withoutClasses(images: string, remedy: string): TrainerError {
+  return dataUnreadable(images, 'has no class sub-folders with two images or more', remedy);
 }

@@ -36,5 +36,7 @@ export interface Evaluated {
   /** [m] and their names; null where there are no classes to learn by. */
   readonly truth: { readonly labels: Int32Array; readonly names: readonly string[] } | null;
   readonly maxImages: number;
+  /** Images of each class that probes with few labels see, besides those with parts of all. */
+  readonly perClass: readonly number[];
   readonly onProgress: OnProgress;
 }

@@ -1,7 +1,9 @@
 /** Which images an evaluation looks at, and what both networks make of them. */
 import type { ImageSource } from '../../data/source/source.ts';
 import type { UnreadableImage } from '../../data/source/unreadable.ts';
-import { stratifiedSplit } from '../../evaluation/split.ts';
+import { dataUnreadable } from '../../errors.ts';
+import { membersByClass, stratifiedSplit, type SplitOptions } from '../../evaluation/split.ts';
+import { gather } from '../../math/matrix.ts';
 import { seededRng, shuffleInPlace } from '../../math/rng.ts';
 import type { OpenedRun } from '../open-run.ts';
 import type { Evaluated, NetworkFeatures } from './evaluated.ts';
@@ -37,6 +39,29 @@ export function chosenImages(
   }
   const ids = Int32Array.from({ length: count }, (_, id) => id);
   return { ids: drawnImages(ids, maxImages, seed), hasClasses: false };
+}
+
+/**
+ * @param perClass images of each class that are to be drawn from those to learn from
+ * @throws TrainerError DATA_UNREADABLE where a class has fewer
+ */
+export function requirePerClass(
+  { labels, names }: NonNullable<Evaluated['truth']>,
+  perClass: readonly number[],
+  { images, ...split }: Omit<SplitOptions, 'labels'> & { readonly images: string },
+): void {
+  const { train } = stratifiedSplit({ ...split, labels });
+  const sizes = membersByClass(gather(labels, train)).map(({ length }) => length);
+  // A class that none of the images is in is in no draw.
+  const fewest = Math.min(...sizes.filter((size) => size > 0));
+  const most = Math.max(0, ...perClass);
+  if (most <= fewest) return;
+  const name = names[sizes.indexOf(fewest)];
+  throw dataUnreadable(
+    images,
+    `class ${name} has ${fewest} to learn from, and ${most} of each class are asked for`,
+    `lower --per-class to ${fewest}, or name more images`,
+  );
 }
 
 /** Some of the images, in their order. */

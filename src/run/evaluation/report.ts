@@ -75,6 +75,8 @@ export interface AccuracyFigures {
   readonly knnTop1: Compared;
   readonly linearTop1: Compared;
   readonly lowShot: readonly LowShotFigures[];
+  /** As many as were asked for. */
+  readonly perClass: readonly PerClassFigures[];
   readonly layers: readonly LayerFigures[];
 }
 
@@ -82,6 +84,19 @@ export interface LowShotFigures extends Compared {
   /** Part of the labels. */
   readonly fraction: number;
   readonly labels: number;
+}
+
+/** Linear probes by so many images of each class. */
+export interface PerClassFigures extends Compared<MeanAndSpread> {
+  readonly perClass: number;
+  readonly labels: number;
+  readonly draws: number;
+}
+
+/** Of top-1 over several draws of the labels; the spread is the standard deviation of one. */
+export interface MeanAndSpread {
+  readonly mean: number;
+  readonly spread: number;
 }
 
 /** A linear probe of a layer's maps, averaged over windows. */

@@ -3,7 +3,8 @@
  * carries out as one, too:
  *
  *     terms/13/owner.json   who claimed the term (run-lock.ts)
- *     terms/13/work/        its staging folder, through which the holder's files pass; `beat` is its heartbeat
+ *     terms/13/work/        its staging folder, through which the holder's files pass
+ *     terms/13/work/beat    its heartbeat: when it was touched last
  *     terms/13/released     the holder was done
  *
  * A claim is a folder made whole under another name and renamed to its number, which fails where

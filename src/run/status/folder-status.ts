@@ -2,13 +2,16 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { phaseRecurs } from '../../algorithms/registry.ts';
 import { TrainerError } from '../../errors.ts';
 import { EVENTS, configFileOf, noRunIn } from '../folder.ts';
+import { hasEnded } from '../lock/process-life.ts';
+import type { Holder } from '../lock/run-lock.ts';
 import { TermFolder } from '../lock/term-folder.ts';
+import { runCourse } from '../run-course.ts';
 import { LineTail } from './line-tail.ts';
+import { readListingNote } from './listing-note.ts';
 import { RunEvents } from './run-events.ts';
-import type { RunState, RunStatus } from './run-status.ts';
+import { isOver, type RunStatus } from './run-status.ts';
 
 /** Of config.json what a status needs: a run of another release has a status, too. */
 const savedSchema = z.object({
@@ -18,11 +21,14 @@ const savedSchema = z.object({
     epochs: z.number(),
     training: z.object({ batchSize: z.number().gt(0) }),
     clustering: z.object({ reassign: z.number() }),
+    evaluation: z.object({ enabled: z.boolean(), maxImages: z.number() }).optional(),
   }),
-  images: z.object({ count: z.number() }).optional(),
+  images: z.object({ count: z.number(), hasClasses: z.boolean().default(false) }).optional(),
 });
 
 type Saved = z.infer<typeof savedSchema>;
+
+type Life = Pick<RunStatus, 'state' | 'reason'>;
 
 const summarySchema = z.object({
   imagesPerSecond: z.object({ train: z.number() }),
@@ -44,26 +50,28 @@ export class FolderStatus {
     this.#nowMs = nowMs;
   }
 
-  /** @throws TrainerError CONFIG_INVALID where the folder holds no run */
+  /** @throws TrainerError CONFIG_INVALID where the folder holds no run, and none begins in it */
   read(): RunStatus {
     const saved = readSaved(this.folder);
-    const { algorithm, epochs } = saved.config;
     for (const line of this.#tail.read()) this.#events.take(line);
-    const events = this.#events;
     const life = this.#lifeOf();
+    if (saved === null && isOver(life)) throw noRunIn(this.folder);
+    const config = saved?.config ?? readListingNote(this.folder);
+    const events = this.#events;
     const isRunning = life.state === 'running' || life.state === 'paused';
     return {
       ...life,
-      ...{ folder: this.folder, runId: saved.runId, algorithm, coordinator: null },
-      ...{ epochs, epoch: events.epoch ?? 0, phase: events.phase ?? '', step: events.step },
-      stepsOfEpoch: this.#stepsOfEpoch(saved),
+      ...{ folder: this.folder, runId: saved?.runId ?? null, coordinator: null },
+      ...{ algorithm: config?.algorithm ?? null, epochs: config?.epochs ?? 0 },
+      ...{ epoch: events.epoch ?? 0, phase: events.phase ?? '', step: events.step },
+      stepsOfEpoch: saved === null ? null : this.#stepsOfEpoch(saved),
       lastLoss: events.loss,
       imagesPerSecond: isRunning
         ? events.imagesPerSecond
         : life.state === 'finished'
           ? finalSpeedOf(this.folder)
           : null,
-      secondsLeft: isRunning ? this.#secondsLeft(saved) : null,
+      secondsLeft: isRunning && saved !== null ? this.#secondsLeft(saved) : null,
       term: events.term,
       paused: life.state === 'paused' ? events.paused : '',
       collapsed: '',
@@ -83,21 +91,34 @@ export class FolderStatus {
   }
 
   #secondsLeft(saved: Saved): number | null {
-    const { algorithm, epochs } = saved.config;
-    return this.#events.secondsLeft(this.#nowMs(), {
-      ...{ epochs, stepsPerEpoch: stepsPerEpoch(saved) },
-      recurs: (phase) => phaseRecurs(algorithm, phase),
-    });
+    const { config, images = null } = saved;
+    const course = runCourse(config, images, this.#events.workers.length);
+    const facts = { epochs: config.epochs, stepsPerEpoch: stepsPerEpoch(saved), course };
+    return this.#events.secondsLeft(this.#nowMs(), facts);
   }
 
-  /** Who has the folder, and what the last one said. */
-  #lifeOf(): { readonly state: RunState; readonly reason: string } {
+  /** Who has the folder or is about to take it, and what the last one said. */
+  #lifeOf(): Life {
+    const life = this.#lifeOfHolder();
+    return isOver(life) ? (this.#lifeOfLister() ?? life) : life;
+  }
+
+  /** Of the process that lists the images; null where none does, or has been silent for long. */
+  #lifeOfLister(): Life | null {
+    const note = readListingNote(this.folder);
+    if (note === null || hasEnded(note.by) || this.#nowMs() - note.atMs > SILENT_MS) return null;
+    const seconds = Math.round((this.#nowMs() - Date.parse(note.by.since)) / 1000);
+    const reason = `${nameOf(note.by)} lists the images of ${note.source}, for ${seconds} s so far`;
+    return { state: 'listing', reason };
+  }
+
+  #lifeOfHolder(): Life {
     const store = new TermFolder(this.folder, this.#nowMs);
     const newest = store.newest();
     const holder = newest === 0 ? null : store.holderOf(newest);
     const { ending, paused, phase } = this.#events;
     if (ending?.type === 'finished') return { state: 'finished', reason: ending.reason };
-    const who = holder === null ? 'its coordinator' : `process ${holder.pid} on ${holder.host}`;
+    const who = holder === null ? 'its coordinator' : nameOf(holder);
     if (newest === 0 || store.isReleased(newest)) {
       if (ending !== null) return { state: 'stopped', reason: ending.reason };
       return { state: 'interrupted', reason: 'no process has the folder' };
@@ -115,12 +136,17 @@ export class FolderStatus {
   }
 }
 
-function readSaved(folder: string): Saved {
+function nameOf({ pid, host }: Holder): string {
+  return `process ${pid} on ${host}`;
+}
+
+/** @returns null where there is none */
+function readSaved(folder: string): Saved | null {
   let text: string;
   try {
     text = readFileSync(configFileOf(folder), 'utf8');
   } catch {
-    throw noRunIn(folder);
+    return null;
   }
   try {
     return savedSchema.parse(JSON.parse(text));

@@ -2,7 +2,7 @@
  * Where a run is, as its events.jsonl tells, line by line. Pure; lines may be missing at the
  * beginning, since a long run's file is read from near its end.
  */
-import { PhaseClock } from '../../telemetry/time-left.ts';
+import { PhaseClock, type RunCourse } from '../../telemetry/time-left.ts';
 
 export type EventLine = Readonly<Record<string, unknown>>;
 
@@ -169,7 +169,7 @@ export class RunEvents {
   }
 
   /**
-   * Of all epochs.
+   * Of the whole run.
    * @param stepsPerEpoch null: not known
    */
   secondsLeft(
@@ -180,7 +180,7 @@ export class RunEvents {
     }: {
       readonly epochs: number;
       readonly stepsPerEpoch: number | null;
-      readonly recurs: (phase: string) => boolean;
+      readonly course: RunCourse;
     },
   ): number | null {
     return this.#clock.secondsLeft(nowMs, {

@@ -5,12 +5,12 @@
 import type { SeenEvent } from './run-events.ts';
 
 /**
- * `starting`: before its first phase. `paused`: no work is given out. `silent`: whoever has the
- * folder has given no heartbeat for long. `interrupted`: its coordinator died, and none has taken
- * its place.
+ * `listing`: a process lists its images, and nobody has the folder yet. `starting`: before its
+ * first phase. `paused`: no work is given out. `silent`: whoever has the folder has given no
+ * heartbeat for long. `interrupted`: its coordinator died, and none has taken its place.
  */
 export type RunState =
-  'starting' | 'running' | 'paused' | 'silent' | 'finished' | 'stopped' | 'interrupted';
+  'listing' | 'starting' | 'running' | 'paused' | 'silent' | 'finished' | 'stopped' | 'interrupted';
 
 export interface WorkerState {
   readonly workerId: string;
@@ -27,7 +27,8 @@ export interface RunStatus {
   readonly reason: string;
   /** Null where only the coordinator was asked. */
   readonly folder: string | null;
-  readonly runId: string;
+  /** Null before the run has one. */
+  readonly runId: string | null;
   readonly algorithm: string | null;
   /** Address of the coordinator that has answered; null: none has. */
   readonly coordinator: string | null;
@@ -46,7 +47,7 @@ export interface RunStatus {
   readonly lastLoss: number | null;
   /** Trained; null while it does not train. */
   readonly imagesPerSecond: number | null;
-  /** Until the last epoch ends, as far as it can be told. */
+  /** Until the run ends, its last clustering and evaluation included, as far as it can be told. */
   readonly secondsLeft: number | null;
   readonly term: number | null;
   readonly paused: string;
@@ -58,6 +59,6 @@ export interface RunStatus {
 }
 
 /** Whether the run will come to nothing more by itself. */
-export function isOver({ state }: RunStatus): boolean {
+export function isOver({ state }: Pick<RunStatus, 'state'>): boolean {
   return state === 'finished' || state === 'stopped' || state === 'interrupted';
 }

@@ -197,6 +197,20 @@ export const OTHERS: readonly OtherRow[] = [
     ],
   },
   {
+    source: '--per-class draws images of each class: name images with some, or leave --per-class',
+    triedIn: [
+      'test/e2e/eval.test.ts',
+      'images of each class are drawn as many as were asked for, or what there is too little of is named',
+    ],
+  },
+  {
+    source: 'lower --per-class to ${fewest}, or name more images',
+    triedIn: [
+      'test/e2e/eval.test.ts',
+      'images of each class are drawn as many as were asked for, or what there is too little of is named',
+    ],
+  },
+  {
     source: "'no image can be read', 'name others with --data'",
     triedIn: [
       'test/e2e/eval.test.ts',

@@ -21,6 +21,7 @@ interface EvalOptions {
   readonly engine: EngineChoice;
   readonly threads?: number;
   readonly layers?: Layers;
+  readonly perClass?: readonly number[];
   readonly maxImages?: number;
   readonly out?: string;
   readonly json?: boolean;
@@ -42,6 +43,11 @@ export function addEvalCommand(program: Command, terminal: Terminal): void {
       'layers to probe: all, none, or such as conv1,conv3; by default at most five of them',
       layerNames,
     )
+    .option(
+      '--per-class <counts>',
+      'probe by so many labelled images of each class, too, such as 1,5,20',
+      counts,
+    )
     .option('--max-images <n>', 'images at most (evaluation.maxImages of the run)', positiveInteger)
     .option('--out <file>', 'write the JSON object there, too')
     .option('--json', 'print one JSON object')
@@ -52,7 +58,7 @@ async function evaluate(options: EvalOptions, terminal: Terminal): Promise<void>
   const { openRun } = await import('../../../run/open-run.ts');
   const { evaluateRun } = await import('../../../run/evaluation/evaluate-run.ts');
   const view = createProgressView({ stream: terminal.stderr, nowMs: () => performance.now() });
-  const { data, engine, threads, layers, maxImages, out } = options;
+  const { data, engine, threads, layers, perClass, maxImages, out } = options;
   if (out !== undefined) requireFolderOf(out);
   try {
     const run = await openRun(options.run, (name, reason) => {
@@ -62,6 +68,7 @@ async function evaluate(options: EvalOptions, terminal: Terminal): Promise<void>
       ...{ images: data, engine, loaderThreads: ownLoaderThreads(terminal.env) },
       ...(threads === undefined ? {} : { threads }),
       ...(layers === undefined ? {} : { layers }),
+      ...(perClass === undefined ? {} : { perClass }),
       ...(maxImages === undefined ? {} : { maxImages }),
       onProgress: (phase, unit, done, total) => {
         view.show({ epoch: 0, epochs: 0, phase, unit, done, total });
@@ -99,4 +106,8 @@ function layerNames(text: string): Layers {
   const names = text.split(',').map((name) => name.trim());
   if (names.includes('')) throw new InvalidArgumentError('Must be names with commas between them.');
   return names;
+}
+
+function counts(text: string): readonly number[] {
+  return text.split(',').map((count) => positiveInteger(count.trim()));
 }

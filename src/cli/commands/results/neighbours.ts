@@ -78,7 +78,8 @@ async function runNeighbours(
   const { openRun } = await import('../../../run/open-run.ts');
   const { storedImages } = await import('../../../neighbours/stored-images.ts');
   const find = await import('../../../neighbours/find.ts');
-  // The tensor library warns of each of its kernels that two engines have: nothing that a person could act on.
+  // The tensor library warns of each of its kernels that two engines have: nothing that a person
+  // could act on.
   Object.assign(console, { warn: () => undefined });
   const run = await openRun(options.run);
   const layer = options.outliers === true ? null : options.layer;

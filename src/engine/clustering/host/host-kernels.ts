@@ -1,6 +1,7 @@
 /**
- * The host kernels: clustering's loops in C++ (native/), as a module of Node that `npx deepcluster setup` compiles. Where
- * it is missing, the engine and JavaScript do its work, with the same results.
+ * The host kernels: clustering's loops in C++ (native/), as a module of Node that `npx deepcluster
+ * setup` compiles. Where it is missing, the engine and JavaScript do its work, with the same
+ * results.
  */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -8,7 +9,10 @@ import { join } from 'node:path';
 import { HOST_KERNELS_FILE, setupFolder } from '../../../process/setup-folder.ts';
 import { messageOf } from '../../../errors.ts';
 
-/** Rows as the module takes them: centre [D], codes [n, D padded to QUAD], coded [n, CODED_NUMBERS], norms [n]. */
+/**
+ * Rows as the module takes them: centre [D], codes [n, D padded to QUAD], coded [n, CODED_NUMBERS],
+ * norms [n].
+ */
 export type HostRowArrays = readonly [
   count: number,
   dim: number,
@@ -19,16 +23,25 @@ export type HostRowArrays = readonly [
   norms: Float64Array,
 ];
 
-/** `kernels` is an index of the names; every call returns when it is done. What it is given wrong, it throws. */
+/**
+ * `kernels` is an index of the names; every call returns when it is done. What it is given wrong,
+ * it throws.
+ */
 export interface HostModule {
   readonly interface: number;
   /** Dimensions at most. */
   readonly mostDim: number;
-  /** Names of the kernels that this processor runs, the fastest first; the last one is for any processor. */
+  /**
+   * Names of the kernels that this processor runs, the fastest first; the last one is for any
+   * processor.
+   */
   readonly kernels: readonly string[];
   /** Writes all arrays of the rows but the features. */
   encodeRows(kernels: number, threads: number, ...rows: HostRowArrays): void;
-  /** Labels of the rows begin .. end - 1. @param labels [n] read as guesses; below 0 where there is none */
+  /**
+   * Labels of the rows begin .. end - 1.
+   * @param labels [n] read as guesses; below 0 where there is none
+   */
   findNearest(
     kernels: number,
     threads: number,

@@ -1,6 +1,7 @@
 /**
- * The search of the nearest centroids by the host kernels, with all threads of the engine: rows are coded in bytes once, and
- * each step multiplies codes. Memory besides the features: a quarter of them, and O(block).
+ * The search of the nearest centroids by the host kernels, with all threads of the engine: rows are
+ * coded in bytes once, and each step multiplies codes. Memory besides the features: a quarter of
+ * them, and O(block).
  */
 import type { OnProgress } from '../../../clustering/kernels.ts';
 import { CODED_NUMBERS, QUAD, type HostModule, type HostRowArrays } from './host-kernels.ts';

@@ -1,6 +1,6 @@
 /**
- * Cholesky's factor of a small positive definite matrix, and its inverse, in float64.
- * Source: Golub and Van Loan, Matrix Computations, sections 4.2.5 and 3.1. Shapes: [n, n], row-major.
+ * Cholesky's factor of a small positive definite matrix, and its inverse, in float64. Source: Golub
+ * and Van Loan, Matrix Computations, sections 4.2.5 and 3.1. Shapes: [n, n], row-major.
  */
 
 /**
@@ -26,7 +26,10 @@ export function choleskyFactor(
   return factor;
 }
 
-/** @param lower triangular, without zeros on its diagonal @returns its inverse, lower triangular too */
+/**
+ * @param lower triangular, without zeros on its diagonal
+ * @returns its inverse, lower triangular too
+ */
 export function invertLower(lower: Float64Array, n: number): Float64Array {
   const inverse = new Float64Array(n * n);
   for (let i = 0; i < n; i += 1) {

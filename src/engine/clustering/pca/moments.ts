@@ -1,9 +1,10 @@
 /**
- * First and second moments of features by the engine's matrix products. Rows are taken in blocks, less a pilot mean (that
- * of the shard), so that nothing is lost to a mean far from zero; a block's products are float32, the sum over blocks
- * and the shift back to the origin float64. So an entry is off by no more than BLOCK_ROWS * 2^-24 of the root of the two
- * centred variances it stands between, times n, and in practice by about the root of that factor.
- * Memory: the features, the moments (a triangle of float64), and one block.
+ * First and second moments of features by the engine's matrix products. Rows are taken in blocks,
+ * less a pilot mean (that of the shard), so that nothing is lost to a mean far from zero; a block's
+ * products are float32, the sum over blocks and the shift back to the origin float64. So an entry
+ * is off by no more than BLOCK_ROWS * 2^-24 of the root of the two centred variances it stands
+ * between, times n, and in practice by about the root of that factor. Memory: the features, the
+ * moments (a triangle of float64), and one block.
  */
 import * as tf from '@tensorflow/tfjs';
 import type { OnProgress } from '../../../clustering/kernels.ts';
@@ -12,7 +13,10 @@ import { shapeMismatch } from '../../../errors.ts';
 import type { Multiply } from '../products.ts';
 import { toHost } from '../to-host.ts';
 
-/** Rows of a block, and columns that are multiplied with columns at a time: only panels at or right of the diagonal. */
+/**
+ * Rows of a block, and columns that are multiplied with columns at a time: only panels at or right
+ * of the diagonal.
+ */
 const BLOCK_ROWS = 2048;
 const PANEL = 512;
 
@@ -72,7 +76,10 @@ function panelsOf(rows: Float32Array, count: number, pilot: Float32Array): tf.Te
   });
 }
 
-/** Adds a block of products that begins at row `top` and column `left` of the matrix, as far as it is in the triangle. */
+/**
+ * Adds a block of products that begins at row `top` and column `left` of the matrix, as far as it
+ * is in the triangle.
+ */
 function addToTriangle(
   products: Float32Array,
   { top, left }: { top: number; left: number },

@@ -1,7 +1,8 @@
 /**
- * The whitening projection by the engine's matrix product: rows less the mean, which is taken off in float64, times the
- * components, both rounded to float32; norms in float64. A whitened value is off by at most (D + 2) * 2^-24 of the
- * product of the norms of row and component, in practice by the root of that D.
+ * The whitening projection by the engine's matrix product: rows less the mean, which is taken off
+ * in float64, times the components, both rounded to float32; norms in float64. A whitened value is
+ * off by at most (D + 2) * 2^-24 of the product of the norms of row and component, in practice by
+ * the root of that D.
  */
 import * as tf from '@tensorflow/tfjs';
 import type { OnProgress } from '../../../clustering/kernels.ts';
@@ -12,7 +13,10 @@ import { toHost } from '../to-host.ts';
 
 const BLOCK_ROWS = 1024;
 
-/** As `applyWhitening` of src/clustering, by products in float32. @throws TrainerError SHAPE_MISMATCH */
+/**
+ * As `applyWhitening` of src/clustering, by products in float32.
+ * @throws TrainerError SHAPE_MISMATCH
+ */
 export function projectOnEngine(
   multiply: Multiply,
   { inDim, outDim, mean, components }: Whitening,

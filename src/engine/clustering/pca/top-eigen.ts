@@ -1,10 +1,11 @@
 /**
- * The greatest eigenvalues of a large symmetric positive semi-definite matrix, with their vectors: subspace iteration,
- * accelerated by Chebyshev polynomials that damp everything below the block's least Ritz value.
- * Sources: Zhou, Saad, Tiago and Chelikowsky 2006 (Chebyshev-filtered subspace iteration); Saad, Numerical Methods for
- * Large Eigenvalue Problems, section 5.2 (Rayleigh-Ritz, guard vectors); Golub and Van Loan, section 5.2 (Cholesky QR).
- * The iteration is float32 on the engine. The last Rayleigh-Ritz step and the residual that accepts its result are float64.
- * Shapes: matrix [n, n]; blocks of b vectors are [n, b] on the engine and [b, n] in float64; all row-major.
+ * The greatest eigenvalues of a large symmetric positive semi-definite matrix, with their vectors:
+ * subspace iteration, accelerated by Chebyshev polynomials that damp everything below the block's
+ * least Ritz value. Sources: Zhou, Saad, Tiago and Chelikowsky 2006 (Chebyshev-filtered subspace
+ * iteration); Saad, Numerical Methods for Large Eigenvalue Problems, section 5.2 (Rayleigh-Ritz,
+ * guard vectors); Golub and Van Loan, section 5.2 (Cholesky QR). The iteration is float32 on the
+ * engine. The last Rayleigh-Ritz step and the residual that accepts its result are float64. Shapes:
+ * matrix [n, n]; blocks of b vectors are [n, b] on the engine and [b, n] in float64; all row-major.
  */
 import * as tf from '@tensorflow/tfjs';
 import type { OnProgress } from '../../../clustering/kernels.ts';
@@ -16,7 +17,10 @@ import type { Multiply } from '../products.ts';
 import { toHost } from '../to-host.ts';
 
 export interface TopEigen extends SymmetricEigen {
-  /** `dense`: the full problem was solved, since it is small, or since the iteration did not converge. */
+  /**
+   * `dense`: the full problem was solved, since it is small, or since the iteration did not
+   * converge.
+   */
   readonly method: 'subspace' | 'dense';
   /** Products of the matrix with a block. */
   readonly products: number;
@@ -38,15 +42,23 @@ export interface TopEigenOptions {
 const DENSE_SIDE = 384;
 const TOLERANCE = 2e-6;
 const SEED = 1234;
-/** Vectors beyond those wanted, at least, and as a share of them: what they damp need not be resolved. */
+/**
+ * Vectors beyond those wanted, at least, and as a share of them: what they damp need not be
+ * resolved.
+ */
 const LEAST_GUARD = 32;
 const GUARD_SHARE = 0.25;
-/** Vectors beyond those wanted in the last step: the first of the guard are resolved well enough to be told apart. */
+/**
+ * Vectors beyond those wanted in the last step: the first of the guard are resolved well enough to
+ * be told apart.
+ */
 const LAST_GUARD = 8;
 const MOST_CYCLES = 60;
 const MOST_DEGREE = 40;
-/** A filter may weigh the first vector so many times as much as the last of the block: what it adds to the others, they lose
- * again when the block is made orthogonal. */
+/**
+ * A filter may weigh the first vector so many times as much as the last of the block: what it adds
+ * to the others, they lose again when the block is made orthogonal.
+ */
 const MOST_WEIGHT = 1e7;
 /** The block's least Ritz value counts as no less than this share of the greatest. */
 const LEAST_DAMPED = 1e-6;
@@ -150,7 +162,10 @@ function startBlock(n: number, size: number, seed: number): tf.Tensor2D {
   return tf.tensor2d(values, [n, size]);
 }
 
-/** Rayleigh-Ritz on the span of a block, which it disposes of. Null where the block has no full rank in float32. */
+/**
+ * Rayleigh-Ritz on the span of a block, which it disposes of. Null where the block has no full rank
+ * in float32.
+ */
 function ritz(
   multiply: Multiply,
   block: tf.Tensor2D,
@@ -185,7 +200,10 @@ function ritz(
 /** Least pivot of a Gram matrix of unit columns that float32 can still tell from rounding. */
 const LEAST_PIVOT = 1e-5;
 
-/** Cholesky QR with columns scaled to length 1 before: the filter leaves them of very different length. */
+/**
+ * Cholesky QR with columns scaled to length 1 before: the filter leaves them of very different
+ * length.
+ */
 function orthonormalised(
   multiply: Multiply,
   block: tf.Tensor2D,
@@ -209,8 +227,9 @@ function orthonormalised(
 }
 
 /**
- * What is left of a block that lost rank, by the eigenvectors of its Gram matrix, and random vectors in place of the rest.
- * Source: Stathopoulos and Wu 2002 (orthonormalisation by singular vectors).
+ * What is left of a block that lost rank, by the eigenvectors of its Gram matrix, and random
+ * vectors in place of the rest. Source: Stathopoulos and Wu 2002 (orthonormalisation by singular
+ * vectors).
  */
 function refilled(
   multiply: Multiply,
@@ -256,8 +275,8 @@ function greatestResidual({ vectors, images, values }: Block, wanted: number): n
 }
 
 /**
- * The block times T_m(2 A / c - 1), with c its least Ritz value, which is no greater than the eigenvalue of that rank:
- * what lies between 0 and c stays as it is, what is above grows.
+ * The block times T_m(2 A / c - 1), with c its least Ritz value, which is no greater than the
+ * eigenvalue of that rank: what lies between 0 and c stays as it is, what is above grows.
  */
 function filter(
   { vectors, images, values }: Block,
@@ -320,7 +339,12 @@ function lastStep(
   return { values: values.slice(0, wanted), vectors: eigenvectors, residual };
 }
 
-/** A Bᵀ in float64, in tiles. @param a [aRows, dim] @param b [bRows, dim] @returns [aRows, bRows] */
+/**
+ * A Bᵀ in float64, in tiles.
+ * @param a [aRows, dim]
+ * @param b [bRows, dim]
+ * @returns [aRows, bRows]
+ */
 function productOf(
   a: Float64Array,
   aRows: number,

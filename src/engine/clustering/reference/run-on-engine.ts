@@ -1,7 +1,7 @@
 /**
- * k-means and PCA of features in one process, with the kernels that a worker uses: what tests compare the distributed
- * computation with, and what benchmarks measure. No run uses it.
- * Shapes: n rows, D dimensions, K centroids; matrices are flat and row-major.
+ * k-means and PCA of features in one process, with the kernels that a worker uses: what tests
+ * compare the distributed computation with, and what benchmarks measure. No run uses it. Shapes: n
+ * rows, D dimensions, K centroids; matrices are flat and row-major.
  */
 import type { ClusteringKernels, OnProgress } from '../../../clustering/kernels.ts';
 import { nextCentroids } from '../../../clustering/kmeans-reducer.ts';
@@ -14,7 +14,8 @@ import { gatherRows } from '../../../math/matrix.ts';
  * @param kernels of an engine, or in float64
  * @param features [n, D] float32; read only
  * @param initialIds [K] rows that are the first centroids
- * @param finalAssignment whether labels and inertia of the last centroids are wanted; labels are empty if not
+ * @param finalAssignment whether labels and inertia of the last centroids are wanted; labels are
+ *   empty if not
  * @returns objectives of each step, centroids, labels
  */
 export function kmeansOnEngine(

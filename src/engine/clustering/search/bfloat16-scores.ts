@@ -1,6 +1,6 @@
 /**
- * Scores of rows with centroids in bfloat16, for engines that multiply it faster than float32, with the bound of their error.
- * Shapes as in score-blocks.ts.
+ * Scores of rows with centroids in bfloat16, for engines that multiply it faster than float32, with
+ * the bound of their error. Shapes as in score-blocks.ts.
  */
 import * as tf from '@tensorflow/tfjs';
 import type { Bfloat16Products } from '../products.ts';
@@ -16,14 +16,17 @@ import {
   type ScoreSource,
 } from './score-blocks.ts';
 
-/** Rows of two more columns: the bias comes in two bfloat16 parts with the factors of 1 that the rows bring. */
+/**
+ * Rows of two more columns: the bias comes in two bfloat16 parts with the factors of 1 that the
+ * rows bring.
+ */
 const BIAS_PARTS = 2;
 /** Unit roundoff of bfloat16. */
 const BFLOAT16_UNIT = 2 ** -8;
 
 /**
- * Scores in bfloat16, above a constant such that the greatest of a row is positive for all but odd rows.
- * The rows stay on the device, at half the size of the features.
+ * Scores in bfloat16, above a constant such that the greatest of a row is positive for all but odd
+ * rows. The rows stay on the device, at half the size of the features.
  */
 export function bfloat16Scores(rows: Rows, bfloat16: Bfloat16Products): ScoreSource {
   const { count, dim, norms } = rows;
@@ -44,7 +47,8 @@ export function bfloat16Scores(rows: Rows, bfloat16: Bfloat16Products): ScoreSou
       );
       const centroidLoss = greatestLoss(table);
       const { longest } = table;
-      // What the two parts leave of the bias, and sums of D + 2 products in float32, rounded twice each.
+      // What the two parts leave of the bias, and sums of D + 2 products in float32, rounded twice
+      // each.
       const biasLoss = BFLOAT16_UNIT * BFLOAT16_UNIT * shift;
       const summing = (dim + BIAS_PARTS + 2) * 2 * UNIT * (1 + BFLOAT16_UNIT) ** 2;
       return {
@@ -76,7 +80,10 @@ export function bfloat16Scores(rows: Rows, bfloat16: Bfloat16Products): ScoreSou
   };
 }
 
-/** A block of rows as bfloat16, each with its ones; writes what rounding took of them, as norms, to `losses`. */
+/**
+ * A block of rows as bfloat16, each with its ones; writes what rounding took of them, as norms, to
+ * `losses`.
+ */
 function holdRows(
   { features, count, dim }: Rows,
   bfloat16: Bfloat16Products,

@@ -1,12 +1,16 @@
 /**
- * What float64 on the host has to do with single rows: their norms, and a decision where scores of the engine leave more than
- * one centroid possible. Sums are those of src/clustering, in their order. Shapes: n rows, D dimensions, K centroids.
+ * What float64 on the host has to do with single rows: their norms, and a decision where scores of
+ * the engine leave more than one centroid possible. Sums are those of src/clustering, in their
+ * order. Shapes: n rows, D dimensions, K centroids.
  */
 import { assignShard } from '../../../clustering/kmeans-reducer.ts';
 import { gatherRows } from '../../../math/matrix.ts';
 import type { CentroidTable, Rows } from './score-blocks.ts';
 
-/** Candidates are in ascending order: ties go to the lower index. Two sums run at a time, each in the order of columns. */
+/**
+ * Candidates are in ascending order: ties go to the lower index. Two sums run at a time, each in
+ * the order of columns.
+ */
 export function nearestOf(
   features: Float32Array,
   from: number,
@@ -65,7 +69,10 @@ export function normsOf(features: Float32Array, count: number, dim: number): Flo
   return norms;
 }
 
-/** Writes the labels of rows that scores cannot tell, each by all of its distances. @param labels [n] */
+/**
+ * Writes the labels of rows that scores cannot tell, each by all of its distances.
+ * @param labels [n]
+ */
 export function settleRows(
   { features, dim }: Rows,
   open: readonly number[],

@@ -1,8 +1,9 @@
 /**
- * The nearest centroid of every row on a GPU: rows stay there, and so do the scores x·c - |c|²/2; of each row the host
- * reads the greatest few. Where the scores' error leaves more than one of them possible, float64 on the host decides, so that
- * labels are those of the float64 computation here, too. Memory on the GPU: the rows, and BLOCK_SCORES scores a few times.
- * Shapes: n rows, D dimensions, K centroids.
+ * The nearest centroid of every row on a GPU: rows stay there, and so do the scores x·c - |c|²/2;
+ * of each row the host reads the greatest few. Where the scores' error leaves more than one of them
+ * possible, float64 on the host decides, so that labels are those of the float64 computation here,
+ * too. Memory on the GPU: the rows, and BLOCK_SCORES scores a few times. Shapes: n rows, D
+ * dimensions, K centroids.
  */
 import * as tf from '@tensorflow/tfjs';
 import type { OnProgress } from '../../../clustering/kernels.ts';
@@ -11,11 +12,17 @@ import { normsOf, nearestOf, settleRows, tableOf } from './exact-rows.ts';
 import type { LabelSums, RowSearch, SumByLabel } from './row-search.ts';
 import { floatErrors, type CentroidTable, type Rows, type ScoreErrors } from './score-blocks.ts';
 
-/** Rows that go to the GPU at a time, and that it scores at a time, if there are not too many centroids. */
+/**
+ * Rows that go to the GPU at a time, and that it scores at a time, if there are not too many
+ * centroids.
+ */
 const BLOCK_ROWS = 8192;
 /** Of one product: 512 MiB. */
 const BLOCK_SCORES = 2 ** 27;
-/** Greatest scores of a row that are read. Where all of these are possible, there may be more: the row is done in full. */
+/**
+ * Greatest scores of a row that are read. Where all of these are possible, there may be more: the
+ * row is done in full.
+ */
 const CANDIDATES = 8;
 
 /** The greatest scores of some rows, on the device. */
@@ -63,7 +70,8 @@ export class GpuSearch implements RowSearch {
     const errors = floatErrors(this.#rows, table, this.#factorRounding);
     const matrix = tf.tensor2d(centroids.slice(), [k, dim]);
     const bias = tf.tensor1d(Float32Array.from(table.halfSquares));
-    // What a block gave is read when the next one has been started: the device does not wait for the host.
+    // What a block gave is read when the next one has been started: the device does not wait for
+    // the host.
     let started: Best | null = null;
     for (const best of this.#scored(matrix, bias)) {
       if (started !== null) this.#decide(started, table, errors, labels);

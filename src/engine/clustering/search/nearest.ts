@@ -1,9 +1,10 @@
 /**
- * The nearest centroid of every row, on the engine: scores block by block, never all of them, and of each row only the
- * centroids that the scores' error leaves possible. Where more than one is left, float64 on the host decides, by the sums
- * of src/clustering in their order: labels are those of the float64 computation on every engine, with any number of
- * threads, and with any cut into blocks.
- * Source of the bounds: Higham, Accuracy and Stability of Numerical Algorithms, section 3.1 (inner products).
+ * The nearest centroid of every row, on the engine: scores block by block, never all of them, and
+ * of each row only the centroids that the scores' error leaves possible. Where more than one is
+ * left, float64 on the host decides, by the sums of src/clustering in their order: labels are those
+ * of the float64 computation on every engine, with any number of threads, and with any cut into
+ * blocks. Source of the bounds: Higham, Accuracy and Stability of Numerical Algorithms, section 3.1
+ * (inner products).
  */
 import type { OnProgress } from '../../../clustering/kernels.ts';
 import type { Products } from '../products.ts';
@@ -130,7 +131,10 @@ class Candidates {
     this.#counts.fill(0);
   }
 
-  /** Takes the scores at or above their row's limit; `first` is the index of the tile's first centroid. */
+  /**
+   * Takes the scores at or above their row's limit; `first` is the index of the tile's first
+   * centroid.
+   */
   take(
     { columns, values }: ScoreBlock,
     groups: Int32Array,
@@ -185,7 +189,8 @@ class Candidates {
   }
 
   /**
-   * Writes the label of each row of the block: of several candidates the one with the least |c|²/2 - x·c in float64.
+   * Writes the label of each row of the block: of several candidates the one with the least |c|²/2
+   * - x·c in float64.
    * @returns rows without candidates, which are left open
    */
   decide(

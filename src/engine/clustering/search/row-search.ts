@@ -1,6 +1,7 @@
 /**
- * What a step of k-means needs of the rows of a data shard: the nearest centroid of each, and sums by label. By the engine,
- * or by the host kernels; both give the bits of float64 in the order of rows, so that it does not matter which.
+ * What a step of k-means needs of the rows of a data shard: the nearest centroid of each, and sums
+ * by label. By the engine, or by the host kernels; both give the bits of float64 in the order of
+ * rows, so that it does not matter which.
  */
 import type { OnProgress } from '../../../clustering/kernels.ts';
 
@@ -11,7 +12,11 @@ export interface LabelSums {
   readonly counts: Uint32Array;
 }
 
-/** Sums of the rows with each label, in float64 and in the order of rows. @param features [n, D] @param labels [n] */
+/**
+ * Sums of the rows with each label, in float64 and in the order of rows.
+ * @param features [n, D]
+ * @param labels [n]
+ */
 export type SumByLabel = (
   features: Float32Array,
   labels: Int32Array,

@@ -1,9 +1,10 @@
 /**
- * The scan of a block of scores, in WebAssembly: each row's maximum, and which groups of GROUP scores hold one that may
- * be the true maximum, given the error of the scores. A block is copied here while it is hot in the cache; the memory is
- * of this module's own, so that it serves every engine.
- * Two forms of scores: float32, from which each column's bias is yet to be subtracted; and bfloat16 in pairs, of which
- * positive ones are compared as 16-bit integers: of positive floats the order of the bits is that of the numbers.
+ * The scan of a block of scores, in WebAssembly: each row's maximum, and which groups of GROUP
+ * scores hold one that may be the true maximum, given the error of the scores. A block is copied
+ * here while it is hot in the cache; the memory is of this module's own, so that it serves every
+ * engine. Two forms of scores: float32, from which each column's bias is yet to be subtracted; and
+ * bfloat16 in pairs, of which positive ones are compared as 16-bit integers: of positive floats the
+ * order of the bits is that of the numbers.
  */
 import {
   advance,
@@ -88,7 +89,10 @@ export class ScoreScanner {
     this.#ints = new Int32Array(buffer, BLOCK, BLOCK_ROWS * BLOCK_COLUMNS);
   }
 
-  /** Before the first tile of a block of rows. @param factor what the maximum is multiplied by for the threshold */
+  /**
+   * Before the first tile of a block of rows.
+   * @param factor what the maximum is multiplied by for the threshold
+   */
   begin(factor: number): void {
     this.#factor[0] = factor;
     this.maxima.fill(-Infinity);

@@ -1,8 +1,9 @@
 /**
- * Scores of rows with centroids, block by block, by the engine's matrix product: x·c - |c|²/2, greatest for the nearest
- * centroid. In float32, or in bfloat16 where the native runtime multiplies that faster; a bound of the error comes with
- * them, so that what is made of the scores need not depend on which.
- * Shapes: n rows, D dimensions, K centroids in tiles of at most BLOCK_COLUMNS, padded to whole groups.
+ * Scores of rows with centroids, block by block, by the engine's matrix product: x·c - |c|²/2,
+ * greatest for the nearest centroid. In float32, or in bfloat16 where the native runtime multiplies
+ * that faster; a bound of the error comes with them, so that what is made of the scores need not
+ * depend on which. Shapes: n rows, D dimensions, K centroids in tiles of at most BLOCK_COLUMNS,
+ * padded to whole groups.
  */
 import * as tf from '@tensorflow/tfjs';
 import { toHost } from '../to-host.ts';
@@ -68,13 +69,17 @@ export function paddedColumns(k: number, tile: number): number {
   return Math.ceil(columns / GROUP) * GROUP;
 }
 
-/** Of scores in float32: x·c by the engine, less |c|²/2. @param factorRounding of the engine's products */
+/**
+ * Of scores in float32: x·c by the engine, less |c|²/2.
+ * @param factorRounding of the engine's products
+ */
 export function floatErrors(
   { dim, norms }: Pick<Rows, 'dim' | 'norms'>,
   { longest }: CentroidTable,
   factorRounding: number,
 ): ScoreErrors {
-  // γ for a sum of D products in any order, both factors, and the rounding of the bias and of the difference.
+  // γ for a sum of D products in any order, both factors, and the rounding of the bias and of the
+  // difference.
   const relative = (dim + 2) * UNIT * SLACK + 2 * factorRounding + 4 * UNIT;
   const largest = (longest * longest) / 2;
   return {
@@ -133,7 +138,10 @@ export function roundToBfloat16(value: number): number {
   return float[0];
 }
 
-/** A tile of centroids as columns: [D + parts, columns], `shift` minus the bias in the last rows if there are parts. */
+/**
+ * A tile of centroids as columns: [D + parts, columns], `shift` minus the bias in the last rows if
+ * there are parts.
+ */
 export function columnsOf(
   { values, halfSquares, k, dim }: CentroidTable,
   tile: number,

@@ -1,9 +1,12 @@
-/** Sums of rows by label, in JavaScript, for whichever engine runs. Shapes: n rows, D dimensions, K labels. */
+/**
+ * Sums of rows by label, in JavaScript, for whichever engine runs. Shapes: n rows, D dimensions, K
+ * labels.
+ */
 import type { LabelSums } from './row-search.ts';
 
 /**
- * Sums of the rows with each label, in float64 and in the order of rows: the order of a plain loop, with one cluster's sum
- * in the cache at a time.
+ * Sums of the rows with each label, in float64 and in the order of rows: the order of a plain loop,
+ * with one cluster's sum in the cache at a time.
  */
 export function sumByLabel(
   features: Float32Array,
@@ -31,7 +34,10 @@ export function sumByLabel(
   return { sums, counts };
 }
 
-/** One after the other in each column, as a plain loop would: four rows on their way from memory at a time. */
+/**
+ * One after the other in each column, as a plain loop would: four rows on their way from memory at
+ * a time.
+ */
 function addFourRows(
   features: Float32Array,
   order: Int32Array,

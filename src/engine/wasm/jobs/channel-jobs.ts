@@ -1,6 +1,7 @@
 /**
- * The passes of batch norm and max pooling, cut into chunks for several threads. All operands are addresses in the memory
- * of the kernels. Shapes: N rows of C channels; of the channels, whole groups of GROUP are done here.
+ * The passes of batch norm and max pooling, cut into chunks for several threads. All operands are
+ * addresses in the memory of the kernels. Shapes: N rows of C channels; of the channels, whole
+ * groups of GROUP are done here.
  */
 import { GROUP } from '../kernels/channel-kernels.ts';
 import { defineJob } from './job.ts';
@@ -9,7 +10,9 @@ const BYTES = Float32Array.BYTES_PER_ELEMENT;
 /** Sums of a group: of a and of a b, in float64. */
 export const SUM_BYTES_OF_GROUP = 2 * GROUP * Float64Array.BYTES_PER_ELEMENT;
 
-/** Rows that are read for all channels before the next ones: they stay in the second-level cache. */
+/**
+ * Rows that are read for all channels before the next ones: they stay in the second-level cache.
+ */
 const ROW_BLOCK = 256;
 
 /** Column sums of some rows, to a place of the chunk's own. @see AddColumnSums */
@@ -87,7 +90,10 @@ export const poolGradient = defineJob([...POOL_NAMES, 'dy', 'dx'], (kernels, p, 
   }
 });
 
-/** Calls with the offsets [bytes] of each pooled pixel in a row and of its window, as far as it lies in the image. */
+/**
+ * Calls with the offsets [bytes] of each pooled pixel in a row and of its window, as far as it lies
+ * in the image.
+ */
 function eachWindow(
   p: Pool,
   row: number,

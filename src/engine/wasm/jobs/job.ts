@@ -1,7 +1,8 @@
 /**
- * A job: work over the memory of the kernels in chunks that may run in any order, on any thread, all at once. Its
- * parameters are numbers, so that they can cross to other threads. Chunks write different memory, and none reads what
- * another writes: the result is the same on one thread and on many, to the bit.
+ * A job: work over the memory of the kernels in chunks that may run in any order, on any thread,
+ * all at once. Its parameters are numbers, so that they can cross to other threads. Chunks write
+ * different memory, and none reads what another writes: the result is the same on one thread and on
+ * many, to the bit.
  */
 import type { Kernels } from '../kernels/kernels.ts';
 

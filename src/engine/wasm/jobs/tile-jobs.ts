@@ -1,7 +1,8 @@
 /**
- * The transforms of a tiled convolution, cut into chunks for several threads. All operands are addresses in the memory of the
- * kernels; steps are in bytes. Shapes: tiles are numbered through all images, row by row; of these, `count` from `first` on are
- * done. Transformed, they are N squared layers of [count, C], for channels in whole groups.
+ * The transforms of a tiled convolution, cut into chunks for several threads. All operands are
+ * addresses in the memory of the kernels; steps are in bytes. Shapes: tiles are numbered through
+ * all images, row by row; of these, `count` from `first` on are done. Transformed, they are N
+ * squared layers of [count, C], for channels in whole groups.
  */
 import { defineJob } from './job.ts';
 import { GROUP_BYTES, TILE_PLANS } from '../kernels/tile-kernels.ts';
@@ -13,7 +14,10 @@ const IMAGE_NAMES = [
 
 type TiledImages = Readonly<Record<(typeof IMAGE_NAMES)[number], number>>;
 
-/** Images to layers: tiles of inputs, or with `isOutput` of the gradient of outputs. A chunk is some tiles. */
+/**
+ * Images to layers: tiles of inputs, or with `isOutput` of the gradient of outputs. A chunk is some
+ * tiles.
+ */
 export const cutTiles = defineJob(
   [...IMAGE_NAMES, 'source', 'target', 'isOutput'],
   (kernels, p, chunk) => {
@@ -28,8 +32,8 @@ export const cutTiles = defineJob(
 );
 
 /**
- * Layers of products to images: y = max(sum + bias, floor). A chunk is some tiles. A tile of which a part lies outside goes
- * first to the thread's own place in `spare`.
+ * Layers of products to images: y = max(sum + bias, floor). A chunk is some tiles. A tile of which
+ * a part lies outside goes first to the thread's own place in `spare`.
  */
 export const joinTiles = defineJob(
   [
@@ -57,7 +61,10 @@ export const joinTiles = defineJob(
   },
 );
 
-/** A filter's taps to layers, or with `isGradient` layers to the gradient of the taps. A chunk is some groups. */
+/**
+ * A filter's taps to layers, or with `isGradient` layers to the gradient of the taps. A chunk is
+ * some groups.
+ */
 export const transformTaps = defineJob(
   [
     ...(['plan', 'isGradient', 'source', 'sourceRow', 'sourceColumn'] as const),
@@ -74,7 +81,10 @@ export const transformTaps = defineJob(
   },
 );
 
-/** Calls with each tile's place: its first pixel's [bytes] in the images, its row's [bytes] in a layer, and y and x [pixels]. */
+/**
+ * Calls with each tile's place: its first pixel's [bytes] in the images, its row's [bytes] in a
+ * layer, and y and x [pixels].
+ */
 function eachTile(
   p: TiledImages,
   chunk: number,

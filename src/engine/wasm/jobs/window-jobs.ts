@@ -1,7 +1,8 @@
 /**
- * The matrix products and the copies around them, cut into chunks that write different memory: jobs for several threads.
- * How a job is cut changes no sum's order. All operands are addresses in the memory of the kernels; steps are in bytes.
- * Shapes: M windows of E elements, N columns, in panels of PANEL.
+ * The matrix products and the copies around them, cut into chunks that write different memory: jobs
+ * for several threads. How a job is cut changes no sum's order. All operands are addresses in the
+ * memory of the kernels; steps are in bytes. Shapes: M windows of E elements, N columns, in panels
+ * of PANEL.
  */
 import { defineJob, type Job, type JobParameters } from './job.ts';
 import type { Kernels } from '../kernels/kernels.ts';
@@ -10,14 +11,20 @@ import { PANEL, TILE_ROWS } from '../kernels/matrix-kernels.ts';
 const BYTES = Float32Array.BYTES_PER_ELEMENT;
 const PANEL_BYTES = PANEL * BYTES;
 
-/** Windows whose products are summed in registers before they go to memory; no power of 2: panels then share no cache sets. */
+/**
+ * Windows whose products are summed in registers before they go to memory; no power of 2: panels
+ * then share no cache sets.
+ */
 export const WINDOW_BLOCK = 252;
 /** Panels of a packed block: with WINDOW_BLOCK rows a part of the second-level cache. */
 export const BLOCK_PANELS = 32;
 /** What a thread needs for itself in `outerTiles`: a packed block, and a tile's elements. */
 export const OUTER_SCRATCH_BYTES = WINDOW_BLOCK * (BLOCK_PANELS * PANEL_BYTES + TILE_ROWS * BYTES);
 
-/** Windows times a packed matrix, with bias and floor. A chunk is some rows of a block of panels; rows run fastest. */
+/**
+ * Windows times a packed matrix, with bias and floor. A chunk is some rows of a block of panels;
+ * rows run fastest.
+ */
 export const windowTiles = defineJob(
   [
     ...(['windows', 'windowOffsets', 'count', 'segments', 'segmentLength', 'gap'] as const),
@@ -50,8 +57,8 @@ export const windowTiles = defineJob(
 );
 
 /**
- * Windows, transposed, times a plain matrix [M, N]; with `adds` to what is in `out`. A chunk is some tiles of output rows of a
- * block of panels. Output rows have whole panels.
+ * Windows, transposed, times a plain matrix [M, N]; with `adds` to what is in `out`. A chunk is
+ * some tiles of output rows of a block of panels. Output rows have whole panels.
  */
 export const outerTiles = defineJob(
   [
@@ -98,8 +105,9 @@ export const outerTiles = defineJob(
 );
 
 /**
- * Packs a matrix [E, N] where it lies: a grid of taps, `tapLength` elements each. Element e of tap (i, j) in column k is
- * at `source + i tapRowStep + j tapColumnStep + e elementStep + k columnStep`. A chunk is some panels.
+ * Packs a matrix [E, N] where it lies: a grid of taps, `tapLength` elements each. Element e of tap
+ * (i, j) in column k is at `source + i tapRowStep + j tapColumnStep + e elementStep + k
+ * columnStep`. A chunk is some panels.
  */
 export const packMatrix = defineJob(
   [
@@ -122,7 +130,10 @@ export const packMatrix = defineJob(
   },
 );
 
-/** Copies columns [M, N] out of rows that are wider, to where `rowOffsets` say. A chunk is some rows. */
+/**
+ * Copies columns [M, N] out of rows that are wider, to where `rowOffsets` say. A chunk is some
+ * rows.
+ */
 export const narrowRows = defineJob(
   ['source', 'sourceStep', 'rowOffsets', 'target', 'rows', 'columns', 'rowsOfChunk'],
   (kernels, p, chunk) => {
@@ -140,7 +151,10 @@ export const narrowRows = defineJob(
   },
 );
 
-/** Transposes a plain matrix [M, N]. A chunk is one of its rows or columns, of whichever there are fewer. */
+/**
+ * Transposes a plain matrix [M, N]. A chunk is one of its rows or columns, of whichever there are
+ * fewer.
+ */
 export const transposeRow = defineJob(
   ['source', 'rows', 'columns', 'target'],
   (kernels, { source, rows, columns, target }, chunk) => {
@@ -168,7 +182,10 @@ export const padImage = defineJob(
   },
 );
 
-/** A job for each of several layers: of each operand in `moving`, the next layer's lies `…Layer` further on. */
+/**
+ * A job for each of several layers: of each operand in `moving`, the next layer's lies `…Layer`
+ * further on.
+ */
 function ofLayers<Name extends string, Moving extends Name>(
   { names, run }: Job<Name>,
   moving: readonly Moving[],
@@ -195,7 +212,10 @@ function stepsOf({ elementStep, columnStep }: Steps): Steps {
   return { elementStep, columnStep };
 }
 
-/** Packs one tap's [elements, columns]; what lies behind the last column becomes zero: stray denormals are slow. */
+/**
+ * Packs one tap's [elements, columns]; what lies behind the last column becomes zero: stray
+ * denormals are slow.
+ */
 function packPanels(
   kernels: Kernels,
   { at, elementStep, columnStep }: Steps & { readonly at: number },

@@ -1,6 +1,7 @@
 /**
- * The loops over channels, four at a time, in WebAssembly: the passes of batch norm and of max pooling.
- * Channels beyond the last four are the caller's. A gradient that came through a ReLU counts where its output is above 0.
+ * The loops over channels, four at a time, in WebAssembly: the passes of batch norm and of max
+ * pooling. Channels beyond the last four are the caller's. A gradient that came through a ReLU
+ * counts where its output is above 0.
  */
 import {
   addTo,
@@ -21,7 +22,8 @@ export const GROUP = 4;
 const GROUP_BYTES = 4 * GROUP;
 
 /**
- * Adds, for each channel, the sums over rows of a and of a * b to eight float64 for each group: four of a, four of a * b.
+ * Adds, for each channel, the sums over rows of a and of a * b to eight float64 for each group:
+ * four of a, four of a * b.
  * @param a address of [rows, C]; so is `b`
  * @param y address of [rows, C]: a counts where it is above 0; the other form has no use for it
  * @param rowBytes from row to row of all
@@ -90,11 +92,13 @@ export type TakeLargest = (
 ) => void;
 
 /**
- * Adds the gradient of a pooled pixel to the first elements of its window that equal the pixel, channel by channel.
+ * Adds the gradient of a pooled pixel to the first elements of its window that equal the pixel,
+ * channel by channel.
  * @param y address of the pooled pixel; `dy` of its gradient
  * @param x address of the window; `dx` of its gradient
  * @param rows of the window, at least 1; so many `columns`
- * @param rowGap bytes from a window row's end to the next one's beginning; `columnBytes`: from pixel to pixel
+ * @param rowGap bytes from a window row's end to the next one's beginning; `columnBytes`: from
+ *   pixel to pixel
  * @param groups at least 1
  */
 export type RouteToFirst = (

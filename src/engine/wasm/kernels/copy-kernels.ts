@@ -1,4 +1,7 @@
-/** Copies in WebAssembly: into the order in which the matrix kernels read, and plain ones. Addresses and steps in bytes. */
+/**
+ * Copies in WebAssembly: into the order in which the matrix kernels read, and plain ones. Addresses
+ * and steps in bytes.
+ */
 import {
   addTo,
   advance,
@@ -18,7 +21,8 @@ import { PANEL, TILE_ROWS } from './matrix-kernels.ts';
 const PANEL_BYTES = 4 * PANEL;
 
 /**
- * Copies rows of whole panels: row by row, each panel of a row to its place behind the same panel's earlier rows.
+ * Copies rows of whole panels: row by row, each panel of a row to its place behind the same panel's
+ * earlier rows.
  * @param sourceStep from row to row
  * @param panelStep from panel to panel in the target
  * @param panels at least 1; so many `rows`
@@ -54,7 +58,8 @@ export type ScatterFloats = (
 ) => void;
 
 /**
- * Copies some consecutive elements of each window, as many as the tile is high, to TILE_ROWS floats for each window.
+ * Copies some consecutive elements of each window, as many as the tile is high, to TILE_ROWS floats
+ * for each window.
  * @param a address of the windows' operand, at the first of the elements
  * @param windowOffsets address of int32: where each window begins
  * @param windows at least 1

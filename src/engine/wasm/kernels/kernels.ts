@@ -11,7 +11,10 @@ export type Kernels = MatrixKernels & ChannelKernels & CopyKernels & TileKernels
 export interface KernelModule {
   /** Compiled; other threads of the process may instantiate it too. */
   readonly module: WebAssembly.Module;
-  /** Whether multiply-adds are fused; results then differ in rounding from those of machines where they are not. */
+  /**
+   * Whether multiply-adds are fused; results then differ in rounding from those of machines where
+   * they are not.
+   */
   readonly isFused: boolean;
 }
 
@@ -41,7 +44,10 @@ export function instantiateKernels(
 
 let isFusedHere: boolean | null = null;
 
-/** Whether multiply-adds are fused here. Node 20 has relaxed SIMD behind a flag of V8, Node 22 without. */
+/**
+ * Whether multiply-adds are fused here. Node 20 has relaxed SIMD behind a flag of V8, Node 22
+ * without.
+ */
 export function canFuse(): boolean {
   if (isFusedHere !== null) return isFusedHere;
   const isValid = (): boolean => WebAssembly.validate(assembleModule(matrixKernelCode(true)));

@@ -1,10 +1,11 @@
 /**
- * The two inner loops of training, in WebAssembly: products with matrices that are never made, the windows of a
- * convolution's input. A window is a few segments of consecutive floats: one per kernel row, kernel width times channels
- * long. A plain matrix's row is a window of one segment.
- * A tile of up to TILE_ROWS by PANEL sums lives in registers. Each sum is one chain of multiply-adds in an order that
- * neither the number of windows nor the tile's height changes: a row's result has the same bits in any company.
- * Multiply-adds are fused where CPU and V8 can: fewer instructions, and one rounding less.
+ * The two inner loops of training, in WebAssembly: products with matrices that are never made, the
+ * windows of a convolution's input. A window is a few segments of consecutive floats: one per
+ * kernel row, kernel width times channels long. A plain matrix's row is a window of one segment. A
+ * tile of up to TILE_ROWS by PANEL sums lives in registers. Each sum is one chain of multiply-adds
+ * in an order that neither the number of windows nor the tile's height changes: a row's result has
+ * the same bits in any company. Multiply-adds are fused where CPU and V8 can: fewer instructions,
+ * and one rounding less.
  */
 import {
   addTo,
@@ -21,8 +22,9 @@ import {
 } from '../../assembly/assembler.ts';
 
 /**
- * Rows of a tile. V8 moves all loads of a loop's body before its arithmetic: 4 x 2 sums, 4 splats and 2 vectors are 14 of
- * the 15 registers it has on x64; with 5 rows, or the loop unrolled here, it would keep sums in memory.
+ * Rows of a tile. V8 moves all loads of a loop's body before its arithmetic: 4 x 2 sums, 4 splats
+ * and 2 vectors are 14 of the 15 registers it has on x64; with 5 rows, or the loop unrolled here,
+ * it would keep sums in memory.
  */
 export const TILE_ROWS = 4;
 /** Columns of a tile: two vectors. */
@@ -78,7 +80,9 @@ export interface MatrixKernels {
   readonly windowsTimesMatrix: readonly WindowsTimesMatrix[];
   /** Sums by themselves, then adds: long sums in parts lose less. */
   readonly addOuterProducts: readonly AddOuterProducts[];
-  /** Goes on from what is there: in many parts the same bits as in one, and as `windowsTimesMatrix`. */
+  /**
+   * Goes on from what is there: in many parts the same bits as in one, and as `windowsTimesMatrix`.
+   */
   readonly continueOuterProducts: readonly AddOuterProducts[];
 }
 

@@ -1,9 +1,10 @@
 /**
- * The transforms of Winograd's convolution in tiles, four channels at a time, in WebAssembly. Each is L X transpose(L) of a small
- * matrix X for every channel. With them, M x M outputs of a filter of R x R taps cost N x N products, N = M + R - 1, in place of
- * M M R R. Sources: Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, CVPR 2016, section 4; the matrices are
- * Toom and Cook's, which interpolate at some points and at infinity. The gradients are those of that very computation,
- * transform by transform.
+ * The transforms of Winograd's convolution in tiles, four channels at a time, in WebAssembly. Each
+ * is L X transpose(L) of a small matrix X for every channel. With them, M x M outputs of a filter
+ * of R x R taps cost N x N products, N = M + R - 1, in place of M M R R. Sources: Lavin and Gray,
+ * Fast Algorithms for Convolutional Neural Networks, CVPR 2016, section 4; the matrices are Toom
+ * and Cook's, which interpolate at some points and at infinity. The gradients are those of that
+ * very computation, transform by transform.
  */
 import {
   advance,
@@ -34,8 +35,9 @@ export interface TilePlan {
 }
 
 /**
- * Known by their place in this list. By rounding, the first loses what a plain sum does, the other twice that. 4 x 4 outputs of 3 x 3 taps
- * would be faster still, but lose so much more in each layer that the gradients of VGG16 are off by 0.003 in norm.
+ * Known by their place in this list. By rounding, the first loses what a plain sum does, the other
+ * twice that. 4 x 4 outputs of 3 x 3 taps would be faster still, but lose so much more in each
+ * layer that the gradients of VGG16 are off by 0.003 in norm.
  */
 export const TILE_PLANS: readonly TilePlan[] = [
   { taps: 3, outputs: 2, inputs: 4, points: [0, 1, -1] },
@@ -114,7 +116,10 @@ export function tileKernelsOf(functions: Readonly<Record<string, unknown>>): Til
   return { tiles };
 }
 
-/** Toom and Cook's three: products ((filter g) * (input d)) is d convolved with g, in one dimension. [N, N] */
+/**
+ * Toom and Cook's three: products ((filter g) * (input d)) is d convolved with g, in one dimension.
+ * [N, N]
+ */
 function inputMatrix({ points }: TilePlan): Matrix {
   const rows = points.map((_, i) => [...withRoots(othersThan(points, i)), 0]);
   return [...rows, withRoots(points)];

@@ -1,8 +1,8 @@
 /**
- * Batch norm in training, with its ReLU, in few passes; composed of the backend's general operations it would cost more
- * than the convolutions. Sums are in float64 and a fixed order, whatever the number of threads. Where the ReLU cut, y is 0
- * and no gradient passes.
- * Shapes: N = B x H x W elements of C channels, x, y, dy and dx [N, C]; the rest [C].
+ * Batch norm in training, with its ReLU, in few passes; composed of the backend's general
+ * operations it would cost more than the convolutions. Sums are in float64 and a fixed order,
+ * whatever the number of threads. Where the ReLU cut, y is 0 and no gradient passes. Shapes: N = B
+ * x H x W elements of C channels, x, y, dy and dx [N, C]; the rest [C].
  */
 import * as tf from '@tensorflow/tfjs';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
@@ -41,7 +41,8 @@ export const trainingBatchNormGradient: WasmKernel = (backend, inputs, attribute
     (value) => 1 / Math.sqrt(value + BATCH_NORM_EPSILON),
   );
   const gammaGradient = product.map((sum, c) => (sum - means[c]! * plain[c]!) * inverse[c]!);
-  // dx = gamma inverse (g - mean(g) - normal mean(g normal)), written as a g + (b x + shift) for each channel.
+  // dx = gamma inverse (g - mean(g) - normal mean(g normal)), written as a g + (b x + shift) for
+  // each channel.
   const count = tf.util.sizeFromShape(x!.shape) / means.length;
   const a = inverse.map((value, c) => gammas[c]! * value);
   const b = a.map((value, c) => (-value * inverse[c]! * gammaGradient[c]!) / count);

@@ -1,8 +1,9 @@
 /**
- * Convolution and its two gradients as products of windows: forward, windows of x times the filter; filter gradient, the
- * same windows transposed times dy; input gradient, windows of dy times the filter's taps, one product for each remainder
- * of the input's position modulo the stride, because those positions meet the same taps.
- * Shapes: B images, x [B, H, W, C], dy and y [B, OH, OW, K], filter [KH, KW, C, K].
+ * Convolution and its two gradients as products of windows: forward, windows of x times the filter;
+ * filter gradient, the same windows transposed times dy; input gradient, windows of dy times the
+ * filter's taps, one product for each remainder of the input's position modulo the stride, because
+ * those positions meet the same taps. Shapes: B images, x [B, H, W, C], dy and y [B, OH, OW, K],
+ * filter [KH, KW, C, K].
  */
 import * as tf from '@tensorflow/tfjs';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
@@ -25,7 +26,10 @@ type Geometry = tf.backend_util.Conv2DInfo;
 
 const BYTES = Float32Array.BYTES_PER_ELEMENT;
 
-/** In place of the backend's kernel, which is left what this one does not do. @param stock the backend's own kernel */
+/**
+ * In place of the backend's kernel, which is left what this one does not do.
+ * @param stock the backend's own kernel
+ */
 export function convolution(stock: WasmKernel): WasmKernel {
   return (backend, inputs, attributes) =>
     isPlain(attributes)
@@ -189,11 +193,16 @@ interface Phase {
   /** The first of these taps; the others follow a stride apart. */
   readonly firstTap: number;
   readonly taps: number;
-  /** By position in `inputs`: where its window begins in dy, padded by what the largest window needs before it. */
+  /**
+   * By position in `inputs`: where its window begins in dy, padded by what the largest window needs
+   * before it.
+   */
   readonly windows: readonly number[];
 }
 
-/** Position y meets output (y + padding - tap) / stride through every tap that leaves no remainder. */
+/**
+ * Position y meets output (y + padding - tap) / stride through every tap that leaves no remainder.
+ */
 function phasesOf(kernel: number, stride: number, padding: number, size: number): Phase[] {
   const margin = tapsAtMost(kernel, stride) - 1;
   const phases = multiples(Math.min(stride, kernel), 1).map((firstTap) => {
@@ -213,7 +222,9 @@ function tapsAtMost(kernel: number, stride: number): number {
   return Math.ceil(kernel / stride);
 }
 
-/** A phase's taps as a matrix [taps x K, C]: the last tap first, since it meets the first output. */
+/**
+ * A phase's taps as a matrix [taps x K, C]: the last tap first, since it meets the first output.
+ */
 function tapsOf(
   filter: tf.TensorInfo,
   row: Phase,

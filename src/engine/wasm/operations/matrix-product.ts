@@ -1,6 +1,7 @@
 /**
- * Products of two matrices, either of them transposed, by the window kernels: rows of a plain matrix are windows of one
- * segment. Batched products, and those with both transposed, go to the backend's own kernel.
+ * Products of two matrices, either of them transposed, by the window kernels: rows of a plain
+ * matrix are windows of one segment. Batched products, and those with both transposed, go to the
+ * backend's own kernel.
  */
 import * as tf from '@tensorflow/tfjs';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
@@ -30,10 +31,16 @@ export function matrixProduct(stock: WasmKernel): WasmKernel {
   };
 }
 
-/** Rows up to which packing the right matrix, which is read only once for each, would cost more than it saves. */
+/**
+ * Rows up to which packing the right matrix, which is read only once for each, would cost more than
+ * it saves.
+ */
 const FEW_ROWS = 64;
 
-/** Each way to the product sums in the same order: the bits of a row do not depend on how many there are. */
+/**
+ * Each way to the product sums in the same order: the bits of a row do not depend on how many there
+ * are.
+ */
 function plainTimes(
   backend: BackendWasm,
   a: tf.TensorInfo,

@@ -1,7 +1,7 @@
 /**
- * Max pooling and its gradient: each window's gradient goes to its first largest element, row by row. The backend's own
- * gradient kernel loses it where the largest element of a window is zero or less, and takes the last of equal ones.
- * Shapes: x and dx [B, H, W, C], y and dy [B, OH, OW, C].
+ * Max pooling and its gradient: each window's gradient goes to its first largest element, row by
+ * row. The backend's own gradient kernel loses it where the largest element of a window is zero or
+ * less, and takes the last of equal ones. Shapes: x and dx [B, H, W, C], y and dy [B, OH, OW, C].
  */
 import * as tf from '@tensorflow/tfjs';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
@@ -10,7 +10,10 @@ import { GROUP } from '../kernels/channel-kernels.ts';
 
 type Geometry = tf.backend_util.Conv2DInfo;
 
-/** In place of the backend's kernel, which is left channels that fill no groups, and dilation. @param stock that kernel */
+/**
+ * In place of the backend's kernel, which is left channels that fill no groups, and dilation.
+ * @param stock that kernel
+ */
 export function maxPool(stock: WasmKernel): WasmKernel {
   return (backend, inputs, attributes) => {
     const x = inputs['x']!;
@@ -58,7 +61,10 @@ function operandsOf(backend: BackendWasm, g: Geometry, x: tf.TensorInfo, y: tf.T
   };
 }
 
-/** The channels that fill no group. The largest element is known: it is y. What is left is to find where it is. */
+/**
+ * The channels that fill no group. The largest element is known: it is y. What is left is to find
+ * where it is.
+ */
 function routeOthers(
   backend: BackendWasm,
   info: Geometry,
@@ -91,7 +97,10 @@ function routeOthers(
   }
 }
 
-/** Index of the first element of a window that equals `value`; -1 if none does, which only NaN brings about. */
+/**
+ * Index of the first element of a window that equals `value`; -1 if none does, which only NaN
+ * brings about.
+ */
 function firstEqual(
   x: Float32Array,
   value: number,

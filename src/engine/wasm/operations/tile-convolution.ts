@@ -1,9 +1,10 @@
 /**
- * Convolution at stride 1 in tiles of outputs (Winograd's, tile-kernels.ts): tiles and filter are transformed to N N layers
- * each, layer times layer is a product of matrices, and the products are transformed to outputs.
- * The input gradient is such a convolution too. Tiles go through in blocks, so that layers take little memory; a tile's
- * results have the same bits in any company.
- * Shapes: B images, x [B, H, W, C], dy and y [B, OH, OW, K], filter [R, R, C, K]; layers of T tiles [N N, T, C or K].
+ * Convolution at stride 1 in tiles of outputs (Winograd's, tile-kernels.ts): tiles and filter are
+ * transformed to N N layers each, layer times layer is a product of matrices, and the products are
+ * transformed to outputs. The input gradient is such a convolution too. Tiles go through in blocks,
+ * so that layers take little memory; a tile's results have the same bits in any company. Shapes: B
+ * images, x [B, H, W, C], dy and y [B, OH, OW, K], filter [R, R, C, K]; layers of T tiles [N N, T,
+ * C or K].
  */
 import type * as tf from '@tensorflow/tfjs';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
@@ -28,7 +29,10 @@ const BYTES = Float32Array.BYTES_PER_ELEMENT;
 const BLOCK_FLOATS = 2 ** 20;
 /** Floats between layers: without, those of a tile would often share cache sets. */
 const LAYER_GAP = 16;
-/** Tiles of a block, however many channels they have: fewer would not pay for reading the filter's layers again. */
+/**
+ * Tiles of a block, however many channels they have: fewer would not pay for reading the filter's
+ * layers again.
+ */
 const LEAST_BLOCK = 64;
 /** Channels on either side from which on the transforms cost little beside the products. */
 const LEAST_CHANNELS = 32;
@@ -37,7 +41,10 @@ const CHUNKS_OF_THREAD = 6;
 /** Rows above and columns left of the image that count as zeros. */
 export type Margin = readonly [top: number, left: number];
 
-/** How to cut a convolution of this geometry, or null where it is better done whole; the number of images makes no difference. */
+/**
+ * How to cut a convolution of this geometry, or null where it is better done whole; the number of
+ * images makes no difference.
+ */
 export function planOf({
   filterHeight,
   filterWidth,
@@ -219,7 +226,10 @@ interface Tiling extends TilePlan {
   readonly tileRows: number;
   readonly tileColumns: number;
   readonly tiles: number;
-  /** Tiles that are done at a time, whole rows of a product's; at most `most` and what makes them whole. */
+  /**
+   * Tiles that are done at a time, whole rows of a product's; at most `most` and what makes them
+   * whole.
+   */
   readonly block: number;
   readonly most: number;
 }
@@ -242,7 +252,10 @@ function tilingOf(plan: number, { batch, height, width }: Images, channels: numb
   return { ...shape, plan, layers, images: batch, tileRows, tileColumns, tiles, most, block };
 }
 
-/** Floats of a block's layers, were it the largest: so that memory grows with the images as tensors do, by as much for each. */
+/**
+ * Floats of a block's layers, were it the largest: so that memory grows with the images as tensors
+ * do, by as much for each.
+ */
 function roomFor({ layers, most }: Tiling, channels: number): number {
   return layers * ((most + TILE_ROWS) * channels + LAYER_GAP);
 }

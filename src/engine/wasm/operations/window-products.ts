@@ -1,7 +1,7 @@
 /**
- * Matrix products with the windows of a tensor on the heap: a convolution forward and back is three such products, a fully
- * connected layer too. Columns that do not fill a panel are computed beside, and copied.
- * Shapes: M windows of E elements, N columns. Offsets are in bytes, steps in floats.
+ * Matrix products with the windows of a tensor on the heap: a convolution forward and back is three
+ * such products, a fully connected layer too. Columns that do not fill a panel are computed beside,
+ * and copied. Shapes: M windows of E elements, N columns. Offsets are in bytes, steps in floats.
  */
 import type * as tf from '@tensorflow/tfjs';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
@@ -24,8 +24,9 @@ export interface Windows {
 }
 
 /**
- * A matrix [E, N] where it lies: its rows are those of a grid of taps, each of `tapLength` rows. Element e of tap (i, j)
- * in column k is at `first + i tapRowStep + j tapColumnStep + e elementStep + k columnStep`.
+ * A matrix [E, N] where it lies: its rows are those of a grid of taps, each of `tapLength` rows.
+ * Element e of tap (i, j) in column k is at `first + i tapRowStep + j tapColumnStep + e elementStep
+ * + k columnStep`.
  */
 export interface PlacedMatrix {
   readonly source: tf.TensorInfo;
@@ -57,7 +58,9 @@ const PANEL_BLOCK_BYTES = 256 * 1024;
 const CHUNKS_OF_THREAD = 6;
 /** Fewest windows of a chunk. */
 const LEAST_ROWS = 4 * TILE_ROWS;
-/** Tiles of output rows that share a packed block: fewer make packing show, more leave the cache. */
+/**
+ * Tiles of output rows that share a packed block: fewer make packing show, more leave the cache.
+ */
 const [LEAST_TILES, MOST_TILES] = [16, 64] as const;
 
 /** Row i of the plain matrix [M, E] as window i. */
@@ -193,7 +196,8 @@ export function outerProductOf(
  * out = transpose(windows) times d.
  * @param d [M, N]
  * @param out [E, N], overwritten
- * @param summation of the M products of each sum: `parts`, which loses less, or in `sequence`, as {@link multiplyWindows}
+ * @param summation of the M products of each sum: `parts`, which loses less, or in `sequence`, as
+ *   {@link multiplyWindows}
  */
 export function multiplyTransposedWindows(
   backend: BackendWasm,

@@ -1,4 +1,7 @@
-/** The entry of a thread of a team: it says that it is ready, and then serves until the process ends or ends it. */
+/**
+ * The entry of a thread of a team: it says that it is ready, and then serves until the process ends
+ * or ends it.
+ */
 import { parentPort, workerData } from 'node:worker_threads';
 import { instantiateKernels } from '../kernels/kernels.ts';
 import { JobBoard, type ThreadStart } from './team.ts';

@@ -1,7 +1,8 @@
 /**
- * The backend's own SIMD module over a memory that other threads share. Upstream's module declares a memory of its own;
- * the same code with that memory imported, and declared as shared, computes the same. Its own code stays on one thread.
- * Source of the format: WebAssembly Core Specification 2.0, section 5, with the threads proposal's limits.
+ * The backend's own SIMD module over a memory that other threads share. Upstream's module declares
+ * a memory of its own; the same code with that memory imported, and declared as shared, computes
+ * the same. Its own code stays on one thread. Source of the format: WebAssembly Core Specification
+ * 2.0, section 5, with the threads proposal's limits.
  */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';

@@ -1,7 +1,8 @@
 /**
- * Threads that share the kernels' memory and take the chunks of one job at a time; the thread that asks is one of them.
- * Whoever is free takes the next chunk, so a busy machine slows a job but never changes its result. Nobody spins: threads
- * without work sleep until they are woken, and none keeps the process alive.
+ * Threads that share the kernels' memory and take the chunks of one job at a time; the thread that
+ * asks is one of them. Whoever is free takes the next chunk, so a busy machine slows a job but
+ * never changes its result. Nobody spins: threads without work sleep until they are woken, and none
+ * keeps the process alive.
  */
 import { once } from 'node:events';
 import type { Worker } from 'node:worker_threads';
@@ -15,7 +16,10 @@ const CHUNK_MASK = (1 << CHUNK_BITS) - 1;
 
 /** Words of the control block. */
 const WORD = {
-  /** How many chunks nobody has taken yet, in the low bits; above them the job's generation. Taken by exchange. */
+  /**
+   * How many chunks nobody has taken yet, in the low bits; above them the job's generation. Taken
+   * by exchange.
+   */
   ticket: 0,
   /** Chunks that are not finished. */
   pending: 1,
@@ -44,7 +48,9 @@ export class JobBoard {
     this.#parameters = new Float64Array(buffer, this.#words.byteLength);
   }
 
-  /** Puts up a job and takes part in it until it is done. Only one thread of the team may call this. */
+  /**
+   * Puts up a job and takes part in it until it is done. Only one thread of the team may call this.
+   */
   run(
     kernels: Kernels,
     name: JobName,
@@ -81,8 +87,9 @@ export class JobBoard {
   }
 
   /**
-   * Runs chunks until none is left to take. What a thread reads of a job counts only if the ticket is still the same when
-   * it takes a chunk: until that chunk is finished, nobody puts up another job.
+   * Runs chunks until none is left to take. What a thread reads of a job counts only if the ticket
+   * is still the same when it takes a chunk: until that chunk is finished, nobody puts up another
+   * job.
    * @returns the first failure
    */
   #takeChunks(kernels: Kernels, thread: number): { cause: unknown } | null {

@@ -30,8 +30,9 @@ let registered: Registered | null = null;
 let ownFactory: ReturnType<typeof tf.findBackendFactory> | null = null;
 
 /**
- * Registers the backend for as many threads; one is the package's own backend, unchanged. Where the number changes, the
- * backend and all its tensors go, and leases of before are over. The caller makes it the current one.
+ * Registers the backend for as many threads; one is the package's own backend, unchanged. Where the
+ * number changes, the backend and all its tensors go, and leases of before are over. The caller
+ * makes it the current one.
  */
 export async function leaseWasm(threads: number): Promise<WasmLease> {
   if (registered !== null && registered.threads !== threads) await remove(registered);
