@@ -21,6 +21,12 @@ const FILES = [
   'cluster-detail',
   'map-points',
   'map',
+  'try-image/resample',
+  'try-image/centre-view',
+  'try-image/nearest-two',
+  'try-image/pixels',
+  'try-image/network',
+  'try-image/panel',
   'main',
 ] as const;
 
@@ -35,7 +41,7 @@ export function clientScript(): string {
 /** Without its imports, and with its exports as plain declarations. */
 function asPart(module: string): string {
   return module
-    .replaceAll(/^import [^;]* from '\.\/[a-z-]+\.js';\n/gm, '')
+    .replaceAll(/^import [^;]* from '\.{1,2}\/[a-z/-]+\.js';\n/gm, '')
     .replaceAll(/^export (?=(?:async )?(?:function|class|const) )/gm, '');
 }
 

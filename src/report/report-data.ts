@@ -24,12 +24,24 @@ export interface ReportData {
   readonly settings: readonly ReportSetting[];
   /** All clusters, for the page's script; left out: the page has none. */
   readonly gallery?: GalleryData;
+  /** Left out: the page cannot be asked about new images. Needs a gallery. */
+  readonly network?: PageNetwork;
   /** Left out: the first layer does not see colours. */
   readonly filters?: FilterPicture;
   /** What went wrong on the way, most frequent first; left out, as empty: nothing. */
   readonly faults?: readonly SurvivedFault[];
   /** Left out: all images were read whole. */
   readonly skipped?: SkippedImages;
+}
+
+/** The run's network beside the page. */
+export interface PageNetwork {
+  /** Scripts by relative path, in the order to load them. */
+  readonly files: readonly string[];
+  /** Of all of them. */
+  readonly bytes: number;
+  /** By which a browser knows the scripts that the page loads, base64; of this page alone. */
+  readonly nonce: string;
 }
 
 /** The filters of the first layer, side by side. */

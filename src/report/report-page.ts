@@ -22,32 +22,36 @@ import type { ReportData } from './report-data.ts';
 import { faultTable } from './sections/fault-table.ts';
 import { filterFigure } from './sections/filter-figure.ts';
 import { skippedTables } from './sections/skipped-tables.ts';
+import { TRY_IMAGE_STYLE, tryImageBlock, tryImageSection } from './sections/try-image.ts';
 import { changesTable, settingsTable } from './settings-table.ts';
 import { STYLE } from './style.ts';
 import type { RunSummary } from './summary.ts';
 
 /**
  * A browser that reads it refuses the network and scripts other than the page's own, whatever the
- * page holds.
+ * page holds: the one inside by its hash, those beside the page by their nonce.
  */
-function policyFor({ gallery }: ReportData, script: string | null): string {
+function policyFor({ gallery, network }: ReportData, script: string | null): string {
   const isBeside = gallery?.sprites.sheets.kind === 'beside';
+  const beside = network === undefined ? '' : ` 'nonce-${network.nonce}' 'wasm-unsafe-eval'`;
   return [
     "default-src 'none'",
     `img-src data:${isBeside ? " 'self' file:" : ''}`,
     "style-src 'unsafe-inline'",
-    ...(script === null ? [] : [`script-src ${scriptSource(script)}`]),
+    ...(script === null ? [] : [`script-src ${scriptSource(script)}${beside}`]),
   ].join('; ');
 }
 
 export function renderReport(data: ReportData): string {
   const { runId } = data.summary;
   const gallery = data.gallery ?? null;
+  const network = gallery === null ? null : (data.network ?? null);
   const script = gallery === null ? null : clientScript();
   const body = markup`${pageHeader(data)}
 <main>
 ${section('results', 'Results', headline(data.summary))}
 ${gallery === null ? null : section('clusters', 'Clusters', clusters(gallery, data.montage))}
+${network === null ? null : tryImageSection(network)}
 ${section('learning', 'Learning', learning(data))}
 ${section('epochs', 'Epochs', epochs(data))}
 ${gallery !== null || data.montage.length === 0 ? null : section('clusters', 'The largest clusters', montage(data.montage))}
@@ -57,11 +61,15 @@ ${(data.faults ?? []).length === 0 ? null : section('faults', 'Faults that the r
 ${data.skipped === undefined ? null : section('skipped', 'Images left out or damaged', skippedTables(data.skipped))}
 </main>
 <footer>Made by deepcluster-ps, ${formatMoment(data.generatedAt)}. The figures are in summary.json, the loss of every step in ${data.summary.lossByStep}.</footer>
-${gallery === null || script === null ? null : [galleryBlocks(gallery), scriptElement(script)]}`;
+${gallery === null || script === null ? null : [galleryBlocks(gallery), network === null ? null : tryImageBlock(network), scriptElement(script)]}`;
   const head = {
     title: `Run ${runId}: report`,
     policy: policyFor(data, script),
-    styles: [STYLE, gallery === null ? null : GALLERY_STYLE],
+    styles: [
+      STYLE,
+      gallery === null ? null : GALLERY_STYLE,
+      network === null ? null : TRY_IMAGE_STYLE,
+    ],
   };
   return wholePage(head, body);
 }

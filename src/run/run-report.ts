@@ -10,6 +10,7 @@ import type { ImageSource } from '../data/source/source.ts';
 import { largestClusters } from '../report/gallery/cluster-order.ts';
 import type {
   ClusterSample,
+  PageNetwork,
   ReportSetting,
   SkippedImages,
   SurvivedFault,
@@ -40,6 +41,8 @@ export interface RunReportInput {
   readonly faults?: readonly SurvivedFault[];
   readonly skipped?: SkippedImages;
   readonly gallery?: GalleryOptions;
+  /** Beside the page; left out: the page has no "Try an image". */
+  readonly pageNetwork?: PageNetwork;
   readonly signal?: AbortSignal;
 }
 
@@ -63,6 +66,7 @@ export async function renderRunReport(input: RunReportInput): Promise<string> {
     network = null,
     faults,
     skipped,
+    pageNetwork,
   } = input;
   const gallery = await gatherGallery(
     {
@@ -82,6 +86,7 @@ export async function renderRunReport(input: RunReportInput): Promise<string> {
     montage: await sampleClusters(largestClusters(sizes, MONTAGE_CLUSTERS), input),
     settings: changedSettings(config, origins),
     gallery,
+    ...(pageNetwork === undefined ? {} : { network: pageNetwork }),
     ...(filters === null ? {} : { filters }),
     ...(faults === undefined ? {} : { faults }),
     ...(skipped === undefined ? {} : { skipped }),

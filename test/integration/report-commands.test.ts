@@ -1,22 +1,35 @@
 /** `deepcluster report` and `deepcluster compare` on real runs. */
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { readGallery } from '../../src/report/client/decode.js';
 import { openRun } from '../../src/run/open-run.ts';
 import { ranCli, type Ran } from '../support/runs/cli-run.ts';
+import { runCommand } from '../support/runs/launched-run.ts';
+import { runNetwork } from '../support/runs/network-run.ts';
 import { placeForRuns, runPlain } from '../support/runs/in-process-run.ts';
 import { assertWellFormed, textOf } from '../support/oracles/well-formed.ts';
 
 const IMAGES = 40;
 const place = await placeForRuns(IMAGES);
 const [first, second] = [place.out('first'), place.out('second')];
+/** With a network that computes. */
+const network = place.out('network');
 
 before(async () => {
   const settings = { 'clustering.k': 7 };
   await runPlain({ data: place.data, out: first, workers: 2, settings });
   await runPlain({ data: place.data, out: second, workers: 1, settings: { ...settings, seed: 5 } });
+  await runNetwork({ data: place.data, out: network });
 });
 
 /** What the page's script reads. */
@@ -50,9 +63,41 @@ test("a run's own page has every cluster as the checkpoint has it, with thumbnai
 test('report makes the page again, of the same clusters', async () => {
   const out = join(place.folder, 'again.html');
   const args = ['report', '--run', first, '--out', out, '--map', 'centroids'];
-  const { stdout } = await done(args);
+  const { stdout } = await done([...args, '--try-image', 'never']);
   assert.equal(stdout, `${out}\n`);
+  assert.ok(!existsSync(join(place.folder, 'again')), 'nothing lies beside it');
   assert.deepEqual(galleryOf(out), galleryOf(join(first, 'report.html')));
+});
+
+test('report puts a small network beside the page, and says so', async () => {
+  const out = join(place.folder, 'asked.html');
+  const beside = join(place.folder, 'asked');
+  const args = ['report', '--run', network, '--out', out, '--map', 'centroids'];
+  const { stdout } = await done(args);
+  assert.equal(stdout, `${out}\nnetwork in ${beside}: keep it beside the page\n`);
+  assert.deepEqual(readdirSync(beside), ['network.js', 'onnxruntime.js']);
+  assert.ok(
+    readFileSync(out, 'utf8').includes('"files":["asked/network.js","asked/onnxruntime.js"]'),
+  );
+});
+
+test('without onnxruntime-web the page does without a network, and report says how to get it; installed, it helps', async () => {
+  const hidden = import.meta.resolve('../support/doubles/without-onnxruntime.mjs');
+  const out = join(place.folder, 'bare.html');
+  const args = ['report', '--run', network, '--out', out, '--map', 'centroids'];
+  const without = { NODE_OPTIONS: `--import=${hidden}` };
+  const bare = await runCommand(args, without).ended;
+  assert.equal(bare.code, 0, bare.stderr);
+  const remedy =
+    'onnxruntime-web is not installed; install it beside this package: npm install onnxruntime-web\n';
+  assert.equal(bare.stdout, `${out}\nthe page takes no new images: ${remedy}`);
+  assert.ok(!readFileSync(out, 'utf8').includes('id="try-image"'));
+  const refused = await runCommand([...args, '--try-image', 'always'], without).ended;
+  assert.equal(refused.code, 42);
+  assert.ok(refused.stderr.endsWith(`--try-image always: ${remedy}`), refused.stderr);
+  // Here it is installed.
+  await done([...args, '--try-image', 'always']);
+  assert.ok(readFileSync(out, 'utf8').includes('id="try-image"'));
 });
 
 test('a page of images that are gone has all but their thumbnails, and --data says where they are', async () => {

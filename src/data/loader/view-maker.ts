@@ -11,7 +11,7 @@ import { decodeImage, type DecodedImage } from '../pixels/decode.ts';
 import { ImageCache } from './image-cache.ts';
 import { SharedLanes } from '../lanes.ts';
 import { reasonOf } from '../source/unreadable.ts';
-import { centreShorterSide, centreView, randomView } from '../pixels/views.ts';
+import { centreView, decodedShorterSide, randomView } from '../pixels/views.ts';
 
 export interface ViewRequest {
   /** [n] sample ids. */
@@ -52,9 +52,6 @@ export interface ViewMakerOptions {
   readonly cacheBytes: number;
 }
 
-/** Decoded images keep this multiple of the centre view's shorter side, so that random crops of photos stay sharp. */
-const OVERSAMPLING = 2;
-
 /** Bytes of one view. */
 export function viewBytes({ imageSize }: DataConfig): number {
   return imageSize * imageSize * 3;
@@ -78,7 +75,7 @@ export class ViewMaker {
     this.#options = options;
     this.#lanes = new SharedLanes(concurrency);
     this.#cache = new ImageCache(cacheBytes);
-    this.#maxShorterSide = OVERSAMPLING * centreShorterSide(config.imageSize, config.resizeRatio);
+    this.#maxShorterSide = decodedShorterSide(config.imageSize, config.resizeRatio);
   }
 
   /**

@@ -31,6 +31,14 @@ export function centreShorterSide(size: number, resizeRatio: number): number {
   return Math.round(size * resizeRatio);
 }
 
+/** Decoded images keep this multiple of the centre view's shorter side, so that random crops of photos stay sharp. */
+const OVERSAMPLING = 2;
+
+/** Shorter side to which larger images are reduced while they are decoded [px]. */
+export function decodedShorterSide(size: number, resizeRatio: number): number {
+  return OVERSAMPLING * centreShorterSide(size, resizeRatio);
+}
+
 /** Size of an image resized to a shorter side; the long side is cut to an integer, as in the reference. */
 export function resizedSize(
   width: number,

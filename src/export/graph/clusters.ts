@@ -32,10 +32,7 @@ export function drawClusters(
 ): void {
   const { values, count, dim } = centroids;
   const means = builder.constant(CLUSTER_ARRAYS.centroids, { data: values, shape: [count, dim] });
-  const rows = unitRows(
-    builder,
-    whitening === null ? feature : whitened(builder, feature, whitening),
-  );
+  const rows = clusteringRows(builder, feature, whitening);
   const cluster = builder.largest(
     similarities(builder, builder.dotProducts(rows, means), { centroids, metric }),
   );
@@ -49,6 +46,23 @@ export function drawClusters(
     ...{ name: 'distance', type: 'float32', shape: [] },
     says: 'Euclidean distance to the centroid of that cluster, in the space of the clustering',
   });
+}
+
+/** Adds the output `row` [N, d] alone, for readers who compare it with the centroids themselves. */
+export function drawRows(
+  builder: GraphBuilder,
+  feature: Value,
+  { whitening, centroids: { dim } }: ClusterArithmetic,
+): void {
+  builder.output(clusteringRows(builder, feature, whitening), {
+    ...{ name: 'row', type: 'float32', shape: [dim] },
+    says: 'what is compared with the centroids',
+  });
+}
+
+/** @param feature [N, D] @returns [N, d] */
+function clusteringRows(builder: GraphBuilder, feature: Value, whitening: Whitening | null): Value {
+  return unitRows(builder, whitening === null ? feature : whitened(builder, feature, whitening));
 }
 
 function whitened(

@@ -15,7 +15,7 @@ import {
   type MapShape,
 } from '../../nn/layers.ts';
 import type { GraphBuilder, Value } from './builder.ts';
-import { drawClusters, type ClusterArithmetic } from './clusters.ts';
+import { drawClusters, drawRows, type ClusterArithmetic } from './clusters.ts';
 
 export interface NetworkDrawing {
   readonly spec: ModelSpec;
@@ -23,12 +23,14 @@ export interface NetworkDrawing {
   readonly weights: NamedArrays;
   /** Null: no clusters. */
   readonly clusters: ClusterArithmetic | null;
+  /** Of the clusters only the rows that are compared with centroids; left out: the clusters. */
+  readonly endsAtRows?: boolean;
   readonly hasLogits: boolean;
 }
 
 /** Draws the whole graph with a builder. */
 export function drawNetwork(builder: GraphBuilder, drawing: NetworkDrawing): void {
-  const { spec, clusters, hasLogits } = drawing;
+  const { spec, clusters, endsAtRows = false, hasLogits } = drawing;
   const { layers, representationLayer, featureLayer } = spec;
   const last = hasLogits
     ? layers.length - 1
@@ -44,7 +46,9 @@ export function drawNetwork(builder: GraphBuilder, drawing: NetworkDrawing): voi
       const shape = [spec.representationDim];
       builder.output(state.value, { name: 'features', type: 'float32', shape, says });
     }
-    if (i === featureLayer && clusters !== null) drawClusters(builder, state.value, clusters);
+    if (i === featureLayer && clusters !== null) {
+      (endsAtRows ? drawRows : drawClusters)(builder, state.value, clusters);
+    }
   }
   if (!hasLogits) return;
   const says = "the head's logits, one a cluster of the last clustering that it was trained on";

@@ -51,10 +51,22 @@ export const ONNX: ExportFormat = {
   },
 };
 
-function drawn(content: ExportContent): { builder: OnnxBuilder; model: OnnxModel } {
+/**
+ * The same graph up to the rows that are compared with centroids, as its output `row` [N, d]: of a
+ * page that has the centroids besides, and tells of the second cluster too.
+ */
+export function encodeRows(content: ExportContent): Uint8Array {
+  return encodeModel(drawn(content, true).model);
+}
+
+function drawn(
+  content: ExportContent,
+  endsAtRows = false,
+): { builder: OnnxBuilder; model: OnnxModel } {
   const { spec, clusters, hasHead, facts } = content;
   const builder = new OnnxBuilder();
-  drawNetwork(builder, { spec, weights: pytorchArrays(content), clusters, hasLogits: hasHead });
+  const weights = pytorchArrays(content);
+  drawNetwork(builder, { spec, weights, clusters, endsAtRows, hasLogits: hasHead });
   const { imageSize: size } = spec;
   const says = 'RGB from 0 to 1, resized and cropped; normalised inside';
   const model: OnnxModel = {

@@ -75,12 +75,12 @@ function integers(text) {
 }
 
 /** @param {string} text base64 */
-function floats(text) {
+export function floats(text) {
   return new Float32Array(bytesOf(text).buffer);
 }
 
 /** @param {string} text base64 */
-function bytesOf(text) {
+export function bytesOf(text) {
   const binary = atob(text);
   const bytes = new Uint8Array(binary.length);
   for (let i = 0; i < binary.length; i += 1) bytes[i] = binary.charCodeAt(i);

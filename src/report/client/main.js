@@ -6,6 +6,7 @@ import { byId, noun } from './elements.js';
 import { PointsMap } from './map.js';
 import { allOf, clusterNamed, countByCluster, imagesWith, sortClusters } from './query.js';
 import { Thumbnails } from './sprites.js';
+import { startTryImage } from './try-image/panel.js';
 
 const data = document.getElementById('gallery');
 if (data !== null) start(readGallery(data.textContent ?? ''));
@@ -154,6 +155,8 @@ function start(gallery) {
   });
   addEventListener('hashchange', () => follow(true));
 
+  const network = document.getElementById('network');
+  if (network !== null) startTryImage(JSON.parse(network.textContent ?? ''), gallery, thumbnails);
   byId('list-pane', HTMLDivElement).append(list.element, detail.element);
   byId('explorer', HTMLDivElement).hidden = false;
   document.documentElement.classList.add('scripted');

@@ -10,6 +10,7 @@ import { renderRunReport } from '../run-report.ts';
 import { EVENTS } from '../folder.ts';
 import { survivedFaults } from './faults.ts';
 import type { GalleryOptions, ReportProgress } from './gallery.ts';
+import { putNetwork, type PutBeside, type TryImageChoice } from './page-network.ts';
 import { sourceOfRun } from './run-source.ts';
 import { skippedOf } from './skipped.ts';
 
@@ -24,6 +25,8 @@ export interface WriteReportOptions {
   readonly engine: EngineChoice;
   /** Images with a thumbnail at most. */
   readonly thumbnails: number;
+  /** Whether the network goes with the page. */
+  readonly tryImage: TryImageChoice;
   readonly onProgress: ReportProgress;
 }
 
@@ -38,32 +41,44 @@ export interface WrittenReport {
   readonly projector: string | null;
   /** Why not, for a person; null where nothing went wrong. */
   readonly problem: string | null;
+  /** Folder of the network and its runtime; null where the page has none. */
+  readonly network: string | null;
+  /** Why the page has no network, for people; null where it has one, or was to have none. */
+  readonly networkMissing: string | null;
 }
 
 /**
- * @throws TrainerError of {@link openFinishedRun} and {@link sourceOfRun}; the file system's
- * error
+ * @throws TrainerError of {@link openFinishedRun}, {@link sourceOfRun} and {@link putNetwork}; the
+ * file system's error
  */
 export async function writeReport(options: WriteReportOptions): Promise<WrittenReport> {
   const { folder, out, data, onProgress } = options;
   const { run, summary, origins, record } = await openFinishedRun(folder);
   const source = await sourceOfRun(run, data);
   const inPage = Math.min(options.thumbnails, run.images.count) <= MOST_INSIDE;
-  const sheets = inPage ? null : sheetFolder(out);
+  const beside = folderBeside(out);
+  const sheets = inPage ? null : beside;
+  const network = await putNetwork(run, options.tryImage, putInto(beside));
   const features =
     options.map === 'features' ? await featuresFor(run, source, options.engine, onProgress) : null;
   const gallery: GalleryOptions = {
     ...{ thumbnails: options.thumbnails, features, onProgress },
-    ...(sheets === null ? {} : { putSheet: await sheetWriter(sheets) }),
+    ...(sheets === null ? {} : { putSheet: sheetWriter(putInto(sheets)) }),
   };
   const page = await renderRunReport({
     ...{ config: run.config, origins, source, record, summary, clusters: run.clusters },
     ...{ details: run.details, centroids: run.centroids, network: run, gallery },
     faults: await survivedFaults(join(folder, EVENTS)),
     ...skippedOf(run.record),
+    ...(network.kind === 'written' ? { pageNetwork: network.network } : {}),
   });
   await replaceFile(out, page);
-  return { page: out, sheets, ...(await projectorOf(run, source, features)) };
+  return {
+    ...{ page: out, sheets },
+    network: network.kind === 'written' ? beside : null,
+    networkMissing: network.kind === 'written' ? null : network.reason,
+    ...(await projectorOf(run, source, features)),
+  };
 }
 
 /** The run's folder need not be one that may be written to, as long as the page's is. */
@@ -87,16 +102,20 @@ async function featuresFor(
   return sampleFeatures(...work);
 }
 
-/** `report.html` has its sheets in `report/`. */
-function sheetFolder(page: string): string {
+/** `report.html` has what goes with it in `report/`. */
+function folderBeside(page: string): string {
   return join(dirname(page), basename(page).replace(/\.[^.]*$/, '') || 'report-sheets');
 }
 
-async function sheetWriter(folder: string): Promise<NonNullable<GalleryOptions['putSheet']>> {
-  await mkdir(folder, { recursive: true });
-  return async (index, webp) => {
-    const name = `thumbnails-${index}.webp`;
-    await writeFile(join(folder, name), webp);
+/** The folder is made with its first file. */
+function putInto(folder: string): PutBeside {
+  return async (name, content) => {
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, name), content);
     return `${encodeURIComponent(basename(folder))}/${name}`;
   };
+}
+
+function sheetWriter(put: PutBeside): NonNullable<GalleryOptions['putSheet']> {
+  return (index, webp) => put(`thumbnails-${index}.webp`, webp);
 }

@@ -2,7 +2,7 @@
 import { register } from 'node:module';
 
 const hook = `export async function resolve(specifier, context, next) {
-  if (specifier !== 'onnxruntime-web') return next(specifier, context);
+  if (!/^onnxruntime-web(\\/|$)/.test(specifier)) return next(specifier, context);
   throw Object.assign(new Error('hidden from this process'), { code: 'ERR_MODULE_NOT_FOUND' });
 }`;
 register(`data:text/javascript,${encodeURIComponent(hook)}`);

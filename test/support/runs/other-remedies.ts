@@ -15,6 +15,7 @@ const SETUP =
   'needs a network and minutes: test/integration/scripts-setup-tensorflow.test.ts runs its parts';
 const REMEDIES_E2E = 'test/e2e/remedies.test.ts';
 const EXPORT = 'test/integration/export.test.ts';
+const REPORT = 'test/integration/report-commands.test.ts';
 const CHANGED = 'test/integration/changed-settings.test.ts';
 const DIVERGED = 'a run that diverged goes on from before, by the command that its message names';
 
@@ -244,6 +245,20 @@ export const OTHERS: readonly OtherRow[] = [
       'what is there stays unless --force is given, and never where it is no export',
     ],
   })),
+  {
+    source: 'onnxruntime-web is not installed; install it beside this package',
+    triedIn: [
+      REPORT,
+      'without onnxruntime-web the page does without a network, and report says how to get it; installed, it helps',
+    ],
+  },
+  {
+    source: '--try-image always adds it',
+    triedIn: [
+      'test/unit/report-try-image.test.ts',
+      'a large network is left out unless asked for, one too large for a page and a run without centroids in any case',
+    ],
+  },
   {
     source: 'cannot be written (${messageOf(error)}); name another place with --out',
     triedIn: [

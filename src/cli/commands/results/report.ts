@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { Option, type Command } from 'commander';
 import type { EngineChoice } from '../../../engine/registry.ts';
+import type { TryImageChoice } from '../../../run/report/page-network.ts';
 import { createProgressView } from '../../../telemetry/progress-view.ts';
 import { engineOption, positiveInteger } from '../../options.ts';
 import { printJson, printLines, type Terminal } from '../../terminal.ts';
@@ -13,6 +14,7 @@ interface ReportOptions {
   readonly map: 'features' | 'centroids';
   readonly engine: EngineChoice;
   readonly thumbnails: number;
+  readonly tryImage: TryImageChoice;
   readonly json?: boolean;
 }
 
@@ -30,12 +32,20 @@ export function addReportCommand(program: Command, terminal: Terminal): void {
     )
     .addOption(engineOption('tensor engine for the features').default('auto'))
     .option('--thumbnails <n>', 'images with a thumbnail at most', positiveInteger, 100_000)
+    .addOption(
+      new Option(
+        '--try-image <when>',
+        'put the network beside the page, which then tells the cluster of new images; auto: if it has at most 16 MB and onnxruntime-web is installed',
+      )
+        .choices(['auto', 'always', 'never'])
+        .default('auto'),
+    )
     .option('--json', 'print one JSON object')
     .action((options: ReportOptions) => runReport(options, terminal));
 }
 
 async function runReport(options: ReportOptions, terminal: Terminal): Promise<void> {
-  const { run: folder, data = null, map, engine, thumbnails } = options;
+  const { run: folder, data = null, map, engine, thumbnails, tryImage } = options;
   const out = options.out ?? join(folder, 'report.html');
   const { writeReport } = await import('../../../run/report/write-report.ts');
   const view = createProgressView({ stream: terminal.stderr, nowMs: () => performance.now() });
@@ -43,15 +53,19 @@ async function runReport(options: ReportOptions, terminal: Terminal): Promise<vo
     view.show({ epoch: 0, epochs: 0, phase, unit: 'images', done, total });
   };
   const written = await writeReport({
-    ...{ folder, out, data, map, engine, thumbnails, onProgress },
+    ...{ folder, out, data, map, engine, thumbnails, tryImage, onProgress },
   }).finally(() => {
     view.close();
   });
   if (written.problem !== null) terminal.stderr.write(`${written.problem}\n`);
   if (options.json === true) printJson(terminal, written);
   else {
-    const { page, sheets } = written;
-    const beside = sheets === null ? [] : [`thumbnails in ${sheets}: keep them beside the page`];
-    printLines(terminal, [page, ...beside]);
+    const { page, sheets, network, networkMissing } = written;
+    printLines(terminal, [
+      page,
+      ...(sheets === null ? [] : [`thumbnails in ${sheets}: keep them beside the page`]),
+      ...(network === null ? [] : [`network in ${network}: keep it beside the page`]),
+      ...(networkMissing === null ? [] : [`the page takes no new images: ${networkMissing}`]),
+    ]);
   }
 }
