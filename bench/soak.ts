@@ -1,15 +1,17 @@
 /**
- * Trains one network for many steps on one batch and watches what the process holds: tensors, and resident memory.
- * A leak shows as tensors that grow, or as memory that grows after the first steps, when every buffer has been made once.
+ * Trains one network for many steps on one batch and watches what the process holds: tensors, and
+ * resident memory. A leak shows as tensors that grow, or as memory that grows after the first
+ * steps, when every buffer has been made once.
  *
- *   node --import tsx bench/soak.ts --engine tensorflow --network resnet50 --batch 32 --steps 300 [--size 224]
+ * node --import tsx bench/soak.ts --engine tensorflow --network resnet50 --batch 32 --steps 300
+ * [--size 224]
  */
 import { parseArgs } from 'node:util';
 import { modelConfigSchema } from '../src/nn/config.ts';
 import { describeModel } from '../src/nn/architectures.ts';
 import type { EngineChoice } from '../src/engine/registry.ts';
 import { startEngine } from '../src/engine/start.ts';
-import { createModel } from '../src/nn/model.ts';
+import { createModel } from '../src/nn/loaded-model.ts';
 import { initialParameters, initialStatistics } from '../src/ps/initial-values.ts';
 
 const CLASSES = 1000;

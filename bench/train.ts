@@ -1,13 +1,15 @@
 /**
- * `deepcluster bench train`: a training step and a feature pass of each network, as a worker does them: uint8 images in, a
- * flat gradient or features out, both in host memory. The peer is PyTorch (bench/peers/torch_networks.py).
+ * `deepcluster bench train`: a training step and a feature pass of each network, as a worker does
+ * them: uint8 images in, a flat gradient or features out, both in host memory. The peer is PyTorch
+ * (bench/peers/torch_networks.py).
  */
 import { nonFinite } from '../src/errors.ts';
 import { seededRng } from '../src/math/rng.ts';
 import { describeModel, type ModelSpec } from '../src/nn/architectures.ts';
 import { modelConfigSchema } from '../src/nn/config.ts';
 import { multiplyAdds, trainingMultiplyAdds } from '../src/nn/layers.ts';
-import { createModel, type Model } from '../src/nn/model.ts';
+import { createModel } from '../src/nn/loaded-model.ts';
+import type { Model } from '../src/nn/model.ts';
 import { initialParameters, initialStatistics } from '../src/ps/initial-values.ts';
 import type { EngineCase, Prepared } from './measure.ts';
 import type { PeerWork } from './peer.ts';

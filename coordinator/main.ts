@@ -17,6 +17,7 @@ import type { TakenFolder } from '../src/run/lock/take-folder.ts';
 import { noteListing } from '../src/run/status/listing-note.ts';
 import { runImagesOf } from '../src/run/run-images.ts';
 import type { Credentials } from '../src/security/credentials.ts';
+import { memoryColumns } from '../src/algorithms/registry.ts';
 import { connectServers } from '../src/server-clients/connect.ts';
 import { refusalLog } from '../src/telemetry/refusal-log.ts';
 import { createControl, type ControlDeps } from './control/control.ts';
@@ -165,7 +166,7 @@ async function runInFolder(options: InFolder): Promise<RunSummary> {
       return await withAnySignal([signal, page.stopped], (ended) => {
         const terms = new Terms({
           ...{ ...run, service, sessions, fleet, signal: ended },
-          connect: connectWith(credentials),
+          connect: connectWith(options),
           makeControl: createControl,
           prepare,
           settingsTaken: resume ? keepSettings : () => Promise.resolve(),
@@ -193,7 +194,9 @@ function fleetOf({ config, parameterListen, credentials }: InFolder, record: Fle
   return { fleet, registered: fleet };
 }
 
-function connectWith(credentials: Credentials | null): Connect {
-  return ({ layout, featureDim }, { addresses, term, lost }) =>
-    connectServers({ addresses, term, lost, layout, dim: featureDim, credentials });
+function connectWith({ config, credentials }: Pick<InFolder, 'config' | 'credentials'>): Connect {
+  return ({ layout, featureDim }, { addresses, term, lost }) => {
+    const dim = memoryColumns(config, featureDim);
+    return connectServers({ addresses, term, lost, layout, dim, credentials });
+  };
 }

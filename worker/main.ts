@@ -20,7 +20,7 @@ export function runWorker(
     // The tensor library takes half a second to load: by then the coordinator knows of this worker.
     const [{ startEngine }, { createModel }] = await Promise.all([
       import('../src/engine/start.ts'),
-      import('../src/nn/model.ts'),
+      import('../src/nn/loaded-model.ts'),
     ]);
     const engine = await startEngine(options.engine ?? config.cluster.engine, {});
     const { name, version, device, threads, reason } = engine;

@@ -9,7 +9,8 @@ import type { ImageLoader, LoadedViews } from '../src/data/loader/loader.ts';
 import type { NamedVectors } from '../src/rpc/named-vectors.ts';
 import type { ParameterServers } from '../src/server-clients/parameter-servers.ts';
 import { traceNowUs, type Trace } from '../src/telemetry/trace.ts';
-import type { ShardRange, SliceName, SliceSamples } from '../src/work/tools.ts';
+import type { Draws } from '../src/data/loader/drawn-views.ts';
+import type { ShardRange, SliceName } from '../src/work/tools.ts';
 import { ShardBatches } from './image-batches.ts';
 import type { CoordinatorClient } from './service.ts';
 
@@ -70,11 +71,11 @@ export class Prefetch {
     return begun(this.#artifacts, name, ARTIFACTS_KEPT, () => coordinator.artifact(name, signal));
   }
 
-  views({ epoch, step, slice }: SliceName, samples: SliceSamples): Promise<LoadedViews> {
+  views({ epoch, step, slice }: SliceName, { ids, occurrences }: Draws): Promise<LoadedViews> {
     const { loader, signal } = this.#deps;
-    const key = `${epoch}/${step}/${slice}/${samples.ids.join()}`;
+    const key = `${epoch}/${step}/${slice}/${ids.join()}`;
     return begun(this.#views, key, SLICES_AHEAD, async () => {
-      const views = await loader.random(samples.ids, samples.occurrences, epoch, signal);
+      const views = await loader.random(ids, occurrences, epoch, signal);
       // The next one who asks reads again: an image that was missing may be back.
       if (views.unreadable.length > 0) this.#views.delete(key);
       return views;

@@ -3,6 +3,7 @@
  * connects again when cut off. What it computes with is handed in, so that tests can work with
  * features of their own.
  */
+import { memoryColumns } from '../src/algorithms/registry.ts';
 import { nanoid } from 'nanoid';
 import { arrayOf } from '../src/arrays/bundle.ts';
 import { FLOAT64_KERNELS, type ClusteringKernels } from '../src/clustering/kernels.ts';
@@ -186,7 +187,7 @@ async function prepare(
   const compute = await startCompute(config, logger);
   const { layout, featureDim, featureName, representationDim, model } = compute;
   const hash = layoutHash(layout);
-  const servers = new ServerAccess(layout, featureDim, options.credentials);
+  const servers = new ServerAccess(layout, memoryColumns(config, featureDim), options.credentials);
   const heartbeat = startHeartbeat(
     {
       coordinator: options.coordinator,

@@ -120,6 +120,7 @@ export class Workbench {
       held: this.features,
       algorithm: this.#algorithm,
       fillMemory: (shard, generation, rows) => memory.fill(shard, generation, rows, signal),
+      memoryRows: (step, ids) => memory.rows(step, ids, signal),
       artifact: (name) => this.#prefetch.artifact(name),
       push: (push) => parameters.push({ ...push, ...identity }, signal),
       requireTerm: () => {

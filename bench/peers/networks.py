@@ -20,8 +20,8 @@ def network(
         return Plain(vgg16_features(2 if sobel else 3), vgg16_classifier, 4096, size, classes, sobel, dropout)
     if architecture == "small-convnet":
         maps = small_features(2 if sobel else 3, width)
-        if neck == "odc":
-            return Pooled(maps, 4 * width, classes, sobel, dropout, **shape)
+        if neck != "none":
+            return Pooled(maps, 4 * width, classes, sobel, dropout, neck, **shape)
         return Plain(maps, small_classifier, feature_dim, size, classes, sobel, dropout)
     if architecture == "resnet50":
         return Residual(classes, neck, dropout, **shape)
@@ -189,16 +189,43 @@ class Head(nn.Module):
         return self.fc_cls(x)
 
 
-class Pooled(nn.Module):
-    """Convolutions and the mean over their last maps, then ODC's neck and its head."""
+class Projection(nn.Module):
+    """DeepCluster-v2's: fully connected, batch norm, ReLU, fully connected; of any length."""
 
-    def __init__(self, features, channels, classes, sobel, dropout, hidden, outputs):
+    def __init__(self, inputs, hidden, outputs):
+        super().__init__()
+        self.fc0, self.bn0 = nn.Linear(inputs, hidden), nn.BatchNorm1d(hidden)
+        self.fc1 = nn.Linear(hidden, outputs)
+
+    def forward(self, x):
+        return self.fc1(self.bn0(self.fc0(x)).relu())
+
+
+def neck_of(name, dropout, inputs, hidden, outputs, classes):
+    """A neck, and the head behind it or None."""
+    if name == "odc":
+        return Neck(dropout, inputs, hidden, outputs), Head(outputs, classes)
+    if name == "projection":
+        return Projection(inputs, hidden, outputs), None
+    raise ValueError(f"no neck {name}")
+
+
+def initialise_neck(neck):
+    """N(0, 2 / inputs); the last layer of a projection N(0, 1 / inputs)."""
+    last = "relu" if isinstance(neck, Neck) else "linear"
+    nn.init.kaiming_normal_(neck.fc0.weight, nonlinearity="relu")
+    nn.init.kaiming_normal_(neck.fc1.weight, nonlinearity=last)
+
+
+class Pooled(nn.Module):
+    """Convolutions and the mean over their last maps; ODC's neck and its head, or a projection without a head."""
+
+    def __init__(self, features, channels, classes, sobel, dropout, neck, hidden, outputs):
         super().__init__()
         self.features = nn.Sequential(*features)
-        self.neck, self.head = Neck(dropout, channels, hidden, outputs), Head(outputs, classes)
+        self.neck, self.head = neck_of(neck, dropout, channels, hidden, outputs, classes)
         self.apply(initialise)
-        for layer in (self.neck.fc0, self.neck.fc1):
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        initialise_neck(self.neck)
         self.sobel = Sobel() if sobel else None
 
     def representation(self, x):
@@ -210,27 +237,29 @@ class Pooled(nn.Module):
         return self.neck(self.representation(x))
 
     def forward(self, x):
-        return self.head(self.represent(x))
+        x = self.represent(x)
+        return x if self.head is None else self.head(x)
 
 
 class Residual(nn.Module):
-    """ResNet-50; the feature is its pooled output, or with `neck="odc"` that of the neck."""
+    """ResNet-50; the feature is its pooled output, or with a neck that of the neck."""
 
     def __init__(self, classes, neck, dropout, hidden=512, outputs=256):
         super().__init__()
         self.backbone = Backbone()
         self.neck, self.head = None, None
-        if neck == "odc":
-            self.neck, self.head = Neck(dropout, 2048, hidden, outputs), Head(outputs, classes)
-        elif neck == "none":
+        if neck == "none":
             self.top_layer = nn.Linear(2048, classes)
         else:
-            raise ValueError(f"no neck {neck}")
+            self.neck, self.head = neck_of(neck, dropout, 2048, hidden, outputs, classes)
         for module in self.modules():
-            if isinstance(module, nn.Conv2d) or (self.neck and module in (self.neck.fc0, self.neck.fc1)):
+            if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-        last = self.top_layer if self.neck is None else self.head.fc_cls
-        nn.init.normal_(last.weight, 0, 0.01)
+        if self.neck is not None:
+            initialise_neck(self.neck)
+        last = self.top_layer if self.neck is None else self.head and self.head.fc_cls
+        if last is not None:
+            nn.init.normal_(last.weight, 0, 0.01)
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 nn.init.zeros_(module.bias)
@@ -244,4 +273,5 @@ class Residual(nn.Module):
 
     def forward(self, x):
         x = self.represent(x)
-        return self.top_layer(x) if self.neck is None else self.head(x)
+        head = self.top_layer if self.neck is None else self.head
+        return x if head is None else head(x)

@@ -8,7 +8,6 @@ import type { RunConfig } from '../../src/config/schema.ts';
 import { messageOf } from '../../src/errors.ts';
 import type { ImageSource } from '../../src/data/source/source.ts';
 import type { ParameterLayout } from '../../src/ps/layout.ts';
-import { learningRateFactor } from '../../src/ps/schedule.ts';
 import { vectorOf, type NamedVectors } from '../../src/rpc/named-vectors.ts';
 import type { FinalClusterFigures, RunEvaluation } from '../../src/report/summary.ts';
 import { withAnySignal } from '../../src/rpc/any-signal.ts';
@@ -76,11 +75,11 @@ class Board implements RunWatcher {
     this.#file.restart(step);
   }
 
-  stepCommitted({ step, epoch, loss }: CommittedStep): void {
-    const { learningRate, schedule } = this.#deps.config.training;
+  stepCommitted({ step, loss, rateFactor }: CommittedStep): void {
+    const { learningRate } = this.#deps.config.training;
     this.#file.add(step, [
       { tag: 'loss/step', scalar: loss },
-      { tag: 'training/learning_rate', scalar: learningRate * learningRateFactor(schedule, epoch) },
+      { tag: 'training/learning_rate', scalar: learningRate * rateFactor },
     ]);
   }
 

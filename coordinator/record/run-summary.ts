@@ -67,7 +67,9 @@ export function summariseRun(input: SummaryInput): RunSummary {
     restarts: record.restarts,
     settingChanges: record.settingChanges,
   };
-  return { ...figures, learning: learningOf(figures), ...ofAlgorithm(config, record) };
+  const { doSettle } = algorithmNamed(config.algorithm).clustering;
+  const learning = learningOf({ ...figures, doSettle });
+  return { ...figures, learning, ...ofAlgorithm(config, record) };
 }
 
 /** Under its key; nothing where the algorithm has no figures. */

@@ -3,7 +3,13 @@
  * assignment; and once more from the beginning where images are left out in the middle. The steps
  * are in clustering-round.ts. Source: Caron et al. 2018, spec of DeepCluster, sections 4 and 5.
  */
-import type { ClusteredRows, Clustering, FinalPlan } from '../../src/algorithms/strategy.ts';
+import type {
+  ClusteredRows,
+  Clustering,
+  FinalPlan,
+  MemoryHead,
+  MemoryToCluster,
+} from '../../src/algorithms/strategy.ts';
 import type { RowMetric } from '../../src/clustering/nearest-two.ts';
 import { ImagesLeftOut } from '../images/missing-images.ts';
 import {
@@ -44,7 +50,8 @@ export async function clusterFinally(
   deps: ClusteringDeps,
 ): Promise<DetailedClustering> {
   return withImages(parameterVersion, deps, async () => {
-    const round = new ClusteringRound(epoch, parameterVersion, deps);
+    const { isSpherical } = plan;
+    const round = new ClusteringRound(epoch, parameterVersion, deps, { isSpherical });
     await round.extract();
     if (plan.rows === 'whitened') await round.whiten();
     else await round.normalise();
@@ -59,10 +66,59 @@ export async function clusterFinally(
 }
 
 /**
+ * Fills the sample memory with the unit features of random crops of all images.
+ * @returns [images] 0 where one has a row, -1 where it could not be read
+ */
+export async function fillWithCrops(
+  epoch: number,
+  parameterVersion: number,
+  crops: number,
+  deps: ClusteringDeps,
+): Promise<Int32Array> {
+  const { pseudoLabels } = await withImages(parameterVersion, deps, async () => {
+    const round = new ClusteringRound(epoch, parameterVersion, deps);
+    await round.extract('crops');
+    await round.normalise({ count: crops, taken: null });
+    await round.fillMemory();
+    const { leftOut } = deps.images;
+    const labelOf = (_: number, id: number): number => (leftOut.has(id) ? -1 : 0);
+    return { pseudoLabels: new Int32Array(deps.imageCount).map(labelOf) };
+  });
+  return pseudoLabels;
+}
+
+/**
+ * Spherical k-means over the sample memory: several, each over a part of its rows.
+ * @returns in the order of `heads`
+ */
+export async function clusterMemory(
+  epoch: number,
+  parameterVersion: number,
+  { heads, hasRow }: MemoryToCluster,
+  deps: ClusteringDeps,
+): Promise<Clustering[]> {
+  const found = new Map<MemoryHead, Clustering>();
+  const parts = new Set(heads.map(({ part }) => part));
+  for (const taken of parts) {
+    const options = { isSpherical: true, hasRow };
+    const round = new ClusteringRound(epoch, parameterVersion, deps, options);
+    const own = heads.filter(({ part }) => part === taken);
+    await round.extract('memory');
+    await round.normalise({ count: own[0]!.parts, taken });
+    for (const head of own) {
+      await round.drawCentroids(head.head);
+      await round.iterate();
+      found.set(head, await round.assign());
+    }
+  }
+  return heads.map((head) => found.get(head)!);
+}
+
+/**
  * Clusters, and once more from the beginning when images are left out in the middle: every feature
  * is of the same images.
  */
-async function withImages<Found extends Clustering>(
+async function withImages<Found extends Pick<Clustering, 'pseudoLabels'>>(
   parameterVersion: number,
   { images, imagesLeftOut }: ClusteringDeps,
   cluster: () => Promise<Found>,

@@ -19,18 +19,30 @@ import {
 import { clusterSeed, initialCentroidIds } from '../../src/clustering/kmeans.ts';
 import { mergeMoments, type ShardMoments } from '../../src/clustering/moments.ts';
 import type { RunConfig } from '../../src/config/schema.ts';
+import { normaliseRows } from '../../src/clustering/odc/mixing.ts';
+import { idRange } from '../../src/data/loader/centre-batches.ts';
 import { planShards, type DataShard } from '../../src/data/shard-plan.ts';
 import { scatterRows } from '../../src/math/matrix.ts';
 import { whiteningToArrays } from '../../src/run/whitening-arrays.ts';
 import type { Progress } from '../../src/telemetry/notice.ts';
 import { centroidsToArrays, momentsToArrays } from '../../src/work/artifacts.ts';
-import { assign, type AssignmentDetails } from '../../src/work/assign.ts';
-import { extract, type Extracted, type ExtractOrder } from '../../src/work/extract.ts';
+import {
+  assign,
+  noDetails,
+  scatterDetails,
+  type AssignmentDetails,
+} from '../../src/work/assign.ts';
+import {
+  extract,
+  type Extracted,
+  type ExtractOrder,
+  type RowsFrom,
+} from '../../src/work/extract.ts';
 import { fillMemory } from '../../src/work/fill-memory.ts';
 import type { TimedWork, Work } from '../../src/work/kind.ts';
 import { kmeansStep } from '../../src/work/kmeans-step.ts';
 import { moments } from '../../src/work/moments.ts';
-import { project, type ProjectOrder } from '../../src/work/project.ts';
+import { project, type ProjectOrder, type RowParts } from '../../src/work/project.ts';
 import { sampleRows } from '../../src/work/sample-rows.ts';
 import { solvePca } from '../../src/work/solve-pca.ts';
 import type { Artifacts } from '../control/artifacts.ts';
@@ -66,6 +78,13 @@ export interface DetailedClustering extends Clustering {
   readonly details: AssignmentDetails;
 }
 
+export interface RoundOptions {
+  /** Whether centroids are unit rows, as of unit rows they should be. */
+  readonly isSpherical?: boolean;
+  /** Which images have a row of the sample memory, where rows come from there. */
+  readonly hasRow?: (id: number) => boolean;
+}
+
 export class ClusteringRound {
   readonly #epoch: number;
   readonly #parameterVersion: number;
@@ -75,6 +94,13 @@ export class ClusteringRound {
   readonly #rows: number[];
   /** Damaged images by data shard. */
   readonly #damaged: number[];
+  #rowsFrom: RowsFrom = 'centre';
+  /** Of rows that are several unit rows. */
+  #parts: RowParts | null = null;
+  readonly #hasRow: (id: number) => boolean;
+  readonly #isSpherical: boolean;
+  /** Of several clusterings of the same rows. */
+  #head = 0;
   #whitening: NamedArrays = {};
   /** Null before the PCA, and without one. */
   #whiteningArtifact: string | null = null;
@@ -84,17 +110,25 @@ export class ClusteringRound {
   #refilled = 0;
   #spread: number | null = null;
 
-  constructor(epoch: number, parameterVersion: number, deps: ClusteringDeps) {
+  constructor(
+    epoch: number,
+    parameterVersion: number,
+    deps: ClusteringDeps,
+    { isSpherical = false, hasRow = () => true }: RoundOptions = {},
+  ) {
     this.#epoch = epoch;
     this.#parameterVersion = parameterVersion;
     this.#deps = deps;
+    this.#isSpherical = isSpherical;
+    this.#hasRow = hasRow;
     this.#shards = planShards(deps.imageCount, deps.config.data.shardSize);
     this.#rows = this.#shards.map(() => 0);
     this.#damaged = this.#shards.map(() => 0);
     deps.artifacts.clear();
   }
 
-  async extract(): Promise<void> {
+  async extract(rows: RowsFrom = 'centre'): Promise<void> {
+    this.#rowsFrom = rows;
     let images = 0;
     await this.#run({
       kind: extract,
@@ -105,7 +139,7 @@ export class ClusteringRound {
         this.#damaged[shard] = extracted.damaged.length;
         images += this.#shardLength(shard);
         this.#deps.images.accept(extracted.unreadable);
-        this.#deps.noteExtracted(extracted);
+        if (rows !== 'memory') this.#deps.noteExtracted(extracted);
         this.#progress(extract.phase, images, this.#deps.imageCount, 'images');
       },
     });
@@ -144,7 +178,8 @@ export class ClusteringRound {
   }
 
   /** Every shard projected by the whitening, or made unit rows as it is where there is none. */
-  async normalise(): Promise<void> {
+  async normalise(parts: RowParts | null = null): Promise<void> {
+    this.#parts = parts;
     let done = 0;
     await this.#run({
       kind: project,
@@ -177,11 +212,14 @@ export class ClusteringRound {
    * Fetches the K rows that the run's seed picks; row p of the permutation lies in the shard that
    * covers it.
    */
-  async drawCentroids(): Promise<void> {
+  async drawCentroids(head = 0): Promise<void> {
     const { config } = this.#deps;
     const { k, freshSeed } = config.clustering;
     const total = this.#readable();
-    const seed = clusterSeed(config.seed, this.#epoch, freshSeed);
+    const seed = clusterSeed(config.seed, this.#epoch, freshSeed, head);
+    this.#head = head;
+    this.#refilled = 0;
+    this.#centroids = new Float32Array(0);
     const picked = [...initialCentroidIds(total, k, seed)];
     const begins = prefixSums(this.#rows);
     const byShard = new Map<number, { row: number; centroid: number }[]>();
@@ -214,7 +252,8 @@ export class ClusteringRound {
     for (let iteration = 0; iteration < iterations; iteration += 1) {
       const total = await this.#sumShards(iteration);
       const { centroids, refilled } = nextCentroids(total, this.#centroids);
-      this.#centroids = centroids;
+      const dim = centroids.length / total.counts.length;
+      this.#centroids = this.#isSpherical ? normaliseRows(centroids, dim) : centroids;
       this.#refilled += refilled.length;
       const note = `inertia ${total.inertia.toPrecision(5)}`;
       this.#progress(kmeansStep.phase, iteration + 1, iterations, 'iterations', note);
@@ -289,7 +328,7 @@ export class ClusteringRound {
   #publishCentroids(iteration: number): string {
     const { artifacts, config } = this.#deps;
     if (this.#centroidsArtifact !== null) artifacts.withdraw(this.#centroidsArtifact);
-    const name = `centroids-${this.#epoch}-${iteration}`;
+    const name = `centroids-${this.#epoch}-${this.#head}-${iteration}`;
     const arrays = centroidsToArrays(this.#centroids, config.clustering.k);
     this.#centroidsArtifact = artifacts.publish(name, arrays);
     return this.#centroidsArtifact;
@@ -310,12 +349,15 @@ export class ClusteringRound {
 
   #extractOrder(shard: number): ExtractOrder {
     const { begin, end } = this.#shards[shard]!;
-    const leftOut = [...this.#deps.images.leftOut.keys()].filter((id) => begin <= id && id < end);
-    return { shard, begin, end, leftOut };
+    const leftOut =
+      this.#rowsFrom === 'memory'
+        ? [...idRange(begin, end)].filter((id) => !this.#hasRow(id))
+        : [...this.#deps.images.leftOut.keys()].filter((id) => begin <= id && id < end);
+    return { shard, begin, end, leftOut, rows: this.#rowsFrom };
   }
 
   #projectOrder(shard: number): ProjectOrder {
-    return { shard, whiteningArtifact: this.#whiteningArtifact };
+    return { shard, whiteningArtifact: this.#whiteningArtifact, parts: this.#parts };
   }
 
   #perShard<Kind extends string>(kind: Kind): { readonly kind: Kind; readonly shard: number }[] {
@@ -338,27 +380,6 @@ export class ClusteringRound {
   #readable(): number {
     return this.#rows.reduce((total, rows) => total + rows, 0);
   }
-}
-
-function noDetails(images: number): AssignmentDetails {
-  return {
-    distances: new Float32Array(images).fill(NaN),
-    seconds: new Int32Array(images).fill(-1),
-    secondDistances: new Float32Array(images).fill(NaN),
-  };
-}
-
-/** Those of a data shard to their places among all images. */
-function scatterDetails(
-  found: AssignmentDetails,
-  ids: Int32Array,
-  { distances, seconds, secondDistances }: AssignmentDetails,
-): void {
-  ids.forEach((id, i) => {
-    distances[id] = found.distances[i]!;
-    seconds[id] = found.seconds[i]!;
-    secondDistances[id] = found.secondDistances[i]!;
-  });
 }
 
 /** Begin of each shard's rows among all rows. */

@@ -52,7 +52,7 @@ export function samplesOf(
   plan: EpochPlan,
   draws: DrawRange,
   leftOut: LeftOut = NONE,
-): Omit<SliceSamples, 'lossWeights'> {
+): Omit<SliceSamples, 'lossWeights' | 'furtherLabels'> {
   return {
     ids: counting(plan, plan.ids, draws, leftOut),
     occurrences: counting(plan, plan.occurrences, draws, leftOut),

@@ -4,7 +4,7 @@
  * and what the algorithm decides in its strategy. Source: Caron et al. 2018, section 3; spec of
  * DeepCluster, section 1.
  */
-import { algorithmNamed } from '../../src/algorithms/registry.ts';
+import { algorithmNamed, memoryColumns } from '../../src/algorithms/registry.ts';
 import type { EpochStart, Strategy } from '../../src/algorithms/strategy.ts';
 import type { Checkpoint } from '../../src/checkpoint/checkpoint.ts';
 import {
@@ -24,7 +24,7 @@ import type { Notice } from '../../src/telemetry/notice.ts';
 import type { TimedWork } from '../../src/work/kind.ts';
 import { kmeansStep } from '../../src/work/kmeans-step.ts';
 import type { Artifacts } from '../control/artifacts.ts';
-import { clusterImages } from './cluster-epoch.ts';
+import { clusterImages, clusterMemory, fillWithCrops } from './cluster-epoch.ts';
 import { clusterAtEnd } from './cluster-at-end.ts';
 import type { ClusteringDeps } from './clustering-round.ts';
 import type { Dispatcher } from '../control/dispatcher.ts';
@@ -107,6 +107,9 @@ export class RunLoop {
       imageCount: deps.source.count,
       truth: deps.source.truth,
       cluster: (epoch, version, rows) => clusterImages(epoch, version, rows, this.#clustering),
+      fillMemory: (epoch, version, crops) => fillWithCrops(epoch, version, crops, this.#clustering),
+      clusterMemory: (epoch, version, memory) =>
+        clusterMemory(epoch, version, memory, this.#clustering),
       noteClusters: (figures, at) => {
         collapse.note(figures, at);
       },
@@ -357,7 +360,8 @@ export class RunLoop {
       const { config, dispatcher, record, runId, layout, source, parameters, images, watcher } =
         this.#deps;
       const strategy = await this.#strategy.snapshot();
-      const snapshot = await parameters.snapshot(this.#deps.featureDim, signal);
+      const columns = memoryColumns(config, this.#deps.featureDim);
+      const snapshot = await parameters.snapshot(columns, signal);
       if (snapshot.version !== this.#version) {
         throw protocolViolation(
           'snapshot',

@@ -24,6 +24,7 @@ export interface DueSlice {
 }
 
 const ALL_ONE = new Float32Array(0);
+const NO_LABELS = new Int32Array(0);
 
 /** @param facts of the algorithm; null where samples are all */
 export function sliceOrder(
@@ -34,6 +35,7 @@ export function sliceOrder(
 ): TrainSliceOrder {
   const slices = sliceDraws(stepDraws(plan, index, training), training);
   const weights = facts?.lossWeights(slices.map((draws) => pseudoLabelsOf(plan, draws, leftOut)));
+  const samples = samplesOf(plan, slices[slice]!, leftOut);
   // Workers mostly keep their slice.
   const next =
     index + 1 < stepCount(plan, training)
@@ -43,11 +45,16 @@ export function sliceOrder(
     step,
     slice,
     samples: {
-      ...samplesOf(plan, slices[slice]!, leftOut),
+      ...samples,
       lossWeights: Float32Array.from(weights?.[slice] ?? []),
+      furtherLabels: facts?.furtherLabels(samples.ids) ?? NO_LABELS,
     },
-    upcoming:
-      next === undefined ? null : { ...samplesOf(plan, next, leftOut), lossWeights: ALL_ONE },
+    upcoming: next === undefined ? null : hintOf(samplesOf(plan, next, leftOut)),
     centroidVersion: facts?.centroidVersion ?? 0,
   };
+}
+
+/** Of samples that are only to be decoded. */
+function hintOf(samples: ReturnType<typeof samplesOf>): TrainSliceOrder['upcoming'] {
+  return { ...samples, lossWeights: ALL_ONE, furtherLabels: NO_LABELS };
 }

@@ -53,6 +53,8 @@ export interface CommittedStep {
   readonly samples: number;
   /** The version from now on. */
   readonly version: number;
+  /** What the learning rates were multiplied by. */
+  readonly rateFactor: number;
 }
 
 /** A commit that takes longer has failed. */
@@ -135,7 +137,16 @@ async function trainStep(due: DueStep, deps: TrainingDeps): Promise<CommittedSte
   await deps.stepApplied(step);
   dispatcher.dispatch({ type: 'stepCommitted', ...draws, skipped: count - samples });
   hitFailpoint('coordinator.counted', { step });
-  return { step, epoch: plan.epoch, loss: lossSum / samples, samples, version: nextVersion };
+  return {
+    ...{ step, epoch: plan.epoch, loss: lossSum / samples, samples, version: nextVersion },
+    rateFactor: rateFactorOf(due, config),
+  };
+}
+
+/** What the learning rates are multiplied by in a step. */
+function rateFactorOf({ plan, index }: DueStep, { training, epochs }: RunConfig): number {
+  const { epoch } = plan;
+  return learningRateFactor(training, { epoch, index, steps: stepCount(plan, training), epochs });
 }
 
 /**
@@ -150,7 +161,7 @@ async function takeStep(
   deps: TrainingDeps,
 ): Promise<{ results: SliceResult[]; version: number } | null> {
   const { step } = due;
-  const factor = learningRateFactor(deps.config.training.schedule, due.plan.epoch);
+  const factor = rateFactorOf(due, deps.config);
   const results = new Map<number, SliceResult>();
   await compute(() => runSlices(due, false, results, deps), due, results, deps);
   for (;;) {

@@ -8,7 +8,10 @@ const algorithms: AlgorithmSpec[] = Object.values(builtIn);
 /** Where a configuration names none. */
 export const DEFAULT_ALGORITHM: AlgorithmSpec = builtIn.DEEPCLUSTER;
 
-/** Every process of a run must know the run's algorithm. @throws Error where its name or a key is taken */
+/**
+ * Every process of a run must know the run's algorithm.
+ * @throws Error where its name or a key is taken
+ */
 export function registerAlgorithm(spec: AlgorithmSpec): void {
   for (const other of algorithms) {
     const isTaken =
@@ -34,6 +37,11 @@ export function algorithmNamed(name: string): AlgorithmSpec {
   return found;
 }
 
+/** Columns of the sample memory's rows, where there is one. @param featureDim of the network */
+export function memoryColumns(config: { readonly algorithm: string }, featureDim: number): number {
+  return algorithmNamed(config.algorithm).crops(config) * featureDim;
+}
+
 /**
  * Whether each epoch has the phase: some algorithms cluster at the beginning of a run alone.
  * @param name of an algorithm; of one that is not registered here, nothing is known
@@ -50,7 +58,10 @@ export function noFigures(): FiguresByAlgorithm {
   );
 }
 
-/** A value that depends on which algorithms there are: made when it is asked for, and once more after a registration. */
+/**
+ * A value that depends on which algorithms there are: made when it is asked for, and once more
+ * after a registration.
+ */
 export function composed<T>(compose: (specs: readonly AlgorithmSpec[]) => T): () => T {
   let made: { readonly count: number; readonly value: T } | null = null;
   return () => {

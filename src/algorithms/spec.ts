@@ -1,7 +1,8 @@
 /**
- * An algorithm as a value: a name, its settings, the part of the coordinator, the part of the worker, and its figures in the
- * report. Its folder holds all of that; outside, nothing asks for its name. No part reaches a tensor library: its network is
- * named by `model.neck` and its loss weights travel in orders.
+ * An algorithm as a value: a name, its settings, the part of the coordinator, the part of the
+ * worker, and its figures in the report. Its folder holds all of that; outside, nothing asks for
+ * its name. No part reaches a tensor library: its network is named by `model.neck` and its loss
+ * weights travel in orders.
  */
 import type { Logger } from '../telemetry/logger.ts';
 import type { AlgorithmFigures } from './figures.ts';
@@ -10,11 +11,16 @@ import type { Strategy, StrategyDeps } from './strategy.ts';
 import type { RowMetric } from '../clustering/nearest-two.ts';
 import type { AlgorithmWork, AlgorithmWorkDeps } from './work.ts';
 
-/** How often the images are clustered, and the phases of that: when tests and benchmarks disturb a run. */
+/**
+ * How often the images are clustered, and the phases of that: when tests and benchmarks disturb a
+ * run.
+ */
 export interface ClusteringHabit {
   readonly times: 'everyEpoch' | 'once' | 'never';
   /** In order, as events.jsonl names them. */
   readonly phases: readonly string[];
+  /** Whether those of successive epochs come nearer to each other as a run learns. */
+  readonly doSettle: boolean;
 }
 
 export interface AlgorithmSpec {
@@ -31,11 +37,23 @@ export interface AlgorithmSpec {
   readonly neck: string | null;
   /** Name of the preset by which `demo` shows it; null: not at all. */
   readonly demoPreset: string | null;
-  /** Settings that a run of a few hundred small images needs besides the common ones, by section; for benchmarks. */
+  /**
+   * Settings that a run of a few hundred small images needs besides the common ones, by section;
+   * for benchmarks.
+   */
   readonly smallRun: Readonly<Record<string, object>>;
   readonly clustering: ClusteringHabit;
-  /** How rows are compared with centroids, of images that the run has not seen as well. @param config of a run */
+  /**
+   * How rows are compared with centroids, of images that the run has not seen as well.
+   * @param config of a run
+   */
   readonly metric: (config: object) => RowMetric;
+  /**
+   * Random views of each draw. A row of the sample memory, where there is one, has a feature for
+   * each of them.
+   * @param config of a run
+   */
+  readonly crops: (config: object) => number;
   /** Null where the columns that all have are enough. */
   readonly figures: AlgorithmFigures | null;
   /**

@@ -1,7 +1,7 @@
 /**
- * The coordinator's part of an algorithm: how an epoch begins, which images it trains on, and how the clusters follow a step.
- * Everything else, from leases to the commit, is the same for all; what a strategy may use of it is handed in.
- * Shapes: N images, K clusters, d columns.
+ * The coordinator's part of an algorithm: how an epoch begins, which images it trains on, and how
+ * the clusters follow a step. Everything else, from leases to the commit, is the same for all; what
+ * a strategy may use of it is handed in. Shapes: N images, K clusters, d columns.
  */
 import type { NamedArrays } from '../arrays/safetensors.ts';
 import type { CollapseFigures } from '../clustering/collapse.ts';
@@ -23,7 +23,10 @@ export interface EpochStart {
   readonly refilled: number;
 }
 
-/** What only the end of an epoch knows where clusters change in every step: it takes the place of what its beginning said. */
+/**
+ * What only the end of an epoch knows where clusters change in every step: it takes the place of
+ * what its beginning said.
+ */
 export interface EpochEnd {
   readonly nmiToPrevious: number;
   readonly nmiToTruth: number | null;
@@ -46,14 +49,24 @@ export interface StrategyState {
 export interface SliceFacts {
   /** Of the centroids that workers assign with. */
   readonly centroidVersion: number;
-  /** What the losses of a step are multiplied by. @param slices pseudo-labels of all its slices, in slice order */
+  /**
+   * What the losses of a step are multiplied by.
+   * @param slices pseudo-labels of all its slices, in slice order
+   */
   lossWeights(slices: readonly Int32Array[]): readonly Float64Array[];
+  /** Targets of the heads behind the first. @returns [n, H - 1] */
+  furtherLabels(ids: Int32Array): Int32Array;
 }
 
 export interface Strategy {
-  /** [N] as they are now, -1 where an image could not be read; empty before the first clustering. */
+  /**
+   * [N] as they are now, -1 where an image could not be read; empty before the first clustering.
+   */
   readonly pseudoLabels: Int32Array;
-  /** Asked once an epoch has begun, and for all its steps; null where samples are all that orders carry. */
+  /**
+   * Asked once an epoch has begun, and for all its steps; null where samples are all that orders
+   * carry.
+   */
   readonly sliceFacts: SliceFacts | null;
   /** Form of the sample memory that the parameter server restores; null without one. */
   memoryShape(saved: StrategyState): MemoryShape | null;
@@ -63,14 +76,19 @@ export interface Strategy {
   plan(epoch: number): EpochPlan;
   /** A step has taken effect on the parameter server; the next one's orders follow. */
   stepApplied(step: number, epoch: number): Promise<void>;
-  /** What an epoch's end knows better than its beginning, with a remark for people; null if nothing. */
+  /**
+   * What an epoch's end knows better than its beginning, with a remark for people; null if nothing.
+   */
   endEpoch(epoch: number): { readonly end: EpochEnd; readonly remark: string } | null;
   /**
    * How the images are clustered once more when all epochs are done, by the parameters as they are;
    * null where clusters are not made of features.
    */
   finalClustering(): FinalPlan | null;
-  /** Checks what can drift, and tells what a checkpoint must hold; to be written before the next step. */
+  /**
+   * Checks what can drift, and tells what a checkpoint must hold; to be written before the next
+   * step.
+   */
   snapshot(): Promise<StrategyState>;
 }
 
@@ -79,12 +97,33 @@ export interface FinalPlan {
   readonly rows: FinalRows;
   /** [K, d] that images go to; null: k-means finds new ones. */
   readonly centroids: Float32Array | null;
+  /** Whether those of k-means are unit rows. */
+  readonly isSpherical: boolean;
 }
 
 /** PCA-whitened features, or unit features. */
 export type FinalRows = 'whitened' | 'unit';
 
-/** The rows that a clustering is of: PCA-whitened features, or unit features, which the sample memory then gets too. */
+/** What of the sample memory is clustered. */
+export interface MemoryToCluster {
+  readonly heads: readonly MemoryHead[];
+  /** Whether an image takes part. */
+  readonly hasRow: (id: number) => boolean;
+}
+
+/** One clustering of the sample memory: the prototypes of a head. */
+export interface MemoryHead {
+  /** Makes its k-means begin otherwise than those of other heads. */
+  readonly head: number;
+  /** Rows of the memory are made of so many parts, of which this one is clustered. */
+  readonly parts: number;
+  readonly part: number;
+}
+
+/**
+ * The rows that a clustering is of: PCA-whitened features, or unit features, which the sample
+ * memory then gets too.
+ */
 export type ClusteredRows = 'whitened' | 'unitToMemory';
 
 /** What a clustering of all images gives. */
@@ -122,6 +161,17 @@ export interface StrategyDeps {
   readonly artifacts: { offer(family: string, make: (rest: string) => NamedArrays | null): void };
   /** Features of all images and their k-means, over all workers. */
   readonly cluster: (epoch: number, version: number, rows: ClusteredRows) => Promise<Clustering>;
+  /**
+   * Fills the sample memory with the unit features of random crops, in training mode.
+   * @returns [N] 0 where an image has a row, -1 where it could not be read
+   */
+  readonly fillMemory: (epoch: number, version: number, crops: number) => Promise<Int32Array>;
+  /** Spherical k-means over rows of the sample memory. @returns in the order of the heads */
+  readonly clusterMemory: (
+    epoch: number,
+    version: number,
+    memory: MemoryToCluster,
+  ) => Promise<Clustering[]>;
   /** Called with how far the clusters are from collapse, and since when. */
   readonly noteClusters: (figures: CollapseFigures, at: ClusteringMoment) => void;
   /** events.jsonl and metrics.jsonl. */

@@ -1,10 +1,11 @@
 /**
- * The worker's part of an algorithm: what a slice of training needs besides its samples, and what travels with its gradient.
- * Shapes: n samples of a slice, d columns.
+ * The worker's part of an algorithm: what a slice of training needs besides its samples, and what
+ * travels with its gradient. Shapes: n samples of a slice, d columns.
  */
 import type { NamedArrays } from '../arrays/safetensors.ts';
 import type { MemoryServers } from '../server-clients/memory-servers.ts';
 import type { MovedRows } from '../server-clients/sample-shards.ts';
+import type { Prototypes } from '../clustering/prototypes.ts';
 import type { AlgorithmConfig } from './settings.ts';
 
 /** The order of a slice. */
@@ -17,7 +18,7 @@ export interface SliceLease {
 /** What of a slice matters to an algorithm. */
 export interface AlgorithmSlice {
   readonly samples: { readonly ids: Int32Array };
-  /** The published centroids to assign by. */
+  /** The published centroids to assign by, or to compare with. */
   readonly centroidVersion: number;
 }
 
@@ -26,13 +27,20 @@ export interface AlgorithmWork {
   headEpoch(epoch: number): number;
   /** Begins the downloads that a slice needs. */
   prepare(order: SliceLease, slice: AlgorithmSlice): void;
-  /** Forgets what belonged to a session: a coordinator that comes back may have gone back to a checkpoint. */
+  /**
+   * Forgets what belonged to a session: a coordinator that comes back may have gone back to a
+   * checkpoint.
+   */
   forget(): void;
+  /** Random views of each draw. */
+  readonly crops: number;
   /** Whether a training pass must give the features of its samples besides their gradient. */
   readonly usesFeatures: boolean;
+  /** What a network without a head is trained by; null: it has one. */
+  prototypes(slice: AlgorithmSlice): Promise<Prototypes | null>;
   /**
    * Follows a training pass that gave features.
-   * @param features [n, d] of the slice's samples
+   * @param features [n, d] of the slice's samples; of several crops [n, crops * d]
    * @returns rows of the sample memory, pushed with the gradient; null: none
    */
   moveRows(
@@ -58,6 +66,8 @@ export const GRADIENT_WORK: AlgorithmWork = {
   headEpoch: (epoch) => epoch,
   prepare: () => undefined,
   forget: () => undefined,
+  crops: 1,
   usesFeatures: false,
+  prototypes: () => Promise.resolve(null),
   moveRows: () => Promise.resolve(null),
 };

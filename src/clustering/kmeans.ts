@@ -1,7 +1,7 @@
 /**
- * k-means as a whole: the start, the seeds, and the single-process run that is composed of the same parts as the
- * distributed one. Source: spec of DeepCluster, section 5 (faiss 1.7.3).
- * Shapes: N samples, D feature dimensions, K centroids.
+ * k-means as a whole: the start, the seeds, and the single-process run that is composed of the same
+ * parts as the distributed one. Source: spec of DeepCluster, section 5 (faiss 1.7.3). Shapes: N
+ * samples, D feature dimensions, K centroids.
  */
 import { configInvalid } from '../errors.ts';
 import { gatherRows } from '../math/matrix.ts';
@@ -32,9 +32,14 @@ export interface KmeansResult {
 /** The seed that faiss falls back on, and that the paper's runs had. */
 const FIXED_SEED = 1234;
 
-/** Seed of an epoch's k-means: 0..1233, drawn anew each epoch, or the fixed one. */
-export function clusterSeed(runSeed: number, epoch: number, isFresh: boolean): number {
-  return isFresh ? seededRng(runSeed, 'kmeans', epoch).integer(FIXED_SEED) : FIXED_SEED;
+/**
+ * Seed of an epoch's k-means: 0..1233, drawn anew each epoch, or the fixed one.
+ * @param head where there are several clusterings of an epoch
+ */
+export function clusterSeed(runSeed: number, epoch: number, isFresh: boolean, head = 0): number {
+  if (!isFresh) return FIXED_SEED + head;
+  const names = head === 0 ? [epoch] : [epoch, head];
+  return seededRng(runSeed, 'kmeans', ...names).integer(FIXED_SEED);
 }
 
 /**

@@ -24,6 +24,8 @@ const COMMON: readonly string[] = [
   'training.learningRate',
   'training.headLearningRate',
   'training.schedule',
+  'training.warmupEpochs',
+  'training.cosineTo',
   'training.weightDecay',
   // They move no number of the result.
   'cluster',

@@ -1,7 +1,13 @@
-/** Settings of the image data: where it lies, how it is cut into data shards, how the two views are made. */
+/**
+ * Settings of the image data: where it lies, how it is cut into data shards, how the two views are
+ * made.
+ */
 import { z } from 'zod';
 
-/** Colour jitter of the random view; each 0 by default: left out. In ODC it stands in for the Sobel filter. */
+/**
+ * Colour jitter of the random view; each 0 by default: left out. In ODC it stands in for the Sobel
+ * filter.
+ */
 const colourJitterSchema = z.strictObject({
   brightness: z
     .number()
@@ -78,6 +84,21 @@ export const dataConfigSchema = z.strictObject({
         '0 leaves it as it is.',
     }),
   colourJitter: colourJitterSchema.prefault({}),
+  colourJitterProbability: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(1)
+    .describe('Probability that the colours of a random view are changed at all.'),
+  blurProbability: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0)
+    .describe(
+      'Probability of a blurred random view: by a Gaussian whose standard deviation is ' +
+        'uniform on 0.1 to 2 px of a view of 224 px, and in proportion of others.',
+    ),
   greyProbability: z
     .number()
     .min(0)

@@ -8,7 +8,8 @@ import type { NearestTwo } from '../clustering/nearest-two.ts';
 import type { LoadedViews } from '../data/loader/loader.ts';
 import type { Engine } from '../engine/engine.ts';
 import { describeModel, type ModelSpec } from '../nn/architectures.ts';
-import { createModel, type NetworkModel } from '../nn/model.ts';
+import { createModel } from '../nn/loaded-model.ts';
+import type { NetworkModel } from '../nn/model.ts';
 import { clusteringRows, clustersOfRows, nearestOfRows } from '../run/clustering-space.ts';
 import type { Layer, NetworkValues } from './layers.ts';
 

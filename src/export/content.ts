@@ -28,10 +28,19 @@ export interface ContentOptions {
   readonly head: boolean;
 }
 
-/** @throws TrainerError CONFIG_INVALID for clusters of a run that has none yet */
+/**
+ * @throws TrainerError CONFIG_INVALID for clusters of a run that has none yet, and a head that it
+ * has never
+ */
 export function contentOf(run: OpenedRun, { clusters, head }: ContentOptions): ExportContent {
   const { config } = run;
   const spec = describeModel(config.model, config.data.imageSize, config.clustering.k);
+  if (head && !spec.hasHead) {
+    const problem = `has no head, ${config.algorithm} compares features with its clusters' centroids; give --clusters in place of --head`;
+    throw new TrainerError('CONFIG_INVALID', `run folder ${run.path}: ${problem}`, {
+      folder: run.path,
+    });
+  }
   return {
     ...{ run, spec, hasHead: head, facts: factsOf(run, spec) },
     clusters: clusters ? clustersOf(run) : null,

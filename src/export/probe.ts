@@ -6,7 +6,7 @@
 import type { Engine } from '../engine/engine.ts';
 import { TrainerError } from '../errors.ts';
 import { seededRng } from '../math/rng.ts';
-import { createModel } from '../nn/model.ts';
+import { createModel } from '../nn/loaded-model.ts';
 import { clusteringRows, clustersOfRows } from '../run/clustering-space.ts';
 import type { ExportContent } from './content.ts';
 

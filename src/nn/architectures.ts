@@ -1,9 +1,10 @@
 /**
- * The networks by name: their layers, their feature, and where their numbers lie. No tensor library here.
- * Sources: AlexNet and VGG16 with batch norm as DeepCluster trains them (Caron et al. 2018, arXiv:1807.05520);
- * ResNet-50 in resnet.ts; `small-convnet` is the first ones' family for small images. Each may have ODC's neck behind it.
- * Order: images and activations are [B, H, W, C]. The rows of the first fully connected layer therefore run over
- * (h, w, channel), where PyTorch's run over (channel, h, w): permute them when moving weights between the two.
+ * The networks by name: their layers, their feature, and where their numbers lie. No tensor library
+ * here. Sources: AlexNet and VGG16 with batch norm as DeepCluster trains them (Caron et al. 2018,
+ * arXiv:1807.05520); ResNet-50 in resnet.ts; `small-convnet` is the first ones' family for small
+ * images. Each may have a neck behind it. Order: images and activations are [B, H, W, C]. The rows
+ * of the first fully connected layer therefore run over (h, w, channel), where PyTorch's run over
+ * (channel, h, w): permute them when moving weights between the two.
  */
 import { configInvalid } from '../errors.ts';
 import type { ParameterLayout, VariableGroup } from '../ps/layout.ts';
@@ -17,6 +18,7 @@ import {
 } from './layers.ts';
 import { layoutOf } from './layout.ts';
 import { odcNeck } from './odc-neck.ts';
+import { projectionNeck } from './projection-neck.ts';
 import { RESNET50_CHANNELS, resnet50Maps } from './resnet.ts';
 
 export interface ModelSpec {
@@ -27,19 +29,24 @@ export interface ModelSpec {
   readonly sobel: boolean;
   /** What the layers see of one image. */
   readonly input: MapShape;
-  /** From the normalised image to the logits. */
+  /** From the normalised image to the logits, or to the feature where there is no head. */
   readonly layers: readonly Layer[];
   /** Index in `layers` of the layer whose output is the feature: what is clustered. */
   readonly featureLayer: number;
   readonly featureDim: number;
   /** For people: `fc7 (4096)`. */
   readonly featureName: string;
-  /** The same for the representation: what the run is for, and is evaluated by; the feature itself, or what a neck is fed. */
+  /**
+   * The same for the representation: what the run is for, and is evaluated by; the feature itself,
+   * or what a neck is fed.
+   */
   readonly representationLayer: number;
   readonly representationDim: number;
   readonly representationName: string;
   /** K, the head's outputs. */
   readonly classes: number;
+  /** False where the feature is compared with prototypes, which are no parameters. */
+  readonly hasHead: boolean;
   readonly layout: ParameterLayout;
 }
 
@@ -57,7 +64,8 @@ interface Body {
  * The network that a configuration names.
  * @param imageSize side of the square images [px]
  * @param classes K: clusters, the outputs of the head
- * @throws TrainerError CONFIG_INVALID naming data.imageSize, if the images are too small for the poolings
+ * @throws TrainerError CONFIG_INVALID naming data.imageSize, if the images are too small for the
+ * poolings
  */
 export function describeModel(config: ModelConfig, imageSize: number, classes: number): ModelSpec {
   const { architecture, sobel } = config;
@@ -65,8 +73,8 @@ export function describeModel(config: ModelConfig, imageSize: number, classes: n
   const body = bodyOf(config, input);
   const { featureDim, featureName, beforeHead, headName, neck } = featureOf(config, body);
   const upToFeature = [...body.layers, ...neck];
-  const head = dense(headName, featureDim, classes, 'head');
-  const layers: Layer[] = [...upToFeature, ...beforeHead, head];
+  const head = headName === null ? [] : [dense(headName, featureDim, classes, 'head')];
+  const layers: Layer[] = [...upToFeature, ...beforeHead, ...head];
   return {
     architecture,
     imageSize,
@@ -80,6 +88,7 @@ export function describeModel(config: ModelConfig, imageSize: number, classes: n
     representationDim: body.dim,
     representationName: body.name,
     classes,
+    hasHead: headName !== null,
     layout: layoutOf(architecture, layers),
   };
 }
@@ -94,6 +103,12 @@ function featureOf(config: ModelConfig, body: Body) {
   }
   const { neckHidden: hidden, neckDim: out, dropout, neckBatchNormMomentum } = config;
   const shape = { inFeatures: body.dim, hidden, out, dropout };
+  if (config.neck === 'projection') {
+    return {
+      ...{ neck: [...body.after, ...projectionNeck(shape)], featureDim: out },
+      ...{ featureName: `projection (${out})`, beforeHead: [], headName: null },
+    };
+  }
   return {
     neck: [...body.after, ...odcNeck({ ...shape, batchNormMomentum: neckBatchNormMomentum })],
     ...{ featureDim: out, featureName: `neck (${out})`, beforeHead: [], headName: 'head.fc_cls' },
@@ -111,7 +126,7 @@ function bodyOf(config: ModelConfig, input: MapShape): Body {
     case 'small-convnet': {
       const features = smallFeatures(input.channels, config.width);
       const flat = flatLength(architecture, features, input);
-      if (config.neck === 'odc') return pooledBody(features, 4 * config.width);
+      if (config.neck !== 'none') return pooledBody(features, 4 * config.width);
       return convnetBody(features, alexnetClassifier(flat, [config.featureDim], dropout), 'fc');
     }
     case 'vgg16-bn': {
@@ -263,7 +278,10 @@ function dense(
   return { kind: 'dense', name, inFeatures, outFeatures, group, initialStd: DENSE_STD };
 }
 
-/** Numbers that the layers leave of one image. @throws TrainerError CONFIG_INVALID where the images are too small */
+/**
+ * Numbers that the layers leave of one image.
+ * @throws TrainerError CONFIG_INVALID where the images are too small
+ */
 function flatLength(
   architecture: ModelConfig['architecture'],
   layers: readonly Layer[],

@@ -10,18 +10,19 @@ export const modelConfigSchema = z.strictObject({
         "ODC and its successors; `small-convnet` is AlexNet's family for 32-128 px.",
     ),
   neck: z
-    .enum(['none', 'odc'])
+    .enum(['none', 'odc', 'projection'])
     .default('none')
     .describe(
-      "What lies between the backbone and the head: nothing, or ODC's two fully connected " +
-        'layers, whose output is the feature.',
+      "What lies between the backbone and the head: nothing; ODC's two fully connected " +
+        'layers, whose output is the feature; or the projection that DeepCluster-v2 compares ' +
+        'with its prototypes, two fully connected layers with a batch norm between.',
     ),
   neckHidden: z
     .int()
     .min(8)
     .max(8192)
     .default(512)
-    .describe("Width of the first layer of ODC's neck."),
+    .describe('Width of the first layer of the neck.'),
   neckDim: z
     .int()
     .min(2)

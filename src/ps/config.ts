@@ -1,4 +1,7 @@
-/** Settings of the training step and of the optimizer on the parameter server. Source: spec of DeepCluster, section 7. */
+/**
+ * Settings of the training step and of the optimizer on the parameter server. Source: spec of
+ * DeepCluster, section 7.
+ */
 import { z } from 'zod';
 
 export const trainingConfigSchema = z.strictObject({
@@ -40,6 +43,26 @@ export const trainingConfigSchema = z.strictObject({
       'Steps of both learning rates, by epoch, counted from 0: from its first step until ' +
         'the next entry they are `factor` times those above. Empty: constant for the whole ' +
         'run.',
+    ),
+  warmupEpochs: z
+    .number()
+    .min(0)
+    .default(0)
+    .meta({
+      unit: 'epochs',
+      description:
+        'Epochs over which learning rates rise to those above, step by step in equal parts; ' +
+        'large batches and high rates need some.',
+    }),
+  cosineTo: z
+    .number()
+    .gt(0)
+    .max(1)
+    .nullable()
+    .default(null)
+    .describe(
+      'After the warm-up learning rates fall along half a cosine to this part of them at the ' +
+        "run's end; more epochs on resuming stretch it. Null: they stay.",
     ),
   batchNormMomentum: z
     .number()

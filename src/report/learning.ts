@@ -14,7 +14,11 @@ import type { LearningVerdict, RunEvaluation, RunSummary } from './summary.ts';
 export type LearningFacts = Pick<
   RunSummary,
   'finalLoss' | 'epochs' | 'steps' | 'images' | 'clusters' | 'evaluation'
-> & { readonly nmi: Pick<RunSummary['nmi'], 'toPrevious'> };
+> & {
+  readonly nmi: Pick<RunSummary['nmi'], 'toPrevious'>;
+  /** Whether clusterings of successive epochs come nearer to each other as a run learns. */
+  readonly doSettle: boolean;
+};
 
 /** A loss within this part of that of guessing is that of guessing. */
 const LOSS_MARGIN = 0.01;
@@ -141,7 +145,7 @@ function agreementFinding(facts: LearningFacts): Finding | null {
     return { text, isFatal: false, advice: [changeRates()] };
   }
   // Of two epochs' agreements the second is lower by chance as often as not.
-  if (known.length < 3 || last > first) return null;
+  if (known.length < 3 || last > first || !facts.doSettle) return null;
   const text = `the clusters do not settle: NMI to the epoch before is ${formatFixed(last, 3)} at the end, ${formatFixed(first, 3)} at the beginning`;
   return { text, isFatal: false, advice: moreOfIt(facts) };
 }

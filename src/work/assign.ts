@@ -91,6 +91,28 @@ export const assign: WorkKind<AssignWork, AssignOrder, AssignedShard> = {
   }),
 };
 
+/** Of images of which nothing is known yet. */
+export function noDetails(images: number): AssignmentDetails {
+  return {
+    distances: new Float32Array(images).fill(NaN),
+    seconds: new Int32Array(images).fill(-1),
+    secondDistances: new Float32Array(images).fill(NaN),
+  };
+}
+
+/** Those of a data shard to their places among all images. */
+export function scatterDetails(
+  found: AssignmentDetails,
+  ids: Int32Array,
+  { distances, seconds, secondDistances }: AssignmentDetails,
+): void {
+  ids.forEach((id, i) => {
+    distances[id] = found.distances[i]!;
+    seconds[id] = found.seconds[i]!;
+    secondDistances[id] = found.secondDistances[i]!;
+  });
+}
+
 export function detailsToArrays(details: AssignmentDetails): NamedArrays {
   return {
     distances: vector(details.distances),

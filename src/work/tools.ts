@@ -1,12 +1,15 @@
 /**
- * What a worker hands to the work that it performs, as interfaces: the kinds of work are read by the coordinator too, which
- * knows no tensor library. Shapes: n images, D feature dimensions, P parameters, S batch-norm statistics.
+ * What a worker hands to the work that it performs, as interfaces: the kinds of work are read by
+ * the coordinator too, which knows no tensor library. Shapes: n images, D feature dimensions, P
+ * parameters, S batch-norm statistics.
  */
 import type { AlgorithmWork } from '../algorithms/work.ts';
 import type { NamedArrays } from '../arrays/safetensors.ts';
 import type { ClusteringKernels, RowsToCluster } from '../clustering/kernels.ts';
 import type { IdentifiedRows } from '../clustering/odc/bundles.ts';
 import type { RunConfig } from '../config/schema.ts';
+import type { Prototypes } from '../clustering/prototypes.ts';
+import type { Draws } from '../data/loader/drawn-views.ts';
 import type { LoadedViews } from '../data/loader/loader.ts';
 import type { ImageSource } from '../data/source/source.ts';
 import type { SentPush } from '../rpc/parameters-client.ts';
@@ -49,6 +52,8 @@ export interface WorkTools {
     generation: number,
     rows: IdentifiedRows,
   ) => ReturnType<MemoryServers['fill']>;
+  /** Rows of the sample memory as they were before a step. @returns [n, columns] */
+  readonly memoryRows: (step: number, ids: Int32Array) => Promise<Float32Array>;
   /** Stages a slice's gradient on the parameter servers, in this process's name. */
   readonly push: (
     push: Omit<SentPush<MovedRows>, 'workerId' | 'incarnation'>,
@@ -86,6 +91,18 @@ export interface NetworkModel {
     dropoutSeed: readonly (string | number)[],
     options?: { readonly weights?: Float32Array },
   ): SlicePass & { readonly features: Float32Array };
+  prototypeGradient(
+    images: Uint8Array,
+    targets: Int32Array,
+    prototypes: Prototypes & { readonly crops: number },
+    dropoutSeed: readonly (string | number)[],
+  ): SlicePass & { readonly features: Float32Array };
+  /** @returns [count, D] of any length */
+  trainingFeatures(
+    images: Uint8Array,
+    count: number,
+    dropoutSeed: readonly (string | number)[],
+  ): Float32Array;
 }
 
 export interface NetworkTools {
@@ -101,15 +118,13 @@ export interface NetworkTools {
 }
 
 /** Samples of a slice, in the order of its draws. */
-export interface SliceSamples {
-  /** [n] image ids. */
-  readonly ids: Int32Array;
-  /** [n] how often each was drawn before in this epoch. */
-  readonly occurrences: Int32Array;
+export interface SliceSamples extends Draws {
   /** [n] */
   readonly pseudoLabels: Int32Array;
   /** [n] what each loss is multiplied by, of a mean of 1 over the step; empty: all 1. */
   readonly lossWeights: Float32Array;
+  /** [n, H - 1] targets of the heads behind the first; empty where there is one. */
+  readonly furtherLabels: Int32Array;
 }
 
 /**
@@ -130,7 +145,9 @@ export interface ShardRange {
   readonly leftOut: readonly number[];
 }
 
-/** Views of many images, batch after batch in the order of their ids; unreadable images have no row. */
+/**
+ * Views of many images, batch after batch in the order of their ids; unreadable images have no row.
+ */
 export interface ViewBatches {
   each(times: Times): AsyncIterable<LoadedViews>;
 }
@@ -141,7 +158,7 @@ export interface ViewTools {
   /** The deterministic views of a leased data shard, begun before or now. */
   takeShard(leaseId: string, range: ShardRange): ViewBatches;
   /** The random views of a slice, begun before or now. */
-  ofSlice(name: SliceName, samples: SliceSamples): Promise<LoadedViews>;
+  ofSlice(name: SliceName, draws: Draws): Promise<LoadedViews>;
   /** The deterministic views of these images. */
   centre(ids: Int32Array): ViewBatches;
 }
@@ -166,12 +183,18 @@ export interface HeldFeatures {
    * @throws TrainerError LEASE_LOST when they are not here in that form
    */
   of(epoch: number, shard: number, isProjected: boolean): ResidentShard;
-  /** Takes in features that were made for this order; lets go of every data shard of another clustering. */
+  /**
+   * Takes in features that were made for this order; lets go of every data shard of another
+   * clustering.
+   */
   hold(ids: OrderIds, shard: Omit<ResidentShard, 'epoch' | 'parameterVersion'>): void;
   /** Lets go of one data shard. */
   drop(shard: number): void;
   letGo(): void;
-  /** What computes on so many rows: a data shard without any is nothing that an engine has a form for. */
+  /**
+   * What computes on so many rows: a data shard without any is nothing that an engine has a form
+   * for.
+   */
   kernelsFor(rows: number): ClusteringKernels;
   /** Held features as k-means has them prepared, for as long as they are held. */
   rowsToCluster(resident: ResidentShard): RowsToCluster;

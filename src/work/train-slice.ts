@@ -1,11 +1,13 @@
 /** Computes the gradient of a slice of a step and stages it on the parameter servers. */
 import { requireReadable } from '../data/source/images-unreadable.ts';
 import type { UnreadableImage } from '../data/source/unreadable.ts';
-import { TrainerError, nonFinite, protocolViolation } from '../errors.ts';
+import { TrainerError, nonFinite, protocolViolation, shapeMismatch } from '../errors.ts';
+import type { Prototypes } from '../clustering/prototypes.ts';
 import { hitFailpoint } from '../process/failpoints.ts';
 import { decodeBody, encodeBody } from '../rpc/bodies.ts';
 import { wire } from '../rpc/definitions.ts';
 import type { Samples, Samples__Output } from '../rpc/generated/deepcluster/v1/Samples.ts';
+import { drawnViews } from '../data/loader/drawn-views.ts';
 import type { WorkKind } from './kind.ts';
 import type { OrderIds, SlicePass, SliceSamples, WorkTools } from './tools.ts';
 
@@ -20,7 +22,10 @@ export interface TrainSliceOrder {
   readonly slice: number;
   /** At least one. */
   readonly samples: SliceSamples;
-  /** What this worker will probably be asked for next, so that decoding hides behind compute; a hint only. */
+  /**
+   * What this worker will probably be asked for next, so that decoding hides behind compute; a hint
+   * only.
+   */
   readonly upcoming: SliceSamples | null;
   /** The published centroids to assign by, where every step moves images to other clusters. */
   readonly centroidVersion: number;
@@ -65,9 +70,11 @@ export const trainSlice: WorkKind<TrainSliceWork, TrainSliceOrder, TrainedSlice>
     const { epoch, parameterVersion } = ids;
     network.prefetch(parameterVersion, network.headEpoch(epoch));
     algorithm.prepare(ids, order);
-    views.ofSlice({ epoch, step, slice }, samples).catch(() => undefined);
+    const { crops } = algorithm;
+    views.ofSlice({ epoch, step, slice }, drawnViews(samples, crops)).catch(() => undefined);
     if (upcoming !== null) {
-      views.ofSlice({ epoch, step: step + 1, slice }, upcoming).catch(() => undefined);
+      const next = { epoch, step: step + 1, slice };
+      views.ofSlice(next, drawnViews(upcoming, crops)).catch(() => undefined);
     }
   },
 
@@ -77,11 +84,15 @@ export const trainSlice: WorkKind<TrainSliceWork, TrainSliceOrder, TrainedSlice>
     const { network, algorithm, times, held } = tools;
     held.letGo();
     const name = { epoch, step, slice };
-    const views = await times.views(tools.views.ofSlice(name, samples));
+    const drawn = drawnViews(samples, algorithm.crops);
+    const views = await times.views(tools.views.ofSlice(name, drawn));
     requireReadable(views.unreadable);
+    const prototypes = await algorithm.prototypes(order);
     await network.load(parameterVersion, network.headEpoch(epoch), times);
     const pass = times.pass('lossAndGradient', name, () =>
-      trainingPass(views.pixels, order, tools),
+      prototypes === null
+        ? trainingPass(views.pixels, order, tools)
+        : prototypePass(views.pixels, order, prototypes, tools),
     );
     if (!Number.isFinite(pass.lossSum)) {
       const what = `loss of step ${step}, slice ${slice}`;
@@ -124,6 +135,34 @@ function trainingPass(
   return network.model.lossGradientAndFeatures(pixels, pseudoLabels, seed, weights);
 }
 
+/** With the unit features of the samples' crops. */
+function prototypePass(
+  pixels: Uint8Array,
+  { step, slice, samples }: TrainSliceOrder,
+  prototypes: Prototypes,
+  { config, network, algorithm: { crops } }: WorkTools,
+): SlicePass & { readonly features: Float32Array } {
+  const seed = [config.seed, 'dropout', step, slice];
+  const targets = targetsOf(samples, prototypes.heads);
+  return network.model.prototypeGradient(pixels, targets, { ...prototypes, crops }, seed);
+}
+
+/** @returns [n, heads] */
+function targetsOf({ pseudoLabels, furtherLabels }: SliceSamples, heads: number): Int32Array {
+  const further = heads - 1;
+  if (furtherLabels.length !== pseudoLabels.length * further) {
+    throw shapeMismatch(
+      'targets of further heads',
+      [pseudoLabels.length, further],
+      [furtherLabels.length],
+    );
+  }
+  return Int32Array.from({ length: pseudoLabels.length * heads }, (_, i) => {
+    const [sample, head] = [Math.floor(i / heads), i % heads];
+    return head === 0 ? pseudoLabels[sample]! : furtherLabels[sample * further + head - 1]!;
+  });
+}
+
 /** @returns whether it had been staged before */
 async function pushSlice(
   { step, slice, samples }: TrainSliceOrder,
@@ -149,26 +188,23 @@ async function pushSlice(
   return reply.outcome === 'duplicate';
 }
 
-function toMessage({ ids, occurrences, pseudoLabels, lossWeights }: SliceSamples): Samples {
+function toMessage(samples: SliceSamples): Samples {
   return {
-    ids: [...ids],
-    occurrences: [...occurrences],
-    pseudoLabels: [...pseudoLabels],
-    lossWeights: [...lossWeights],
+    ids: [...samples.ids],
+    occurrences: [...samples.occurrences],
+    pseudoLabels: [...samples.pseudoLabels],
+    lossWeights: [...samples.lossWeights],
+    furtherLabels: [...samples.furtherLabels],
   };
 }
 
-function fromMessage({
-  ids,
-  occurrences,
-  pseudoLabels,
-  lossWeights,
-}: Samples__Output): SliceSamples {
+function fromMessage(samples: Samples__Output): SliceSamples {
   return {
-    ids: Int32Array.from(ids),
-    occurrences: Int32Array.from(occurrences),
-    pseudoLabels: Int32Array.from(pseudoLabels),
-    lossWeights: Float32Array.from(lossWeights),
+    ids: Int32Array.from(samples.ids),
+    occurrences: Int32Array.from(samples.occurrences),
+    pseudoLabels: Int32Array.from(samples.pseudoLabels),
+    lossWeights: Float32Array.from(samples.lossWeights),
+    furtherLabels: Int32Array.from(samples.furtherLabels),
   };
 }
 

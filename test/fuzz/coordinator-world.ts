@@ -1,4 +1,7 @@
-/** A coordinator without a network, a disk or a clock of its own: its real control plane, and a worker that holds a lease. */
+/**
+ * A coordinator without a network, a disk or a clock of its own: its real control plane, and a
+ * worker that holds a lease.
+ */
 import type { Server } from '@grpc/grpc-js';
 import { createControl, type ControlDeps } from '../../coordinator/control/control.ts';
 import { RunRecord } from '../../coordinator/record/run-record.ts';
@@ -78,7 +81,13 @@ export async function coordinatorWorld(): Promise<CoordinatorWorld> {
   const { messages: written } = await ask(method, read, 'kept');
   const work = [0, 1, 2].map((shard) => ({ kind: 'extract', shard }) as const);
   const order = ({ shard }: { shard: number }): ExtractOrder => {
-    return { shard, begin: 13 * shard, end: Math.min(IMAGES, 13 * (shard + 1)), leftOut: [] };
+    return {
+      shard,
+      begin: 13 * shard,
+      end: Math.min(IMAGES, 13 * (shard + 1)),
+      leftOut: [],
+      rows: 'centre',
+    };
   };
   // Orders are written to the session that is still open.
   control.dispatcher

@@ -1,6 +1,7 @@
 /**
- * The engine `tensorflow` on a GPU: that it computes there, rightly, and takes only the memory it needs. Skipped where the
- * driver lists no GPU, or the engine is not set up for one; where it is, an engine that computes on the CPU fails.
+ * The engine `tensorflow` on a GPU: that it computes there, rightly, and takes only the memory it
+ * needs. Skipped where the driver lists no GPU, or the engine is not set up for one; where it is,
+ * an engine that computes on the CPU fails.
  */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -13,7 +14,8 @@ import { messageOf } from '../../src/errors.ts';
 import { modelConfigSchema } from '../../src/nn/config.ts';
 import { startEngine } from '../../src/engine/start.ts';
 import { listGpus, visibleGpus } from '../../src/engine/gpus.ts';
-import { createModel, type SliceGradient } from '../../src/nn/model.ts';
+import { createModel } from '../../src/nn/loaded-model.ts';
+import type { SliceGradient } from '../../src/nn/model.ts';
 import * as frontEnd from '../../src/engine/plain/front-end.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { kmeansOnEngine } from '../../src/engine/clustering/reference/run-on-engine.ts';
@@ -37,7 +39,10 @@ function gpuMemory(): { used: number; total: number } {
 /** Of the GPU before this process touches it; null where there is none. */
 const before = visible.length === 0 ? null : gpuMemory();
 
-/** Why there is nothing to test here, or false. An engine that is built for GPUs and fails is no reason. */
+/**
+ * Why there is nothing to test here, or false. An engine that is built for GPUs and fails is no
+ * reason.
+ */
 async function reasonToSkip(): Promise<string | false> {
   if (found.length === 0) return 'nvidia-smi lists no GPU on this machine';
   if (visible.length === 0) return 'CUDA_VISIBLE_DEVICES hides all GPUs';
@@ -80,7 +85,8 @@ describe('tensorflow on a GPU', { skip: await reasonToSkip() }, () => {
     await startEngine('tensorflow');
     tf.tidy(() => tf.matMul(tf.ones([1024, 1024]), tf.ones([1024, 1024])).dataSync());
     const { used, total } = gpuMemory();
-    // Without memory growth the runtime takes over 90 % at once; its context and libraries take about one GiB.
+    // Without memory growth the runtime takes over 90 % at once; its context and libraries take
+    // about one GiB.
     const taken = used - before!.used;
     assert.ok(taken < total / 2, `${taken} MiB of ${total} are taken by a product of 4 MiB arrays`);
   });

@@ -51,7 +51,7 @@ test('an engine of one folder and one line starts, trains and clusters', () => {
     import { startEngine } from '${copy.url('src/engine/start.ts')}';
     import { describeModel } from '${copy.url('src/nn/architectures.ts')}';
     import { modelConfigSchema } from '${copy.url('src/nn/config.ts')}';
-    import { createModel } from '${copy.url('src/nn/model.ts')}';
+    import { createModel } from '${copy.url('src/nn/loaded-model.ts')}';
     import { initialParameters, initialStatistics } from '${copy.url('src/ps/initial-values.ts')}';
     const config = modelConfigSchema.parse({ architecture: 'small-convnet', width: 4, featureDim: 8 });
     const spec = describeModel(config, 32, 3);

@@ -125,6 +125,8 @@ async function runTrace(serverCount: number): Promise<void> {
       ...{ config, imageCount: N, truth: source.truth, artifacts, memory, featureDim },
       ...{ folder: run, logger, signal },
       cluster: () => assert.fail('the trace begins after the clustering'),
+      fillMemory: () => assert.fail('so it does'),
+      clusterMemory: () => assert.fail('so it does'),
       noteClusters: () => undefined,
     });
     const rows = matrixOf(trace.bank);

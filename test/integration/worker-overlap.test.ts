@@ -1,6 +1,7 @@
 /**
- * The device never waits for views that can be made in time: while a slice's gradient is computed, which blocks the worker's
- * thread, the views of the next one are made. Read off the worker's trace.
+ * The device never waits for views that can be made in time: while a slice's gradient is computed,
+ * which blocks the worker's thread, the views of the next one are made. Read off the worker's
+ * trace.
  */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
@@ -31,7 +32,10 @@ after(folder.remove);
 function samplesOf(step: number): SliceSamples {
   const ids = Int32Array.from({ length: IMAGES }, (_, i) => (step % 2) * IMAGES + i);
   const zeros = ids.map(() => 0);
-  return { ids, occurrences: zeros, pseudoLabels: zeros, lossWeights: new Float32Array(0) };
+  return {
+    ...{ ids, occurrences: zeros, pseudoLabels: zeros },
+    ...{ lossWeights: new Float32Array(0), furtherLabels: new Int32Array(0) },
+  };
 }
 
 function orderOf(step: number): Order__Output {

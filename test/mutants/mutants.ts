@@ -324,6 +324,19 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: 'crops that are made again are normalised with other images than before',
+    patches: [
+      {
+        file: 'src/work/extract.ts',
+        find: `  const batches = batchesOf(idRange(begin, end), config.training.sliceSize).map((batch) =>
+    batch.filter((id) => !isLeftOut.has(id)),
+  );`,
+        replace: `  const all = idRange(begin, end).filter((id) => !isLeftOut.has(id));
+  const batches = batchesOf(all, config.training.sliceSize);`,
+      },
+    ],
+  },
+  {
     name: 'a server process that another one replaced may come again',
     patches: [
       {

@@ -1,6 +1,7 @@
 /**
- * The oracle: the run of a scenario as a plain loop, one process, no messages, no faults. What a step does to the values is the
- * arithmetic of src/ps and src/clustering, which have tests of their own; when it does so, and how often, is written out here.
+ * The oracle: the run of a scenario as a plain loop, one process, no messages, no faults. What a
+ * step does to the values is the arithmetic of src/ps and src/clustering, which have tests of their
+ * own; when it does so, and how often, is written out here.
  */
 import {
   pseudoLabelsOf,
@@ -11,7 +12,11 @@ import {
   type DrawRange,
 } from '../../coordinator/run/epoch-plan.ts';
 import { planEpoch } from '../../src/algorithms/deepcluster/strategy.ts';
-import type { EpochPlan } from '../../src/algorithms/epoch-plan.ts';
+import { deepclusterV2ConfigOf } from '../../src/algorithms/deepcluster-v2/config.ts';
+import { labelledIds, planOf, type EpochPlan } from '../../src/algorithms/epoch-plan.ts';
+import { algorithmNamed } from '../../src/algorithms/registry.ts';
+import { drawnViews } from '../../src/data/loader/drawn-views.ts';
+import { drawOdcEpoch } from '../../src/clustering/odc/sampler.ts';
 import { odcConfigOf } from '../../src/algorithms/odc/config.ts';
 import { odcSettingsOf, planOdcEpoch } from '../../src/algorithms/odc/strategy.ts';
 import { FLOAT64_KERNELS } from '../../src/clustering/kernels.ts';
@@ -29,6 +34,14 @@ import { initialHead, initialParameters, initialStatistics } from '../../src/ps/
 import { bodyCount } from '../../src/ps/layout.ts';
 import { stepPlain, stepWithMomentum } from '../../src/ps/sgd.ts';
 import { SliceReducer, type ReducibleSlice } from '../../src/ps/slice-reducer.ts';
+import {
+  CROPS,
+  cropRows,
+  memoryPart,
+  wholeMemory,
+  type ShardRows,
+  type V2State,
+} from './plain-memory.ts';
 import {
   configOf,
   FEATURE_DIM,
@@ -62,12 +75,6 @@ export interface PlainRun {
   readonly last: PlainMoment;
 }
 
-/** Features of a data shard's readable images. */
-interface ShardRows {
-  readonly ids: Int32Array;
-  readonly features: Float32Array;
-}
-
 class PlainLoop {
   readonly #scenario: Scenario;
   readonly #config: RunConfig;
@@ -79,6 +86,7 @@ class PlainLoop {
   #statistics: Float32Array;
   #headEpoch = -1;
   #odc: OdcState | null = null;
+  #v2: V2State | null = null;
   readonly #draws = [0];
 
   constructor(scenario: Scenario) {
@@ -94,7 +102,7 @@ class PlainLoop {
     const { epochs, algorithm } = this.#config;
     let plan: EpochPlan | null = null;
     for (let epoch = 0; epoch < epochs; epoch += 1) {
-      plan = algorithm === 'odc' ? this.#beginOdc(epoch) : this.#beginDeepCluster(epoch);
+      plan = this.#begin(algorithm, epoch);
       for (let index = 0; index < stepCount(plan, this.#config.training); index += 1) {
         this.#step(plan, index);
       }
@@ -109,6 +117,11 @@ class PlainLoop {
       drawsOfLastEpoch: plan!.ids.length,
       last: this.#moments.get(this.#key())!,
     };
+  }
+
+  #begin(algorithm: string, epoch: number): EpochPlan {
+    if (algorithm === 'odc') return this.#beginOdc(epoch);
+    return algorithm === 'deepcluster' ? this.#beginDeepCluster(epoch) : this.#beginV2(epoch);
   }
 
   #beginDeepCluster(epoch: number): EpochPlan {
@@ -147,10 +160,12 @@ class PlainLoop {
   #final(): PlainRun['final'] {
     const { epochs, clustering } = this.#config;
     const { k: clusters } = clustering;
-    const [shards, dim] = this.#odc === null ? this.#whitened() : [this.#unit(), FEATURE_DIM];
+    const isPlain = this.#odc === null && this.#v2 === null;
+    const [shards, dim] = isPlain ? this.#whitened() : [this.#unit(), FEATURE_DIM];
     const values =
-      this.#odc?.clusters.centroids.values ?? this.#cluster(shards, dim, epochs).centroids;
-    const metric = this.#odc === null ? 'distance' : odcConfigOf(this.#config).metric;
+      this.#odc?.clusters.centroids.values ??
+      this.#cluster(shards, dim, epochs, { isSpherical: !isPlain }).centroids;
+    const metric = algorithmNamed(this.#config.algorithm).metric(this.#config);
     const { images } = this.#scenario;
     const final = {
       first: new Int32Array(images).fill(-1),
@@ -194,6 +209,25 @@ class PlainLoop {
     );
   }
 
+  #beginV2(epoch: number): EpochPlan {
+    const { seed, clustering } = this.#config;
+    const { heads } = deepclusterV2ConfigOf(this.#config);
+    this.#model.load(this.#parameters, this.#statistics);
+    const memory = this.#v2?.memory ?? cropRows(this.#scenario, this.#model);
+    const shards = planShards(this.#scenario.images, this.#scenario.shardSize);
+    const found = Array.from({ length: heads }, (_, head) => {
+      const part = shards.map((shard) => memoryPart(memory, shard, head % CROPS));
+      return this.#cluster(part, FEATURE_DIM, epoch, { head, isSpherical: true });
+    });
+    const labels = found.map((one) => one.labels);
+    const values = Float32Array.from(found.flatMap(({ centroids }) => [...centroids]));
+    this.#v2 = { memory, labels, values, heads, clusters: clustering.k };
+    this.#note();
+    const ids = labelledIds(labels[0]!);
+    const drawn = drawOdcEpoch({ ids, seed, epoch, withReplacement: false });
+    return planOf(epoch, drawn, labels[0]!);
+  }
+
   #features(): ShardRows[] {
     const { images, shardSize, unreadable } = this.#scenario;
     this.#model.load(this.#parameters, this.#statistics);
@@ -208,13 +242,15 @@ class PlainLoop {
     shards: readonly ShardRows[],
     dim: number,
     epoch: number,
+    { head = 0, isSpherical = false } = {},
   ): { labels: Int32Array; centroids: Float32Array } {
     const { seed, clustering } = this.#config;
     const { k, iterations, freshSeed } = clustering;
     const rows = shards.flatMap(({ ids, features }) =>
       [...ids.keys()].map((i) => features.subarray(i * dim, (i + 1) * dim)),
     );
-    const picked = initialCentroidIds(rows.length, k, clusterSeed(seed, epoch, freshSeed));
+    const begin = clusterSeed(seed, epoch, freshSeed, head);
+    const picked = initialCentroidIds(rows.length, k, begin);
     let centroids = Float32Array.from([...picked].flatMap((row) => [...rows[row]!]));
     const prepared = shards.map(({ ids, features }) =>
       FLOAT64_KERNELS.rowsToCluster(features, ids.length, dim),
@@ -222,6 +258,7 @@ class PlainLoop {
     for (let iteration = 0; iteration < iterations; iteration += 1) {
       const sums = prepared.map((shard, index) => shard.sum(centroids, k, index));
       centroids = Float32Array.from(nextCentroids(mergeShardSums(sums), centroids).centroids);
+      if (isSpherical) centroids = Float32Array.from(normaliseRows(centroids, dim));
     }
     const labels = new Int32Array(this.#scenario.images).fill(-1);
     prepared.forEach((shard, index) => {
@@ -262,11 +299,16 @@ class PlainLoop {
         passed.reduce((total, { samples }) => total + samples, 0),
     );
     this.#update(passed);
-    if (this.#odc !== null)
-      this.#odc.commit(
-        step,
-        passed.map(({ rows }) => rows!),
-      );
+    const moved = passed.flatMap(({ rows }) => (rows === null ? [] : [rows]));
+    this.#odc?.commit(step, moved);
+    for (const { ids, rows } of this.#v2 === null ? [] : moved) {
+      ids.forEach((id, i) => {
+        this.#v2!.memory.set(
+          id,
+          rows.slice(i * CROPS * FEATURE_DIM, (i + 1) * CROPS * FEATURE_DIM),
+        );
+      });
+    }
     this.#note();
   }
 
@@ -277,6 +319,7 @@ class PlainLoop {
     slice: number,
     weights: Float64Array | null,
   ): ReducibleSlice & { lossSum: number; rows: SliceRows | null } {
+    if (this.#v2 !== null) return this.#prototypeSlice(this.#v2, plan, draws, step, slice);
     const { ids, occurrences, pseudoLabels } = samplesOf(plan, draws);
     const views = viewsOf(this.#scenario.unreadable, ids, occurrences, plan.epoch);
     const targets = Int32Array.from(pseudoLabels);
@@ -289,6 +332,27 @@ class PlainLoop {
       options,
     );
     return { ...passed, samples: targets.length, rows: this.#mix(views.ids, slice, features) };
+  }
+
+  #prototypeSlice(
+    { labels, values, heads, clusters }: V2State,
+    plan: EpochPlan,
+    draws: DrawRange,
+    step: number,
+    slice: number,
+  ): ReducibleSlice & { lossSum: number; rows: SliceRows } {
+    const samples = samplesOf(plan, draws);
+    const { ids } = samples;
+    const drawn = drawnViews(samples, CROPS);
+    const { pixels } = viewsOf(null, drawn.ids, drawn.occurrences, plan.epoch);
+    const targets = Int32Array.from([...ids].flatMap((id) => labels.map((own) => own[id]!)));
+    const { features: rows, ...passed } = this.#model.prototypeGradient(
+      pixels,
+      targets,
+      { values, heads, clusters, temperature: 1, crops: CROPS },
+      [this.#scenario.seed, 'dropout', step, slice],
+    );
+    return { ...passed, samples: ids.length, rows: { slice, ids, rows, pseudoLabels: ids } };
   }
 
   #mix(ids: Int32Array, slice: number, features: Float32Array): SliceRows | null {
@@ -328,7 +392,7 @@ class PlainLoop {
       parameters: this.#parameters.slice(),
       statistics: this.#statistics.slice(),
       momentum: this.#momentum.slice(),
-      memoryRows: this.#odc?.memory.rowsOf(ids).slice() ?? null,
+      memoryRows: this.#odc?.memory.rowsOf(ids).slice() ?? wholeMemory(this.#v2, ids.length),
     });
   }
 }

@@ -1,4 +1,7 @@
-/** Schedules by number: which scenario a seed has, its oracle and its undisturbed run, each made once. */
+/**
+ * Schedules by number: which scenario a seed has, its oracle and its undisturbed run, each made
+ * once.
+ */
 import { seededRng } from '../../src/math/rng.ts';
 import { plainRun, type PlainRun } from './plain-run.ts';
 import { Simulation } from './simulation.ts';
@@ -26,13 +29,24 @@ const SHAPES = [
 
 export function scenarioOf(seed: number): Scenario {
   const rng = seededRng('scenario', seed);
+  const shape = SHAPES[Math.floor(SHAPES.length * rng.float() ** 2)]!;
+  const algorithm = algorithmOf(seed, rng.integer(2) === 0);
+  const isV2 = algorithm === 'deepcluster-v2';
   return {
-    ...SHAPES[Math.floor(SHAPES.length * rng.float() ** 2)]!,
-    algorithm: rng.integer(2) === 0 ? 'deepcluster' : 'odc',
+    ...shape,
+    algorithm,
+    // Within a batch of crops, whose other images must stay together.
+    unreadable: isV2 && shape.unreadable !== null ? 1 : shape.unreadable,
     servers: 1 + Math.floor(3 * rng.float() ** 2),
     everySteps: rng.integer(3),
     seed: 31,
   };
+}
+
+/** A quarter of the schedules are of DeepCluster-v2. */
+function algorithmOf(seed: number, isDeepCluster: boolean): Scenario['algorithm'] {
+  if (seed % 4 === 2) return 'deepcluster-v2';
+  return isDeepCluster ? 'deepcluster' : 'odc';
 }
 
 interface Expected {

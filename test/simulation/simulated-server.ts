@@ -1,6 +1,7 @@
 /**
- * A parameter server of a simulated run: the real ParameterHost behind the simulated network, and its session with the
- * coordinator. After each call that may change something its values are held against the oracle's, bit for bit.
+ * A parameter server of a simulated run: the real ParameterHost behind the simulated network, and
+ * its session with the coordinator. After each call that may change something its values are held
+ * against the oracle's, bit for bit.
  */
 import { ParameterHost, type CallIdentity } from '../../server/parameter-host.ts';
 import type { ParameterShard } from '../../server/parameter-shard.ts';
@@ -23,7 +24,7 @@ import { PROTOCOL_VERSION } from '../../src/rpc/definitions.ts';
 import type { RestoreContent, SentPush } from '../../src/rpc/parameters-client.ts';
 import type { MemoryServer } from '../../src/server-clients/memory-servers.ts';
 import type { ParameterServer } from '../../src/server-clients/parameter-servers.ts';
-import { FEATURE_DIM, HEARTBEAT_MS, TINY_LAYOUT } from './tiny-network.ts';
+import { HEARTBEAT_MS, TINY_LAYOUT } from './tiny-network.ts';
 import type { Sender, ServerActor, SimulatedRun } from './simulated-run.ts';
 import { SimulatedProcess } from './virtual-world.ts';
 
@@ -175,11 +176,11 @@ export class SimulatedServer implements ServerActor {
     if (!isSame) {
       world.violate(`server ${this.shardIndex}: values of version ${version}, head ${headEpoch}`);
     } else if (memory?.isSealed === true && moment.memoryRows !== null) {
-      const { first, stride } = memory.shape;
+      const { first, stride, dim } = memory.shape;
       if (memory.memory.step !== version) world.violate('memory and parameters are out of step');
       memory.rows.forEach((value, i) => {
-        const id = first + stride * Math.floor(i / FEATURE_DIM);
-        if (Object.is(value, moment.memoryRows![id * FEATURE_DIM + (i % FEATURE_DIM)])) return;
+        const id = first + stride * Math.floor(i / dim);
+        if (Object.is(value, moment.memoryRows![id * dim + (i % dim)])) return;
         world.violate(
           `server ${this.shardIndex}: memory row of sample ${id} at version ${version}`,
         );
@@ -192,7 +193,10 @@ function isEqual(values: Float32Array, whole: Float32Array, begin: number): bool
   return values.every((value, i) => Object.is(value, whole[begin + i]));
 }
 
-/** One process's connection to one server, under one term; what src/rpc's two clients are in a real run. */
+/**
+ * One process's connection to one server, under one term; what src/rpc's two clients are in a real
+ * run.
+ */
 export interface Link {
   readonly run: SimulatedRun;
   readonly caller: SimulatedProcess;

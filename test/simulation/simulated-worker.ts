@@ -1,7 +1,9 @@
 /**
- * A worker of a simulated run: the real WorkerLoop on a network of a few numbers, with sessions, heartbeats and calls as
- * worker/session.ts, worker/service.ts and worker/server-access.ts make them.
+ * A worker of a simulated run: the real WorkerLoop on a network of a few numbers, with sessions,
+ * heartbeats and calls as worker/session.ts, worker/service.ts and worker/server-access.ts make
+ * them.
  */
+import { memoryColumns } from '../../src/algorithms/registry.ts';
 import {
   decodeSafetensors,
   encodeSafetensors,
@@ -60,7 +62,7 @@ export function connectServers(
   }));
   return {
     parameters: new ParameterServers(shards, links.map(parameterLink), lost),
-    memory: new MemoryServers(links.map(memoryLink), FEATURE_DIM, lost),
+    memory: new MemoryServers(links.map(memoryLink), memoryColumns(run.config, FEATURE_DIM), lost),
     close: () => {
       closing.abort();
     },

@@ -1,11 +1,14 @@
 /**
- * What the processes of a simulated run compute: images that are numbers, a network of a few parameters whose features, losses
- * and gradients are arithmetic, pure in what it is given. Any sample used twice, or a parameter of another version, changes
- * every bit that follows. Shapes: P parameters, S statistics, D feature dimensions.
+ * What the processes of a simulated run compute: images that are numbers, a network of a few
+ * parameters whose features, losses and gradients are arithmetic, pure in what it is given. Any
+ * sample used twice, or a parameter of another version, changes every bit that follows. Shapes: P
+ * parameters, S statistics, D feature dimensions.
  */
 import { runConfigSchema, type RunConfig } from '../../src/config/schema.ts';
 import type { ImageLoader, LoadedViews, SampleIds } from '../../src/data/loader/loader.ts';
 import type { ImageSource } from '../../src/data/source/source.ts';
+import { normaliseRows } from '../../src/clustering/odc/mixing.ts';
+import type { Prototypes } from '../../src/clustering/prototypes.ts';
 import type { Model, SliceGradient, SliceOptions } from '../../src/nn/model.ts';
 import { bodyCount } from '../../src/ps/layout.ts';
 import { planParameterShards, type ParameterShardPlan } from '../../src/ps/parameter-plan.ts';
@@ -13,7 +16,7 @@ import { simulatedLayout } from '../support/made/layouts.ts';
 
 /** What kind of run is simulated; the oracle depends on all but `servers` and `everySteps`. */
 export interface Scenario {
-  readonly algorithm: 'deepcluster' | 'odc';
+  readonly algorithm: 'deepcluster' | 'deepcluster-v2' | 'odc';
   readonly images: number;
   readonly shardSize: number;
   readonly batchSize: number;
@@ -26,13 +29,17 @@ export interface Scenario {
   readonly seed: number;
 }
 
+const NECKS = { odc: 'odc', 'deepcluster-v2': 'projection' } as const;
 export const FEATURE_DIM = 3;
 const CLASSES = 3;
 export const TINY_LAYOUT = simulatedLayout(CLASSES);
 /** Parameters that features depend on. */
 const BODY = bodyCount(TINY_LAYOUT);
 
-/** The plan's parameter shards by number of servers: made once, since their hashes cost more than a step. */
+/**
+ * The plan's parameter shards by number of servers: made once, since their hashes cost more than a
+ * step.
+ */
 const plans = new Map<number, ParameterShardPlan[]>();
 
 export function parameterShardsOf(servers: number): readonly ParameterShardPlan[] {
@@ -60,7 +67,7 @@ export function configOf(scenario: Scenario): RunConfig {
       seed,
       epochs,
       data: { source: 'simulated', shardSize, maxUnreadableFraction: 0.5 },
-      ...(algorithm === 'odc' ? { model: { neck: 'odc' } } : {}),
+      ...(algorithm === 'deepcluster' ? {} : { model: { neck: NECKS[algorithm] } }),
       clustering: { k: CLASSES, iterations: 1, pcaDim: 2 },
       odc: { smallClusterSize: 1, publishInterval: 2, logInterval: 3 },
       training: { batchSize, sliceSize },
@@ -201,6 +208,35 @@ export class TinyModel implements Model {
   ): SliceGradient & { readonly features: Float32Array } {
     const passed = this.lossAndGradient(pixels, pseudoLabels, dropoutSeed, options);
     return { ...passed, features: this.features(pixels, pseudoLabels.length) };
+  }
+
+  /** Every crop pulls on every parameter, with the prototype that it is compared with. */
+  prototypeGradient(
+    pixels: Uint8Array,
+    targets: Int32Array,
+    { values, heads, clusters, crops }: Prototypes & { readonly crops: number },
+    dropoutSeed: readonly (string | number)[],
+  ): SliceGradient & { readonly features: Float32Array } {
+    const views = pixels.length / VIEW_BYTES;
+    const labels = Int32Array.from({ length: views }, (_, view) =>
+      targets
+        .subarray(Math.floor(view / crops) * heads, (Math.floor(view / crops) + 1) * heads)
+        .reduce((sum, target, head) => sum + (head * clusters + target) * (head + 1), 0),
+    );
+    const weights = labels.map((label) => label % values.length);
+    const options = { weights: Float32Array.from(weights, (at) => 1 + 0.1 * values[at]!) };
+    const passed = this.lossAndGradient(pixels, labels, dropoutSeed, options);
+    return { ...passed, features: normaliseRows(this.features(pixels, views), FEATURE_DIM) };
+  }
+
+  /** Moved by the number of images that are with it, as batch norm moves them. */
+  trainingFeatures(
+    pixels: Uint8Array,
+    count: number,
+    dropoutSeed: readonly (string | number)[],
+  ): Float32Array {
+    const seed = dropoutSeed.at(-1) as number;
+    return this.features(pixels, count).map((value, i) => value + signal(count, seed, i % 7) / 9);
   }
 
   memory(): { tensors: number; bytes: number } {

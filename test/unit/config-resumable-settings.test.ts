@@ -41,6 +41,8 @@ test('of all settings, those may change that hold from a step on, or that move n
     'training.weightDecay',
     'training.headLearningRate',
     'training.schedule',
+    'training.warmupEpochs',
+    'training.cosineTo',
   ]);
   const operation = [...configKeys().keys()].filter((key) =>
     /^(cluster|evaluation|checkpoint)\./.test(key),

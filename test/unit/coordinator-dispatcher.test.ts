@@ -1,4 +1,7 @@
-/** The shell around the state machine: one event at a time, as plain data, and only what was done counts. */
+/**
+ * The shell around the state machine: one event at a time, as plain data, and only what was done
+ * counts.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Dispatcher, type Decision } from '../../coordinator/control/dispatcher.ts';
@@ -55,6 +58,7 @@ const SAMPLES = {
   occurrences: Int32Array.of(0),
   pseudoLabels: Int32Array.of(1),
   lossWeights: new Float32Array(0),
+  furtherLabels: new Int32Array(0),
 };
 
 function train({ dispatcher }: World, taken: TrainedSlice[] = []): Promise<void> {
@@ -132,8 +136,8 @@ test('a result that its kind cannot read fails its order, and the run', async ()
     work: [{ kind: 'moments', shard: 0 } satisfies MomentsWork],
     order: ({ shard }) => ({ shard }),
     features: {
-      extract: (shard) => ({ shard, begin: 0, end: 1, leftOut: [] }),
-      project: (shard) => ({ shard, whiteningArtifact: null }),
+      extract: (shard) => ({ shard, begin: 0, end: 1, leftOut: [], rows: 'centre' }),
+      project: (shard) => ({ shard, whiteningArtifact: null, parts: null }),
     },
     take: (_work, result) => taken.push(result),
   });

@@ -1,8 +1,12 @@
-/** What ODC does to a random view: its order, its draws, and nothing where it is off; the parts are tested with colour. */
+/**
+ * What happens to a random view: its order, its draws, and nothing where it is off; the parts are
+ * tested with colour.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import { augmentView, type AugmentationOptions } from '../../src/data/pixels/augmentation.ts';
+import { blurView } from '../../src/data/pixels/blur.ts';
 import { applyColourJitter, drawColourJitter, makeGrey } from '../../src/data/pixels/colour.ts';
 import { dataConfigSchema } from '../../src/data/config.ts';
 import { drawRotation, rotateView } from '../../src/data/pixels/rotation.ts';
@@ -114,5 +118,36 @@ test('each change can be had alone, with the draw that it has in company', () =>
     assert.deepEqual(augmented(stream(), { ...OFF, rotationDegrees }), composed(turn));
     assert.deepEqual(augmented(stream(), { ...OFF, colourJitter }), composed(recolour));
     assert.deepEqual(augmented(stream(), { ...OFF, greyProbability }), composed(grey));
+  }
+});
+
+test('colours change in as many views as their probability says, and the rest stay as drawn', () => {
+  const rounds = 200;
+  const options = { ...OFF, colourJitter: ODC.colourJitter, colourJitterProbability: 0.3 };
+  let changed = 0;
+  for (let i = 0; i < rounds; i += 1) {
+    const stream = (): Rng => seededRng('sometimes', i);
+    const view = augmented(stream(), options);
+    const { recolour } = changesOf(stream(), options);
+    const isPlain = isDeepStrictEqual(view, plain);
+    if (!isPlain) assert.deepEqual(view, composed(recolour));
+    changed += Number(!isPlain);
+  }
+  // Three standard deviations of a binomial.
+  assert.ok(Math.abs(changed / rounds - 0.3) < 0.1, `${changed} of ${rounds}`);
+});
+
+test('a blur comes last, of a deviation in proportion to the view', () => {
+  const options = { ...ODC, blurProbability: 1 };
+  for (let i = 0; i < 10; i += 1) {
+    const [stream, drawnAgain] = [seededRng('blur', i), seededRng('blur', i)];
+    const view = augmented(stream, options);
+    const { turn, recolour, grey } = changesOf(drawnAgain, ODC);
+    const expected = composed(turn, recolour, grey);
+    // Those of jitter and blur, then the deviation: 0.1 to 2 px of 224.
+    drawnAgain.float();
+    drawnAgain.float();
+    blurView(expected, SIZE, ((0.1 + 1.9 * drawnAgain.float()) * SIZE) / 224);
+    assert.deepEqual(view, expected);
   }
 });

@@ -19,6 +19,22 @@ test('clusters of a run that has none yet are refused, and left out they are no 
   assert.equal(contentOf(run, { clusters: false, head: false }).clusters, null);
 });
 
+test('a head of a network without one is refused, and its clusters are exported', () => {
+  const model = { ...config.model, neck: 'projection', neckHidden: 8, neckDim: 8 };
+  const centroids = { values: new Float32Array(16).fill(1), count: 2, dim: 8 };
+  const run = openedRun({
+    config: { ...config, algorithm: 'deepcluster-v2', model, clustering: { k: 2 } },
+    centroids,
+  });
+  assert.throws(() => contentOf(run, { clusters: false, head: true }), {
+    code: 'CONFIG_INVALID',
+    message: /has no head, .* give --clusters in place of --head$/,
+  });
+  const { clusters, hasHead } = contentOf(run, { clusters: true, head: false });
+  assert.equal(clusters?.metric, 'cosine');
+  assert.equal(hasHead, false);
+});
+
 function probeOf(outputs: Record<string, number[]>): Probe {
   return {
     count: 2,

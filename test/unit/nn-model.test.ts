@@ -1,11 +1,14 @@
-/** The network as the worker uses it: determinism, independence of the batch, gradients, memory, refused input. */
+/**
+ * The network as the worker uses it: determinism, independence of the batch, gradients, memory,
+ * refused input.
+ */
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { describeModel } from '../../src/nn/architectures.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { startEngine } from '../../src/engine/start.ts';
-import { createModel } from '../../src/nn/model.ts';
+import { createModel } from '../../src/nn/loaded-model.ts';
 import { initialParameters, initialStatistics } from '../../src/ps/initial-values.ts';
 import { modelConfig } from '../support/made/model-config.ts';
 import { assertClose, byteImages, centredValues, lcgValues } from '../support/made/nn-arrays.ts';
@@ -33,7 +36,9 @@ before(async () => {
   engine = await startEngine('wasm');
 });
 
-/** Parameters whose fully connected layers are large enough for gradients to be well above rounding. */
+/**
+ * Parameters whose fully connected layers are large enough for gradients to be well above rounding.
+ */
 function parameters(): Float32Array {
   const values = initialParameters(spec.layout, 5);
   for (const { name, offset, size } of spec.layout.variables) {
@@ -131,7 +136,8 @@ test('the gradient is the slope of the loss along itself, for each variable', ()
   for (const { name, offset, size } of spec.layout.variables) {
     const part = gradient.subarray(offset, offset + size);
     const norm = Math.hypot(...part);
-    // Small enough to cross few corners of ReLU and pooling, large enough to stand out of float32 losses.
+    // Small enough to cross few corners of ReLU and pooling, large enough to stand out of float32
+    // losses.
     const step = 2e-4;
     const moved = (sign: number) =>
       origin.map((value, i) =>
@@ -140,7 +146,8 @@ test('the gradient is the slope of the loss along itself, for each variable', ()
           : value + (norm === 0 ? 1 : part[i - offset]! / norm) * sign * step,
       );
     const slope = (lossAt(moved(1)).lossSum - lossAt(moved(-1)).lossSum) / (2 * step);
-    // Measured: corners 0.0023 of the slope, float32 0.0009. A bias before a batch norm has no slope at all.
+    // Measured: corners 0.0023 of the slope, float32 0.0009. A bias before a batch norm has no
+    // slope at all.
     assert.ok(Math.abs(slope - norm) <= 0.004 * norm + 2e-3, `${name}: ${slope}, not ${norm}`);
   }
   model.dispose();
@@ -295,7 +302,8 @@ test("with ODC's neck the pass gives its own features, and the representation is
     'behind a ReLU',
   );
   assert.ok(features.some((value) => value > 0));
-  // What the head is fed is the feature: its weight gradient is features transposed times (p - y), over all six images.
+  // What the head is fed is the feature: its weight gradient is features transposed times (p - y),
+  // over all six images.
   const plain = model.lossAndGradient(images, Int32Array.of(0, 1, 2, 0, 1, 2), [1]);
   assert.deepEqual(gradient, plain.gradient, 'asking for features changes nothing');
   assert.equal(model.features(images, 6).length, 6 * 6);

@@ -1,6 +1,7 @@
 /**
- * This project's kernels in the addon against plain loops over shapes that a seed draws, and whole training steps with them
- * against the same steps with the runtime's operations, which a GPU or another addon takes.
+ * This project's kernels in the addon against plain loops over shapes that a seed draws, and whole
+ * training steps with them against the same steps with the runtime's operations, which a GPU or
+ * another addon takes.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -15,7 +16,7 @@ import { modelConfigSchema } from '../../src/nn/config.ts';
 import { startEngine } from '../../src/engine/start.ts';
 import * as frontEnd from '../../src/engine/plain/front-end.ts';
 import { hostArray } from '../../src/engine/tensorflow/host-array.ts';
-import { createModel } from '../../src/nn/model.ts';
+import { createModel } from '../../src/nn/loaded-model.ts';
 import { BATCH_NORM_EPSILON } from '../../src/engine/operations.ts';
 import { operationsOn } from '../../src/engine/tfjs/operations.ts';
 import { chooseKernels } from '../../src/engine/tensorflow/register.ts';
@@ -133,7 +134,10 @@ interface Norm {
   readonly rectify: boolean;
 }
 
-/** Batch norm and its gradient in float64, channel by channel; the ReLU is open where `y` is above zero. */
+/**
+ * Batch norm and its gradient in float64, channel by channel; the ReLU is open where `y` is above
+ * zero.
+ */
 function plainBatchNorm({ x, dy, gamma, beta, rectify }: Norm, passed: Float32Array) {
   const [channels, n] = [gamma.length, x.length / gamma.length];
   const [y, dx] = [new Float64Array(x.length), new Float64Array(x.length)];
@@ -294,7 +298,8 @@ test("a step is the same with this project's kernels, the runtime's and a GPU's"
         assertClose([own.lossSum], [other.lossSum], 1e-4, 'loss');
         assertClose(own.statistics, other.statistics, 1e-4, 'statistics');
         assertClose(own.features, other.features, 1e-4, 'features');
-        // Of a random ResNet on few pixels even two runs' gradients part by per cents: it has ReLUs on the edge.
+        // Of a random ResNet on few pixels even two runs' gradients part by per cents: it has ReLUs
+        // on the edge.
         if (architecture === 'resnet50') continue;
         const gap = own.gradient.map((value, i) => value - other.gradient[i]!);
         assert.ok(

@@ -1,9 +1,12 @@
-/** Probes of a network's layers: where they lie, how maps are pooled, and the linear classifier on an engine. */
+/**
+ * Probes of a network's layers: where they lie, how maps are pooled, and the linear classifier on
+ * an engine.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { linearProbeTop1 } from '../../src/evaluation/linear-probe.ts';
 import { describeModel, type ModelSpec } from '../../src/nn/architectures.ts';
-import { createModel } from '../../src/nn/model.ts';
+import { createModel } from '../../src/nn/loaded-model.ts';
 import {
   averagePool,
   poolingFor,

@@ -1,9 +1,12 @@
-/** The small networks against PyTorch in float64, on each engine; the large ones are in test/integration. */
+/**
+ * The small networks against PyTorch in float64, on each engine; the large ones are in
+ * test/integration.
+ */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { decodeSafetensors } from '../../src/arrays/safetensors.ts';
-import { createModel } from '../../src/nn/model.ts';
+import { createModel } from '../../src/nn/loaded-model.ts';
 import { fromPytorch, toPytorch, type PytorchArrays } from '../../src/nn/pytorch-names.ts';
 import { testEngines, testOnEngines, withEngine } from '../support/engines/engines.ts';
 import {

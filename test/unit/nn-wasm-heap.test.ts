@@ -1,4 +1,7 @@
-/** A slice that the wasm heap cannot hold: an error that says which one it can, and a heap that stays sound. */
+/**
+ * A slice that the wasm heap cannot hold: an error that says which one it can, and a heap that
+ * stays sound.
+ */
 import assert from 'node:assert/strict';
 import { afterEach, before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
@@ -7,7 +10,7 @@ import { TrainerError } from '../../src/errors.ts';
 import { describeModel } from '../../src/nn/architectures.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { startEngine } from '../../src/engine/start.ts';
-import { createModel } from '../../src/nn/model.ts';
+import { createModel } from '../../src/nn/loaded-model.ts';
 import { fittingImages, limitHeap, watchHeap } from '../../src/engine/wasm/heap.ts';
 import { initialParameters, initialStatistics } from '../../src/ps/initial-values.ts';
 import { modelConfig } from '../support/made/model-config.ts';
@@ -66,7 +69,8 @@ test('a slice that is too large is an error that names one that fits', () => {
       return true;
     },
   );
-  // Not far below, since a tenth is kept back and what does not grow with the images is small beside the limit.
+  // Not far below, since a tenth is kept back and what does not grow with the images is small
+  // beside the limit.
   assert.ok(fits >= 30 && fits < 40, `${fits}`);
   assert.equal(meter().bytesInUse, bytesInUse, 'what failed has left nothing');
   assert.ok(Number.isFinite(step(fits).lossSum));

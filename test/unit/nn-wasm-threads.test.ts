@@ -1,4 +1,7 @@
-/** Several threads of the wasm engine: the same bits as one, asleep without work, and gone with the process. */
+/**
+ * Several threads of the wasm engine: the same bits as one, asleep without work, and gone with the
+ * process.
+ */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { after, test } from 'node:test';
@@ -7,7 +10,7 @@ import * as tf from '@tensorflow/tfjs';
 import { describeModel } from '../../src/nn/architectures.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { startEngine } from '../../src/engine/start.ts';
-import { createModel } from '../../src/nn/model.ts';
+import { createModel } from '../../src/nn/loaded-model.ts';
 import { MAX_PAGES, assembleModule } from '../../src/engine/assembly/assembler.ts';
 import { compileKernels, instantiateKernels } from '../../src/engine/wasm/kernels/kernels.ts';
 import { withSharedMemory } from '../../src/engine/wasm/threads/shared-module.ts';

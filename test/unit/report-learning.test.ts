@@ -1,4 +1,6 @@
-/** Whether a run has learnt anything: the verdict by figures alone, and advice that can be taken. */
+/**
+ * Whether a run has learnt anything: the verdict by figures alone, and advice that can be taken.
+ */
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,6 +17,7 @@ const EVALUATION: RunEvaluation = {
 
 /** A sound run: the loss is half that of guessing, the features are better than random ones. */
 const SOUND: LearningFacts = {
+  doSettle: true,
   ...{ finalLoss: Math.log(40) / 2, epochs: 16, steps: 608, images: 1200 },
   clusters: { k: 40, empty: 0, entropy: 0.95 },
   nmi: { toPrevious: [null, 0.4, 0.5, 0.6] },
@@ -86,7 +89,8 @@ test('one probe that is better is something learnt, and the other is found wanti
 });
 
 test('a loss of guessing is contradicted by accuracies only beyond their sampling error', () => {
-  // Two standard errors of the difference of 0.5 and 0.5 over 400 images: 2 sqrt(0.5 / 400) = 0.0707.
+  // Two standard errors of the difference of 0.5 and 0.5 over 400 images: 2 sqrt(0.5 / 400) =
+  // 0.0707.
   const better = (gain: number) => ({ ...EVALUATION, knnTop1: 0.4, linearTop1: 0.5 + gain });
   const at = (gain: number) => learningOf(facts({ finalLoss: 3.68, evaluation: better(gain) }));
   assert.equal(at(0.06).learnt, false);
@@ -110,6 +114,12 @@ test('clusters that never change, or do not settle, are a remark', () => {
   assert.match(plain(of([null, 0.5, 0.45, 0.44]).findings), /0\.440 at the end, 0\.500/);
   assert.deepEqual(of([null, 0.5, 0.4]).findings, []);
   assert.deepEqual(of([null, 0.5]).findings, []);
+});
+
+test('clusters that an algorithm makes anew of other views need not settle', () => {
+  const nmi = { toPrevious: [null, 0.5, 0.3, 0.32] };
+  assert.equal(learningOf(facts({ nmi })).findings.length, 1);
+  assert.deepEqual(learningOf(facts({ nmi, doSettle: false })).findings, []);
 });
 
 test('a short run is told to go on, one of many clusters for its images to have fewer', () => {

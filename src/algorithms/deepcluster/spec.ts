@@ -15,8 +15,10 @@ export const DEEPCLUSTER: AlgorithmSpec = {
   clustering: {
     times: 'everyEpoch',
     phases: ['extract', 'moments', 'pca', 'project', 'sampleRows', 'kmeans', 'assign'],
+    doSettle: true,
   },
   metric: () => 'distance',
+  crops: () => 1,
   figures: null,
   requireImages: () => undefined,
   strategy: (deps) => new DeepClusterStrategy(deps),

@@ -1,6 +1,7 @@
 /**
- * DeepCluster in the coordinator: all images are clustered at every epoch's beginning, and keep their pseudo-labels for the
- * epoch. Source: Caron et al. 2018 (arXiv:1807.05520), section 3; spec of DeepCluster, section 1.
+ * DeepCluster in the coordinator: all images are clustered at every epoch's beginning, and keep
+ * their pseudo-labels for the epoch. Source: Caron et al. 2018 (arXiv:1807.05520), section 3; spec
+ * of DeepCluster, section 1.
  */
 import type { NamedArrays } from '../../arrays/safetensors.ts';
 import { figuresOf } from '../../clustering/collapse.ts';
@@ -68,7 +69,7 @@ export class DeepClusterStrategy implements Strategy {
 
   /** As another epoch would begin. */
   finalClustering(): FinalPlan {
-    return { rows: 'whitened', centroids: null };
+    return { rows: 'whitened', centroids: null, isSpherical: false };
   }
 
   snapshot(): Promise<StrategyState> {
@@ -77,7 +78,9 @@ export class DeepClusterStrategy implements Strategy {
   }
 }
 
-/** `reassign` times as many draws as there are images with a pseudo-label, from all clusters alike. */
+/**
+ * `reassign` times as many draws as there are images with a pseudo-label, from all clusters alike.
+ */
 export function planEpoch(
   pseudoLabels: Int32Array,
   epoch: number,

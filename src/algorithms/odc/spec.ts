@@ -1,4 +1,7 @@
-/** Online Deep Clustering: Zhan et al., CVPR 2020 (arXiv:2006.10645). The arithmetic is in src/clustering/odc. */
+/**
+ * Online Deep Clustering: Zhan et al., CVPR 2020 (arXiv:2006.10645). The arithmetic is in
+ * src/clustering/odc.
+ */
 import type { AlgorithmSpec } from '../spec.ts';
 import { ODC_SETTINGS, odcConfigOf } from './config.ts';
 import { ODC_FIGURES } from './figures.ts';
@@ -22,8 +25,10 @@ export const ODC: AlgorithmSpec = {
   clustering: {
     times: 'once',
     phases: ['extract', 'project', 'sampleRows', 'kmeans', 'assign', 'memory'],
+    doSettle: true,
   },
   metric: (config) => odcConfigOf(config).metric,
+  crops: () => 1,
   figures: ODC_FIGURES,
   requireImages: requireRoomForClusters,
   strategy: (deps) => new OdcStrategy(deps),

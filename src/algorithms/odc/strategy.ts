@@ -1,8 +1,8 @@
 /**
- * Online Deep Clustering as a run's algorithm: one clustering before the first step; then every step changes the sample memory
- * on the parameter server, and here the clusters follow, before the next step's orders.
- * Sources: Zhan et al., CVPR 2020 (arXiv:2006.10645), algorithm 1; spec of ODC, sections 5 to 8 and 11.
- * Shapes: N images, K clusters, d columns.
+ * Online Deep Clustering as a run's algorithm: one clustering before the first step; then every
+ * step changes the sample memory on the parameter server, and here the clusters follow, before the
+ * next step's orders. Sources: Zhan et al., CVPR 2020 (arXiv:2006.10645), algorithm 1; spec of ODC,
+ * sections 5 to 8 and 11. Shapes: N images, K clusters, d columns.
  */
 import { z } from 'zod';
 import { arrayOf } from '../../arrays/bundle.ts';
@@ -38,6 +38,8 @@ import { odcConfigOf, type OdcConfig } from './config.ts';
 
 /** Offset of the sizes in the loss weights: the reference's. */
 const WEIGHT_OFFSET = 1e-5;
+
+const NO_LABELS = new Int32Array(0);
 
 const NO_STEPS: StepStatistics = { copies: 0, relabelled: 0, smallClusters: NO_SMALL_CLUSTERS };
 
@@ -100,6 +102,7 @@ export class OdcStrategy implements Strategy {
     return {
       centroidVersion: clusters.centroidMemory.version,
       lossWeights: (slices) => sampleWeights(slices, clusters.weights, lossNormaliser),
+      furtherLabels: () => NO_LABELS,
     };
   }
 
@@ -186,9 +189,13 @@ export class OdcStrategy implements Strategy {
     };
   }
 
-  /** The memory's labels are of rows that are up to an epoch old; the centroids are those that steps assign by. */
+  /**
+   * The memory's labels are of rows that are up to an epoch old; the centroids are those that steps
+   * assign by.
+   */
   finalClustering(): FinalPlan {
-    return { rows: 'unit', centroids: this.#require().centroids.values };
+    const { values: centroids } = this.#require().centroids;
+    return { rows: 'unit', centroids, isSpherical: false };
   }
 
   async snapshot(): Promise<StrategyState> {
@@ -211,7 +218,10 @@ export class OdcStrategy implements Strategy {
     };
   }
 
-  /** The initial clustering: k-means' clusters, the memory filled and sealed, and empty ones repaired by the named rule. */
+  /**
+   * The initial clustering: k-means' clusters, the memory filled and sealed, and empty ones
+   * repaired by the named rule.
+   */
   async #clusterOnce(version: number): Promise<{ inertia: number; refilled: number }> {
     const { signal, folder, logger } = this.#deps;
     await this.#memory.begin(this.#shape(), signal);
@@ -242,7 +252,10 @@ export class OdcStrategy implements Strategy {
     return { inertia, refilled: refilled + counts.splits };
   }
 
-  /** What a worker lacks that asks with `held/wanted`; null when those it wants are not the published ones any more. */
+  /**
+   * What a worker lacks that asks with `held/wanted`; null when those it wants are not the
+   * published ones any more.
+   */
   #centroidsFor(rest: string): NamedArrays | null {
     const [held, wanted] = rest.split('/').map(Number);
     const memory = this.#clusters?.centroidMemory;
@@ -250,7 +263,10 @@ export class OdcStrategy implements Strategy {
     return deltaToBundle(memory.since(held));
   }
 
-  /** Sums of exactly rounded rows do not drift (cluster-sums.ts); should they ever, it is told, and mended. */
+  /**
+   * Sums of exactly rounded rows do not drift (cluster-sums.ts); should they ever, it is told, and
+   * mended.
+   */
   async #repairDrift({ centroidMemory }: OdcClusters): Promise<void> {
     const { folder, logger, signal } = this.#deps;
     const drift = centroidMemory.repair(await this.#memory.clusterSums(signal));

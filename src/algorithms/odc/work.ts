@@ -1,7 +1,8 @@
 /**
- * The worker's part of ODC: rows of the sample memory and the published centroids come in, mixed rows and new pseudo-labels go
- * out with the gradient. Sources: Zhan et al., CVPR 2020 (arXiv:2006.10645), section 3.2; spec of ODC, section 6.
- * Shapes: n samples of a slice, d columns, K clusters.
+ * The worker's part of ODC: rows of the sample memory and the published centroids come in, mixed
+ * rows and new pseudo-labels go out with the gradient. Sources: Zhan et al., CVPR 2020
+ * (arXiv:2006.10645), section 3.2; spec of ODC, section 6. Shapes: n samples of a slice, d columns,
+ * K clusters.
  */
 import { centroidsArtifact, deltaFromBundle } from '../../clustering/odc/bundles.ts';
 import { applyCentroidDelta, type CentroidDelta } from '../../clustering/odc/centroid-memory.ts';
@@ -15,6 +16,7 @@ import { odcConfigOf } from './config.ts';
 const SLICES_AHEAD = 4;
 
 export class OdcWork implements AlgorithmWork {
+  readonly crops = 1;
   readonly usesFeatures = true;
   readonly #deps: AlgorithmWorkDeps;
   /** [K, d] as published in #version; zeros, and -1, before the first. */
@@ -37,6 +39,10 @@ export class OdcWork implements AlgorithmWork {
     this.#rowsFor(order, samples.ids).catch(() => undefined);
     if (centroidVersion === this.#version) return;
     this.#deps.artifact(centroidsArtifact(this.#version, centroidVersion)).catch(() => undefined);
+  }
+
+  prototypes(): Promise<null> {
+    return Promise.resolve(null);
   }
 
   forget(): void {

@@ -1,6 +1,7 @@
 /**
- * A third algorithm, as small as one can be: an image's pseudo-label is a hash of its id, and nothing is ever clustered. With
- * settings, figures and a strategy of its own; the worker does nothing besides gradients.
+ * A third algorithm, as small as one can be: an image's pseudo-label is a hash of its id, and
+ * nothing is ever clustered. With settings, figures and a strategy of its own; the worker does
+ * nothing besides gradients.
  */
 import { z } from 'zod';
 import { labelledIds, planOf, type EpochPlan } from '../../../src/algorithms/epoch-plan.ts';
@@ -120,8 +121,9 @@ export const HASHED: AlgorithmSpec = {
   neck: null,
   demoPreset: null,
   smallRun: {},
-  clustering: { times: 'never', phases: [] },
+  clustering: { times: 'never', phases: [], doSettle: true },
   metric: () => 'distance',
+  crops: () => 1,
   figures: {
     key: 'hashed',
     columns: [

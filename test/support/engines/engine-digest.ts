@@ -8,7 +8,8 @@ import type { RowsToCluster } from '../../../src/clustering/kernels.ts';
 import { packageRoot } from '../../../src/process/package-root.ts';
 import type { Engine } from '../../../src/engine/engine.ts';
 import { describeModel } from '../../../src/nn/architectures.ts';
-import { createModel, type Model } from '../../../src/nn/model.ts';
+import { createModel } from '../../../src/nn/loaded-model.ts';
+import type { Model } from '../../../src/nn/model.ts';
 import { initialParameters, initialStatistics } from '../../../src/ps/initial-values.ts';
 import { modelConfig } from '../made/model-config.ts';
 import { byteImages, centredValues } from '../made/nn-arrays.ts';
@@ -82,7 +83,8 @@ export function digestOf(engine: Engine): Digest {
 
 /**
  * The same by an engine that is alone in a process of its own.
- * @param startEngine expression of an engine, for a program that can import files of this repository
+ * @param startEngine expression of an engine, for a program that can import files of this
+ * repository
  */
 export function digestAlone(engine: string, imports: readonly string[]): Digest {
   const program = `

@@ -7,7 +7,7 @@ import { fillMemory } from '../../../src/work/fill-memory.ts';
 import type { Work, WorkKind } from '../../../src/work/kind.ts';
 import { kmeansStep } from '../../../src/work/kmeans-step.ts';
 import { moments } from '../../../src/work/moments.ts';
-import { project } from '../../../src/work/project.ts';
+import { project, type ProjectOrder } from '../../../src/work/project.ts';
 import { sampleRows } from '../../../src/work/sample-rows.ts';
 import { solvePca } from '../../../src/work/solve-pca.ts';
 import type { SliceSamples } from '../../../src/work/tools.ts';
@@ -50,13 +50,26 @@ function samples(rng: Rng, least: number): SliceSamples {
   const length = least + many(rng);
   const ids = (): Int32Array => Int32Array.from({ length }, () => rng.uint32() >>> 1);
   const lossWeights = floats(rng, rng.integer(2) * length);
-  return { ids: ids(), occurrences: ids(), pseudoLabels: ints(rng, length), lossWeights };
+  const furtherLabels = ints(rng, rng.integer(3) * length);
+  return {
+    ...{ ids: ids(), occurrences: ids(), pseudoLabels: ints(rng, length) },
+    ...{ lossWeights, furtherLabels },
+  };
+}
+
+function partsOf(rng: Rng): ProjectOrder['parts'] {
+  const count = 1 + rng.integer(4);
+  const taken = [null, rng.integer(count)][rng.integer(2)]!;
+  return rng.integer(2) === 0 ? null : { count, taken };
 }
 
 /** One for each line of the registry. */
 export const WORK_SAMPLES: readonly Sampled[] = [
   sampled(extract, {
-    order: (rng) => ({ ...shard(rng), begin: uint(rng), end: uint(rng), leftOut: list(rng) }),
+    order: (rng) => ({
+      ...{ ...shard(rng), begin: uint(rng), end: uint(rng), leftOut: list(rng) },
+      rows: (['centre', 'crops', 'memory'] as const)[rng.integer(3)]!,
+    }),
     result: (rng) => ({ ...rows(rng), unreadable: images(rng), damaged: images(rng) }),
   }),
   sampled(moments, {
@@ -72,7 +85,10 @@ export const WORK_SAMPLES: readonly Sampled[] = [
     },
   }),
   sampled(project, {
-    order: (rng) => ({ ...shard(rng), whiteningArtifact: rng.integer(2) === 0 ? null : name(rng) }),
+    order: (rng) => ({
+      ...{ ...shard(rng), whiteningArtifact: rng.integer(2) === 0 ? null : name(rng) },
+      parts: partsOf(rng),
+    }),
     result: rows,
   }),
   sampled(sampleRows, {

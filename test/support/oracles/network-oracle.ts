@@ -5,7 +5,8 @@ import * as tf from '@tensorflow/tfjs';
 import { describeModel, type ModelSpec } from '../../../src/nn/architectures.ts';
 import { modelConfigSchema } from '../../../src/nn/config.ts';
 import { networkInput } from '../../../src/engine/plain/front-end.ts';
-import { createModel, type SliceGradient } from '../../../src/nn/model.ts';
+import { createModel } from '../../../src/nn/loaded-model.ts';
+import type { SliceGradient } from '../../../src/nn/model.ts';
 import { pytorchArray, type PytorchArray } from '../../../src/nn/pytorch-names.ts';
 import { trainingPass } from '../../../src/nn/training-pass.ts';
 import type { Engine } from '../../../src/engine/engine.ts';
@@ -44,7 +45,10 @@ export interface NetworkCase {
   readonly gradient: Readonly<Record<string, Digest>>;
 }
 
-/** Relative errors in norm that float32 may have beside the oracle's float64; logits by the largest of them. */
+/**
+ * Relative errors in norm that float32 may have beside the oracle's float64; logits by the largest
+ * of them.
+ */
 export const TOLERANCE = { forward: 1e-4, loss: 1e-5, statistics: 1e-4, gradient: 1e-3 } as const;
 
 export const networkCases = JSON.parse(
@@ -153,7 +157,10 @@ export function assertMatchesOracle(
   each(layout.variables, got.gradient, network.gradient, TOLERANCE.gradient);
 }
 
-/** Float64 leaves less than this of a gradient that is zero, that of a bias before a batch norm; all others are far above. */
+/**
+ * Float64 leaves less than this of a gradient that is zero, that of a bias before a batch norm; all
+ * others are far above.
+ */
 const ROUNDING = 1e-9;
 
 /** What float32 may leave of it, beside the gradient of the layer's weight. */

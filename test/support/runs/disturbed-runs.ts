@@ -1,7 +1,7 @@
 /**
  * Runs of real processes that are disturbed and compared: one is left in peace, and each of the
- * others must end with its losses, bit for bit, and with every draw in the ledger once.
- * A test file awaits them at its top level: images and undisturbed run are made once, before its tests.
+ * others must end with its losses, bit for bit, and with every draw in the ledger once. A test file
+ * awaits them at its top level: images and undisturbed run are made once, before its tests.
  */
 import assert from 'node:assert/strict';
 import { after } from 'node:test';
@@ -34,6 +34,17 @@ export const SMALL_ODC = {
   'model.neckBatchNormMomentum': 0.1,
   'odc.smallClusterSize': 4,
   'odc.publishInterval': 4,
+} as const;
+
+/** DeepCluster-v2 on the small network: colour, two crops, three heads. */
+export const SMALL_V2 = {
+  algorithm: 'deepcluster-v2',
+  'model.neck': 'projection',
+  'model.neckHidden': 16,
+  'model.neckDim': 8,
+  'model.sobel': false,
+  'training.warmupEpochs': 1,
+  'training.cosineTo': 0.01,
 } as const;
 
 export interface DisturbedRunsPlan {

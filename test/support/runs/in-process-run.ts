@@ -1,6 +1,7 @@
 /**
- * A run in one process: the real coordinator and workers over gRPC on loopback, with a network whose features and gradients
- * are plain arithmetic on the pixels, so that everything around the tensor engine can be held against an oracle.
+ * A run in one process: the real coordinator and workers over gRPC on loopback, with a network
+ * whose features and gradients are plain arithmetic on the pixels, so that everything around the
+ * tensor engine can be held against an oracle.
  */
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -69,7 +70,9 @@ export async function makeNoiseImages(folder: string, count: number): Promise<vo
   }
 }
 
-/** Fixed projections of the pixels, shifted by the parameters: features change as the run learns. */
+/**
+ * Fixed projections of the pixels, shifted by the parameters: features change as the run learns.
+ */
 export function plainFeatures(pixels: Uint8Array, count: number, shift: number): Float32Array {
   const size = SIDE * SIDE * 3;
   const features = new Float32Array(count * FEATURES);
@@ -94,7 +97,10 @@ export function initialShift(seed: number): number {
 export interface PlainModelHooks {
   /** Called before each slice's gradient. */
   readonly beforeGradient?: () => void;
-  /** What features a pass gives, in place of those of the pixels. @param seed names the slice, or is null in evaluation mode */
+  /**
+   * What features a pass gives, in place of those of the pixels.
+   * @param seed names the slice, or is null in evaluation mode
+   */
   readonly features?: (count: number, seed: readonly (string | number)[] | null) => Float32Array;
   /** Called with what each of ODC's slices was given, and the features it gave. */
   readonly onSlice?: (slice: PlainSlice) => void;
@@ -140,6 +146,10 @@ export function plainCompute(hooks: PlainModelHooks = {}): Compute {
       const pass = lossAndGradient(pixels, pseudoLabels, seed);
       return { ...pass, lossSum: pass.lossSum + weights[0]!, features };
     },
+    prototypeGradient: () => {
+      throw new Error('the plain model has a head');
+    },
+    trainingFeatures: (pixels, count, seed) => featuresOf(pixels, count, seed),
     memory: () => ({ tensors: 0, bytes: 0 }),
     dispose: () => undefined,
   };
@@ -187,7 +197,8 @@ const SETTINGS: Values = {
   'data.imageSize': SIDE,
   'data.resizeRatio': 1,
   'data.shardSize': 13,
-  // A name only, since workers compute with features of their own: of a network that takes images of any size.
+  // A name only, since workers compute with features of their own: of a network that takes images
+  // of any size.
   'model.architecture': 'resnet50',
   'clustering.k': 6,
   'clustering.iterations': 8,

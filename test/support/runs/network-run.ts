@@ -2,7 +2,7 @@
 import { startEngine } from '../../../src/engine/start.ts';
 import { describeModel, type ModelSpec } from '../../../src/nn/architectures.ts';
 import type { ModelConfig } from '../../../src/nn/config.ts';
-import { createModel } from '../../../src/nn/model.ts';
+import { createModel } from '../../../src/nn/loaded-model.ts';
 import type { RunSummary } from '../../../src/report/summary.ts';
 import { modelConfig } from '../made/model-config.ts';
 import { runPlain, type PlainRun } from './in-process-run.ts';
@@ -55,6 +55,8 @@ export async function runNetwork({ model = {}, ...run }: NetworkRun): Promise<Ru
           features: network.features.bind(network),
           lossAndGradient: network.lossAndGradient.bind(network),
           lossGradientAndFeatures: network.lossGradientAndFeatures.bind(network),
+          prototypeGradient: network.prototypeGradient.bind(network),
+          trainingFeatures: network.trainingFeatures.bind(network),
           memory: network.memory.bind(network),
           dispose: () => undefined,
         },

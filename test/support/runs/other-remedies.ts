@@ -274,6 +274,13 @@ export const OTHERS: readonly OtherRow[] = [
     ],
   },
   {
+    source: "compares features with its clusters' centroids; give --clusters in place of --head",
+    triedIn: [
+      'test/unit/export-content.test.ts',
+      'a head of a network without one is refused, and its clusters are exported',
+    ],
+  },
+  {
     source: "option '--from-torch' begins a run; leave it out with '--resume'",
     triedIn: [
       'test/integration/from-torch.test.ts',

@@ -6,6 +6,7 @@ export interface Extract {
   'begin'?: (number);
   'end'?: (number);
   'leftOut'?: (number)[];
+  'rows'?: (string);
 }
 
 export interface Extract__Output {
@@ -13,4 +14,5 @@ export interface Extract__Output {
   'begin': (number);
   'end': (number);
   'leftOut': (number)[];
+  'rows': (string);
 }

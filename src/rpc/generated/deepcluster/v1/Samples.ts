@@ -6,6 +6,7 @@ export interface Samples {
   'occurrences'?: (number)[];
   'pseudoLabels'?: (number)[];
   'lossWeights'?: (number | string)[];
+  'furtherLabels'?: (number)[];
 }
 
 export interface Samples__Output {
@@ -13,4 +14,5 @@ export interface Samples__Output {
   'occurrences': (number)[];
   'pseudoLabels': (number)[];
   'lossWeights': (number)[];
+  'furtherLabels': (number)[];
 }
