@@ -19,21 +19,10 @@ import load_export
 try:
     import numpy as np
     import pandas as pd
-    from PIL import Image, ImageOps
+    from image_views import centre_view, decoded
 except ImportError as error:
     print(f"{error.name} is not installed", file=sys.stderr)
     sys.exit(3)
-
-
-def centre_view(path, size, ratio):
-    """[size, size, 3] uint8: shorter side to size * ratio, then the centre, as torchvision's Resize and CenterCrop."""
-    image = ImageOps.exif_transpose(Image.open(path)).convert("RGB")
-    shorter = round(size * ratio)
-    width, height = image.size
-    scaled = (shorter, int(shorter * height / width)) if width <= height else (int(shorter * width / height), shorter)
-    image = image.resize(scaled, Image.Resampling.BILINEAR)
-    left, top = round((scaled[0] - size) / 2), round((scaled[1] - size) / 2)
-    return np.asarray(image.crop((left, top, left + size, top + size)), dtype=np.uint8)
 
 
 def features_of(path, paths):
@@ -77,8 +66,8 @@ def main():
     parquet = pd.read_parquet(run / "clusters.parquet")
     same_parquet = bool((table["path"] == parquet["path"]).all() and (table["cluster"] == parquet["cluster"]).all())
     paths = list(table["path"])
-    views = [centre_view(pathlib.Path(args.images) / path, data["imageSize"], data["resizeRatio"]) for path in paths]
-    images = np.stack(views)
+    folder = pathlib.Path(args.images)
+    images = np.stack([centre_view(decoded(folder / path), data["imageSize"], data["resizeRatio"]) for path in paths])
     features = None if args.features is None else features_of(args.features, paths)
 
     by = {"torch": in_batches(load_export.by_torch, args.weights, images)}

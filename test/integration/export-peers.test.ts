@@ -9,22 +9,14 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { before, test } from 'node:test';
 import type { ModelConfig } from '../../src/nn/config.ts';
-import { packageRoot } from '../../src/process/package-root.ts';
 import { ranCli } from '../support/runs/cli-run.ts';
 import { placeForRuns } from '../support/runs/in-process-run.ts';
 import { runNetwork } from '../support/runs/network-run.ts';
-
-const PYTHONS = (process.env['PEERS_PYTHON'] ?? '').split(':').filter((path) => path !== '');
-const PEERS = join(packageRoot(), 'bench', 'peers');
+import { PEERS, PYTHONS, pythonWith } from '../support/runs/peers-python.ts';
 
 /** What each format is loaded by. */
 const LIBRARIES = { safetensors: 'torch', onnx: 'onnxruntime', savedmodel: 'tensorflow' } as const;
 type Format = keyof typeof LIBRARIES;
-
-function pythonWith(...libraries: readonly string[]): string | null {
-  const code = libraries.map((library) => `import ${library}`).join('; ');
-  return PYTHONS.find((path) => spawnSync(path, ['-c', code]).status === 0) ?? null;
-}
 
 const NECK = { neck: 'odc', neckHidden: 12, neckDim: 8, neckBatchNormMomentum: 0.1 } as const;
 const NETWORKS: readonly { name: string; model: Partial<ModelConfig>; algorithm: string }[] = [

@@ -8,13 +8,13 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
-import { packageRoot } from '../../src/process/package-root.ts';
 import type { WrittenReport } from '../../src/run/report/write-report.ts';
 import { openRun } from '../../src/run/open-run.ts';
 import { readProjector } from '../support/made/projector-files.ts';
 import { ranCli } from '../support/runs/cli-run.ts';
 import { placeForRuns } from '../support/runs/in-process-run.ts';
 import { runNetwork } from '../support/runs/network-run.ts';
+import { PEERS, pythonWith } from '../support/runs/peers-python.ts';
 
 const IMAGES = 30;
 const { data, out, folder } = await placeForRuns(IMAGES);
@@ -86,17 +86,14 @@ interface ReadBoard {
   >;
 }
 
-const python = (process.env['PEERS_PYTHON'] ?? '')
-  .split(':')
-  .filter((path) => path !== '')
-  .find((path) => spawnSync(path, ['-c', 'import tensorboard, PIL']).status === 0);
+const python = pythonWith('tensorboard', 'PIL');
 
 test(
   'TensorBoard reads the pictures and the points that were written',
-  { skip: python === undefined && 'PEERS_PYTHON names no Python with tensorboard and PIL' },
+  { skip: python === null && 'PEERS_PYTHON names no Python with tensorboard and PIL' },
   async () => {
     await report();
-    const script = join(packageRoot(), 'bench', 'peers', 'read_board.py');
+    const script = join(PEERS, 'read_board.py');
     const read = spawnSync(python!, [script, board], { encoding: 'utf8' });
     assert.equal(read.status, 0, read.stderr);
     const { images, embeddings } = JSON.parse(read.stdout) as ReadBoard;
