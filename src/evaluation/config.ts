@@ -33,7 +33,7 @@ export const evaluationConfigSchema = z.strictObject({
     .describe('Splits into training and test images, each evaluated; the figures are their means.'),
   probeEpochs: z.int().min(1).default(100).meta({
     unit: 'epochs',
-    description: 'Passes of the linear probe over its training features.',
+    description: 'Passes of the linear probes of layers, in `deepcluster eval`.',
   }),
 });
 

@@ -8,6 +8,7 @@ import { seededRng, shuffleInPlace, type Rng } from '../math/rng.ts';
 import { requireUsable, type LabelledFeatures } from './labelled-features.ts';
 import { gatherRows, multiplyTransposed } from '../math/matrix.ts';
 import { fitScaling, scaleRows } from './scaling.ts';
+import { addOuterProducts, newBatch, softmaxInPlace, type ProbeBatch } from './softmax-rows.ts';
 
 export interface ProbeOptions {
   /** Passes over the training rows. */
@@ -171,26 +172,6 @@ class Float64Fit implements ProbeFit {
   }
 }
 
-export interface ProbeBatch {
-  /** Rows in use of those there is room for. */
-  count: number;
-  /** [B, W] */
-  readonly rows: Float64Array;
-  /** [B] */
-  readonly labels: Int32Array;
-  /** [B, C] scratch: logits, then the loss' derivative by them. */
-  readonly residuals: Float64Array;
-}
-
-export function newBatch(room: number, width: number, classes: number): ProbeBatch {
-  return {
-    count: 0,
-    rows: new Float64Array(room * width),
-    labels: new Int32Array(room),
-    residuals: new Float64Array(room * classes),
-  };
-}
-
 /**
  * Mean cross-entropy of the batch plus half the weight decay times the squared weights, bias
  * included.
@@ -219,66 +200,8 @@ export function lossAndGradient(
     squares += weight * weight;
     gradient[i] = WEIGHT_DECAY * weight;
   }
-  addOuterProducts(batch, width, classes, gradient);
+  addOuterProducts(batch, { width, classes, divisor: count }, gradient);
   return loss / count + (WEIGHT_DECAY / 2) * squares;
-}
-
-/**
- * Turns a row of logits into probabilities.
- * @returns the logarithm of the sum of the logits' exponentials
- */
-function softmaxInPlace(logits: Float64Array, begin: number, count: number): number {
-  const end = begin + count;
-  let most = -Infinity;
-  for (let i = begin; i < end; i += 1) most = Math.max(most, logits[i]!);
-  let sum = 0;
-  for (let i = begin; i < end; i += 1) {
-    const power = Math.exp(logits[i]! - most);
-    logits[i] = power;
-    sum += power;
-  }
-  for (let i = begin; i < end; i += 1) logits[i] = logits[i]! / sum;
-  return most + Math.log(sum);
-}
-
-/**
- * gradient += residualsᵀ rows / count, four rows at a time, so that the gradient is read and
- * written once for the four.
- */
-function addOuterProducts(
-  { count, rows, residuals }: ProbeBatch,
-  width: number,
-  classes: number,
-  gradient: Float64Array,
-): void {
-  const tiled = count - (count % 4);
-  for (let c = 0; c < classes; c += 1) {
-    const to = c * width;
-    for (let i = 0; i < tiled; i += 4) {
-      const r0 = residuals[i * classes + c]! / count;
-      const r1 = residuals[(i + 1) * classes + c]! / count;
-      const r2 = residuals[(i + 2) * classes + c]! / count;
-      const r3 = residuals[(i + 3) * classes + c]! / count;
-      const x0 = i * width;
-      const x1 = x0 + width;
-      const x2 = x1 + width;
-      const x3 = x2 + width;
-      for (let j = 0; j < width; j += 1) {
-        gradient[to + j] =
-          gradient[to + j]! +
-          r0 * rows[x0 + j]! +
-          r1 * rows[x1 + j]! +
-          r2 * rows[x2 + j]! +
-          r3 * rows[x3 + j]!;
-      }
-    }
-    for (let i = tiled; i < count; i += 1) {
-      const r = residuals[i * classes + c]! / count;
-      for (let j = 0; j < width; j += 1) {
-        gradient[to + j] = gradient[to + j]! + r * rows[i * width + j]!;
-      }
-    }
-  }
 }
 
 /**

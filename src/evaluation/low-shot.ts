@@ -1,15 +1,15 @@
 /**
- * Linear probes with few labels: of a part of the training rows only, the same share of every
+ * Logistic regression with few labels: of a part of the training rows only, the same share of every
  * class, or so many rows of every class. Both are drawn several times, each time by a seed of its
  * own: a handful of images is a matter of luck. Shapes: D feature dimensions.
  */
 import { gather, gatherRows } from '../math/matrix.ts';
 import { seededRng, shuffleInPlace } from '../math/rng.ts';
 import type { LabelledFeatures } from './labelled-features.ts';
-import { linearProbeTop1, type ProbeOptions } from './linear-probe.ts';
+import { logisticTop1, type LogisticOptions } from './logistic-regression.ts';
 import { membersByClass, stratifiedSplit } from './split.ts';
 
-export interface LowShotOptions extends ProbeOptions {
+export interface LowShotOptions extends LogisticOptions {
   /** Of the training rows, above 0 and below 1. */
   readonly fraction: number;
   /** Times that the labelled rows are drawn. */
@@ -37,7 +37,7 @@ export function lowShotTop1(
   return { labels, top1: meanOf(scores) };
 }
 
-export interface PerClassOptions extends ProbeOptions {
+export interface PerClassOptions extends LogisticOptions {
   /** Training rows of every class. */
   readonly perClass: number;
   /** Times that they are drawn. */
@@ -54,9 +54,9 @@ export interface PerClassScore {
 }
 
 /**
- * The probe by n rows of each class, over several draws.
+ * Logistic regression by n rows of each class, over several draws.
  * Source: the low-shot classification of Goyal et al. 2019 (arXiv:1905.01235), which has linear
- * SVMs in place of the probe.
+ * SVMs in its place.
  * @throws TrainerError SHAPE_MISMATCH, NON_FINITE
  */
 export function perClassTop1(
@@ -87,7 +87,7 @@ export function drawPerClass(labels: Int32Array, perClass: number, seed: number)
 /** @param draw rows to learn from, by a seed */
 function scoresOfDraws(
   set: LabelledFeatures,
-  { draws, ...options }: ProbeOptions & { readonly draws: number },
+  { draws, ...options }: LogisticOptions & { readonly draws: number },
   draw: (seed: number) => Int32Array,
 ): { readonly labels: number; readonly scores: readonly number[] } {
   let labels = 0;
@@ -100,7 +100,7 @@ function scoresOfDraws(
       train: gatherRows(set.train, drawn, set.dim),
       trainLabels: gather(set.trainLabels, drawn),
     };
-    return linearProbeTop1(part, { ...options, seed });
+    return logisticTop1(part, { ...options, seed });
   });
   return { labels, scores };
 }

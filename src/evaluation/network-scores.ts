@@ -1,10 +1,10 @@
 /**
- * kNN and a linear probe over several splits of the same features: what a network is worth, in two
+ * kNN and logistic regression over several splits of the same features: what they are worth, in two
  * figures.
  */
 import { gatherRows } from '../math/matrix.ts';
 import { knnTop1 } from './knn.ts';
-import { linearProbeTop1 } from './linear-probe.ts';
+import { LOGISTIC_PASSES, logisticTop1 } from './logistic-regression.ts';
 import { stratifiedSplit } from './split.ts';
 
 export interface NetworkScores {
@@ -29,20 +29,24 @@ export interface ScoreSettings {
   readonly testFraction: number;
   readonly maxImages: number;
   readonly knnK: number;
-  readonly probeEpochs: number;
   /**
    * Splits; one alone says little of a small collection: which images are held out moves the
    * figures by percents.
    */
   readonly repeats: number;
   readonly seed: number;
-  /** Called on the way. */
+  /** Called {@link passesOf} times on the way. */
   readonly onPass: () => void;
+}
+
+/** Passes of a scoring: of each split kNN, and the fits of logistic regression. */
+export function passesOf({ repeats }: Pick<ScoreSettings, 'repeats'>): number {
+  return repeats * (1 + LOGISTIC_PASSES);
 }
 
 export function scoreFeatures(
   { features, labels, dim, classes }: ScoredFeatures,
-  { testFraction, maxImages, knnK, probeEpochs, repeats, seed, onPass }: ScoreSettings,
+  { testFraction, maxImages, knnK, repeats, seed, onPass }: ScoreSettings,
 ): NetworkScores {
   const sums = { knn: 0, linear: 0 };
   const images = { train: 0, test: 0 };
@@ -58,7 +62,7 @@ export function scoreFeatures(
     };
     sums.knn += knnTop1({ ...set, k: knnK });
     onPass();
-    sums.linear += linearProbeTop1(set, { epochs: probeEpochs, seed: seed + repeat, onPass });
+    sums.linear += logisticTop1(set, { seed: seed + repeat, onPass });
     images.train = split.train.length;
     images.test = split.test.length;
   }

@@ -2,7 +2,7 @@
 import { numberArray, numberOf } from '../arrays/bundle.ts';
 import { requireReadable } from '../data/source/images-unreadable.ts';
 import { dataUnreadable, protocolViolation } from '../errors.ts';
-import { scoreFeatures, type NetworkScores } from '../evaluation/network-scores.ts';
+import { passesOf, scoreFeatures, type NetworkScores } from '../evaluation/network-scores.ts';
 import { stratifiedSplit } from '../evaluation/split.ts';
 import { decodeBody, encodeBody } from '../rpc/bodies.ts';
 import { wire } from '../rpc/definitions.ts';
@@ -93,8 +93,7 @@ function concatenated(a: Int32Array, b: Int32Array): Int32Array {
 
 /** Called at each pass of the probe, and once for kNN, of each split. */
 function countedPasses(about: Network, { config, advance, tell }: WorkTools): () => void {
-  const { repeats, probeEpochs } = config.evaluation;
-  const total = repeats * (probeEpochs + 1);
+  const total = passesOf(config.evaluation);
   let done = 0;
   return () => {
     done += 1;

@@ -1,12 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { LabelledFeatures } from '../../src/evaluation/labelled-features.ts';
-import {
-  linearProbeTop1,
-  lossAndGradient,
-  newBatch,
-  smoothness,
-} from '../../src/evaluation/linear-probe.ts';
+import { linearProbeTop1, lossAndGradient, smoothness } from '../../src/evaluation/linear-probe.ts';
+import { newBatch } from '../../src/evaluation/softmax-rows.ts';
 import { fitScaling, scaleRows } from '../../src/evaluation/scaling.ts';
 import { seededRng } from '../../src/math/rng.ts';
 

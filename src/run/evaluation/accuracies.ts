@@ -5,13 +5,10 @@
 import { shownPath } from '../../data/source/path-bytes.ts';
 import { dataUnreadable } from '../../errors.ts';
 import type { LabelledFeatures } from '../../evaluation/labelled-features.ts';
-import {
-  linearProbeTop1,
-  type ProbeOptions,
-  type ProbeTrainer,
-} from '../../evaluation/linear-probe.ts';
+import { linearProbeTop1, type ProbeTrainer } from '../../evaluation/linear-probe.ts';
+import { LOGISTIC_PASSES, type LogisticOptions } from '../../evaluation/logistic-regression.ts';
 import { lowShotTop1, perClassTop1 } from '../../evaluation/low-shot.ts';
-import { scoreFeatures, type NetworkScores } from '../../evaluation/network-scores.ts';
+import { passesOf, scoreFeatures, type NetworkScores } from '../../evaluation/network-scores.ts';
 import { stratifiedSplit, type Split } from '../../evaluation/split.ts';
 import { gather, gatherRows } from '../../math/matrix.ts';
 import { averagePool, type ProbePoint } from '../../nn/probe-points.ts';
@@ -32,9 +29,7 @@ const LABEL_PARTS = [0.01, 0.1] as const;
 /** Draws of each. */
 const DRAWS = 5;
 
-/**
- * Features wider than this are probed on the engine: in float64 on one thread they take minutes.
- */
+/** Maps wider than this are probed on the engine: in float64 on one thread they take minutes. */
 const WIDE = 1024;
 
 /** @param points layers that are probed besides the representation */
@@ -74,7 +69,7 @@ function scoresOf(
   network: string,
 ): NetworkScores {
   const { evaluation, seed } = run.config;
-  const total = evaluation.repeats * (evaluation.probeEpochs + 1);
+  const total = passesOf(evaluation);
   let done = 0;
   return scoreFeatures(
     { features, labels: truth.labels, dim: spec.representationDim, classes: truth.names.length },
@@ -108,19 +103,18 @@ function perClassFigures(evaluated: WithClasses, perClass: number): PerClassFigu
 function comparedDraws<Score>(
   evaluated: WithClasses,
   few: string,
-  probe: (set: LabelledFeatures, options: ProbeOptions & { readonly draws: number }) => Score,
+  probe: (set: LabelledFeatures, options: LogisticOptions & { readonly draws: number }) => Score,
 ): Compared<Score> {
   const { run, spec, onProgress } = evaluated;
-  const { seed, evaluation } = run.config;
-  const { probeEpochs: epochs } = evaluation;
+  const { seed } = run.config;
   return compared(evaluated, (features, network) => {
     const set = labelledSet(evaluated, features, spec.representationDim);
     let done = 0;
     return probe(set, {
-      ...{ draws: DRAWS, epochs, seed, ...trainerFor(evaluated, set.dim) },
+      ...{ draws: DRAWS, seed },
       onPass: () => {
         const phase = `probe of ${network} features, ${few}`;
-        onProgress(phase, 'passes', (done += 1), DRAWS * epochs);
+        onProgress(phase, 'passes', (done += 1), DRAWS * LOGISTIC_PASSES);
       },
     });
   });
