@@ -55,7 +55,7 @@ function chosenPenalty(rows: ProbeRows, seed: number, onPass?: () => void): numb
   const { labels, width } = rows;
   const members = membersByClass(labels).filter(({ length }) => length > 0);
   if (members.some(({ length }) => length < LEAST_OF_CLASS)) {
-    for (const _ of INVERSE_PENALTIES) onPass?.();
+    INVERSE_PENALTIES.forEach(() => onPass?.());
     return DEFAULT_INVERSE_PENALTY;
   }
   const parts = { labels, testFraction: CHOOSING_PART, maxImages: labels.length, seed };
