@@ -12,7 +12,7 @@ def network(
     architecture, size=224, classes=1000, sobel=True, dropout=0.5, width=32, feature_dim=256, neck="none",
     neck_hidden=512, neck_dim=256,
 ):  # fmt: skip
-    """The network that a configuration of the project names; ResNet-50 has no Sobel front end, AlexNet and VGG16 no neck."""
+    """The network that a configuration of the project names; large ResNets have no Sobel front end, AlexNet and VGG16 no neck."""
     shape = dict(hidden=neck_hidden, outputs=neck_dim)
     if architecture == "alexnet-bn":
         return Plain(alexnet_features(2 if sobel else 3), alexnet_classifier, 4096, size, classes, sobel, dropout)
@@ -24,7 +24,12 @@ def network(
             return Pooled(maps, 4 * width, classes, sobel, dropout, neck, **shape)
         return Plain(maps, small_classifier, feature_dim, size, classes, sobel, dropout)
     if architecture == "resnet50":
-        return Residual(classes, neck, dropout, **shape)
+        return Residual(Backbone(Bottleneck, (3, 4, 6, 3)), classes, neck, dropout, **shape)
+    if architecture == "resnet18":
+        return Residual(Backbone(Basic, (2, 2, 2, 2)), classes, neck, dropout, **shape)
+    if architecture == "small-resnet":
+        backbone = Backbone(Basic, (2, 2, 2, 2), width, small=True, inputs=2 if sobel else 3)
+        return Residual(backbone, classes, neck, dropout, sobel=sobel, **shape)
     raise ValueError(f"no network {architecture}")
 
 
@@ -124,8 +129,29 @@ def initialise(module):
         nn.init.zeros_(module.bias)
 
 
+class Basic(nn.Module):
+    """3x3 with the stride, 3x3; added to its input, projected where shapes differ."""
+
+    expansion = 1
+
+    def __init__(self, inputs, width, stride):
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(inputs, width, 3, stride, 1, bias=False), nn.BatchNorm2d(width)
+        self.conv2, self.bn2 = nn.Conv2d(width, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width)
+        self.downsample = None
+        if stride > 1 or inputs != width:
+            self.downsample = nn.Sequential(nn.Conv2d(inputs, width, 1, stride, bias=False), nn.BatchNorm2d(width))
+
+    def forward(self, x):
+        y = self.bn1(self.conv1(x)).relu()
+        y = self.bn2(self.conv2(y))
+        return (y + (x if self.downsample is None else self.downsample(x))).relu()
+
+
 class Bottleneck(nn.Module):
     """1x1, 3x3 with the stride, 1x1 to four times the width; added to its input, projected where shapes differ."""
+
+    expansion = 4
 
     def __init__(self, inputs, width, stride):
         super().__init__()
@@ -145,18 +171,19 @@ class Bottleneck(nn.Module):
 
 
 class Backbone(nn.Module):
-    """ResNet-50 up to its pooled output [B, 2048]."""
+    """A ResNet up to its pooled output [B, channels]; small: a 3x3 stem without stride and pooling."""
 
-    def __init__(self):
+    def __init__(self, block, blocks, width=64, small=False, inputs=3):
         super().__init__()
-        self.conv1, self.bn1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64)
-        self.maxpool = nn.MaxPool2d(3, 2, 1)
-        inputs = 64
-        for stage, (width, blocks) in enumerate([(64, 3), (128, 4), (256, 6), (512, 3)]):
+        stem = nn.Conv2d(inputs, width, 3, 1, 1, bias=False) if small else nn.Conv2d(inputs, width, 7, 2, 3, bias=False)
+        self.conv1, self.bn1 = stem, nn.BatchNorm2d(width)
+        self.maxpool = nn.Identity() if small else nn.MaxPool2d(3, 2, 1)
+        self.channels = width
+        for stage, count in enumerate(blocks):
             layers = []
-            for i in range(blocks):
-                layers.append(Bottleneck(inputs, width, 2 if stage > 0 and i == 0 else 1))
-                inputs = 4 * width
+            for i in range(count):
+                layers.append(block(self.channels, width * 2**stage, 2 if stage > 0 and i == 0 else 1))
+                self.channels = block.expansion * width * 2**stage
             self.add_module(f"layer{stage + 1}", nn.Sequential(*layers))
 
     def forward(self, x):
@@ -242,16 +269,16 @@ class Pooled(nn.Module):
 
 
 class Residual(nn.Module):
-    """ResNet-50; the feature is its pooled output, or with a neck that of the neck."""
+    """A ResNet; the feature is its pooled output, or with a neck that of the neck."""
 
-    def __init__(self, classes, neck, dropout, hidden=512, outputs=256):
+    def __init__(self, backbone, classes, neck, dropout, hidden=512, outputs=256, sobel=False):
         super().__init__()
-        self.backbone = Backbone()
+        self.backbone = backbone
         self.neck, self.head = None, None
         if neck == "none":
-            self.top_layer = nn.Linear(2048, classes)
+            self.top_layer = nn.Linear(backbone.channels, classes)
         else:
-            self.neck, self.head = neck_of(neck, dropout, 2048, hidden, outputs, classes)
+            self.neck, self.head = neck_of(neck, dropout, backbone.channels, hidden, outputs, classes)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
@@ -263,12 +290,14 @@ class Residual(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 nn.init.zeros_(module.bias)
+        # Last, so that the initial values leave it alone.
+        self.sobel = Sobel() if sobel else None
 
     def representation(self, x):
-        return self.backbone(x)
+        return self.backbone(x if self.sobel is None else self.sobel(x))
 
     def represent(self, x):
-        x = self.backbone(x)
+        x = self.representation(x)
         return x if self.neck is None else self.neck(x)
 
     def forward(self, x):

@@ -24,7 +24,8 @@ function safetensorsUsage(
   const { architecture, imageSize, sobel, classes } = spec;
   const { width, featureDim, neck, neckHidden, neckDim } = config.model;
   const own =
-    (architecture === 'small-convnet' ? `, width=${width}, feature_dim=${featureDim}` : '') +
+    (architecture.startsWith('small-') ? `, width=${width}` : '') +
+    (architecture === 'small-convnet' ? `, feature_dim=${featureDim}` : '') +
     (neck === 'none' ? '' : `, neck="${neck}", neck_hidden=${neckHidden}, neck_dim=${neckDim}`);
   const shape = `"${architecture}", size=${imageSize}, classes=${classes}, sobel=${sobel ? 'True' : 'False'}${own}`;
   const left = hasHead ? 'the frozen Sobel filters' : 'the head and the frozen Sobel filters';
@@ -44,15 +45,15 @@ function safetensorsUsage(
     'A run begins with these weights, in place of random ones, by:',
     code('sh', [`deepcluster launch --from-torch ${file} ...`]),
   ];
-  if (architecture !== 'resnet50') return [...modules, ...again];
+  if (architecture !== 'resnet50' && architecture !== 'resnet18') return [...modules, ...again];
   const names = [
     'With torchvision:',
     code('python', [
       'from safetensors.torch import load_file',
-      'from torchvision.models import resnet50',
+      `from torchvision.models import ${architecture}`,
       '',
       `arrays = load_file("${file}")`,
-      'net = resnet50()',
+      `net = ${architecture}()`,
       'net.load_state_dict({name.removeprefix("backbone."): a for name, a in arrays.items()}, strict=False)',
     ]),
   ];

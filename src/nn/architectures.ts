@@ -1,7 +1,7 @@
 /**
  * The networks by name: their layers, their feature, and where their numbers lie. No tensor library
  * here. Sources: AlexNet and VGG16 with batch norm as DeepCluster trains them (Caron et al. 2018,
- * arXiv:1807.05520); ResNet-50 in resnet.ts; `small-convnet` is the first ones' family for small
+ * arXiv:1807.05520); the residual ones in resnet.ts; `small-convnet` is the first ones' family for small
  * images. Each may have a neck behind it. Order: images and activations are [B, H, W, C]. The rows
  * of the first fully connected layer therefore run over (h, w, channel), where PyTorch's run over
  * (channel, h, w): permute them when moving weights between the two.
@@ -19,7 +19,14 @@ import {
 import { layoutOf } from './layout.ts';
 import { odcNeck } from './odc-neck.ts';
 import { projectionNeck } from './projection-neck.ts';
-import { RESNET50_CHANNELS, resnet50Maps } from './resnet.ts';
+import {
+  RESNET18,
+  RESNET50,
+  SMALL_RESNET,
+  resnetChannels,
+  resnetMaps,
+  type ResnetShape,
+} from './resnet.ts';
 
 export interface ModelSpec {
   readonly architecture: ModelConfig['architecture'];
@@ -134,11 +141,12 @@ function bodyOf(config: ModelConfig, input: MapShape): Body {
       const flat = flatLength(architecture, features, input);
       return convnetBody(features, vggClassifier(flat, dropout), 'fc7');
     }
-    case 'resnet50': {
-      const maps = resnet50Maps(input.channels);
-      flatLength(architecture, maps, input);
-      return pooledBody(maps, RESNET50_CHANNELS);
-    }
+    case 'resnet50':
+      return residualBody(architecture, RESNET50, input);
+    case 'resnet18':
+      return residualBody(architecture, RESNET18, input);
+    case 'small-resnet':
+      return residualBody(architecture, { ...SMALL_RESNET, width: config.width }, input);
   }
 }
 
@@ -151,6 +159,16 @@ function convnetBody(features: readonly Layer[], classifier: readonly Layer[], n
     name: `${name} (${dim})`,
     after: [{ kind: 'relu' }],
   };
+}
+
+function residualBody(
+  architecture: ModelConfig['architecture'],
+  shape: Omit<ResnetShape, 'inChannels'>,
+  input: MapShape,
+): Body {
+  const maps = resnetMaps({ ...shape, inChannels: input.channels });
+  flatLength(architecture, maps, input);
+  return pooledBody(maps, resnetChannels(shape));
 }
 
 /** The representation is the mean over the last maps. */

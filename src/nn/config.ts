@@ -3,11 +3,12 @@ import { z } from 'zod';
 
 export const modelConfigSchema = z.strictObject({
   architecture: z
-    .enum(['alexnet-bn', 'vgg16-bn', 'resnet50', 'small-convnet'])
+    .enum(['alexnet-bn', 'vgg16-bn', 'resnet50', 'resnet18', 'small-resnet', 'small-convnet'])
     .default('alexnet-bn')
     .describe(
       "`alexnet-bn` and `vgg16-bn` are DeepCluster's networks (224 px), `resnet50` that of " +
-        "ODC and its successors; `small-convnet` is AlexNet's family for 32-128 px.",
+        'ODC and its successors, `resnet18` its smaller sister; `small-resnet` is ResNet-18 ' +
+        "with a 3 x 3 stem for 32-96 px, `small-convnet` AlexNet's family for 32-128 px.",
     ),
   neck: z
     .enum(['none', 'odc', 'projection'])
@@ -69,8 +70,8 @@ export const modelConfigSchema = z.strictObject({
     .max(256)
     .default(32)
     .describe(
-      'Channels of the first convolution of `small-convnet` (then 2x, 4x, 4x); ignored by ' +
-        'the others.',
+      'Channels of the first convolution of `small-convnet` (then 2x, 4x, 4x) and ' +
+        '`small-resnet` (then 2x, 4x, 8x); ignored by the others.',
     ),
   featureDim: z
     .int()
@@ -90,5 +91,7 @@ export const SMALLEST_IMAGE: Readonly<Record<ModelConfig['architecture'], number
   'alexnet-bn': 63,
   'vgg16-bn': 32,
   resnet50: 1,
+  resnet18: 1,
+  'small-resnet': 1,
   'small-convnet': 31,
 };

@@ -65,7 +65,8 @@ async function readArrays(path: string, spec: ModelSpec): Promise<PytorchArrays>
     throw weightsInvalid(path, `cannot be read (${messageOf(error)})`);
   }
   const { arrays, others } = decoded;
-  const prefix = spec.architecture === 'resnet50' && !hasPrefix(arrays, BACKBONE) ? BACKBONE : '';
+  const isResidual = spec.layers.some(({ kind }) => kind === 'residual');
+  const prefix = isResidual && !hasPrefix(arrays, BACKBONE) ? BACKBONE : '';
   const named: Record<string, PytorchArrays[string]> = {};
   const wanted = new Set(
     [...spec.layout.variables, ...spec.layout.statistics].map(({ name }) => name),

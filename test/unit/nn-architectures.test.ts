@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { describeModel } from '../../src/nn/architectures.ts';
 import { SMALLEST_IMAGE, modelConfigSchema, type ModelConfig } from '../../src/nn/config.ts';
 import { modelConfig } from '../support/made/model-config.ts';
-import { multiplyAdds, trainingMultiplyAdds } from '../../src/nn/layers.ts';
+import { multiplyAdds, shapedLayers, trainingMultiplyAdds } from '../../src/nn/layers.ts';
 import { bodyCount, validateLayout } from '../../src/ps/layout.ts';
 
 const ALEXNET = modelConfig({});
@@ -52,6 +52,22 @@ test('VGG16 has the published number of parameters, with and without Sobel', () 
     sobel.layers.findIndex(({ kind }) => kind === 'flatten'),
   );
   assert.equal(Math.round(multiplyAdds(convolutions, sobel.input) / 1e7), 1532);
+});
+
+test('ResNet-18 has the published number of parameters, with both stems', () => {
+  const describe = (architecture: 'resnet18' | 'small-resnet', size: number, width = 64) =>
+    describeModel({ ...RESNET50, architecture, width }, size, 1000);
+  const large = describe('resnet18', 224);
+  assert.equal(bodyCount(large.layout), 11_176_512);
+  assert.equal(large.layout.parameterCount, 11_689_512);
+  assert.equal(large.featureName, 'pooled (512)');
+  // 1.81 billion multiply-adds at 224 px, of which the head has half a million.
+  assert.equal(Math.round(multiplyAdds(large.layers, large.input) / 1e7), 181);
+  const small = describe('small-resnet', 32);
+  assert.equal(bodyCount(small.layout), 11_176_512 - (7 * 7 - 3 * 3) * 3 * 64);
+  assert.equal(describe('small-resnet', 32, 16).representationDim, 128);
+  const stages = shapedLayers(small.layers, small.input).map(({ output }) => output.side);
+  assert.deepEqual([...new Set(stages)], [32, 16, 8, 4, 1]);
 });
 
 test('ResNet-50 has the published number of parameters, alone and with the neck and head of ODC', () => {
