@@ -67,7 +67,7 @@ test('a page can be made of a run whose folder for TensorBoard cannot be written
   const page = join(folder, 'page.html');
   const ran = await ranCli(['report', '--run', copy, '--map', 'centroids', '--out', page]);
   assert.equal(ran.code, 0, ran.stderr);
-  assert.equal(ran.stdout, `${page}\n`);
+  assert.equal(ran.stdout.split('\n')[0], page);
   assert.match(ran.stderr, /^TensorBoard's embedding projector has nothing new: EEXIST/m);
 });
 
