@@ -1,10 +1,10 @@
 /**
  * The networks by name: their layers, their feature, and where their numbers lie. No tensor library
  * here. Sources: AlexNet and VGG16 with batch norm as DeepCluster trains them (Caron et al. 2018,
- * arXiv:1807.05520); the residual ones in resnet.ts; `small-convnet` is the first ones' family for small
- * images. Each may have a neck behind it. Order: images and activations are [B, H, W, C]. The rows
- * of the first fully connected layer therefore run over (h, w, channel), where PyTorch's run over
- * (channel, h, w): permute them when moving weights between the two.
+ * arXiv:1807.05520); the residual ones in resnet.ts; `small-convnet` is the first ones' family for
+ * small images. Each may have a neck behind it. Order: images and activations are [B, H, W, C]. The
+ * rows of the first fully connected layer therefore run over (h, w, channel), where PyTorch's run
+ * over (channel, h, w): permute them when moving weights between the two.
  */
 import { configInvalid } from '../errors.ts';
 import type { ParameterLayout, VariableGroup } from '../ps/layout.ts';

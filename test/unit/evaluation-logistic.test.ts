@@ -1,4 +1,6 @@
-/** Logistic regression against scikit-learn's (test/oracle/logistic.py), and laws of its penalty. */
+/**
+ * Logistic regression against scikit-learn's (test/oracle/logistic.py), and laws of its penalty.
+ */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
