@@ -45,6 +45,32 @@ export function copyRow<Rows extends Float32Array | Float64Array>(
   to.set(from.subarray(at * dim, (at + 1) * dim), place * dim);
 }
 
+/** @returns the numbers of all parts, one behind the other, in a new array */
+export function joined(parts: readonly Float32Array[]): Float32Array<ArrayBuffer> {
+  return joinedInto(new Float32Array(lengthOf(parts)), parts);
+}
+
+/** The same of whole numbers. */
+export function joinedIntegers(parts: readonly Int32Array[]): Int32Array<ArrayBuffer> {
+  return joinedInto(new Int32Array(lengthOf(parts)), parts);
+}
+
+function lengthOf(parts: readonly { readonly length: number }[]): number {
+  return parts.reduce((total, { length }) => total + length, 0);
+}
+
+function joinedInto<Whole extends { set(part: ArrayLike<number>, at: number): void }>(
+  whole: Whole,
+  parts: readonly ArrayLike<number>[],
+): Whole {
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
 /** The values at some places, in that order. */
 export function gather(values: Int32Array, places: Int32Array): Int32Array {
   return places.map((place) => values[place]!);

@@ -1,9 +1,9 @@
 /**
  * What TensorBoard's embedding projector reads from a folder: `projector_config.pbtxt`, and of each
- * embedding its points and their metadata as tab-separated values, and a square sheet of thumbnails.
- * Source: TensorBoard's plugins/projector, projector_config.proto and projector_plugin.py. Its own
- * bounds are a sheet of at most 8192 px a side, and 10,000 points for t-SNE.
- * Shapes: n points, d dimensions.
+ * embedding its points and their metadata as tab-separated values, and a square sheet of
+ * thumbnails. Source: TensorBoard's plugins/projector, projector_config.proto and
+ * projector_plugin.py. Its own bounds are a sheet of at most 8192 px a side, and 10,000 points for
+ * t-SNE. Shapes: n points, d dimensions.
  */
 import { shownPath } from '../data/source/path-bytes.ts';
 
@@ -36,7 +36,9 @@ export const PROJECTOR_CONFIG = 'projector_config.pbtxt';
 /** Points whose lines are made at a time: some 100,000 numbers. */
 const POINTS_AT_A_TIME = 256;
 
-/** In the order in which they are to be written: the configuration, which names the others, last. */
+/**
+ * In the order in which they are to be written: the configuration, which names the others, last.
+ */
 export function projectorFiles(embeddings: readonly Embedding[]): ProjectorFile[] {
   const files = embeddings.flatMap((embedding) => {
     const { tensor, metadata, sprite } = fileNames(embedding);

@@ -4,6 +4,7 @@ import { requireReadable } from '../data/source/images-unreadable.ts';
 import { dataUnreadable, protocolViolation } from '../errors.ts';
 import { passesOf, scoreFeatures, type NetworkScores } from '../evaluation/network-scores.ts';
 import { stratifiedSplit } from '../evaluation/split.ts';
+import { joinedIntegers } from '../math/matrix.ts';
 import { decodeBody, encodeBody } from '../rpc/bodies.ts';
 import { wire } from '../rpc/definitions.ts';
 import type { WorkKind } from './kind.ts';
@@ -52,7 +53,7 @@ export const evaluate: WorkKind<EvaluateWork, EvaluateOrder, NetworkScores> = {
     const { seed } = config;
     const { train, test } = stratifiedSplit({ labels, testFraction, maxImages, seed });
     const isLeftOut = new Set(leftOut);
-    const ids = concatenated(train, test)
+    const ids = joinedIntegers([train, test])
       .sort()
       .filter((id) => !isLeftOut.has(id));
     const features = await featuresOf(ids, network, tools);
@@ -82,13 +83,6 @@ function requireNetwork(network: string): Network {
   if (network === 'trained' || network === 'random') return network;
   const remedy = 'run the same release on every process';
   throw protocolViolation('network to evaluate', 'trained or random', network, remedy);
-}
-
-function concatenated(a: Int32Array, b: Int32Array): Int32Array {
-  const both = new Int32Array(a.length + b.length);
-  both.set(a);
-  both.set(b, a.length);
-  return both;
 }
 
 /** Called at each pass of the probe, and once for kNN, of each split. */

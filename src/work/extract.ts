@@ -6,6 +6,7 @@ import type { LoadedViews } from '../data/loader/loader.ts';
 import type { UnreadableImage } from '../data/source/unreadable.ts';
 import { nonFinite, protocolViolation } from '../errors.ts';
 import { firstNonFinite } from '../math/checks.ts';
+import { joined } from '../math/matrix.ts';
 import { decodeBody, encodeBody } from '../rpc/bodies.ts';
 import { wire } from '../rpc/definitions.ts';
 import { shardKey, type WorkKind } from './kind.ts';
@@ -191,16 +192,6 @@ function batchesOf(ids: Int32Array, size: number): Int32Array[] {
 /** Of images that are named for each of their crops. */
 function eachOnce(images: readonly UnreadableImage[]): readonly UnreadableImage[] {
   return [...new Map(images.map((image) => [image.id, image])).values()];
-}
-
-function joined(parts: readonly Float32Array[]): Float32Array {
-  const whole = new Float32Array(parts.reduce((total, { length }) => total + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }
 
 function requireRowsFrom(rows: string): RowsFrom {

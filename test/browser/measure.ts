@@ -1,6 +1,7 @@
 /**
- * How long a reader waits for a report of many images: until its first paint, until it can be used, and for a click.
- * `node --import tsx test/browser/measure.ts [--images 100000] [--clusters 1000] [--rounds 5]`; one JSON object on stdout.
+ * How long a reader waits for a report of many images: until its first paint, until it can be used,
+ * and for a click. `node --import tsx test/browser/measure.ts [--images 100000] [--clusters 1000]
+ * [--rounds 5]`; one JSON object on stdout.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -29,7 +30,9 @@ const [images, clusters, rounds] = [values.images, values.clusters, values.round
   number,
   number,
 ];
-/** A reader looks before the next click; pictures that are still decoded would be counted with it. */
+/**
+ * A reader looks before the next click; pictures that are still decoded would be counted with it.
+ */
 const BETWEEN_CLICKS_MS = 1_000;
 const go = (hash: string): string =>
   `history.replaceState(null, '', '${hash}'); dispatchEvent(new Event('hashchange'));`;
@@ -89,7 +92,10 @@ async function writePage(): Promise<{ file: string; bytes: number }> {
   return { file, bytes: html.length };
 }
 
-/** Of each action the work of the script with the layout, and until the second frame after it: it has been painted. */
+/**
+ * Of each action the work of the script with the layout, and until the second frame after it: it
+ * has been painted.
+ */
 async function measure(page: Page): Promise<Record<string, number>> {
   const loaded = await page.evaluate<Record<string, number>>(`(async () => {
     const painted = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));

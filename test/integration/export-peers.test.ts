@@ -1,7 +1,8 @@
 /**
- * Exports in the programs that they are for: PyTorch, ONNX Runtime and TensorFlow in Python compute what the engine does, by
- * bench/peers/load_export.py, and the Python of the cards runs. PEERS_PYTHON names the Pythons that have these, with `:`
- * between them; one that lacks a library skips what needs it, and says so.
+ * Exports in the programs that they are for: PyTorch, ONNX Runtime and TensorFlow in Python compute
+ * what the engine does, by bench/peers/load_export.py, and the Python of the cards runs.
+ * PEERS_PYTHON names the Pythons that have these, with `:` between them; one that lacks a library
+ * skips what needs it, and says so.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';

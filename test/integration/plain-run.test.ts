@@ -97,7 +97,8 @@ test('one, two and three workers give the same run bit for bit, and each holds i
     );
     assert.equal(held.size, workers, 'every worker held features');
     for (const rows of held.values()) {
-      // Data shards of 13 images: a share is a whole number of them, and one more where another worker was slow.
+      // Data shards of 13 images: a share is a whole number of them, and one more where another
+      // worker was slow.
       assert.ok(
         rows <= IMAGES / workers + 2 * 13,
         `${rows} of ${IMAGES} rows on one of ${workers}`,
@@ -129,7 +130,8 @@ test('a run that is stopped in mid-epoch and resumed is the undisturbed run', as
 });
 
 test('a schedule takes hold with the first step of its epoch', async () => {
-  // Half of twice the learning rates is what the plain run has, and a power of two costs no rounding.
+  // Half of twice the learning rates is what the plain run has, and a power of two costs no
+  // rounding.
   const run = out('scheduled');
   const settings = {
     'training.learningRate': 2 * 0.01,
@@ -246,7 +248,8 @@ test('class folders are evaluated at the end, trained and random network alike',
   assert.equal(evaluation.feature, 'plain (10)');
   assert.equal(evaluation.classes, 2);
   assert.equal(evaluation.trainImages + evaluation.testImages, IMAGES);
-  // The folders are told apart by brightness, which is the first of the plain features; half would be chance.
+  // The folders are told apart by brightness, which is the first of the plain features; half would
+  // be chance.
   assert.ok(evaluation.knnTop1 > 0.7, `kNN ${evaluation.knnTop1}`);
   assert.ok(evaluation.linearTop1 > 0.7, `linear ${evaluation.linearTop1}`);
   assert.ok(evaluation.randomKnnTop1 > 0.7 && evaluation.randomLinearTop1 > 0.7);

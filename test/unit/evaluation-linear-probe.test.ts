@@ -102,7 +102,8 @@ test('a dimension that is constant in training is ignored in testing', () => {
 });
 
 test('features that move together cost the probe little', () => {
-  // A shared term of 225 times the noise's variance: after standardising, all dimensions are almost the same.
+  // A shared term of 225 times the noise's variance: after standardising, all dimensions are almost
+  // the same.
   const set = madeSet({ n: 360, m: 240, dim: 60, classes: 6, noise: 2 });
   const rng = seededRng('common');
   const blend = (features: Float32Array): Float32Array => {
@@ -121,7 +122,8 @@ test('features that move together cost the probe little', () => {
 });
 
 test('the smoothness is half of the largest eigenvalue and of what drawing a batch adds', () => {
-  // Second moments (4 + 0) / 2 and (0 + 1) / 2 on orthogonal axes; mean squared length (4 + 1) / 2; batches of 32 rows.
+  // Second moments (4 + 0) / 2 and (0 + 1) / 2 on orthogonal axes; mean squared length (4 + 1) / 2;
+  // batches of 32 rows.
   const value = smoothness(Float32Array.of(1.2, 1.6, -0.8, 0.6), 2, 2, seededRng('power'));
   assert.ok(Math.abs(value - (2 + 2.5 / 32) / 2) < 1e-6, `${value}`);
 });
@@ -142,7 +144,8 @@ test('labels that have nothing to do with the features score about chance', () =
 });
 
 test('two overlapping Gaussian classes are told apart about as well as the best rule can', () => {
-  // Centres 2 apart along one of 4 dimensions, variance 1: the best rule is right with probability Phi(1) = .8413.
+  // Centres 2 apart along one of 4 dimensions, variance 1: the best rule is right with probability
+  // Phi(1) = .8413.
   const rng = seededRng('overlap');
   const part = (count: number): { labels: Int32Array; features: Float32Array } => {
     const labels = Int32Array.from({ length: count }, (_, i) => i % 2);

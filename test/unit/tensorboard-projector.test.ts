@@ -1,4 +1,7 @@
-/** What TensorBoard's embedding projector is given of a run: read back by its formats, on real images. */
+/**
+ * What TensorBoard's embedding projector is given of a run: read back by its formats, on real
+ * images.
+ */
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -12,6 +12,7 @@ import { figuresOf } from '../../clustering/collapse.ts';
 import { consecutiveSamples, type MemoryShape } from '../../clustering/odc/sample-memory.ts';
 import { drawOdcEpoch } from '../../clustering/odc/sampler.ts';
 import { checkpointCorrupt } from '../../errors.ts';
+import { joined, joinedIntegers } from '../../math/matrix.ts';
 import { labelledIds, planOf, type EpochPlan } from '../epoch-plan.ts';
 import type {
   Clustering,
@@ -151,7 +152,7 @@ export class DeepclusterV2Strategy implements Strategy {
       centroids: { data: prototypes.slice(0, k * dim), shape: [k, dim] },
       'further-centroids': { data: prototypes.slice(k * dim), shape: [further, k, dim] },
       'further-labels': {
-        data: joinedLabels(labels.slice(1)),
+        data: joinedIntegers(labels.slice(1)),
         shape: [further, this.#deps.imageCount],
       },
     };
@@ -202,18 +203,4 @@ function spreadOf(pseudoLabels: Int32Array, centroids: Float32Array, k: number):
   }
   const squared = mean.reduce((sum, value) => sum + (value / count) ** 2, 0);
   return Math.max(0, 1 - squared);
-}
-
-function joined(parts: readonly Float32Array[]): Float32Array {
-  const whole = new Float32Array(parts.reduce((total, { length }) => total + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
-}
-
-function joinedLabels(parts: readonly Int32Array[]): Int32Array {
-  return Int32Array.from(parts.flatMap((part) => [...part]));
 }

@@ -1,7 +1,8 @@
 /**
- * Makes views on one thread: reads, decodes and caches images, and writes their views into the rows of a pixel block.
- * A view depends on the run's seed, the epoch, the sample and its occurrence, never on timing, caching or thread; requests
- * may overlap, and share decodes. Shapes: n samples of a request; S side of a view; a view is [S, S, 3] uint8.
+ * Makes views on one thread: reads, decodes and caches images, and writes their views into the rows
+ * of a pixel block. A view depends on the run's seed, the epoch, the sample and its occurrence,
+ * never on timing, caching or thread; requests may overlap, and share decodes. Shapes: n samples of
+ * a request; S side of a view; a view is [S, S, 3] uint8.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { seededRng } from '../../math/rng.ts';
@@ -33,7 +34,9 @@ export interface MadeViews {
    */
   readonly damages: ReadonlyMap<number, string>;
   readonly images: number;
-  /** Images read and decoded for it; the others were cached, or being decoded for another request. */
+  /**
+   * Images read and decoded for it; the others were cached, or being decoded for another request.
+   */
   readonly decoded: number;
   /** Time spent resampling; the rest went into waiting for the disk and the decoder [s]. */
   readonly resampleSeconds: number;
@@ -67,7 +70,10 @@ export class ViewMaker {
   readonly #lanes: SharedLanes;
   readonly #cache: ImageCache;
   readonly #maxShorterSide: number;
-  /** Decodes under way; each removes itself. No signal ends them: another request may wait for the same one. */
+  /**
+   * Decodes under way; each removes itself. No signal ends them: another request may wait for the
+   * same one.
+   */
   readonly #underway = new Map<number, Promise<DecodedImage>>();
 
   constructor(options: ViewMakerOptions) {

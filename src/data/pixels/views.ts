@@ -1,8 +1,9 @@
 /**
- * The two views of an image that DeepCluster trains on: a centre view to cluster by, a random view to learn from.
- * Source: Caron et al. 2018 (arXiv:1807.05520), section 3, and torchvision's rules for Resize, CenterCrop and
- * RandomResizedCrop. Pure: a view depends on the decoded pixels and the draw, so every worker makes the same one.
- * Shapes: S side of a view; views are [S, S, 3] uint8. Normalisation belongs to the network (src/nn).
+ * The two views of an image that DeepCluster trains on: a centre view to cluster by, a random view
+ * to learn from. Source: Caron et al. 2018 (arXiv:1807.05520), section 3, and torchvision's rules
+ * for Resize, CenterCrop and RandomResizedCrop. Pure: a view depends on the decoded pixels and the
+ * draw, so every worker makes the same one. Shapes: S side of a view; views are [S, S, 3] uint8.
+ * Normalisation belongs to the network (src/nn).
  */
 import type { Rng } from '../../math/rng.ts';
 import { resample, type AxisPlan, type RawImage } from './resample.ts';
@@ -31,7 +32,10 @@ export function centreShorterSide(size: number, resizeRatio: number): number {
   return Math.round(size * resizeRatio);
 }
 
-/** Decoded images keep this multiple of the centre view's shorter side, so that random crops of photos stay sharp. */
+/**
+ * Decoded images keep this multiple of the centre view's shorter side, so that random crops of
+ * photos stay sharp.
+ */
 const OVERSAMPLING = 2;
 
 /** Shorter side to which larger images are reduced while they are decoded [px]. */
@@ -39,7 +43,10 @@ export function decodedShorterSide(size: number, resizeRatio: number): number {
   return OVERSAMPLING * centreShorterSide(size, resizeRatio);
 }
 
-/** Size of an image resized to a shorter side; the long side is cut to an integer, as in the reference. */
+/**
+ * Size of an image resized to a shorter side; the long side is cut to an integer, as in the
+ * reference.
+ */
 export function resizedSize(
   width: number,
   height: number,
@@ -97,8 +104,8 @@ export function randomView(
 }
 
 /**
- * Draws a crop: area uniform, aspect log-uniform, place uniform; where ten draws do not fit, the largest centre crop
- * within the aspect range.
+ * Draws a crop: area uniform, aspect log-uniform, place uniform; where ten draws do not fit, the
+ * largest centre crop within the aspect range.
  */
 export function drawCrop(
   width: number,
@@ -129,7 +136,9 @@ function centreCrop(width: number, height: number, leastAspect: number, mostAspe
   return { left: (width - w) >> 1, top: (height - h) >> 1, width: w, height: h };
 }
 
-/** The middle `size` pixels of a whole axis resized to `resized`; half a pixel goes to the far side. */
+/**
+ * The middle `size` pixels of a whole axis resized to `resized`; half a pixel goes to the far side.
+ */
 function centreAxis(length: number, resized: number, size: number): AxisPlan {
   const windowBegin = Math.round((resized - size) / 2);
   return { begin: 0, length, size: resized, windowBegin, windowSize: size };
