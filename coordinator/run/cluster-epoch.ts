@@ -12,6 +12,7 @@ import type {
 } from '../../src/algorithms/strategy.ts';
 import type { RowMetric } from '../../src/clustering/nearest-two.ts';
 import { ImagesLeftOut } from '../images/missing-images.ts';
+import { clusterHeadsWhole } from './cluster-heads.ts';
 import {
   ClusteringRound,
   type ClusteringDeps,
@@ -94,9 +95,11 @@ export async function fillWithCrops(
 export async function clusterMemory(
   epoch: number,
   parameterVersion: number,
-  { heads, hasRow }: MemoryToCluster,
+  memory: MemoryToCluster,
   deps: ClusteringDeps,
 ): Promise<Clustering[]> {
+  if (memory.isWhole) return clusterHeadsWhole(epoch, parameterVersion, memory, deps);
+  const { heads, hasRow } = memory;
   const found = new Map<MemoryHead, Clustering>();
   const parts = new Set(heads.map(({ part }) => part));
   for (const taken of parts) {

@@ -107,6 +107,8 @@ export type FinalRows = 'whitened' | 'unit';
 /** What of the sample memory is clustered. */
 export interface MemoryToCluster {
   readonly heads: readonly MemoryHead[];
+  /** Whether one worker clusters all rows of a head, or all workers share its steps. */
+  readonly isWhole: boolean;
   /** Whether an image takes part. */
   readonly hasRow: (id: number) => boolean;
 }

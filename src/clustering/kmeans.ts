@@ -6,8 +6,9 @@
 import { configInvalid } from '../errors.ts';
 import { gatherRows } from '../math/matrix.ts';
 import { Mt19937, seededRng } from '../math/rng.ts';
-import { FLOAT64_KERNELS, type ClusteringKernels } from './kernels.ts';
+import { FLOAT64_KERNELS, type ClusteringKernels, type RowsToCluster } from './kernels.ts';
 import { mergeShardSums, nextCentroids } from './kmeans-reducer.ts';
+import { normaliseRows } from './odc/mixing.ts';
 
 export interface KmeansOptions {
   readonly iterations: number;
@@ -69,17 +70,41 @@ export function kmeans(
   { iterations, seed, kernels = FLOAT64_KERNELS }: KmeansOptions,
 ): KmeansResult {
   const rows = kernels.rowsToCluster(features, n, dim);
-  let centroids = gatherRows(features, initialCentroidIds(n, k, seed), dim);
+  const start = gatherRows(features, initialCentroidIds(n, k, seed), dim);
+  const found = lloyd([rows], start, { k, iterations, isSpherical: false });
+  const { labels, inertia } = rows.assign(found.centroids, k);
+  rows.release();
+  return { ...found, labels, inertia };
+}
+
+/** What Lloyd's steps are told. */
+export interface LloydOptions {
+  readonly k: number;
+  readonly iterations: number;
+  /** Whether centroids are made unit rows, as of unit rows they should be. */
+  readonly isSpherical: boolean;
+}
+
+/**
+ * Lloyd's steps over the rows of data shards, whose sums are added in the order of the shards: the
+ * bits are those of steps that are spread over processes.
+ * @param start [K, D]
+ */
+export function lloyd(
+  shards: readonly RowsToCluster[],
+  start: Float32Array,
+  { k, iterations, isSpherical }: LloydOptions,
+): Pick<KmeansResult, 'centroids' | 'objectives' | 'refilled'> {
+  let centroids = start;
+  const dim = start.length / k;
   const objectives: number[] = [];
   const refilled: number[] = [];
   for (let iteration = 0; iteration < iterations; iteration += 1) {
-    const total = mergeShardSums([rows.sum(centroids, k, 0)]);
+    const total = mergeShardSums(shards.map((rows, shard) => rows.sum(centroids, k, shard)));
     const next = nextCentroids(total, centroids);
     objectives.push(total.inertia);
     refilled.push(next.refilled.length);
-    centroids = next.centroids;
+    centroids = isSpherical ? normaliseRows(next.centroids, dim) : next.centroids;
   }
-  const { labels, inertia } = rows.assign(centroids, k);
-  rows.release();
-  return { labels, centroids, objectives, inertia, refilled };
+  return { centroids, objectives, refilled };
 }

@@ -1,5 +1,6 @@
 /** The kinds of work that there are: a line for each. */
 export { assign } from './assign.ts';
+export { clusterHead } from './cluster-head.ts';
 export { evaluate } from './evaluate.ts';
 export { extract } from './extract.ts';
 export { fillMemory } from './fill-memory.ts';

@@ -77,8 +77,8 @@ export const project: WorkKind<ProjectWork, ProjectOrder, Projected> = {
 };
 
 /** The rows, or of each a part, with every part of length 1. */
-function unitRows(
-  { features, dim }: ResidentShard,
+export function unitRows(
+  { features, dim }: Pick<ResidentShard, 'features' | 'dim'>,
   parts: RowParts | null,
 ): Pick<ResidentShard, 'features' | 'dim'> {
   if (parts === null) return { features: normaliseRows(features, dim), dim };

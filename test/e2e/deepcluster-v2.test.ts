@@ -40,12 +40,26 @@ test('kill -9 of a worker while the first memory is filled', async () => {
   await run.endsAsUndisturbed();
 });
 
+/** The undisturbed run's heads are clustered whole, each by one worker. */
+const SHARED = { settings: { 'deepclusterV2.wholeBytes': 0 } };
+
+test('a clustering that all workers share makes the same run, bit for bit', async () => {
+  await runs.start('shared', { ...SHARED, workers: 3 }).endsAsUndisturbed();
+});
+
 test('kill -9 of a worker that holds rows of the memory, between k-means and steps', async () => {
-  const run = runs.start('clustering');
+  const run = runs.start('clustering', SHARED);
   await run.reaches(entered(1, 'kmeans'));
   run.signal('worker-0', 'SIGKILL');
   await run.endsAsUndisturbed();
   assert.ok(hasEvent(run.events, 'worker.lost'));
+});
+
+test('kill -9 of a worker that clusters a head', async () => {
+  const run = runs.start('head');
+  await run.reaches(entered(1, 'kmeans'));
+  run.signal('worker-0', 'SIGKILL');
+  await run.endsAsUndisturbed();
 });
 
 test('kill -9 of a server that holds half of the memory, in mid-epoch', async () => {

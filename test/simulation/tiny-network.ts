@@ -14,7 +14,8 @@ import { bodyCount } from '../../src/ps/layout.ts';
 import { planParameterShards, type ParameterShardPlan } from '../../src/ps/parameter-plan.ts';
 import { simulatedLayout } from '../support/made/layouts.ts';
 
-/** What kind of run is simulated; the oracle depends on all but `servers` and `everySteps`. */
+/** What kind of run is simulated; the oracle depends on all but `servers`,
+ * `everySteps` and `isWhole`. */
 export interface Scenario {
   readonly algorithm: 'deepcluster' | 'deepcluster-v2' | 'odc';
   readonly images: number;
@@ -26,6 +27,8 @@ export interface Scenario {
   readonly unreadable: number | null;
   readonly servers: number;
   readonly everySteps: number;
+  /** DeepCluster-v2: whether one worker clusters all rows of a head. */
+  readonly isWhole: boolean;
   readonly seed: number;
 }
 
@@ -61,6 +64,7 @@ export const CLUSTER_TIMES = {
 export function configOf(scenario: Scenario): RunConfig {
   const { algorithm, seed, epochs, shardSize, batchSize, sliceSize, servers, everySteps } =
     scenario;
+  const wholeBytes = scenario.isWhole ? {} : { wholeBytes: 0 };
   return Object.freeze(
     runConfigSchema().parse({
       algorithm,
@@ -69,6 +73,7 @@ export function configOf(scenario: Scenario): RunConfig {
       data: { source: 'simulated', shardSize, maxUnreadableFraction: 0.5 },
       ...(algorithm === 'deepcluster' ? {} : { model: { neck: NECKS[algorithm] } }),
       clustering: { k: CLASSES, iterations: 1, pcaDim: 2 },
+      deepclusterV2: wholeBytes,
       odc: { smallClusterSize: 1, publishInterval: 2, logInterval: 3 },
       training: { batchSize, sliceSize },
       evaluation: { enabled: false },

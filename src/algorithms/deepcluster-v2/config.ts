@@ -32,6 +32,16 @@ export const deepclusterV2ConfigSchema = z.strictObject({
       'Random views of each image in a step, all with the same targets. Each has its part of ' +
         'the sample memory, which the heads cluster in turn.',
     ),
+  wholeBytes: z
+    .int()
+    .min(0)
+    .default(64 * 2 ** 20)
+    .meta({
+      unit: 'bytes',
+      description:
+        'Up to this size of the sample memory each head is clustered by one worker, in one ' +
+        'order; above, all workers share every step. The numbers are the same. 0: always shared.',
+    }),
 });
 
 export type DeepclusterV2Config = z.infer<typeof deepclusterV2ConfigSchema>;
@@ -39,7 +49,7 @@ export type DeepclusterV2Config = z.infer<typeof deepclusterV2ConfigSchema>;
 export const DEEPCLUSTER_V2_SETTINGS: SettingsSection<DeepclusterV2Config> = {
   key: 'deepclusterV2',
   schema: deepclusterV2ConfigSchema,
-  resumable: [],
+  resumable: ['wholeBytes'],
 };
 
 /** @param config of a run */

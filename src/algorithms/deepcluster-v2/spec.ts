@@ -18,7 +18,8 @@ export const DEEPCLUSTER_V2: AlgorithmSpec = {
   demoPreset: null,
   smallRun: {
     model: { neck: 'projection', neckHidden: 16, neckDim: 8 },
-    deepclusterV2: { heads: 3 },
+    // Every phase below, to be disturbed.
+    deepclusterV2: { heads: 3, wholeBytes: 0 },
   },
   clustering: {
     times: 'everyEpoch',

@@ -107,6 +107,7 @@ export class DeepclusterV2Strategy implements Strategy {
         parts: crops,
         part: head % crops,
       })),
+      isWhole: this.#memoryBytes() <= this.#config.wholeBytes,
       hasRow: (id) => present[id]! >= 0,
     });
     const labels = found.map(({ pseudoLabels }) => pseudoLabels);
@@ -173,6 +174,11 @@ export class DeepclusterV2Strategy implements Strategy {
     const { k } = this.#deps.config.clustering;
     const { pseudoLabels, centroids } = found[0]!;
     this.#deps.noteClusters(figuresOf(spreadOf(pseudoLabels, centroids, k), pseudoLabels, k), at);
+  }
+
+  #memoryBytes(): number {
+    const { count, dim } = this.#shape();
+    return count * dim * Float32Array.BYTES_PER_ELEMENT;
   }
 
   #shape(): MemoryShape {

@@ -2,6 +2,7 @@ import type * as grpc from '@grpc/grpc-js';
 import type { MessageTypeDefinition } from '@grpc/proto-loader';
 
 import type { Assign as _deepcluster_v1_Assign, Assign__Output as _deepcluster_v1_Assign__Output } from './deepcluster/v1/Assign.ts';
+import type { ClusterHead as _deepcluster_v1_ClusterHead, ClusterHead__Output as _deepcluster_v1_ClusterHead__Output } from './deepcluster/v1/ClusterHead.ts';
 import type { Evaluate as _deepcluster_v1_Evaluate, Evaluate__Output as _deepcluster_v1_Evaluate__Output } from './deepcluster/v1/Evaluate.ts';
 import type { Extract as _deepcluster_v1_Extract, Extract__Output as _deepcluster_v1_Extract__Output } from './deepcluster/v1/Extract.ts';
 import type { FillMemory as _deepcluster_v1_FillMemory, FillMemory__Output as _deepcluster_v1_FillMemory__Output } from './deepcluster/v1/FillMemory.ts';
@@ -21,6 +22,7 @@ export interface ProtoGrpcType {
   deepcluster: {
     v1: {
       Assign: MessageTypeDefinition<_deepcluster_v1_Assign, _deepcluster_v1_Assign__Output>
+      ClusterHead: MessageTypeDefinition<_deepcluster_v1_ClusterHead, _deepcluster_v1_ClusterHead__Output>
       Evaluate: MessageTypeDefinition<_deepcluster_v1_Evaluate, _deepcluster_v1_Evaluate__Output>
       Extract: MessageTypeDefinition<_deepcluster_v1_Extract, _deepcluster_v1_Extract__Output>
       FillMemory: MessageTypeDefinition<_deepcluster_v1_FillMemory, _deepcluster_v1_FillMemory__Output>

@@ -2,6 +2,7 @@
 import type { Rng } from '../../../src/math/rng.ts';
 import { assign } from '../../../src/work/assign.ts';
 import { evaluate, type Network } from '../../../src/work/evaluate.ts';
+import { clusterHead } from '../../../src/work/cluster-head.ts';
 import { extract } from '../../../src/work/extract.ts';
 import { fillMemory } from '../../../src/work/fill-memory.ts';
 import type { Work, WorkKind } from '../../../src/work/kind.ts';
@@ -102,6 +103,13 @@ export const WORK_SAMPLES: readonly Sampled[] = [
       const counts = Uint32Array.from({ length: k }, () => rng.uint32());
       return { sums: doubles(rng, k * dim), counts, inertia: rng.float() };
     },
+  }),
+  sampled(clusterHead, {
+    order: (rng) => ({ head: many(rng), parts: many(rng), part: many(rng), leftOut: list(rng) }),
+    result: (rng) => ({
+      ...{ labels: ints(rng), centroids: floats(rng) },
+      ...{ inertia: rng.float(), refilled: many(rng) },
+    }),
   }),
   sampled(assign, {
     order: (rng) => ({
