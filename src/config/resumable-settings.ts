@@ -27,6 +27,7 @@ const COMMON: readonly string[] = [
   'training.warmupEpochs',
   'training.cosineTo',
   'training.weightDecay',
+  'training.decayNormsAndBiases',
   // They move no number of the result.
   'cluster',
   'evaluation',

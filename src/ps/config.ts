@@ -31,6 +31,13 @@ export const trainingConfigSchema = z.strictObject({
     .min(0)
     .default(1e-5)
     .describe('Coupled L2 weight decay of body and head.'),
+  decayNormsAndBiases: z
+    .boolean()
+    .default(true)
+    .describe(
+      "Whether batch norm's scales and shifts, and all biases, have the weight decay too; " +
+        'recipes for large batches leave them out.',
+    ),
   headLearningRate: z
     .number()
     .gt(0)

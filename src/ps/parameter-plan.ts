@@ -135,7 +135,7 @@ function variablesIn<Spec extends StatisticSpec>(
         offset: first - begin,
         size,
         shape: isWhole ? spec.shape : [size],
-        ...(isWhole ? {} : { skipped: first - spec.offset }),
+        ...(isWhole ? {} : { skipped: first - spec.offset, rank: spec.shape.length }),
       };
     });
 }

@@ -39,6 +39,7 @@ test('of all settings, those may change that hold from a step on, or that move n
     'odc.logInterval',
     'training.learningRate',
     'training.weightDecay',
+    'training.decayNormsAndBiases',
     'training.headLearningRate',
     'training.schedule',
     'training.warmupEpochs',
