@@ -26,6 +26,7 @@ const COMMON: readonly string[] = [
   'training.schedule',
   'training.warmupEpochs',
   'training.cosineTo',
+  'training.larsTrust',
   'training.weightDecay',
   'training.decayNormsAndBiases',
   // They move no number of the result.

@@ -6,7 +6,7 @@
 import type { TrainingConfig } from './config.ts';
 import { bodyCount, isVector, type ParameterLayout, type VariableGroup } from './layout.ts';
 import type { WritableVector } from './lent-vector.ts';
-import { stepPlain, stepWithMomentum } from './sgd.ts';
+import { larsRate, stepPlain, stepWithMomentum } from './sgd.ts';
 import { BLOCK_ELEMENTS, type SliceReducer } from './slice-reducer.ts';
 
 /** Elements begin .. end of the flat vector, which all have the same rule. */
@@ -15,6 +15,8 @@ interface Stretch {
   readonly end: number;
   readonly group: VariableGroup;
   readonly decays: boolean;
+  /** LARS: it is a whole variable, which has a rate of its own. */
+  readonly isAdapted: boolean;
 }
 
 /** What a step writes. */
@@ -42,42 +44,66 @@ export class Optimizer {
    */
   step(values: OptimizedValues, reducer: SliceReducer, learningRateFactor: number): void {
     const { learningRate, headLearningRate, momentum, weightDecay } = this.#training;
-    for (const { begin, end, group, decays } of this.#stretches) {
-      const rule = { weightDecay: decays ? weightDecay : 0 };
+    for (const stretch of this.#stretches) {
+      const { begin, end, group, decays } = stretch;
       const rate = learningRateFactor * (group === 'body' ? learningRate : headLearningRate);
+      const ownRate = stretch.isAdapted ? this.#ownRate(stretch, values, reducer) : 1;
+      const rule = { learningRate: rate, weightDecay: decays ? weightDecay : 0, ownRate };
       for (const [from, to] of blocks(begin, end)) {
         const parameters = blockToWrite(values.parameters, from, to);
         const gradient = reducer.meanGradient(from, to);
         if (group === 'head') {
-          stepPlain(parameters, gradient, { ...rule, learningRate: rate });
+          stepPlain(parameters, gradient, rule);
         } else {
           const velocity = blockToWrite(values.momentum, from, to);
-          stepWithMomentum(parameters, velocity, gradient, {
-            ...{ ...rule, learningRate: rate, momentum },
-          });
+          stepWithMomentum(parameters, velocity, gradient, { ...rule, momentum });
         }
       }
     }
+  }
+
+  /**
+   * LARS: of a whole variable. Squares are summed in float64, element after element: neither blocks
+   * nor servers show in the bits. The slices' gradients are reduced once more for it.
+   */
+  #ownRate({ begin, end }: Stretch, { parameters }: OptimizedValues, reducer: SliceReducer) {
+    const { larsTrust: trust, weightDecay } = this.#training;
+    let [values, gradients] = [0, 0];
+    for (const [from, to] of blocks(begin, end)) {
+      values = addSquares(parameters.from.subarray(from, to), values);
+      gradients = addSquares(reducer.meanGradient(from, to), gradients);
+    }
+    return larsRate(Math.sqrt(values), Math.sqrt(gradients), { trust, weightDecay });
   }
 }
 
 /** Neighbours with the same rule are one stretch: what a step costs does not grow with variables. */
 function stretchesOf(layout: ParameterLayout, training: TrainingConfig): Stretch[] {
   const body = bodyCount(layout);
+  const isLars = training.optimizer === 'lars';
+  const decaysVectors = training.decayNormsAndBiases && !isLars;
   const stretches: Stretch[] = [];
   for (const variable of layout.variables) {
     const { offset: begin, size } = variable;
     const group = begin < body ? 'body' : 'head';
-    const decays = training.decayNormsAndBiases || !isVector(variable);
+    const decays = decaysVectors || !isVector(variable);
+    const isAdapted = isLars && !isVector(variable);
     const before = stretches.at(-1);
-    const next = { begin, end: begin + size, group, decays } as const;
-    if (before?.group === group && before.decays === decays) {
+    const next = { begin, end: begin + size, group, decays, isAdapted } as const;
+    if (before?.group === group && before.decays === decays && !isAdapted) {
       stretches.splice(-1, 1, { ...next, begin: before.begin });
     } else {
       stretches.push(next);
     }
   }
   return stretches;
+}
+
+/** @param sum what came before */
+function addSquares(values: Float32Array, sum: number): number {
+  let total = sum;
+  for (let i = 0; i < values.length; i += 1) total += values[i]! * values[i]!;
+  return total;
 }
 
 function* blocks(begin: number, end: number): Generator<[number, number]> {

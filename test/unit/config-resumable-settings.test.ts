@@ -37,6 +37,7 @@ test('of all settings, those may change that hold from a step on, or that move n
     'data.cacheBytes',
     'data.loaderThreads',
     'odc.logInterval',
+    'training.larsTrust',
     'training.learningRate',
     'training.weightDecay',
     'training.decayNormsAndBiases',

@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { trainingConfigSchema, type TrainingConfig } from '../../src/ps/config.ts';
 import type { ParameterLayout, VariableGroup } from '../../src/ps/layout.ts';
-import { joinShards, planParameterShards } from '../../src/ps/parameter-plan.ts';
+import { cutsFor, joinShards, planParameterShards } from '../../src/ps/parameter-plan.ts';
 import { ParameterStore, initialState } from '../../src/ps/parameter-store.ts';
 import { layoutOf } from '../support/made/layouts.ts';
 import { assertClose } from '../support/made/nn-arrays.ts';
@@ -79,7 +79,7 @@ function assertSteps(settings: Partial<TrainingConfig>, expected: Oracle['sgd'])
     assertClose(parameters, expected[step]!, 2e-6, `step ${step}`);
   }
   for (const servers of [2, 3, 5]) {
-    const shards = planParameterShards(layout, servers);
+    const shards = planParameterShards(layout, servers, cutsFor(training));
     const parts = shards.map((shard) => steps(shard.layout, shard.parameters, training));
     for (const [step, parameters] of alone.entries()) {
       assert.deepEqual(joinShards(parts.map((part) => part[step]!)), parameters, `${servers}`);
@@ -98,4 +98,34 @@ test('without decay of norms and biases it is that of two parameter groups, wher
   );
   assert.ok(cut.length > 0);
   assertSteps({ decayNormsAndBiases: false }, oracle.sgdWithoutVectors);
+});
+
+test('LARS is the rule of its paper, however many servers', () => {
+  assertSteps({ optimizer: 'lars', larsTrust: oracle.larsTrust }, oracle.lars);
+});
+
+test('LARS lets no vector decay, whatever else is said of decay', () => {
+  const lars = { optimizer: 'lars', larsTrust: oracle.larsTrust } as const;
+  assertSteps({ ...lars, decayNormsAndBiases: false }, oracle.lars);
+});
+
+test('a variable longer than a block of the reducer has one rate', () => {
+  const [own, rate] = [
+    layoutOf('long', [{ name: 'w', shape: [150, 100], group: 'body', initial }], []),
+    0.5,
+  ];
+  const draw = (salt: number): Float32Array =>
+    Float32Array.from({ length: 15_000 }, (_, i) => Math.sin(salt + i * salt));
+  const [parameters, gradient] = [draw(3), draw(5)];
+  const length = (values: Float32Array): number => Math.hypot(...values);
+  const training = trainingConfigSchema.parse({
+    ...{ optimizer: 'lars', learningRate: rate, weightDecay: 0, larsTrust: 0.01 },
+  });
+  const store = new ParameterStore(own, training, 1, { ...initialState(own, 1), parameters });
+  const statistics = new Float32Array(0);
+  store.stage({ step: 0, slice: 0, generation: 1, basedOn: 0, samples: 1, gradient, statistics });
+  store.commit(0, [{ slice: 0, generation: 1 }]);
+  const moved = store.snapshot().parameters.map((value, i) => value - parameters[i]!);
+  // Without decay a step is a part of the variable's length, whatever the gradient's.
+  assert.ok(Math.abs(length(moved) / (rate * 0.01 * length(parameters)) - 1) < 1e-5);
 });
