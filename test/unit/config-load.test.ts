@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { odcConfigOf } from '../../src/algorithms/odc/config.ts';
 import { configKeys } from '../../src/config/keys.ts';
+import { smallCropsOf } from '../../src/algorithms/deepcluster-v2/config.ts';
 import { loadRunConfig, type ConfigSources, type LoadedConfig } from '../../src/config/load.ts';
 import { nearestName } from '../../src/messages/nearest-name.ts';
 import { packageRoot } from '../../src/process/package-root.ts';
@@ -256,6 +257,40 @@ describe('refusals name key, rule, value and origin', () => {
       );
       assert.equal(load({ settings: sized(smallest) }).config.data.imageSize, smallest);
     }
+  });
+
+  test('of small crops that the network, or the views, cannot have', () => {
+    const small = (...own: readonly [key: string, value: string][]) => [
+      flag('algorithm', 'deepcluster-v2'),
+      flag('model.neck', 'projection'),
+      flag('deepclusterV2.smallCrops', '6'),
+      ...own.map(([key, value]) => flag(key, value)),
+    ];
+    for (const architecture of ['alexnet-bn', 'vgg16-bn']) {
+      assertRefused(
+        { settings: small(['model.architecture', architecture]) },
+        `config model.architecture: must be one of resnet50, resnet18, small-resnet, small-convnet with deepclusterV2.smallCrops: others have fully connected layers for images of one size, got "${architecture}" (from --set model.architecture)`,
+      );
+    }
+    const convnet = ['model.architecture', 'small-convnet'] as const;
+    assertRefused(
+      { settings: small([...convnet], ['deepclusterV2.smallCropSize', '30']) },
+      'config deepclusterV2.smallCropSize: must be from 31, the least that model.architecture small-convnet takes, to data.imageSize (224), got 30 (from --set deepclusterV2.smallCropSize)',
+    );
+    assertRefused(
+      { settings: small([...convnet], ['data.imageSize', '64']) },
+      'config deepclusterV2.smallCropSize: must be from 31, the least that model.architecture small-convnet takes, to data.imageSize (64), got 96 (from the default)',
+    );
+    assertRefused(
+      { settings: small([...convnet], ['deepclusterV2.smallCropArea', '[0.2, 0.1]']) },
+      'config deepclusterV2.smallCropArea: must be [low, high] with low <= high, got [0.2,0.1] (from --set deepclusterV2.smallCropArea)',
+    );
+    const { config } = load({ settings: small(['model.architecture', 'resnet50']) });
+    assert.deepEqual(smallCropsOf(config), { count: 6, size: 96, area: [0.05, 0.14] });
+    const none = small(['model.architecture', 'vgg16-bn'], ['deepclusterV2.smallCrops', '0']);
+    assert.equal(smallCropsOf(load({ settings: none }).config), null);
+    // The section of an algorithm that is not the run's has no say.
+    load({ settings: [flag('algorithm', 'deepcluster'), flag('deepclusterV2.smallCrops', '6')] });
   });
 
   test('of a preset that does not exist', () => {
