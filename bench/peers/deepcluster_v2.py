@@ -168,10 +168,10 @@ class Training:
 
     @torch.no_grad()
     def fill_memory(self):
-        """One pass over all images in their order, in training mode; the running statistics stay."""
+        """One pass over all images in random order, in training mode; the running statistics stay."""
         self.net.train()
         before = [buffer.clone() for buffer in statistics_of(self.net)]
-        for ids in cut(np.arange(len(self.images)), self.args.slice):
+        for ids in cut(self.rng.permutation(len(self.images)), self.args.slice):
             self.keep(ids, unit_projections(self.net, self.views_of(ids)))
         set_statistics(self.net, before)
 
