@@ -320,7 +320,8 @@ describe('presets', () => {
   test('load, all of them, without a word on the command line', () => {
     assert.deepEqual(presetNames(), [
       ...['deepcluster-alexnet-flickr', 'deepcluster-alexnet-imagenet'],
-      ...['deepcluster-vgg16-imagenet', 'demo', 'demo-odc', 'odc-resnet50-imagenet'],
+      ...['deepcluster-v2-resnet50-imagenet', 'deepcluster-vgg16-imagenet', 'demo', 'demo-odc'],
+      ...['odc-resnet50-imagenet'],
       ...['small-deepcluster', 'small-odc', 'small-photos'],
     ]);
     for (const preset of presetNames()) assert.ok(load({ preset }).config.epochs > 0);
@@ -366,6 +367,16 @@ describe('ODC', () => {
     assert.deepEqual([config.epochs, batchSize, learningRate, weightDecay], [440, 512, 0.06, 1e-5]);
     assert.deepEqual(schedule, [{ epoch: 400, factor: 0.4 }]);
     assert.deepEqual([config.clustering.k, config.model.neckDim], [10_000, 256]);
+  });
+
+  test('and DeepCluster-v2 those of its paper, with rates from 4.8 down to 0.0048', () => {
+    const { config } = load({ preset: 'deepcluster-v2-resnet50-imagenet' });
+    const { batchSize, optimizer, learningRate, cosineTo, warmupEpochs } = config.training;
+    assert.deepEqual([config.epochs, batchSize, optimizer, warmupEpochs], [800, 4096, 'lars', 10]);
+    assert.ok(Math.abs(learningRate * cosineTo! - 0.0048) < 1e-12);
+    assert.deepEqual([config.model.neckHidden, config.model.neckDim], [2048, 128]);
+    assert.deepEqual(smallCropsOf(config), { count: 6, size: 96, area: [0.05, 0.14] });
+    assert.equal(config.data.imageSize, 224);
   });
 });
 

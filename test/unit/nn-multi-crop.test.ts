@@ -9,7 +9,7 @@ import { describeModel } from '../../src/nn/architectures.ts';
 import { createModel } from '../../src/nn/loaded-model.ts';
 import type { SmallViews } from '../../src/nn/model.ts';
 import { isVector } from '../../src/ps/layout.ts';
-import { initialStatistics } from '../../src/ps/initial-values.ts';
+import { initialParameters, initialStatistics } from '../../src/ps/initial-values.ts';
 import { testOnEngines } from '../support/engines/engines.ts';
 import { modelConfig } from '../support/made/model-config.ts';
 import { assertClose } from '../support/made/nn-arrays.ts';
@@ -149,4 +149,30 @@ await testOnEngines('small crops of another number or size than they say are ref
   ]) {
     assert.throws(() => pass(engine, small), { code: 'SHAPE_MISMATCH' });
   }
+});
+
+await testOnEngines('residual networks take them: gradients of both sizes add up', (engine) => {
+  const [size, smallSize] = [32, 16];
+  const residual = describeModel(
+    modelConfig({
+      ...{ architecture: 'small-resnet', sobel: false, width: 4 },
+      ...{ neck: 'projection', neckHidden: 10, neckDim: one.dim },
+    }),
+    size,
+    one.clusters,
+  );
+  const values = initialParameters(residual.layout, 3);
+  const gradientAt = (side: number, views: Uint8Array, small?: SmallViews): Float32Array => {
+    const model = createModel({ ...residual, imageSize: side }, engine);
+    model.load(values, initialStatistics(residual.layout));
+    const { gradient } = model.prototypeGradient(views, targets, prototypes, SEED, small);
+    model.dispose();
+    return gradient;
+  };
+  const [large, small] = [pixels(one.crops, size), pixels(one.crops, smallSize)];
+  const views = { images: small, crops: one.crops, size: smallSize, batchNormMomentum: 0.1 };
+  const both = gradientAt(size, large, views);
+  const [first, second] = [gradientAt(size, large), gradientAt(smallSize, small)];
+  const expected = first.map((value, i) => (value + second[i]!) / 2);
+  assertClose(both, expected, 1e-5);
 });
