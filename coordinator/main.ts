@@ -8,6 +8,7 @@ import type { ConfigOrigins } from '../src/config/load.ts';
 import type { RunConfig } from '../src/config/schema.ts';
 import type { ImageSource } from '../src/data/source/source.ts';
 import { unavailable } from '../src/errors.ts';
+import { cutsFor } from '../src/ps/parameter-plan.ts';
 import type { RunSummary } from '../src/report/summary.ts';
 import { withAnySignal } from '../src/rpc/any-signal.ts';
 import { assertLoopback, startHealthServer, startServer } from '../src/rpc/channel/channel.ts';
@@ -197,6 +198,7 @@ function fleetOf({ config, parameterListen, credentials }: InFolder, record: Fle
 function connectWith({ config, credentials }: Pick<InFolder, 'config' | 'credentials'>): Connect {
   return ({ layout, featureDim }, { addresses, term, lost }) => {
     const dim = memoryColumns(config, featureDim);
-    return connectServers({ addresses, term, lost, layout, dim, credentials });
+    const cuts = cutsFor(config.training);
+    return connectServers({ addresses, term, lost, layout, cuts, dim, credentials });
   };
 }

@@ -9,7 +9,7 @@ import { hitFailpoint } from '../src/process/failpoints.ts';
 import { vectorOf, type NamedVectors } from '../src/rpc/named-vectors.ts';
 import { TrainerError, protocolViolation } from '../src/errors.ts';
 import type { TrainingConfig } from '../src/ps/config.ts';
-import { planParameterShard } from '../src/ps/parameter-plan.ts';
+import { cutsFor, planParameterShard } from '../src/ps/parameter-plan.ts';
 import type { ParameterLayout } from '../src/ps/layout.ts';
 import { ParameterStore, initialState, type StoreState } from '../src/ps/parameter-store.ts';
 import { MemoryKeeper } from './memory-keeper.ts';
@@ -57,7 +57,12 @@ export class ParameterHost {
       if (term < this.#held.term) throw fenced(term, this.#held.term);
       if (term === this.#held.term) return this.#held.version;
     }
-    const plan = planParameterShard(layout, content.shardCount, content.shardIndex);
+    const plan = planParameterShard(
+      layout,
+      content.shardCount,
+      content.shardIndex,
+      cutsFor(training),
+    );
     const state = snapshot === null ? initialState(plan.layout, seed) : storeState(snapshot);
     const store = new ParameterStore(plan.layout, training, seed, state);
     const keeper = memory === null ? null : new MemoryKeeper(memory, rowsOf(snapshot));

@@ -8,7 +8,7 @@ import { hitFailpoint } from '../src/process/failpoints.ts';
 import { TrainerError, messageOf, protocolViolation } from '../src/errors.ts';
 import { trainingConfigSchema, type TrainingConfig } from '../src/ps/config.ts';
 import { bodyCount, parseLayout, type ParameterLayout } from '../src/ps/layout.ts';
-import { planParameterShard } from '../src/ps/parameter-plan.ts';
+import { cutsFor, planParameterShard } from '../src/ps/parameter-plan.ts';
 import { decodeSafetensors } from '../src/arrays/safetensors.ts';
 import { sliceFromBundle } from '../src/clustering/odc/bundles.ts';
 import type { SliceRows } from '../src/clustering/odc/sample-memory.ts';
@@ -223,6 +223,7 @@ class RestoreReceiver implements Receiver<RestoreMessage__Output, { version: num
   readonly #vectors = new VectorCollector('restore');
   #content: RestoreHeader__Output | null = null;
   #layout: ParameterLayout | null = null;
+  #training: TrainingConfig | null = null;
   /** Elements of each vector that may follow, by name. */
   #lengths: ReadonlyMap<string, number> = new Map();
 
@@ -240,10 +241,10 @@ class RestoreReceiver implements Receiver<RestoreMessage__Output, { version: num
   }
 
   finish(): { version: number } {
-    if (this.#content === null || this.#layout === null) {
+    if (this.#content === null || this.#layout === null || this.#training === null) {
       throw protocolViolation('restore', 'a header', 'none', 'the peer sends out of turn');
     }
-    const { trainingJson, fromSnapshot, memory, parts, part, seed, term } = this.#content;
+    const { fromSnapshot, memory, parts, part, seed, term } = this.#content;
     const named = this.#vectors.finish();
     const version = this.#host.restore({
       term,
@@ -251,7 +252,7 @@ class RestoreReceiver implements Receiver<RestoreMessage__Output, { version: num
       shardCount: parts,
       shardIndex: part,
       seed,
-      training: parseTraining(trainingJson),
+      training: this.#training,
       snapshot: fromSnapshot ? named : null,
       memory: memory ?? null,
     });
@@ -260,9 +261,11 @@ class RestoreReceiver implements Receiver<RestoreMessage__Output, { version: num
 
   /** The layout says how long the vectors are, before any memory is taken for them. */
   #begin(header: RestoreHeader__Output): void {
-    const { layoutJson, parts, part, memory } = header;
+    const { layoutJson, trainingJson, parts, part, memory } = header;
     this.#layout = parseLayout(layoutJson);
-    const { layout } = planParameterShard(this.#layout, parts, part);
+    this.#training = parseTraining(trainingJson);
+    const cuts = cutsFor(this.#training);
+    const { layout } = planParameterShard(this.#layout, parts, part, cuts);
     this.#lengths = new Map([
       ['parameters', layout.parameterCount],
       ['statistics', layout.statisticCount],

@@ -9,7 +9,7 @@ import type { ImageLoader, LoadedViews } from '../src/data/loader/loader.ts';
 import type { NamedVectors } from '../src/rpc/named-vectors.ts';
 import type { ParameterServers } from '../src/server-clients/parameter-servers.ts';
 import { traceNowUs, type Trace } from '../src/telemetry/trace.ts';
-import type { Draws } from '../src/data/loader/drawn-views.ts';
+import type { Draws, SmallCrop } from '../src/data/loader/drawn-views.ts';
 import type { ShardRange, SliceName } from '../src/work/tools.ts';
 import { ShardBatches } from './image-batches.ts';
 import type { CoordinatorClient } from './service.ts';
@@ -42,6 +42,8 @@ export class Prefetch {
   readonly #artifacts = new Map<string, Promise<NamedArrays>>();
   /** By slice, oldest first. */
   readonly #views = new Map<string, Promise<LoadedViews>>();
+  /** Likewise. */
+  readonly #smallViews = new Map<string, Promise<LoadedViews>>();
   /** By lease: at most SHARDS_AHEAD, those that come first. */
   readonly #shards = new Map<string, ShardBatches>();
 
@@ -71,13 +73,32 @@ export class Prefetch {
     return begun(this.#artifacts, name, ARTIFACTS_KEPT, () => coordinator.artifact(name, signal));
   }
 
-  views({ epoch, step, slice }: SliceName, { ids, occurrences }: Draws): Promise<LoadedViews> {
+  views(name: SliceName, draws: Draws): Promise<LoadedViews> {
     const { loader, signal } = this.#deps;
+    const { ids, occurrences } = draws;
+    return this.#begunViews(this.#views, name, draws, () =>
+      loader.random(ids, occurrences, name.epoch, signal),
+    );
+  }
+
+  smallViews(name: SliceName, draws: Draws, crop: SmallCrop): Promise<LoadedViews> {
+    const { loader, signal } = this.#deps;
+    return this.#begunViews(this.#smallViews, name, draws, () =>
+      loader.small(draws, name.epoch, crop, signal),
+    );
+  }
+
+  #begunViews(
+    known: Map<string, Promise<LoadedViews>>,
+    { epoch, step, slice }: SliceName,
+    { ids }: Draws,
+    make: () => Promise<LoadedViews>,
+  ): Promise<LoadedViews> {
     const key = `${epoch}/${step}/${slice}/${ids.join()}`;
-    return begun(this.#views, key, SLICES_AHEAD, async () => {
-      const views = await loader.random(ids, occurrences, epoch, signal);
+    return begun(known, key, SLICES_AHEAD, async () => {
+      const views = await make();
       // The next one who asks reads again: an image that was missing may be back.
-      if (views.unreadable.length > 0) this.#views.delete(key);
+      if (views.unreadable.length > 0) known.delete(key);
       return views;
     });
   }

@@ -3,30 +3,33 @@
  * the term, that it names.
  */
 import type { IdentifiedRows } from '../src/clustering/odc/bundles.ts';
-import type { ParameterLayout } from '../src/ps/layout.ts';
 import type { NamedVectors } from '../src/rpc/named-vectors.ts';
 import type { SentPush } from '../src/rpc/parameters-client.ts';
 import type { Credentials } from '../src/security/credentials.ts';
-import { connectServers, type Servers } from '../src/server-clients/connect.ts';
+import {
+  connectServers,
+  type Servers,
+  type ServersToReach,
+} from '../src/server-clients/connect.ts';
 import type { MemoryServers } from '../src/server-clients/memory-servers.ts';
 import type { ParameterServers, PushReply } from '../src/server-clients/parameter-servers.ts';
 import type { MovedRows } from '../src/server-clients/sample-shards.ts';
 
+/** Layout and cuts of the parameters, and columns of the sample memory. */
+export type NetworkOnServers = Pick<ServersToReach, 'layout' | 'cuts' | 'dim'>;
+
 export class ServerAccess
   implements Pick<ParameterServers, 'pull' | 'push'>, Pick<MemoryServers, 'fill' | 'rows'>
 {
-  readonly #layout: ParameterLayout;
-  readonly #dim: number;
+  readonly #network: NetworkOnServers;
   readonly #credentials: Credentials | null;
   /** Null before the first welcome. */
   #servers: Servers | null = null;
   /** Addresses and term of #servers. */
   #key = '';
 
-  /** @param dim columns of the sample memory */
-  constructor(layout: ParameterLayout, dim: number, credentials: Credentials | null = null) {
-    this.#layout = layout;
-    this.#dim = dim;
+  constructor(network: NetworkOnServers, credentials: Credentials | null = null) {
+    this.#network = network;
     this.#credentials = credentials;
   }
 
@@ -36,7 +39,7 @@ export class ServerAccess
     if (key === this.#key) return;
     this.#servers?.close();
     this.#servers = connectServers({
-      ...{ addresses, term, layout: this.#layout, dim: this.#dim },
+      ...{ addresses, term, ...this.#network },
       credentials: this.#credentials,
     });
     this.#key = key;

@@ -17,6 +17,7 @@ import { firstIssue } from '../src/messages/schema-issue.ts';
 import type { Model } from '../src/nn/model.ts';
 import { pause } from '../src/process/pause.ts';
 import { layoutHash, type ParameterLayout } from '../src/ps/layout.ts';
+import { cutsFor } from '../src/ps/parameter-plan.ts';
 import { withAnySignal } from '../src/rpc/any-signal.ts';
 import type { Ready } from '../src/rpc/generated/deepcluster/v1/Ready.ts';
 import type { Welcome__Output } from '../src/rpc/generated/deepcluster/v1/Welcome.ts';
@@ -187,7 +188,10 @@ async function prepare(
   const compute = await startCompute(config, logger);
   const { layout, featureDim, featureName, representationDim, model } = compute;
   const hash = layoutHash(layout);
-  const servers = new ServerAccess(layout, memoryColumns(config, featureDim), options.credentials);
+  const servers = new ServerAccess(
+    { layout, cuts: cutsFor(config.training), dim: memoryColumns(config, featureDim) },
+    options.credentials,
+  );
   const heartbeat = startHeartbeat(
     {
       coordinator: options.coordinator,

@@ -66,6 +66,7 @@ export class Workbench {
       beginShard: prefetch.beginShard.bind(prefetch),
       takeShard: prefetch.takeShard.bind(prefetch),
       ofSlice: prefetch.views.bind(prefetch),
+      smallOfSlice: prefetch.smallViews.bind(prefetch),
       centre: (ids) => new ShardBatches(loader, ids, imageSize, signal),
     };
     this.features = new FeatureStore(deps.clustering);

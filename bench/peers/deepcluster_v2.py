@@ -55,6 +55,9 @@ def parse():
     p.add_argument("--iterations", type=int, default=10)
     p.add_argument("--heads", type=int, default=3)
     p.add_argument("--crops", type=int, default=2)
+    p.add_argument("--small-crops", type=int, default=0, help="further views of each image, in a batch of their own")
+    p.add_argument("--small-crop-size", type=int, default=96)
+    p.add_argument("--small-crop-area", type=float, nargs=2, default=[0.05, 0.14])
     p.add_argument("--temperature", type=float, default=0.1)
     p.add_argument("--batch", type=int, default=128, help="images of a step")
     p.add_argument("--slice", type=int, default=64, help="images whose views share batch norm's statistics")
@@ -149,19 +152,26 @@ class Training:
 
     def views_of(self, ids):
         """[n * V, S, S, 3]: the crops of an image one behind the other."""
+        return self.random_views(np.repeat(ids, self.args.crops), self.args.size, self.args)
+
+    def small_views_of(self, ids):
+        """The same of the small crops."""
+        changes = argparse.Namespace(**{**vars(self.args), "crop_area": self.args.small_crop_area})
+        return self.random_views(np.repeat(ids, self.args.small_crops), self.args.small_crop_size, changes)
+
+    def random_views(self, drawn, size, changes):
         with self.clock.of("views"):
-            drawn = np.repeat(ids, self.args.crops)
-            return np.stack([random_view(self.images[i], self.args.size, self.args, self.rng) for i in drawn])
+            return np.stack([random_view(self.images[i], size, changes, self.rng) for i in drawn])
 
     def keep(self, ids, rows):
         self.memory[ids] = rows.detach().numpy().reshape(len(ids), self.args.crops, self.args.dim)
 
     @torch.no_grad()
     def fill_memory(self):
-        """One pass over all images in their order, in training mode; the running statistics stay."""
+        """One pass over all images in random order, in training mode; the running statistics stay."""
         self.net.train()
         before = [buffer.clone() for buffer in statistics_of(self.net)]
-        for ids in cut(np.arange(len(self.images)), self.args.slice):
+        for ids in cut(self.rng.permutation(len(self.images)), self.args.slice):
             self.keep(ids, unit_projections(self.net, self.views_of(ids)))
         set_statistics(self.net, before)
 
@@ -187,8 +197,14 @@ class Training:
             # Each slice goes from the same statistics; those after the step are the mean over slices.
             set_statistics(net, before)
             rows = unit_projections(net, self.views_of(part))
-            own = targets[part].repeat_interleave(args.crops, dim=0)
-            loss = prototype_loss(rows, prototypes, own, args.temperature) / args.crops
+            batches = [(args.crops, rows)]
+            if args.small_crops > 0:
+                # A batch of their own behind that of the large ones: batch norm sees each size apart.
+                batches.append((args.small_crops, unit_projections(net, self.small_views_of(part))))
+            loss = sum(
+                prototype_loss(z, prototypes, targets[part].repeat_interleave(count, dim=0), args.temperature)
+                for count, z in batches
+            ) / (args.crops + args.small_crops)  # fmt: skip
             (loss / len(ids)).backward()
             total += loss.item()
             for sums, buffer in zip(mixed, statistics_of(net)):

@@ -21,7 +21,7 @@ import { mergeMoments, type ShardMoments } from '../../src/clustering/moments.ts
 import type { RunConfig } from '../../src/config/schema.ts';
 import { normaliseRows } from '../../src/clustering/odc/mixing.ts';
 import { idRange } from '../../src/data/loader/centre-batches.ts';
-import { planShards, type DataShard } from '../../src/data/shard-plan.ts';
+import { planShards, shuffledIds, type DataShard } from '../../src/data/shard-plan.ts';
 import { scatterRows } from '../../src/math/matrix.ts';
 import { whiteningToArrays } from '../../src/run/whitening-arrays.ts';
 import type { Progress } from '../../src/telemetry/notice.ts';
@@ -95,6 +95,8 @@ export class ClusteringRound {
   /** Damaged images by data shard. */
   readonly #damaged: number[];
   #rowsFrom: RowsFrom = 'centre';
+  /** [images] the order that rows of crops are made in; null until it is asked for. */
+  #shuffled: Int32Array | null = null;
   /** Of rows that are several unit rows. */
   #parts: RowParts | null = null;
   readonly #hasRow: (id: number) => boolean;
@@ -349,11 +351,20 @@ export class ClusteringRound {
 
   #extractOrder(shard: number): ExtractOrder {
     const { begin, end } = this.#shards[shard]!;
-    const leftOut =
-      this.#rowsFrom === 'memory'
-        ? [...idRange(begin, end)].filter((id) => !this.#hasRow(id))
-        : [...this.#deps.images.leftOut.keys()].filter((id) => begin <= id && id < end);
-    return { shard, begin, end, leftOut, rows: this.#rowsFrom };
+    return { shard, begin, end, leftOut: this.#leftOutOf(begin, end), rows: this.#rowsFrom };
+  }
+
+  #leftOutOf(begin: number, end: number): number[] {
+    const { config, imageCount, images } = this.#deps;
+    const { leftOut } = images;
+    if (this.#rowsFrom === 'memory') {
+      return [...idRange(begin, end)].filter((id) => !this.#hasRow(id));
+    }
+    if (this.#rowsFrom === 'centre' || leftOut.size === 0) {
+      return [...leftOut.keys()].filter((id) => begin <= id && id < end);
+    }
+    this.#shuffled ??= shuffledIds(imageCount, config.seed);
+    return [...this.#shuffled.subarray(begin, end)].filter((id) => leftOut.has(id));
   }
 
   #projectOrder(shard: number): ProjectOrder {

@@ -1,6 +1,7 @@
 /** The settings that an algorithm reads: those that all have, and its own section of a run's configuration. */
 import type { z } from 'zod';
 import type { ClusteringConfig } from '../clustering/config.ts';
+import type { DataConfig } from '../data/config.ts';
 import type { ModelConfig } from '../nn/config.ts';
 
 /** The part of a run's configuration that is the same for all algorithms and that they may use. */
@@ -8,6 +9,21 @@ export interface AlgorithmConfig {
   readonly seed: number;
   readonly model: ModelConfig;
   readonly clustering: ClusteringConfig;
+}
+
+/** Of a run's configuration: what a network is made of. */
+export interface NetworkSettings {
+  readonly model: ModelConfig;
+  readonly data: Pick<DataConfig, 'imageSize'>;
+}
+
+/** A rule between settings of several sections that a configuration breaks. */
+export interface SettingProblem {
+  /** Of the setting: section, then name. */
+  readonly path: readonly [string, string];
+  /** What it must be. */
+  readonly rule: string;
+  readonly got: unknown;
 }
 
 /** An algorithm's own section of the configuration. */

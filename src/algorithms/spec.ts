@@ -6,7 +6,12 @@
  */
 import type { Logger } from '../telemetry/logger.ts';
 import type { AlgorithmFigures } from './figures.ts';
-import type { AlgorithmConfig, SettingsSection } from './settings.ts';
+import type {
+  AlgorithmConfig,
+  NetworkSettings,
+  SettingProblem,
+  SettingsSection,
+} from './settings.ts';
 import type { Strategy, StrategyDeps } from './strategy.ts';
 import type { RowMetric } from '../clustering/nearest-two.ts';
 import type { AlgorithmWork, AlgorithmWorkDeps } from './work.ts';
@@ -54,6 +59,8 @@ export interface AlgorithmSpec {
    * @param config of a run
    */
   readonly crops: (config: object) => number;
+  /** Left out where settings are right or wrong each by itself. @param config of a run */
+  readonly problems?: (config: NetworkSettings) => readonly SettingProblem[];
   /** Null where the columns that all have are enough. */
   readonly figures: AlgorithmFigures | null;
   /**

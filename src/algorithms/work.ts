@@ -3,6 +3,7 @@
  * travels with its gradient. Shapes: n samples of a slice, d columns.
  */
 import type { NamedArrays } from '../arrays/safetensors.ts';
+import type { SmallCrops } from '../data/loader/drawn-views.ts';
 import type { MemoryServers } from '../server-clients/memory-servers.ts';
 import type { MovedRows } from '../server-clients/sample-shards.ts';
 import type { Prototypes } from '../clustering/prototypes.ts';
@@ -34,6 +35,8 @@ export interface AlgorithmWork {
   forget(): void;
   /** Random views of each draw. */
   readonly crops: number;
+  /** Further ones of another size, that are trained on and leave no feature; null: none. */
+  readonly smallCrops: SmallCrops | null;
   /** Whether a training pass must give the features of its samples besides their gradient. */
   readonly usesFeatures: boolean;
   /** What a network without a head is trained by; null: it has one. */
@@ -67,6 +70,7 @@ export const GRADIENT_WORK: AlgorithmWork = {
   prepare: () => undefined,
   forget: () => undefined,
   crops: 1,
+  smallCrops: null,
   usesFeatures: false,
   prototypes: () => Promise.resolve(null),
   moveRows: () => Promise.resolve(null),

@@ -26,7 +26,9 @@ const COMMON: readonly string[] = [
   'training.schedule',
   'training.warmupEpochs',
   'training.cosineTo',
+  'training.larsTrust',
   'training.weightDecay',
+  'training.decayNormsAndBiases',
   // They move no number of the result.
   'cluster',
   'evaluation',

@@ -43,7 +43,7 @@ export const runConfigSchema = composed((algorithms) =>
         context.addIssue({ code: 'custom', path, message, input });
       };
       const { training, data, cluster, model } = config;
-      const { name, neck } = algorithmNamed(config.algorithm);
+      const { name, neck, problems } = algorithmNamed(config.algorithm);
       if (neck !== null && model.neck !== neck) {
         rule(['model', 'neck'], `must be ${neck} for algorithm ${name}`, model.neck);
       }
@@ -91,6 +91,9 @@ export const runConfigSchema = composed((algorithms) =>
           `must be at least ${smallest} for model.architecture ${architecture}`,
           data.imageSize,
         );
+      }
+      for (const { path, rule: message, got } of problems?.(config) ?? []) {
+        rule([...path], message, got);
       }
     }),
 );

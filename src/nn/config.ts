@@ -86,6 +86,14 @@ export const modelConfigSchema = z.strictObject({
 
 export type ModelConfig = z.infer<typeof modelConfigSchema>;
 
+/** Networks that end in a mean over their last maps when they have a neck, and so take images of any size. */
+export const TAKES_ANY_SIZE: ReadonlySet<ModelConfig['architecture']> = new Set([
+  'resnet50',
+  'resnet18',
+  'small-resnet',
+  'small-convnet',
+]);
+
 /** Side of the smallest images of which a network's poolings leave a pixel [px]. */
 export const SMALLEST_IMAGE: Readonly<Record<ModelConfig['architecture'], number>> = {
   'alexnet-bn': 63,

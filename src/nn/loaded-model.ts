@@ -15,9 +15,11 @@ import type {
   NetworkOutputs,
   SliceGradient,
   SliceOptions,
+  SmallViews,
 } from './model.ts';
 import type { Prototypes } from '../clustering/prototypes.ts';
 import { prototypeLoss } from './prototype-loss.ts';
+import { inTwoBatches } from './two-batches.ts';
 import { trainingPass, type TrainingPass } from './training-pass.ts';
 
 /**
@@ -43,11 +45,24 @@ interface Slice extends SliceOptions {
 
 /** Where a training pass begins. */
 interface Start {
-  /** [count, H, W, 3] */
+  /** [count, size, size, 3] */
   readonly images: Uint8Array;
+  readonly size: number;
   readonly count: number;
   readonly dropoutSeed: readonly (string | number)[];
   readonly wantsFeatures: boolean;
+}
+
+/** Views of one size that are compared with prototypes. */
+interface PrototypeBatch extends Pick<SmallViews, 'images' | 'crops' | 'size'> {
+  /** Images whose views these are, of which there may be more. */
+  readonly count: number;
+  /** [images, heads] */
+  readonly targets: Int32Array;
+  readonly prototypes: Prototypes;
+  /** Of a view's loss in that of its image. */
+  readonly share: number;
+  readonly dropoutSeed: readonly (string | number)[];
 }
 
 /** The loss at the end of a training pass; both functions wait for the device. */
@@ -66,6 +81,8 @@ class LoadedModel implements NetworkModel {
   readonly #engine: Engine;
   /** Parameters and running statistics of the loaded version, by name; empty before the first. */
   #variables = new Map<string, tf.Tensor>();
+  /** [S] the loaded version's. */
+  #running: Float32Array = new Float32Array(0);
   /**
    * Stretches of layers, by their first and last; made when they are first asked for: most versions
    * are trained on only.
@@ -82,6 +99,7 @@ class LoadedModel implements NetworkModel {
     requireLength('parameters', parameters, layout.parameterCount);
     requireLength('statistics', statistics, layout.statisticCount);
     this.dispose();
+    this.#running = statistics.slice();
     const { run, upload } = this.#engine;
     run(() => {
       upload(layout.variables, parameters, this.#variables);
@@ -119,7 +137,7 @@ class LoadedModel implements NetworkModel {
     count: number,
     wanted: readonly NetworkOutput[],
   ): readonly Float32Array[] {
-    const imageBytes = this.#requireImages(images, count);
+    const bytes = this.#requireImages(images, count);
     const dims = wanted.map((output) => this.#placeOf(output).dim);
     const values = dims.map((dim) => new Float32Array(count * dim));
     this.#engine.run(() => {
@@ -137,7 +155,7 @@ class LoadedModel implements NetworkModel {
       };
       for (let begin = 0; begin < count; begin += EVALUATION_BATCH) {
         const end = Math.min(count, begin + EVALUATION_BATCH);
-        const batch = images.subarray(begin * imageBytes, end * imageBytes);
+        const batch = images.subarray(begin * bytes, end * bytes);
         const rows = this.#evaluate(batch, wanted);
         read();
         started = { begin, rows };
@@ -169,14 +187,14 @@ class LoadedModel implements NetworkModel {
 
   #trainWithinHeap(slice: Slice, wantsFeatures: boolean): SliceOutcome {
     const { images, pseudoLabels, weights } = slice;
-    const imageBytes = this.#requireImages(images, pseudoLabels.length);
+    const bytes = this.#requireImages(images, pseudoLabels.length);
     if (weights !== undefined) {
       requireLength('weights of the losses', weights, pseudoLabels.length);
     }
     return this.#engine.withinMemory(pseudoLabels.length, (count) => {
       const part = {
         ...slice,
-        images: images.subarray(0, count * imageBytes),
+        images: images.subarray(0, count * bytes),
         pseudoLabels: pseudoLabels.subarray(0, count),
       };
       return this.#train(
@@ -191,7 +209,8 @@ class LoadedModel implements NetworkModel {
     wantsFeatures: boolean,
   ): SliceOutcome {
     const { operations } = this.#engine;
-    const start = { images, count: pseudoLabels.length, dropoutSeed, wantsFeatures };
+    const { imageSize: size } = this.#spec;
+    const start = { images, size, count: pseudoLabels.length, dropoutSeed, wantsFeatures };
     return this.#pass(start, (pass) => {
       const logits = pass.output as tf.Tensor2D;
       const loss = operations.softmaxCrossEntropy(logits, pseudoLabels, weights ?? null);
@@ -224,10 +243,10 @@ class LoadedModel implements NetworkModel {
   }
 
   /** Within a scope of the engine. */
-  #forward({ images, count, dropoutSeed, wantsFeatures }: Start): TrainingPass {
+  #forward({ images, size, count, dropoutSeed, wantsFeatures }: Start): TrainingPass {
     const { layers, featureLayer } = this.#spec;
     const { operations } = this.#engine;
-    return trainingPass(this.#inputOf(images, count), {
+    return trainingPass(this.#inputOf(images, count, size), {
       layers,
       ...(wantsFeatures ? { keep: featureLayer } : {}),
       variables: this.#variables,
@@ -242,25 +261,41 @@ class LoadedModel implements NetworkModel {
     targets: Int32Array,
     { crops, ...prototypes }: Prototypes & { readonly crops: number },
     dropoutSeed: readonly (string | number)[],
+    small?: SmallViews,
   ): SliceGradient & { readonly features: Float32Array } {
-    const { heads } = prototypes;
-    const samples = targets.length / heads;
-    const imageBytes = this.#requireImages(images, samples * crops);
+    const { imageSize: size, layout } = this.#spec;
+    const samples = targets.length / prototypes.heads;
+    this.#requireImages(images, samples * crops);
+    if (small !== undefined) this.#requireImages(small.images, samples * small.crops, small.size);
+    const share = 1 / (crops + (small?.crops ?? 0));
     return this.#engine.withinMemory(samples, (count) => {
-      const views = count * crops;
-      const pixels = images.subarray(0, views * imageBytes);
-      // Each crop of an image has the targets of the image.
-      const own = Int32Array.from(
-        { length: views * heads },
-        (_, i) => targets[Math.floor(i / heads / crops) * heads + (i % heads)]!,
-      );
-      const start = { images: pixels, count: views, dropoutSeed, wantsFeatures: false };
-      return this.#pass(start, (pass) => {
-        const { operations } = this.#engine;
-        const output = pass.output as tf.Tensor2D;
-        const loss = prototypeLoss(output, own, prototypes, 1 / crops, operations);
-        return { ...loss, features: () => loss.rows.dataSync<'float32'>().slice() };
-      });
+      const common = { count, targets, prototypes, share };
+      const large = this.#prototypes({ ...common, images, crops, size, dropoutSeed });
+      if (small === undefined) return large;
+      const seed = [...dropoutSeed, 'small'];
+      const second = this.#prototypes({ ...common, ...small, dropoutSeed: seed });
+      const { batchNormMomentum } = small;
+      return inTwoBatches(large, second, { layout, running: this.#running, batchNormMomentum });
+    });
+  }
+
+  /** Of views of one size, the first `count` images' ones. */
+  #prototypes(batch: PrototypeBatch): SliceOutcome {
+    const { images, size, count, crops, targets, prototypes, share, dropoutSeed } = batch;
+    const { heads } = prototypes;
+    const views = count * crops;
+    const pixels = images.subarray(0, views * imageBytes(size));
+    // Each crop of an image has the targets of the image.
+    const own = Int32Array.from(
+      { length: views * heads },
+      (_, i) => targets[Math.floor(i / heads / crops) * heads + (i % heads)]!,
+    );
+    const start = { images: pixels, size, count: views, dropoutSeed, wantsFeatures: false };
+    return this.#pass(start, (pass) => {
+      const { operations } = this.#engine;
+      const output = pass.output as tf.Tensor2D;
+      const loss = prototypeLoss(output, own, prototypes, share, operations);
+      return { ...loss, features: () => loss.rows.dataSync<'float32'>().slice() };
     });
   }
 
@@ -270,9 +305,10 @@ class LoadedModel implements NetworkModel {
     dropoutSeed: readonly (string | number)[],
   ): Float32Array {
     this.#requireImages(images, count);
+    const { imageSize: size } = this.#spec;
     let features = new Float32Array(0);
     this.#engine.tidy(() => {
-      const pass = this.#forward({ images, count, dropoutSeed, wantsFeatures: true });
+      const pass = this.#forward({ images, size, count, dropoutSeed, wantsFeatures: true });
       features = pass.kept!.dataSync<'float32'>().slice();
     });
     return features;
@@ -308,7 +344,7 @@ class LoadedModel implements NetworkModel {
    */
   #evaluate(images: Uint8Array, wanted: readonly NetworkOutput[]): tf.Tensor[] {
     const { imageSize, featureLayer, representationLayer } = this.#spec;
-    const bytes = EVALUATION_BATCH * imageSize * imageSize * 3;
+    const bytes = EVALUATION_BATCH * imageBytes(imageSize);
     const isFull = images.length === bytes;
     const batch = isFull ? images : new Uint8Array(bytes);
     if (!isFull) batch.set(images);
@@ -317,7 +353,7 @@ class LoadedModel implements NetworkModel {
     const splits = last === featureLayer && representationLayer < featureLayer;
     const stretches = splits ? [representationLayer, featureLayer] : [last];
     const outputs: tf.Tensor[] = [];
-    let rows: tf.Tensor = this.#inputOf(batch, EVALUATION_BATCH);
+    let rows: tf.Tensor = this.#inputOf(batch, EVALUATION_BATCH, imageSize);
     let from = 0;
     let isOwn = true;
     for (const to of stretches) {
@@ -331,18 +367,21 @@ class LoadedModel implements NetworkModel {
     return outputs;
   }
 
-  #inputOf(images: Uint8Array, count: number): tf.Tensor4D {
-    const { imageSize, sobel } = this.#spec;
-    return this.#engine.operations.networkInput(images, count, imageSize, sobel);
+  #inputOf(images: Uint8Array, count: number, size: number): tf.Tensor4D {
+    const { sobel } = this.#spec;
+    return this.#engine.operations.networkInput(images, count, size, sobel);
   }
 
   /** @returns bytes of an image */
-  #requireImages(images: Uint8Array, count: number): number {
-    const { imageSize } = this.#spec;
-    const imageBytes = imageSize * imageSize * 3;
-    if (images.length !== count * imageBytes) {
-      throw shapeMismatch('images', [count, imageSize, imageSize, 3], [images.length]);
+  #requireImages(images: Uint8Array, count: number, size = this.#spec.imageSize): number {
+    const bytes = imageBytes(size);
+    if (images.length !== count * bytes) {
+      throw shapeMismatch('images', [count, size, size, 3], [images.length]);
     }
-    return imageBytes;
+    return bytes;
   }
+}
+
+function imageBytes(size: number): number {
+  return size * size * 3;
 }

@@ -22,6 +22,17 @@ export interface SliceOptions {
   readonly weights?: Float32Array;
 }
 
+/** Crops of another size. */
+export interface SmallViews {
+  /** [B * crops, size, size, 3] RGB, the crops of an image one behind the other */
+  readonly images: Uint8Array;
+  readonly crops: number;
+  /** Side [px], of which the network's poolings leave a pixel. */
+  readonly size: number;
+  /** Weight of the newest batch in running statistics, where a layer has none of its own. */
+  readonly batchNormMomentum: number;
+}
+
 /**
  * Which output of the network: `feature` is what is clustered, `representation` what the run is
  * for, `logits` the head's; or that of a layer by its index among the network's, a map as [H, W,
@@ -77,7 +88,10 @@ export interface Model {
    * and the heads.
    * @param images [B * crops, H, W, 3] RGB, the crops of an image one behind the other
    * @param targets [B, heads]
-   * @returns besides, [B, crops * featureDim] the crops' unit features
+   * @param small further crops of the same images, which go through the network as a batch of their
+   * own, behind the others: the mean is over all crops, and running statistics that take what is
+   * returned once are as if they had taken the first batch, then the second
+   * @returns besides, [B, crops * featureDim] the crops' unit features, without the small ones'
    * @throws TrainerError as {@link lossAndGradient}
    */
   prototypeGradient(
@@ -85,6 +99,7 @@ export interface Model {
     targets: Int32Array,
     prototypes: Prototypes & { readonly crops: number },
     dropoutSeed: readonly (string | number)[],
+    small?: SmallViews,
   ): SliceGradient & { readonly features: Float32Array };
   /**
    * Features in training mode, as the statistics of these images and dropout leave them.

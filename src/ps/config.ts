@@ -20,6 +20,22 @@ export const trainingConfigSchema = z.strictObject({
         'Images per slice of a step; batch norm normalises within a slice, so this is part of ' +
         'the algorithm, not of the layout. At most training.batchSize.',
     }),
+  optimizer: z
+    .enum(['sgd', 'lars'])
+    .default('sgd')
+    .describe(
+      '`sgd`, or `lars` for batches of thousands: SGD with a rate for each variable, in ' +
+        'proportion of its length to that of its gradient. Norms and biases then have neither ' +
+        'that nor a weight decay, and parameter servers hold whole variables.',
+    ),
+  larsTrust: z
+    .number()
+    .gt(0)
+    .default(0.001)
+    .describe(
+      'With `lars`: the length of a step of rate 1 as a part of that of the variable, before ' +
+        'momentum.',
+    ),
   learningRate: z
     .number()
     .gt(0)
@@ -31,6 +47,13 @@ export const trainingConfigSchema = z.strictObject({
     .min(0)
     .default(1e-5)
     .describe('Coupled L2 weight decay of body and head.'),
+  decayNormsAndBiases: z
+    .boolean()
+    .default(true)
+    .describe(
+      "Whether batch norm's scales and shifts, and all biases, have the weight decay too; " +
+        'recipes for large batches leave them out.',
+    ),
   headLearningRate: z
     .number()
     .gt(0)

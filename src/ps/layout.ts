@@ -29,6 +29,8 @@ export interface VariableSpec {
   readonly size: number;
   /** In the layout of a parameter shard: elements of the variable that lie before these, on other servers. */
   readonly skipped?: number;
+  /** Likewise, of a variable that a cut goes through: the dimensions of the whole one. */
+  readonly rank?: number;
 }
 
 export interface StatisticSpec {
@@ -42,6 +44,7 @@ export interface StatisticSpec {
   readonly offset: number;
   readonly size: number;
   readonly skipped?: number;
+  readonly rank?: number;
 }
 
 export interface ParameterLayout {
@@ -139,6 +142,11 @@ export function validateLayout(layout: unknown): asserts layout is ParameterLayo
 /** Elements of the body; the head is the tail of the flat vector that begins here. */
 export function bodyCount(layout: ParameterLayout): number {
   return layout.variables.find(({ group }) => group === 'head')?.offset ?? layout.parameterCount;
+}
+
+/** Whether it is a scale, a shift or a bias, which decays and LARS may leave out; so is a part of one. */
+export function isVector({ shape, rank }: Pick<VariableSpec, 'shape' | 'rank'>): boolean {
+  return (rank ?? shape.length) === 1;
 }
 
 const REMEDY = 'run the same release on every process';

@@ -3,6 +3,13 @@
  * the current values, they are written in place; otherwise the next values go to another buffer, which is one that was given
  * back if there is any, since fresh memory costs more than the step itself.
  */
+
+/** A vector being written: `from` has the current values, `to` the next ones; they may be one buffer. */
+export interface WritableVector {
+  readonly from: Float32Array;
+  readonly to: Float32Array;
+}
+
 export class LentVector {
   #values: Float32Array;
   /** How often a buffer is lent; weak, so that a reader who never gives back costs memory and nothing else. */
@@ -32,7 +39,7 @@ export class LentVector {
    * Begins the next values: the caller must write all of `to` at once, without a wait in between.
    * @returns from, the current values; to, the same buffer or another one with anything in it
    */
-  beginWrite(): { from: Float32Array; to: Float32Array } {
+  beginWrite(): WritableVector {
     const from = this.#values;
     if (this.#readersOf(from) === 0) return { from, to: from };
     const to = this.#spare ?? new Float32Array(from.length);

@@ -1,19 +1,30 @@
 /**
  * How the parameters of a run are cut into parameter shards, one for each parameter server: static,
- * decided by layout and number of servers alone. The flat vectors are cut into ranges of equal
- * length, wherever the cuts fall: servers carry the same bytes to within one element, and a large
- * tensor lies on several of them.
+ * decided by layout, number of servers and optimizer alone. The flat vectors are cut into ranges of
+ * equal length, wherever the cuts fall: servers carry the same bytes to within one element, and a
+ * large tensor lies on several of them. LARS asks for norms of whole variables: with it the cuts
+ * fall between them, as near to those places as they can, and servers differ by up to about the
+ * largest variable.
  * Shapes: P parameters, S batch-norm statistics of the whole network; each of n parameter shards
  * has P / n and S / n of them.
  */
 import { createHash } from 'node:crypto';
 import { protocolViolation } from '../errors.ts';
+import type { TrainingConfig } from './config.ts';
 import {
   MAX_VECTOR_ELEMENTS,
   layoutHash,
   type ParameterLayout,
   type StatisticSpec,
 } from './layout.ts';
+
+/** Where a parameter vector may be cut. */
+export type ParameterCuts = 'anywhere' | 'betweenVariables';
+
+/** Which cuts an optimizer can do with. */
+export function cutsFor({ optimizer }: Pick<TrainingConfig, 'optimizer'>): ParameterCuts {
+  return optimizer === 'lars' ? 'betweenVariables' : 'anywhere';
+}
 
 /** Which part of the parameters one server holds. */
 export interface ParameterShardPlan {
@@ -43,9 +54,10 @@ export const MAX_PARAMETER_SHARDS = 256;
 export function planParameterShards(
   layout: ParameterLayout,
   shardCount: number,
+  cuts: ParameterCuts = 'anywhere',
 ): ParameterShardPlan[] {
   return Array.from({ length: shardCount }, (_, shardIndex) =>
-    planParameterShard(layout, shardCount, shardIndex),
+    planParameterShard(layout, shardCount, shardIndex, cuts),
   );
 }
 
@@ -54,17 +66,26 @@ export function planParameterShard(
   layout: ParameterLayout,
   shardCount: number,
   shardIndex: number,
+  cuts: ParameterCuts = 'anywhere',
 ): ParameterShardPlan {
-  const most = Math.min(MAX_PARAMETER_SHARDS, layout.parameterCount);
+  const places = cuts === 'anywhere' ? layout.parameterCount : layout.variables.length;
+  const most = Math.min(MAX_PARAMETER_SHARDS, places);
   if (!(shardCount >= 1 && shardCount <= most && shardIndex >= 0 && shardIndex < shardCount)) {
     throw protocolViolation(
       'parameter shard',
       `one of 1 to ${most}`,
       `${shardIndex} of ${shardCount}, counted from 0`,
-      'run the same number of servers on every process',
+      cuts === 'anywhere'
+        ? 'run the same number of servers on every process'
+        : 'use fewer parameter servers: with LARS each holds a variable at least',
     );
   }
-  const largest = Math.ceil(Math.max(layout.parameterCount, layout.statisticCount) / shardCount);
+  const ends =
+    cuts === 'anywhere'
+      ? evenEnds(layout.parameterCount, shardCount)
+      : endsBetween(layout.variables, shardCount);
+  const lengths = ends.map((end, i) => end - (ends[i - 1] ?? 0));
+  const largest = Math.max(...lengths, Math.ceil(layout.statisticCount / shardCount));
   if (largest > MAX_VECTOR_ELEMENTS) {
     throw protocolViolation(
       'parameter shard',
@@ -73,13 +94,13 @@ export function planParameterShard(
       'use more parameter servers',
     );
   }
-  const parameters = rangeOf(layout.parameterCount, shardCount, shardIndex);
-  const statistics = rangeOf(layout.statisticCount, shardCount, shardIndex);
+  const parameters = rangeOf(ends, shardIndex);
+  const statistics = rangeOf(evenEnds(layout.statisticCount, shardCount), shardIndex);
   const variables = variablesIn(layout.variables, parameters);
   return {
     shardIndex,
     shardCount,
-    hash: `${planHash(layout, shardCount)}.${shardIndex + 1}of${shardCount}`,
+    hash: `${planHash(layout, shardCount, cuts)}.${shardIndex + 1}of${shardCount}`,
     parameters,
     statistics,
     layout: {
@@ -105,18 +126,38 @@ export function joinShards(vectors: readonly Float32Array[]): Float32Array {
   return whole;
 }
 
-function planHash(layout: ParameterLayout, shardCount: number): string {
+/** With cuts anywhere it is what it was before there were others. */
+function planHash(layout: ParameterLayout, shardCount: number, cuts: ParameterCuts): string {
+  const rule = cuts === 'anywhere' ? '' : `/${cuts}`;
   return createHash('sha256')
-    .update(`${layoutHash(layout)}/${shardCount}`)
+    .update(`${layoutHash(layout)}/${shardCount}${rule}`)
     .digest('hex')
     .slice(0, 16);
 }
 
-function rangeOf(elements: number, shardCount: number, shardIndex: number): Range {
-  return {
-    begin: Math.floor((elements * shardIndex) / shardCount),
-    end: Math.floor((elements * (shardIndex + 1)) / shardCount),
-  };
+function rangeOf(ends: readonly number[], index: number): Range {
+  return { begin: ends[index - 1] ?? 0, end: ends[index]! };
+}
+
+/** Where each of so many ranges of equal length ends. */
+function evenEnds(elements: number, count: number): number[] {
+  return Array.from({ length: count }, (_, i) => Math.floor((elements * (i + 1)) / count));
+}
+
+/** The ends of variables that are nearest to those of equal ranges, each with a variable of its own. */
+function endsBetween(variables: readonly StatisticSpec[], count: number): number[] {
+  const ends = variables.map(({ offset, size }) => offset + size);
+  let before = -1;
+  return evenEnds(ends.at(-1)!, count).map((ideal, i) => {
+    // Each range behind this one has a variable, too.
+    const last = ends.length - (count - i);
+    let best = before + 1;
+    for (let at = best + 1; at <= last; at += 1) {
+      if (Math.abs(ends[at]! - ideal) < Math.abs(ends[best]! - ideal)) best = at;
+    }
+    before = best;
+    return ends[best]!;
+  });
 }
 
 /** The variables within the range; of one that a cut goes through, the elements here, as a vector. */
@@ -135,7 +176,7 @@ function variablesIn<Spec extends StatisticSpec>(
         offset: first - begin,
         size,
         shape: isWhole ? spec.shape : [size],
-        ...(isWhole ? {} : { skipped: first - spec.offset }),
+        ...(isWhole ? {} : { skipped: first - spec.offset, rank: spec.shape.length }),
       };
     });
 }

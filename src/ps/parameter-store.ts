@@ -10,7 +10,7 @@ import { initialHead, initialParameters, initialStatistics } from './initial-val
 import { bodyCount } from './layout.ts';
 import type { ParameterLayout } from './layout.ts';
 import { LentVector } from './lent-vector.ts';
-import { stepPlain, stepWithMomentum } from './sgd.ts';
+import { Optimizer } from './optimizer.ts';
 import {
   requireCount,
   requireFinite,
@@ -19,7 +19,7 @@ import {
   type SliceGeneration,
   type SlicePush,
 } from './slice-push.ts';
-import { BLOCK_ELEMENTS, SliceReducer } from './slice-reducer.ts';
+import { SliceReducer } from './slice-reducer.ts';
 
 /** All that a store is made of. Staged pushes are not: after a restore their slices are simply computed again. */
 export interface StoreState {
@@ -82,7 +82,7 @@ const CANDIDATES = 4;
 
 export class ParameterStore {
   readonly #layout: ParameterLayout;
-  readonly #training: TrainingConfig;
+  readonly #optimizer: Optimizer;
   readonly #seed: number;
   /** Elements of the body. */
   readonly #body: number;
@@ -120,7 +120,7 @@ export class ParameterStore {
     initial: StoreState,
   ) {
     this.#layout = layout;
-    this.#training = training;
+    this.#optimizer = new Optimizer(layout, training);
     this.#seed = seed;
     this.#body = bodyCount(layout);
     this.#statisticMomenta = statisticMomenta(layout, training.batchNormMomentum);
@@ -296,25 +296,12 @@ export class ParameterStore {
   /** @param pushes in slice order, each with at least one sample */
   #apply(pushes: readonly SlicePush[], learningRateFactor: number): void {
     if (pushes.length === 0) return;
-    const { learningRate, headLearningRate, momentum: decay, weightDecay } = this.#training;
-    const bodyRule = {
-      learningRate: learningRateFactor * learningRate,
-      momentum: decay,
-      weightDecay,
-    };
-    const headRule = { learningRate: learningRateFactor * headLearningRate, weightDecay };
-    const parameters = this.#parameters.beginWrite();
-    const momentum = this.#momentum.beginWrite();
     const reducer = new SliceReducer(pushes);
-    for (const [begin, end] of blocks(0, this.#body)) {
-      const values = blockToWrite(parameters, begin, end);
-      const velocity = blockToWrite(momentum, begin, end);
-      stepWithMomentum(values, velocity, reducer.meanGradient(begin, end), bodyRule);
-    }
-    for (const [begin, end] of blocks(this.#body, parameters.to.length)) {
-      const values = blockToWrite(parameters, begin, end);
-      stepPlain(values, reducer.meanGradient(begin, end), headRule);
-    }
+    const values = {
+      parameters: this.#parameters.beginWrite(),
+      momentum: this.#momentum.beginWrite(),
+    };
+    this.#optimizer.step(values, reducer, learningRateFactor);
     this.#statistics = reducer.mixStatistics(this.#statistics, this.#statisticMomenta);
   }
 }
@@ -344,23 +331,6 @@ function generationsBySlice(
     );
   }
   return generations;
-}
-
-function* blocks(begin: number, end: number): Generator<[number, number]> {
-  for (let at = begin; at < end; at += BLOCK_ELEMENTS) {
-    yield [at, Math.min(at + BLOCK_ELEMENTS, end)];
-  }
-}
-
-/** The block of the buffer being written, holding the current values: still in the cache when the step reads them. */
-function blockToWrite(
-  { from, to }: { from: Float32Array; to: Float32Array },
-  begin: number,
-  end: number,
-): Float32Array {
-  const block = to.subarray(begin, end);
-  if (to !== from) block.set(from.subarray(begin, end));
-  return block;
 }
 
 function isSameMap(a: ReadonlyMap<number, number>, b: ReadonlyMap<number, number>): boolean {

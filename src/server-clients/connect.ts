@@ -1,6 +1,6 @@
 /** Clients of all parameter servers of a run, under one term. */
 import type { ParameterLayout } from '../ps/layout.ts';
-import { planParameterShards } from '../ps/parameter-plan.ts';
+import { planParameterShards, type ParameterCuts } from '../ps/parameter-plan.ts';
 import { ParametersClient, type ServerLink } from '../rpc/parameters-client.ts';
 import { SampleMemoryClient } from '../rpc/sample-memory-client.ts';
 import type { Credentials } from '../security/credentials.ts';
@@ -18,6 +18,7 @@ export interface ServersToReach {
   readonly addresses: readonly string[];
   readonly term: number;
   readonly layout: ParameterLayout;
+  readonly cuts: ParameterCuts;
   /** Columns of the sample memory. */
   readonly dim: number;
   /** Null, as when left out: connections are plain. */
@@ -27,8 +28,8 @@ export interface ServersToReach {
 }
 
 export function connectServers(reach: ServersToReach): Servers {
-  const { addresses, term, layout, dim, lost, credentials = null } = reach;
-  const shards = planParameterShards(layout, addresses.length);
+  const { addresses, term, layout, cuts, dim, lost, credentials = null } = reach;
+  const shards = planParameterShards(layout, addresses.length, cuts);
   const links = shards.map(({ hash: planHash, shardIndex }): ServerLink => {
     const address = addresses[shardIndex]!;
     return { address, planHash, term, credentials };

@@ -1,6 +1,7 @@
 /** Computes the features of a data shard and keeps them in the worker. */
 import { drawnViews } from '../data/loader/drawn-views.ts';
 import { normaliseRows } from '../clustering/odc/mixing.ts';
+import { shuffledIds } from '../data/shard-plan.ts';
 import { idRange } from '../data/loader/centre-batches.ts';
 import type { LoadedViews } from '../data/loader/loader.ts';
 import type { UnreadableImage } from '../data/source/unreadable.ts';
@@ -21,8 +22,8 @@ export interface ExtractOrder extends ShardRange {
 
 /**
  * Where a data shard's rows come from: the features of centre views, as a network in evaluation
- * mode has them; the unit features of random crops, one behind the other, in training mode; or the
- * sample memory as it is.
+ * mode has them; the unit features of random crops, one behind the other, in training mode, of the
+ * images at the shard's places of the shuffled order; or the sample memory as it is.
  */
 export type RowsFrom = 'centre' | 'crops' | 'memory';
 
@@ -127,17 +128,20 @@ async function featuresOfCentres(
 }
 
 /**
- * Batches are of images whose ids follow each other, whether or not all can be read: batch norm
- * sees the same ones whoever makes them, and whenever.
+ * Batches are of images that follow each other in the run's shuffled order, whether or not all can
+ * be read: batch norm sees the same ones whoever makes them, and whenever, and never those of one
+ * folder alone.
  */
 async function featuresOfCrops(
   { shard, begin, end, leftOut }: ExtractOrder,
   { epoch, parameterVersion }: OrderIds,
-  { config, views, network, algorithm: { crops }, featureDim, advance, times }: WorkTools,
+  { config, source, views, network, algorithm: { crops }, featureDim, advance, times }: WorkTools,
 ): Promise<FoundRows> {
   await network.load(parameterVersion, null, times);
   const isLeftOut = new Set(leftOut);
-  const batches = batchesOf(idRange(begin, end), config.training.sliceSize).map((batch) =>
+  const order = shuffledIds(source.count, config.seed);
+  const own = order.subarray(begin, end);
+  const batches = batchesOf(own, config.training.sliceSize).map((batch) =>
     batch.filter((id) => !isLeftOut.has(id)),
   );
   const viewsOf = (batch: Int32Array): Promise<LoadedViews> => {

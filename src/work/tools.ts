@@ -9,7 +9,7 @@ import type { ClusteringKernels, RowsToCluster } from '../clustering/kernels.ts'
 import type { IdentifiedRows } from '../clustering/odc/bundles.ts';
 import type { RunConfig } from '../config/schema.ts';
 import type { Prototypes } from '../clustering/prototypes.ts';
-import type { Draws } from '../data/loader/drawn-views.ts';
+import type { Draws, SmallCrop } from '../data/loader/drawn-views.ts';
 import type { LoadedViews } from '../data/loader/loader.ts';
 import type { ImageSource } from '../data/source/source.ts';
 import type { SentPush } from '../rpc/parameters-client.ts';
@@ -76,6 +76,17 @@ export interface SlicePass {
   readonly statistics: Float32Array;
 }
 
+/** Small crops of a slice's images, the crops of an image one behind the other. */
+export interface SmallViews {
+  /** [n * crops, size, size, 3] RGB */
+  readonly images: Uint8Array;
+  readonly crops: number;
+  /** Side [px]. */
+  readonly size: number;
+  /** Weight of the newest batch in running statistics: these views are a second one. */
+  readonly batchNormMomentum: number;
+}
+
 /** The network with the parameters that it holds (src/nn/model.ts). */
 export interface NetworkModel {
   /** @returns [count, D] of `feature`, as when left out, or of what is evaluated */
@@ -96,6 +107,7 @@ export interface NetworkModel {
     targets: Int32Array,
     prototypes: Prototypes & { readonly crops: number },
     dropoutSeed: readonly (string | number)[],
+    small?: SmallViews,
   ): SlicePass & { readonly features: Float32Array };
   /** @returns [count, D] of any length */
   trainingFeatures(
@@ -159,6 +171,8 @@ export interface ViewTools {
   takeShard(leaseId: string, range: ShardRange): ViewBatches;
   /** The random views of a slice, begun before or now. */
   ofSlice(name: SliceName, draws: Draws): Promise<LoadedViews>;
+  /** Likewise, of another size. */
+  smallOfSlice(name: SliceName, draws: Draws, crop: SmallCrop): Promise<LoadedViews>;
   /** The deterministic views of these images. */
   centre(ids: Int32Array): ViewBatches;
 }

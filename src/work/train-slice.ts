@@ -9,7 +9,14 @@ import { wire } from '../rpc/definitions.ts';
 import type { Samples, Samples__Output } from '../rpc/generated/deepcluster/v1/Samples.ts';
 import { drawnViews } from '../data/loader/drawn-views.ts';
 import type { WorkKind } from './kind.ts';
-import type { OrderIds, SlicePass, SliceSamples, WorkTools } from './tools.ts';
+import type {
+  OrderIds,
+  SliceName,
+  SlicePass,
+  SliceSamples,
+  SmallViews,
+  WorkTools,
+} from './tools.ts';
 
 export type TrainSliceWork = {
   readonly kind: 'trainSlice';
@@ -70,11 +77,9 @@ export const trainSlice: WorkKind<TrainSliceWork, TrainSliceOrder, TrainedSlice>
     const { epoch, parameterVersion } = ids;
     network.prefetch(parameterVersion, network.headEpoch(epoch));
     algorithm.prepare(ids, order);
-    const { crops } = algorithm;
-    views.ofSlice({ epoch, step, slice }, drawnViews(samples, crops)).catch(() => undefined);
+    beginViews({ epoch, step, slice }, samples, { views, algorithm });
     if (upcoming !== null) {
-      const next = { epoch, step: step + 1, slice };
-      views.ofSlice(next, drawnViews(upcoming, crops)).catch(() => undefined);
+      beginViews({ epoch, step: step + 1, slice }, upcoming, { views, algorithm });
     }
   },
 
@@ -87,12 +92,13 @@ export const trainSlice: WorkKind<TrainSliceWork, TrainSliceOrder, TrainedSlice>
     const drawn = drawnViews(samples, algorithm.crops);
     const views = await times.views(tools.views.ofSlice(name, drawn));
     requireReadable(views.unreadable);
+    const small = await smallViewsOf(name, samples, tools);
     const prototypes = await algorithm.prototypes(order);
     await network.load(parameterVersion, network.headEpoch(epoch), times);
     const pass = times.pass('lossAndGradient', name, () =>
       prototypes === null
         ? trainingPass(views.pixels, order, tools)
-        : prototypePass(views.pixels, order, prototypes, tools),
+        : prototypePass(views.pixels, small, order, prototypes, tools),
     );
     if (!Number.isFinite(pass.lossSum)) {
       const what = `loss of step ${step}, slice ${slice}`;
@@ -135,16 +141,47 @@ function trainingPass(
   return network.model.lossGradientAndFeatures(pixels, pseudoLabels, seed, weights);
 }
 
-/** With the unit features of the samples' crops. */
+function beginViews(
+  name: SliceName,
+  samples: SliceSamples,
+  { views, algorithm: { crops, smallCrops } }: Pick<WorkTools, 'views' | 'algorithm'>,
+): void {
+  views.ofSlice(name, drawnViews(samples, crops)).catch(() => undefined);
+  if (smallCrops === null) return;
+  const small = drawnViews(samples, smallCrops.count);
+  views.smallOfSlice(name, small, smallCrops).catch(() => undefined);
+}
+
+/** Undefined where the algorithm has none. */
+async function smallViewsOf(
+  name: SliceName,
+  samples: SliceSamples,
+  { config, algorithm, views, times }: WorkTools,
+): Promise<SmallViews | undefined> {
+  const { smallCrops } = algorithm;
+  if (smallCrops === null) return undefined;
+  const { count: crops, size } = smallCrops;
+  const small = await times.views(views.smallOfSlice(name, drawnViews(samples, crops), smallCrops));
+  requireReadable(small.unreadable);
+  return {
+    images: small.pixels,
+    crops,
+    size,
+    batchNormMomentum: config.training.batchNormMomentum,
+  };
+}
+
+/** With the unit features of the samples' crops, without those of the small ones. */
 function prototypePass(
   pixels: Uint8Array,
+  small: SmallViews | undefined,
   { step, slice, samples }: TrainSliceOrder,
   prototypes: Prototypes,
   { config, network, algorithm: { crops } }: WorkTools,
 ): SlicePass & { readonly features: Float32Array } {
   const seed = [config.seed, 'dropout', step, slice];
   const targets = targetsOf(samples, prototypes.heads);
-  return network.model.prototypeGradient(pixels, targets, { ...prototypes, crops }, seed);
+  return network.model.prototypeGradient(pixels, targets, { ...prototypes, crops }, seed, small);
 }
 
 /** @returns [n, heads] */

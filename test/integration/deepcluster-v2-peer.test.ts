@@ -77,6 +77,7 @@ test(
     ];
     const { config } = loadRunConfig({ env: {}, preset: 'small-photos', settings: [] });
     const { data: views, model, clustering, training } = config;
+    const own = deepclusterV2ConfigOf(config);
     const { brightness, contrast, saturation, hue } = views.colourJitter;
     assert.deepEqual(first.settings, {
       ...{ train: data, test: testImages, out, seed: 3, threads: 1, epochs: 2, k: 4 },
@@ -87,7 +88,9 @@ test(
       grey_probability: views.greyProbability,
       ...{ width: model.width, hidden: model.neckHidden, dim: model.neckDim },
       iterations: clustering.iterations,
-      ...deepclusterV2ConfigOf(config),
+      ...{ heads: own.heads, crops: own.crops, temperature: own.temperature },
+      ...{ small_crops: own.smallCrops, small_crop_size: own.smallCropSize },
+      small_crop_area: own.smallCropArea,
       ...{ batch: 16, slice: 8, lr: training.learningRate, momentum: training.momentum },
       ...{ weight_decay: training.weightDecay, warmup_epochs: training.warmupEpochs },
       cosine_to: training.cosineTo,
@@ -120,6 +123,16 @@ test(
     );
   },
 );
+
+test('the peer trains on small crops, too', withTorch, () => {
+  const plan = ['--epochs', '1', '--k', '4', '--batch', '16', '--slice', '8', '--size', '64'];
+  const losses = [[], ['--small-crops', '2', '--small-crop-size', '32']].map((small, i) => {
+    const args = ['deepcluster_v2.py', data, '--out', join(folder, `crops-${i}`)];
+    return (ran(trainer!, [...args, ...plan, ...small])[1] as { readonly loss: number }).loss;
+  });
+  for (const loss of losses) assert.ok(loss > 0.2 && loss < 5, String(loss));
+  assert.notEqual(losses[0], losses[1]);
+});
 
 test("the peer's loss and clustering are those of our oracle", withTorch, () => {
   const losses = evaluated(

@@ -328,10 +328,10 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'src/work/extract.ts',
-        find: `  const batches = batchesOf(idRange(begin, end), config.training.sliceSize).map((batch) =>
+        find: `  const batches = batchesOf(own, config.training.sliceSize).map((batch) =>
     batch.filter((id) => !isLeftOut.has(id)),
   );`,
-        replace: `  const all = idRange(begin, end).filter((id) => !isLeftOut.has(id));
+        replace: `  const all = own.filter((id) => !isLeftOut.has(id));
   const batches = batchesOf(all, config.training.sliceSize);`,
       },
     ],

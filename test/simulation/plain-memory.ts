@@ -5,7 +5,7 @@
  */
 import { drawnViews } from '../../src/data/loader/drawn-views.ts';
 import { normaliseRows } from '../../src/clustering/odc/mixing.ts';
-import { planShards } from '../../src/data/shard-plan.ts';
+import { planShards, shuffledIds } from '../../src/data/shard-plan.ts';
 import type { Prototypes } from '../../src/clustering/prototypes.ts';
 import { FEATURE_DIM, viewsOf, type Scenario, type TinyModel } from './tiny-network.ts';
 
@@ -24,20 +24,25 @@ export interface V2State extends Pick<Prototypes, 'values' | 'heads' | 'clusters
 /** Of DeepCluster-v2, as its settings have it. */
 export const CROPS = 2;
 
-/** Batches are pieces of a data shard, with the images that can be read. */
+/**
+ * Batches are pieces of a data shard's part of the shuffled images, with those that can be read.
+ */
 export function cropRows(
   { images, shardSize, sliceSize, unreadable, seed }: Scenario,
   model: TinyModel,
 ): Map<number, Float32Array> {
   const memory = new Map<number, Float32Array>();
+  const order = shuffledIds(images, seed);
   for (const { begin, end, index } of planShards(images, shardSize)) {
     for (let at = begin; at < end; at += sliceSize) {
-      const asked = Int32Array.from({ length: Math.min(sliceSize, end - at) }, (_, i) => at + i);
+      const asked = order.slice(at, Math.min(end, at + sliceSize));
       const draws = drawnViews({ ids: asked, occurrences: asked.map(() => 0) }, CROPS);
       const { pixels, ids } = viewsOf(unreadable, draws.ids, draws.occurrences, 0);
       const name = [seed, 'dropout', 'crops', index, (at - begin) / sliceSize];
       const features = model.trainingFeatures(pixels, ids.length, name);
-      takeRows(memory, ids, normaliseRows(features, FEATURE_DIM));
+      // Made where the features are, and again with all rows that are clustered: a last bit may move.
+      const unit = normaliseRows(features, FEATURE_DIM);
+      takeRows(memory, ids, normaliseRows(unit, FEATURE_DIM));
     }
   }
   return memory;

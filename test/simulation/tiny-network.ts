@@ -122,6 +122,7 @@ export function loaderOf(
   return {
     centre: (ids) => load(ids, null, CENTRE),
     random: (ids, occurrences, epoch) => load(ids, occurrences, epoch),
+    small: ({ ids, occurrences }, epoch) => load(ids, occurrences, epoch),
     close: () => undefined,
   };
 }

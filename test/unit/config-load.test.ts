@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { odcConfigOf } from '../../src/algorithms/odc/config.ts';
 import { configKeys } from '../../src/config/keys.ts';
+import { smallCropsOf } from '../../src/algorithms/deepcluster-v2/config.ts';
 import { loadRunConfig, type ConfigSources, type LoadedConfig } from '../../src/config/load.ts';
 import { nearestName } from '../../src/messages/nearest-name.ts';
 import { packageRoot } from '../../src/process/package-root.ts';
@@ -258,6 +259,40 @@ describe('refusals name key, rule, value and origin', () => {
     }
   });
 
+  test('of small crops that the network, or the views, cannot have', () => {
+    const small = (...own: readonly [key: string, value: string][]) => [
+      flag('algorithm', 'deepcluster-v2'),
+      flag('model.neck', 'projection'),
+      flag('deepclusterV2.smallCrops', '6'),
+      ...own.map(([key, value]) => flag(key, value)),
+    ];
+    for (const architecture of ['alexnet-bn', 'vgg16-bn']) {
+      assertRefused(
+        { settings: small(['model.architecture', architecture]) },
+        `config model.architecture: must be one of resnet50, resnet18, small-resnet, small-convnet with deepclusterV2.smallCrops: others have fully connected layers for images of one size, got "${architecture}" (from --set model.architecture)`,
+      );
+    }
+    const convnet = ['model.architecture', 'small-convnet'] as const;
+    assertRefused(
+      { settings: small([...convnet], ['deepclusterV2.smallCropSize', '30']) },
+      'config deepclusterV2.smallCropSize: must be from 31, the least that model.architecture small-convnet takes, to data.imageSize (224), got 30 (from --set deepclusterV2.smallCropSize)',
+    );
+    assertRefused(
+      { settings: small([...convnet], ['data.imageSize', '64']) },
+      'config deepclusterV2.smallCropSize: must be from 31, the least that model.architecture small-convnet takes, to data.imageSize (64), got 96 (from the default)',
+    );
+    assertRefused(
+      { settings: small([...convnet], ['deepclusterV2.smallCropArea', '[0.2, 0.1]']) },
+      'config deepclusterV2.smallCropArea: must be [low, high] with low <= high, got [0.2,0.1] (from --set deepclusterV2.smallCropArea)',
+    );
+    const { config } = load({ settings: small(['model.architecture', 'resnet50']) });
+    assert.deepEqual(smallCropsOf(config), { count: 6, size: 96, area: [0.05, 0.14] });
+    const none = small(['model.architecture', 'vgg16-bn'], ['deepclusterV2.smallCrops', '0']);
+    assert.equal(smallCropsOf(load({ settings: none }).config), null);
+    // The section of an algorithm that is not the run's has no say.
+    load({ settings: [flag('algorithm', 'deepcluster'), flag('deepclusterV2.smallCrops', '6')] });
+  });
+
   test('of a preset that does not exist', () => {
     const names = presetNames().join(', ');
     assertRefused(
@@ -285,7 +320,8 @@ describe('presets', () => {
   test('load, all of them, without a word on the command line', () => {
     assert.deepEqual(presetNames(), [
       ...['deepcluster-alexnet-flickr', 'deepcluster-alexnet-imagenet'],
-      ...['deepcluster-vgg16-imagenet', 'demo', 'demo-odc', 'odc-resnet50-imagenet'],
+      ...['deepcluster-v2-resnet50-imagenet', 'deepcluster-vgg16-imagenet', 'demo', 'demo-odc'],
+      ...['odc-resnet50-imagenet'],
       ...['small-deepcluster', 'small-odc', 'small-photos'],
     ]);
     for (const preset of presetNames()) assert.ok(load({ preset }).config.epochs > 0);
@@ -331,6 +367,16 @@ describe('ODC', () => {
     assert.deepEqual([config.epochs, batchSize, learningRate, weightDecay], [440, 512, 0.06, 1e-5]);
     assert.deepEqual(schedule, [{ epoch: 400, factor: 0.4 }]);
     assert.deepEqual([config.clustering.k, config.model.neckDim], [10_000, 256]);
+  });
+
+  test('and DeepCluster-v2 those of its paper, with rates from 4.8 down to 0.0048', () => {
+    const { config } = load({ preset: 'deepcluster-v2-resnet50-imagenet' });
+    const { batchSize, optimizer, learningRate, cosineTo, warmupEpochs } = config.training;
+    assert.deepEqual([config.epochs, batchSize, optimizer, warmupEpochs], [800, 4096, 'lars', 10]);
+    assert.ok(Math.abs(learningRate * cosineTo! - 0.0048) < 1e-12);
+    assert.deepEqual([config.model.neckHidden, config.model.neckDim], [2048, 128]);
+    assert.deepEqual(smallCropsOf(config), { count: 6, size: 96, area: [0.05, 0.14] });
+    assert.equal(config.data.imageSize, 224);
   });
 });
 

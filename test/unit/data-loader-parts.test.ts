@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SharedLanes } from '../../src/data/lanes.ts';
 import { ImageCache } from '../../src/data/loader/image-cache.ts';
-import { planShards } from '../../src/data/shard-plan.ts';
+import { planShards, shuffledIds } from '../../src/data/shard-plan.ts';
 import { lcgImage } from '../support/made/data-images.ts';
 
 test('shared lanes never run more than their limit, and an earlier job first', async () => {
@@ -82,4 +82,20 @@ test('data shards cover all samples once, in order; only the last may be short',
   assert.deepEqual(planShards(8, 4).length, 2);
   assert.deepEqual(planShards(3, 4), [{ index: 0, begin: 0, end: 3 }]);
   assert.deepEqual(planShards(0, 4), []);
+});
+
+test('shuffled ids are all samples once, by the seed alone, and mix classes that follow each other', () => {
+  const ids = shuffledIds(1000, 3);
+  assert.deepEqual(
+    [...ids].toSorted((a, b) => a - b),
+    Array.from({ length: 1000 }, (_, id) => id),
+  );
+  assert.deepEqual(shuffledIds(1000, 3), ids);
+  assert.notDeepEqual(shuffledIds(1000, 4), ids);
+  // Ten classes of a hundred, batches of fifty: (1 - 1/10)^50 is half of one percent.
+  for (let begin = 0; begin < 1000; begin += 50) {
+    const classes = new Set(ids.subarray(begin, begin + 50).map((id) => Math.floor(id / 100)));
+    assert.ok(classes.size >= 8, `${begin}: ${classes.size}`);
+  }
+  assert.deepEqual([...shuffledIds(0, 1)], []);
 });

@@ -104,6 +104,33 @@ for (const threads of [0, 2]) {
     assert.deepEqual(viewOf(random, 0), Buffer.from(view));
   });
 
+  test(`${where}: small views are of their own size, area and draws`, async (t) => {
+    const files = await noiseFiles(3);
+    const config = configOf({ greyProbability: 0.5 });
+    const loader = openLoader(t, await folderSource(t, files), { threads, seed: 9, config });
+    const [size, area] = [9, [0.05, 0.14]] as const;
+    const ids = Int32Array.of(2, 2, 0);
+    const occurrences = Int32Array.of(0, 1, 0);
+    const small = await loader.small({ ids, occurrences }, 7, { size, area });
+    assert.deepEqual([...small.ids], [...ids]);
+    assert.equal(small.pixels.length, 3 * size * size * 3);
+    for (const [row, id] of ids.entries()) {
+      const rng = seededRng(9, 'small view', 7, id, occurrences[row]!);
+      const image = await decodeImage(files[id]!);
+      const view = randomView(image, size, rng, { ...config, cropArea: area });
+      augmentView(view, size, rng, config);
+      const bytes = size * size * 3;
+      assert.deepEqual(
+        Buffer.from(small.pixels.subarray(row * bytes, (row + 1) * bytes)),
+        Buffer.from(view),
+      );
+    }
+    // Views of the usual size do not depend on them.
+    const large = await loader.random(ids, occurrences, 7);
+    const fresh = openLoader(t, await folderSource(t, files), { threads, seed: 9, config });
+    assert.deepEqual(large.pixels, (await fresh.random(ids, occurrences, 7)).pixels);
+  });
+
   test(`${where}: turn, colour jitter and grey follow crop and mirror`, async (t) => {
     const [file] = await noiseFiles(1);
     const config = configOf({

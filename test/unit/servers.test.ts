@@ -133,7 +133,78 @@ describe('the plan of the parameters', () => {
   });
 });
 
+describe('the plan of whole variables', () => {
+  test('cuts between them, covers everything once, and is as even as they allow', () => {
+    for (let seed = 0; seed < 200; seed += 1) {
+      const rng = seededRng('whole', seed);
+      const layout = randomLayout(rng);
+      const count = 1 + rng.integer(layout.variables.length);
+      const shards = planParameterShards(layout, count, 'betweenVariables');
+      const names = shards.flatMap((shard) => shard.layout.variables.map(({ name }) => name));
+      assert.deepEqual(
+        names,
+        layout.variables.map(({ name }) => name),
+        `seed ${seed}`,
+      );
+      assert.ok(shards.every(({ layout: own }) => own.variables.length > 0));
+      assert.ok(shards.flatMap(({ layout: own }) => own.variables).every(({ rank }) => !rank));
+      const hashes = new Set(shards.map(({ hash }) => hash));
+      for (const { hash } of planParameterShards(layout, count)) assert.ok(!hashes.has(hash));
+      const largest = Math.max(...layout.variables.map(({ size }) => size));
+      const ends = shards.map(({ parameters }) => parameters.end);
+      // Where there are many more variables than servers, an end is within half a variable.
+      if (count > 2) continue;
+      const ideal = Math.floor(layout.parameterCount / count);
+      assert.ok(Math.abs(ends[0]! - ideal) <= largest, `seed ${seed}: ${ends.join()}`);
+    }
+  });
+
+  test('cannot have more servers than variables', () => {
+    const layout = randomLayout(seededRng('few'));
+    assert.throws(
+      () => planParameterShards(layout, 6, 'betweenVariables'),
+      /parameter shard: expected one of 1 to 5, got 0 of 6.*use fewer parameter servers/,
+    );
+  });
+});
+
 describe('several parameter servers', () => {
+  test('with LARS do what one does, bit for bit, and go on from each other’s snapshots', async () => {
+    const trainingJson = JSON.stringify({ ...TRAINING, optimizer: 'lars', larsTrust: 0.1 });
+    for (let seed = 0; seed < 20; seed += 1) {
+      const vectors = randomLayout(seededRng('lars', seed));
+      // Matrices, so that they have rates of their own.
+      const layout = layoutOf(
+        'lars',
+        vectors.variables.map((variable, i) => ({
+          ...variable,
+          shape: i % 2 === 0 ? [variable.size, 3] : variable.shape,
+        })),
+        vectors.statistics,
+      );
+      const content = (snapshot: NamedVectors | null = null) => ({
+        ...contentOf(layout, snapshot),
+        trainingJson,
+      });
+      const plan = (count: number) => planParameterShards(layout, count, 'betweenVariables');
+      const alone = localServers(plan(1), 1).servers;
+      await alone.restore(content(), signal);
+      const expected = bytesOf(await train(alone, layout));
+      const plain = localServers(planParameterShards(layout, 1), 1).servers;
+      await plain.restore(contentOf(layout), signal);
+      assert.notDeepEqual(bytesOf(await train(plain, layout)), expected);
+      for (const count of [2, 3]) {
+        const { servers } = localServers(plan(count), 1);
+        await servers.restore(content(), signal);
+        const snapshot = await train(servers, layout);
+        assert.deepEqual(bytesOf(snapshot), expected, `seed ${seed}, ${count} servers`);
+        const other = localServers(plan(5 - count), 1).servers;
+        await other.restore(content(snapshot), signal);
+        assert.deepEqual(bytesOf(await other.snapshot(0, signal)), expected, `resharded ${seed}`);
+      }
+    }
+  });
+
   test('do what one does, bit for bit, and go on from each other’s snapshots', async () => {
     for (let seed = 0; seed < 40; seed += 1) {
       const layout = randomLayout(seededRng('servers', seed));

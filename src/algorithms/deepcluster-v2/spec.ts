@@ -3,7 +3,7 @@
  * is compared with.
  */
 import type { AlgorithmSpec } from '../spec.ts';
-import { DEEPCLUSTER_V2_SETTINGS, deepclusterV2ConfigOf } from './config.ts';
+import { DEEPCLUSTER_V2_SETTINGS, deepclusterV2ConfigOf, smallCropProblems } from './config.ts';
 import { DeepclusterV2Strategy } from './strategy.ts';
 import { DeepclusterV2Work } from './work.ts';
 
@@ -29,6 +29,7 @@ export const DEEPCLUSTER_V2: AlgorithmSpec = {
   },
   metric: () => 'cosine',
   crops: (config) => deepclusterV2ConfigOf(config).crops,
+  problems: smallCropProblems,
   figures: null,
   requireImages: () => undefined,
   strategy: (deps) => new DeepclusterV2Strategy(deps),

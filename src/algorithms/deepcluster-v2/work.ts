@@ -5,19 +5,22 @@
  * clusters.
  */
 import type { Prototypes } from '../../clustering/prototypes.ts';
+import type { SmallCrops } from '../../data/loader/drawn-views.ts';
 import type { MovedRows } from '../../server-clients/sample-shards.ts';
 import type { AlgorithmSlice, AlgorithmWork, AlgorithmWorkDeps, SliceLease } from '../work.ts';
-import { deepclusterV2ConfigOf } from './config.ts';
+import { deepclusterV2ConfigOf, smallCropsOf } from './config.ts';
 import { prototypesArtifact, prototypesFromBundle } from './prototypes.ts';
 
 export class DeepclusterV2Work implements AlgorithmWork {
   readonly crops: number;
+  readonly smallCrops: SmallCrops | null;
   readonly usesFeatures = true;
   readonly #deps: AlgorithmWorkDeps;
 
   constructor(deps: AlgorithmWorkDeps) {
     this.#deps = deps;
     this.crops = deepclusterV2ConfigOf(deps.config).crops;
+    this.smallCrops = smallCropsOf(deps.config);
   }
 
   /** There is no head. */

@@ -17,6 +17,7 @@ const SLICES_AHEAD = 4;
 
 export class OdcWork implements AlgorithmWork {
   readonly crops = 1;
+  readonly smallCrops = null;
   readonly usesFeatures = true;
   readonly #deps: AlgorithmWorkDeps;
   /** [K, d] as published in #version; zeros, and -1, before the first. */

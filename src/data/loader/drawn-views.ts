@@ -8,6 +8,19 @@ export interface Draws {
   readonly occurrences: Int32Array;
 }
 
+/** Random views of one size and area in place of the configured ones. */
+export interface SmallCrop {
+  /** Side of a view [px]. */
+  readonly size: number;
+  /** Area of the crop as a fraction of the image, [low, high]. */
+  readonly area: readonly [number, number];
+}
+
+/** So many of each draw. */
+export interface SmallCrops extends SmallCrop {
+  readonly count: number;
+}
+
 /** The views of these draws: the crops of an image one behind the other, each a view of its own. */
 export function drawnViews({ ids, occurrences }: Draws, crops: number): Draws {
   if (crops === 1) return { ids, occurrences };

@@ -40,7 +40,7 @@ export class LoaderPool implements ViewBackend {
 
   async make(request: ViewRequest, signal?: AbortSignal): Promise<ViewBlock> {
     const { config, onMade } = this.#options;
-    const pixels = new SharedArrayBuffer(request.ids.length * viewBytes(config));
+    const pixels = new SharedArrayBuffer(request.ids.length * viewBytes(config, request.small));
     const failures = new Map<number, string>();
     const damages = new Map<number, string>();
     await Promise.all(
@@ -62,13 +62,14 @@ export class LoaderPool implements ViewBackend {
 
   #partOf(request: ViewRequest, thread: number, pixels: SharedArrayBuffer): Part {
     const { source, threads } = this.#options;
-    const { ids, rows, epoch, occurrences } = request;
+    const { ids, rows, epoch, occurrences, small } = request;
     const own = Int32Array.from(ids.keys()).filter((i) => ids[i]! % threads === thread);
     return {
       request: {
         ids: own.map((i) => ids[i]!),
         rows: own.map((i) => rows[i]!),
         epoch,
+        small,
         occurrences: occurrences === null ? null : own.map((i) => occurrences[i]!),
       },
       locators: Array.from(own, (i) => source.locator(ids[i]!)),

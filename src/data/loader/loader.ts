@@ -6,6 +6,7 @@
  * of them readable, S side of a view; pixels are [m, S, S, 3] uint8.
  */
 import { shapeMismatch } from '../../errors.ts';
+import type { Draws, SmallCrop } from './drawn-views.ts';
 import { LoaderPool } from './loader-pool.ts';
 import { shownPath } from '../source/path-bytes.ts';
 import type { ImageSource } from '../source/source.ts';
@@ -43,6 +44,16 @@ export interface ImageLoader {
     epoch: number,
     signal?: AbortSignal,
   ): Promise<LoadedViews>;
+  /**
+   * Random views of another size, whose draws are not those of `random`; pixels are [m, size, size, 3].
+   * @param occurrences [n] as of `random`
+   */
+  small(
+    { ids, occurrences }: Draws,
+    epoch: number,
+    crop: SmallCrop,
+    signal?: AbortSignal,
+  ): Promise<LoadedViews>;
   /** Ends the loader's threads; calls that wait are rejected, and so are later ones. */
   close(): void;
 }
@@ -56,7 +67,7 @@ export function createImageLoader(options: ImageLoaderOptions): ImageLoader {
   const closing = new AbortController();
 
   const load = async (
-    { ids, ...views }: { ids: SampleIds } & Pick<ViewRequest, 'epoch' | 'occurrences'>,
+    { ids, ...views }: { ids: SampleIds } & Pick<ViewRequest, 'epoch' | 'occurrences' | 'small'>,
     signal?: AbortSignal,
   ): Promise<LoadedViews> => {
     signal?.throwIfAborted();
@@ -66,21 +77,24 @@ export function createImageLoader(options: ImageLoaderOptions): ImageLoader {
     return compact(
       request.ids,
       await untilAborted(made, closing.signal),
-      viewBytes(config),
+      viewBytes(config, views.small),
       source,
     );
   };
 
   return {
-    centre: (ids, signal) => load({ ids, epoch: null, occurrences: null }, signal),
+    centre: (ids, signal) => load({ ids, epoch: null, occurrences: null, small: null }, signal),
 
     random: async (ids, occurrences, epoch, signal) => {
       if (occurrences !== null && occurrences.length !== ids.length) {
         throw shapeMismatch('occurrences of random views', [ids.length], [occurrences.length]);
       }
       const times = occurrences === null ? null : Int32Array.from(occurrences);
-      return load({ ids, epoch, occurrences: times }, signal);
+      return load({ ids, epoch, occurrences: times, small: null }, signal);
     },
+
+    small: ({ ids, occurrences }, epoch, { size, area }, signal) =>
+      load({ ids, epoch, occurrences, small: { size, area } }, signal),
 
     close: () => {
       closing.abort(new Error('the image loader is closed'));
@@ -96,7 +110,7 @@ function ownThread(options: ImageLoaderOptions): ViewBackend {
   const maker = new ViewMaker({ config, seed, concurrency, cacheBytes });
   return {
     make: async (request, signal) => {
-      const pixels = new Uint8Array(request.ids.length * viewBytes(config));
+      const pixels = new Uint8Array(request.ids.length * viewBytes(config, request.small));
       const read = (index: number): Promise<Buffer> => source.read(request.ids[index]!);
       const made = await maker.make(request, read, pixels, signal);
       onMade?.(0, made);

@@ -9,6 +9,7 @@ import { seededRng } from '../../math/rng.ts';
 import { augmentView } from '../pixels/augmentation.ts';
 import type { DataConfig } from '../config.ts';
 import { decodeImage, type DecodedImage } from '../pixels/decode.ts';
+import type { SmallCrop } from './drawn-views.ts';
 import { ImageCache } from './image-cache.ts';
 import { SharedLanes } from '../lanes.ts';
 import { reasonOf } from '../source/unreadable.ts';
@@ -23,6 +24,8 @@ export interface ViewRequest {
   readonly epoch: number | null;
   /** [n] how often each sample was drawn before in the epoch; null: never. */
   readonly occurrences: Int32Array | null;
+  /** Of random views of another size than the configured one, which have draws of their own. */
+  readonly small: SmallCrop | null;
 }
 
 /** What one thread did for one request. */
@@ -56,8 +59,8 @@ export interface ViewMakerOptions {
 }
 
 /** Bytes of one view. */
-export function viewBytes({ imageSize }: DataConfig): number {
-  return imageSize * imageSize * 3;
+export function viewBytes({ imageSize }: DataConfig, small: SmallCrop | null = null): number {
+  return (small?.size ?? imageSize) ** 2 * 3;
 }
 
 /** The monotonic clock, the same on all threads and processes of a machine [us]. */
@@ -143,16 +146,19 @@ export class ViewMaker {
 
   #view(request: ViewRequest, index: number, image: DecodedImage, pixels: Uint8Array): void {
     const { config, seed } = this.#options;
-    const { ids, rows, epoch, occurrences } = request;
-    const bytes = viewBytes(config);
+    const { ids, rows, epoch, occurrences, small } = request;
+    const bytes = viewBytes(config, small);
     const out = pixels.subarray(rows[index]! * bytes, (rows[index]! + 1) * bytes);
     if (epoch === null) {
       centreView(image, config.imageSize, config.resizeRatio, out);
       this.#cache.keepView(ids[index]!, out);
     } else {
-      const rng = seededRng(seed, 'view', epoch, ids[index]!, occurrences?.[index] ?? 0);
-      randomView(image, config.imageSize, rng, config, out);
-      augmentView(out, config.imageSize, rng, config);
+      const drawn = small === null ? 'view' : 'small view';
+      const rng = seededRng(seed, drawn, epoch, ids[index]!, occurrences?.[index] ?? 0);
+      const size = small?.size ?? config.imageSize;
+      const options = small === null ? config : { ...config, cropArea: small.area };
+      randomView(image, size, rng, options, out);
+      augmentView(out, size, rng, config);
     }
   }
 

@@ -1,0 +1,123 @@
+/**
+ * One step of all parameters: which elements of the flat vector are stepped by which rule, and the
+ * passes over them, block by block. The rules themselves are in sgd.ts. Pure. Shapes: P parameters
+ * of a layout, body, then head.
+ */
+import type { TrainingConfig } from './config.ts';
+import { bodyCount, isVector, type ParameterLayout, type VariableGroup } from './layout.ts';
+import type { WritableVector } from './lent-vector.ts';
+import { larsRate, stepPlain, stepWithMomentum } from './sgd.ts';
+import { BLOCK_ELEMENTS, type SliceReducer } from './slice-reducer.ts';
+
+/** Elements begin .. end of the flat vector, which all have the same rule. */
+interface Stretch {
+  readonly begin: number;
+  readonly end: number;
+  readonly group: VariableGroup;
+  readonly decays: boolean;
+  /** LARS: it is a whole variable, which has a rate of its own. */
+  readonly isAdapted: boolean;
+}
+
+/** What a step writes. */
+export interface OptimizedValues {
+  /** [P] */
+  readonly parameters: WritableVector;
+  /** [body] */
+  readonly momentum: WritableVector;
+}
+
+export class Optimizer {
+  readonly #training: TrainingConfig;
+  /** In order of their elements, without gaps; they cover the vector. */
+  readonly #stretches: readonly Stretch[];
+
+  /** @param layout of the parameters here, which may be a parameter shard's */
+  constructor(layout: ParameterLayout, training: TrainingConfig) {
+    this.#training = training;
+    this.#stretches = stretchesOf(layout, training);
+  }
+
+  /**
+   * Moves all values by the step's mean gradient.
+   * @param learningRateFactor scales the learning rates of body and head in this step
+   */
+  step(values: OptimizedValues, reducer: SliceReducer, learningRateFactor: number): void {
+    const { learningRate, headLearningRate, momentum, weightDecay } = this.#training;
+    for (const stretch of this.#stretches) {
+      const { begin, end, group, decays } = stretch;
+      const rate = learningRateFactor * (group === 'body' ? learningRate : headLearningRate);
+      const ownRate = stretch.isAdapted ? this.#ownRate(stretch, values, reducer) : 1;
+      const rule = { learningRate: rate, weightDecay: decays ? weightDecay : 0, ownRate };
+      for (const [from, to] of blocks(begin, end)) {
+        const parameters = blockToWrite(values.parameters, from, to);
+        const gradient = reducer.meanGradient(from, to);
+        if (group === 'head') {
+          stepPlain(parameters, gradient, rule);
+        } else {
+          const velocity = blockToWrite(values.momentum, from, to);
+          stepWithMomentum(parameters, velocity, gradient, { ...rule, momentum });
+        }
+      }
+    }
+  }
+
+  /**
+   * LARS: of a whole variable. Squares are summed in float64, element after element: neither blocks
+   * nor servers show in the bits. The slices' gradients are reduced once more for it.
+   */
+  #ownRate({ begin, end }: Stretch, { parameters }: OptimizedValues, reducer: SliceReducer) {
+    const { larsTrust: trust, weightDecay } = this.#training;
+    let [values, gradients] = [0, 0];
+    for (const [from, to] of blocks(begin, end)) {
+      values = addSquares(parameters.from.subarray(from, to), values);
+      gradients = addSquares(reducer.meanGradient(from, to), gradients);
+    }
+    return larsRate(Math.sqrt(values), Math.sqrt(gradients), { trust, weightDecay });
+  }
+}
+
+/** Neighbours with the same rule are one stretch: what a step costs does not grow with variables. */
+function stretchesOf(layout: ParameterLayout, training: TrainingConfig): Stretch[] {
+  const body = bodyCount(layout);
+  const isLars = training.optimizer === 'lars';
+  const decaysVectors = training.decayNormsAndBiases && !isLars;
+  const stretches: Stretch[] = [];
+  for (const variable of layout.variables) {
+    const { offset: begin, size } = variable;
+    const group = begin < body ? 'body' : 'head';
+    const decays = decaysVectors || !isVector(variable);
+    const isAdapted = isLars && !isVector(variable);
+    const before = stretches.at(-1);
+    const next = { begin, end: begin + size, group, decays, isAdapted } as const;
+    if (before?.group === group && before.decays === decays && !isAdapted) {
+      stretches.splice(-1, 1, { ...next, begin: before.begin });
+    } else {
+      stretches.push(next);
+    }
+  }
+  return stretches;
+}
+
+/** @param sum what came before */
+function addSquares(values: Float32Array, sum: number): number {
+  let total = sum;
+  for (let i = 0; i < values.length; i += 1) total += values[i]! * values[i]!;
+  return total;
+}
+
+function* blocks(begin: number, end: number): Generator<[number, number]> {
+  for (let at = begin; at < end; at += BLOCK_ELEMENTS) {
+    yield [at, Math.min(at + BLOCK_ELEMENTS, end)];
+  }
+}
+
+/**
+ * The block of the buffer being written, holding the current values: still in the cache when the
+ * step reads them.
+ */
+function blockToWrite({ from, to }: WritableVector, begin: number, end: number): Float32Array {
+  const block = to.subarray(begin, end);
+  if (to !== from) block.set(from.subarray(begin, end));
+  return block;
+}
