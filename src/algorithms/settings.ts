@@ -8,6 +8,7 @@ export interface AlgorithmConfig {
   readonly seed: number;
   readonly model: ModelConfig;
   readonly clustering: ClusteringConfig;
+  readonly training: { readonly batchSize: number };
 }
 
 /** An algorithm's own section of the configuration. */

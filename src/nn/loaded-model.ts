@@ -17,8 +17,11 @@ import type {
   SliceOptions,
 } from './model.ts';
 import type { Prototypes } from '../clustering/prototypes.ts';
+import type { SwappedPrediction } from '../clustering/swapped-prediction.ts';
 import { prototypeLoss } from './prototype-loss.ts';
-import { trainingPass, type TrainingPass } from './training-pass.ts';
+import { PROTOTYPES_WEIGHT } from './projection-neck.ts';
+import { lossOfPass } from './swapped-loss.ts';
+import { trainingPass, variableOf, type TrainingPass } from './training-pass.ts';
 
 /**
  * Images of one evaluation pass. Always this many, the last ones blank: engines choose kernels by
@@ -48,6 +51,8 @@ interface Start {
   readonly count: number;
   readonly dropoutSeed: readonly (string | number)[];
   readonly wantsFeatures: boolean;
+  /** A variable whose gradient stays zero. */
+  readonly frozen?: string | null;
 }
 
 /** The loss at the end of a training pass; both functions wait for the device. */
@@ -213,7 +218,9 @@ class LoadedModel implements NetworkModel {
       const results = createStepResults(this.#spec.layout);
       const pass = this.#forward(start);
       const loss = lossOf(pass);
-      pass.backward(loss.gradient, results.takeGradient);
+      pass.backward(loss.gradient, (name, gradient) => {
+        if (name !== start.frozen) results.takeGradient(name, gradient);
+      });
       outcome = {
         ...results.read(pass.statistics),
         lossSum: loss.lossSum(),
@@ -260,6 +267,27 @@ class LoadedModel implements NetworkModel {
         const output = pass.output as tf.Tensor2D;
         const loss = prototypeLoss(output, own, prototypes, 1 / crops, operations);
         return { ...loss, features: () => loss.rows.dataSync<'float32'>().slice() };
+      });
+    });
+  }
+
+  swappedGradient(
+    images: Uint8Array,
+    samples: number,
+    swapped: SwappedPrediction,
+    dropoutSeed: readonly (string | number)[],
+  ): SliceGradient & { readonly features: Float32Array } {
+    const { crops, isFrozen } = swapped;
+    const imageBytes = this.#requireImages(images, samples * crops);
+    return this.#engine.withinMemory(samples, (count) => {
+      const views = count * crops;
+      const pixels = images.subarray(0, views * imageBytes);
+      const start = { images: pixels, count: views, dropoutSeed, wantsFeatures: true };
+      const frozen = isFrozen ? PROTOTYPES_WEIGHT : null;
+      return this.#pass({ ...start, frozen }, ({ output, kept }) => {
+        const end = { output: output as tf.Tensor2D, features: kept as tf.Tensor2D };
+        const prototypes = variableOf(this.#variables, PROTOTYPES_WEIGHT) as tf.Tensor2D;
+        return lossOfPass(end, prototypes, swapped);
       });
     });
   }

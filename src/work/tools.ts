@@ -9,6 +9,7 @@ import type { ClusteringKernels, RowsToCluster } from '../clustering/kernels.ts'
 import type { IdentifiedRows } from '../clustering/odc/bundles.ts';
 import type { RunConfig } from '../config/schema.ts';
 import type { Prototypes } from '../clustering/prototypes.ts';
+import type { SwappedPrediction } from '../clustering/swapped-prediction.ts';
 import type { Draws } from '../data/loader/drawn-views.ts';
 import type { LoadedViews } from '../data/loader/loader.ts';
 import type { ImageSource } from '../data/source/source.ts';
@@ -95,6 +96,12 @@ export interface NetworkModel {
     images: Uint8Array,
     targets: Int32Array,
     prototypes: Prototypes & { readonly crops: number },
+    dropoutSeed: readonly (string | number)[],
+  ): SlicePass & { readonly features: Float32Array };
+  swappedGradient(
+    images: Uint8Array,
+    samples: number,
+    swapped: SwappedPrediction,
     dropoutSeed: readonly (string | number)[],
   ): SlicePass & { readonly features: Float32Array };
   /** @returns [count, D] of any length */
