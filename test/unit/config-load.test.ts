@@ -286,7 +286,7 @@ describe('presets', () => {
     assert.deepEqual(presetNames(), [
       ...['deepcluster-alexnet-flickr', 'deepcluster-alexnet-imagenet'],
       ...['deepcluster-vgg16-imagenet', 'demo', 'demo-odc', 'odc-resnet50-imagenet'],
-      ...['small-deepcluster', 'small-odc', 'small-photos'],
+      ...['small-deepcluster', 'small-odc', 'small-photos', 'small-swav'],
     ]);
     for (const preset of presetNames()) assert.ok(load({ preset }).config.epochs > 0);
   });
