@@ -15,7 +15,14 @@ const MAY_IMPORT = {
   data: ['math', 'process'],
   engine: ['math', 'clustering', 'process', 'ps'],
   // Networks are computed by the engine that they are given; no engine knows of networks.
-  nn: ['math', 'ps', 'engine', 'clustering/prototypes', 'clustering/nearest-two'],
+  nn: [
+    'math',
+    'ps',
+    'engine',
+    'clustering/prototypes',
+    'clustering/nearest-two',
+    'clustering/swapped-prediction',
+  ],
   checkpoint: ['arrays', 'process'],
   security: [],
   telemetry: ['process', 'security'],

@@ -9,6 +9,7 @@ export interface AlgorithmConfig {
   readonly seed: number;
   readonly model: ModelConfig;
   readonly clustering: ClusteringConfig;
+  readonly training: { readonly batchSize: number };
 }
 
 /** Of a run's configuration: what a network is made of. */

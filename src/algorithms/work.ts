@@ -7,11 +7,13 @@ import type { SmallCrops } from '../data/loader/drawn-views.ts';
 import type { MemoryServers } from '../server-clients/memory-servers.ts';
 import type { MovedRows } from '../server-clients/sample-shards.ts';
 import type { Prototypes } from '../clustering/prototypes.ts';
+import type { SwappedPrediction } from '../clustering/swapped-prediction.ts';
 import type { AlgorithmConfig } from './settings.ts';
 
 /** The order of a slice. */
 export interface SliceLease {
   readonly leaseId: string;
+  readonly epoch: number;
   /** Of the parameters, and of the sample memory, that the slice is based on. */
   readonly parameterVersion: number;
 }
@@ -39,8 +41,10 @@ export interface AlgorithmWork {
   readonly smallCrops: SmallCrops | null;
   /** Whether a training pass must give the features of its samples besides their gradient. */
   readonly usesFeatures: boolean;
-  /** What a network without a head is trained by; null: it has one. */
+  /** Frozen prototypes that a network without a head is trained by; null: others, or none. */
   prototypes(slice: AlgorithmSlice): Promise<Prototypes | null>;
+  /** What a network is trained by that learns its prototypes; null where none does. */
+  swapped(order: SliceLease, slice: AlgorithmSlice): Promise<SwappedPrediction | null>;
   /**
    * Follows a training pass that gave features.
    * @param features [n, d] of the slice's samples; of several crops [n, crops * d]
@@ -73,5 +77,6 @@ export const GRADIENT_WORK: AlgorithmWork = {
   smallCrops: null,
   usesFeatures: false,
   prototypes: () => Promise.resolve(null),
+  swapped: () => Promise.resolve(null),
   moveRows: () => Promise.resolve(null),
 };

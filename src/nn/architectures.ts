@@ -18,7 +18,7 @@ import {
 } from './layers.ts';
 import { layoutOf } from './layout.ts';
 import { odcNeck } from './odc-neck.ts';
-import { projectionNeck } from './projection-neck.ts';
+import { projectionNeck, prototypeLayer } from './projection-neck.ts';
 import {
   RESNET18,
   RESNET50,
@@ -52,7 +52,7 @@ export interface ModelSpec {
   readonly representationName: string;
   /** K, the head's outputs. */
   readonly classes: number;
-  /** False where the feature is compared with prototypes, which are no parameters. */
+  /** False where the feature is compared with prototypes, which no clustering makes anew. */
   readonly hasHead: boolean;
   readonly layout: ParameterLayout;
 }
@@ -78,7 +78,7 @@ export function describeModel(config: ModelConfig, imageSize: number, classes: n
   const { architecture, sobel } = config;
   const input: MapShape = { side: imageSize, channels: sobel ? 2 : 3 };
   const body = bodyOf(config, input);
-  const { featureDim, featureName, beforeHead, headName, neck } = featureOf(config, body);
+  const { featureDim, featureName, beforeHead, headName, neck } = featureOf(config, body, classes);
   const upToFeature = [...body.layers, ...neck];
   const head = headName === null ? [] : [dense(headName, featureDim, classes, 'head')];
   const layers: Layer[] = [...upToFeature, ...beforeHead, ...head];
@@ -101,7 +101,7 @@ export function describeModel(config: ModelConfig, imageSize: number, classes: n
 }
 
 /** From the representation to the head. */
-function featureOf(config: ModelConfig, body: Body) {
+function featureOf(config: ModelConfig, body: Body, classes: number) {
   if (config.neck === 'none') {
     return {
       ...{ neck: [], featureDim: body.dim, featureName: body.name },
@@ -110,10 +110,11 @@ function featureOf(config: ModelConfig, body: Body) {
   }
   const { neckHidden: hidden, neckDim: out, dropout, neckBatchNormMomentum } = config;
   const shape = { inFeatures: body.dim, hidden, out, dropout };
-  if (config.neck === 'projection') {
+  if (config.neck === 'projection' || config.neck === 'swav') {
+    const behind = config.neck === 'swav' ? [prototypeLayer(out, classes)] : [];
     return {
       ...{ neck: [...body.after, ...projectionNeck(shape)], featureDim: out },
-      ...{ featureName: `projection (${out})`, beforeHead: [], headName: null },
+      ...{ featureName: `projection (${out})`, beforeHead: behind, headName: null },
     };
   }
   return {

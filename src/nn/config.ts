@@ -11,12 +11,13 @@ export const modelConfigSchema = z.strictObject({
         "with a 3 x 3 stem for 32-96 px, `small-convnet` AlexNet's family for 32-128 px.",
     ),
   neck: z
-    .enum(['none', 'odc', 'projection'])
+    .enum(['none', 'odc', 'projection', 'swav'])
     .default('none')
     .describe(
       "What lies between the backbone and the head: nothing; ODC's two fully connected " +
-        'layers, whose output is the feature; or the projection that DeepCluster-v2 compares ' +
-        'with its prototypes, two fully connected layers with a batch norm between.',
+        'layers, whose output is the feature; the projection that DeepCluster-v2 compares ' +
+        'with its prototypes, two fully connected layers with a batch norm between; or the ' +
+        'same for SwAV, which learns its prototypes behind it.',
     ),
   neckHidden: z
     .int()

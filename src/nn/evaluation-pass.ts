@@ -4,6 +4,7 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { BATCH_NORM_EPSILON, type Operations } from '../engine/operations.ts';
+import { cosines } from './cosine.ts';
 import type { BatchNormLayer, ConvLayer, Layer, ResidualLayer } from './layers.ts';
 import { variableOf, type Variables } from './training-pass.ts';
 
@@ -150,6 +151,10 @@ function apply(
       const y = tf.add(product, variableOf(variables, `${layer.name}.bias`));
       product.dispose();
       return y;
+    }
+    case 'cosine': {
+      const weight = variableOf(variables, `${layer.name}.weight`) as tf.Tensor2D;
+      return cosines(x as tf.Tensor2D, weight);
     }
   }
 }

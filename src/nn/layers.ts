@@ -15,6 +15,7 @@ export type Layer =
   | { readonly kind: 'flatten' }
   | { readonly kind: 'dropout'; readonly name: string; readonly probability: number }
   | DenseLayer
+  | CosineLayer
   | ResidualLayer;
 
 export interface ConvLayer {
@@ -58,6 +59,15 @@ export interface DenseLayer {
   readonly outFeatures: number;
   readonly group: VariableGroup;
   readonly initialStd: number;
+}
+
+/** Cosines with learned prototypes, whatever the lengths of both. */
+export interface CosineLayer {
+  readonly kind: 'cosine';
+  readonly name: string;
+  readonly inFeatures: number;
+  /** Prototypes. */
+  readonly outFeatures: number;
 }
 
 /** max(main(x) + shortcut(x), 0); an empty shortcut is the identity. Source: He et al. 2016 (arXiv:1512.03385). */
@@ -123,7 +133,8 @@ export function trainingMultiplyAdds(layers: readonly Layer[], input: MapShape):
 
 function multiplyAddsOf(layer: Layer, { side, channels }: MapShape): number {
   if (layer.kind === 'conv') return side ** 2 * layer.kernel ** 2 * layer.inChannels * channels;
-  return layer.kind === 'dense' ? layer.inFeatures * layer.outFeatures : 0;
+  const isProduct = layer.kind === 'dense' || layer.kind === 'cosine';
+  return isProduct ? layer.inFeatures * layer.outFeatures : 0;
 }
 
 function outputOf(layer: Exclude<Layer, ResidualLayer>, input: MapShape): MapShape {
@@ -141,6 +152,7 @@ function outputOf(layer: Exclude<Layer, ResidualLayer>, input: MapShape): MapSha
     case 'flatten':
       return { side: Math.min(side, 1), channels: side * side * channels };
     case 'dense':
+    case 'cosine':
       return { side, channels: layer.outFeatures };
     default:
       return input;

@@ -47,6 +47,13 @@ function variablesOf(layer: PlainLayer): Unplaced[] {
       const { name, group, inFeatures, outFeatures, initialStd: std } = layer;
       return pair(name, group, [inFeatures, outFeatures], { kind: 'normal', std }, ZERO);
     }
+    case 'cosine': {
+      const { name, inFeatures, outFeatures } = layer;
+      // Directions of about length 1, evenly spread.
+      const initial: InitialRule = { kind: 'normal', std: 1 / Math.sqrt(inFeatures) };
+      const shape = [inFeatures, outFeatures];
+      return [{ name: `${name}.weight`, shape, group: 'body', initial }];
+    }
     default:
       return [];
   }

@@ -18,9 +18,13 @@ import type {
   SmallViews,
 } from './model.ts';
 import type { Prototypes } from '../clustering/prototypes.ts';
+import type { SwappedPrediction } from '../clustering/swapped-prediction.ts';
 import { prototypeLoss } from './prototype-loss.ts';
+import type { PrototypeBatch, Slice, SliceLoss, SliceOutcome, Start } from './slice-parts.ts';
+import { PROTOTYPES_WEIGHT } from './projection-neck.ts';
+import { lossOfPass } from './swapped-loss.ts';
 import { inTwoBatches } from './two-batches.ts';
-import { trainingPass, type TrainingPass } from './training-pass.ts';
+import { trainingPass, variableOf, type TrainingPass } from './training-pass.ts';
 
 /**
  * Images of one evaluation pass. Always this many, the last ones blank: engines choose kernels by
@@ -35,46 +39,6 @@ const EVALUATION_BATCH = 32;
 export function createModel(spec: ModelSpec, engine: Engine): NetworkModel {
   return new LoadedModel(spec, engine);
 }
-
-/** What a training pass is made of. */
-interface Slice extends SliceOptions {
-  readonly images: Uint8Array;
-  readonly pseudoLabels: Int32Array;
-  readonly dropoutSeed: readonly (string | number)[];
-}
-
-/** Where a training pass begins. */
-interface Start {
-  /** [count, size, size, 3] */
-  readonly images: Uint8Array;
-  readonly size: number;
-  readonly count: number;
-  readonly dropoutSeed: readonly (string | number)[];
-  readonly wantsFeatures: boolean;
-}
-
-/** Views of one size that are compared with prototypes. */
-interface PrototypeBatch extends Pick<SmallViews, 'images' | 'crops' | 'size'> {
-  /** Images whose views these are, of which there may be more. */
-  readonly count: number;
-  /** [images, heads] */
-  readonly targets: Int32Array;
-  readonly prototypes: Prototypes;
-  /** Of a view's loss in that of its image. */
-  readonly share: number;
-  readonly dropoutSeed: readonly (string | number)[];
-}
-
-/** The loss at the end of a training pass; both functions wait for the device. */
-interface SliceLoss {
-  /** Of the sum, with respect to the pass' output. */
-  readonly gradient: tf.Tensor;
-  readonly lossSum: () => number;
-  readonly features: () => Float32Array;
-}
-
-/** Features are empty unless asked for. */
-type SliceOutcome = SliceGradient & { readonly features: Float32Array };
 
 class LoadedModel implements NetworkModel {
   readonly #spec: ModelSpec;
@@ -232,7 +196,9 @@ class LoadedModel implements NetworkModel {
       const results = createStepResults(this.#spec.layout);
       const pass = this.#forward(start);
       const loss = lossOf(pass);
-      pass.backward(loss.gradient, results.takeGradient);
+      pass.backward(loss.gradient, (name, gradient) => {
+        if (name !== start.frozen) results.takeGradient(name, gradient);
+      });
       outcome = {
         ...results.read(pass.statistics),
         lossSum: loss.lossSum(),
@@ -296,6 +262,28 @@ class LoadedModel implements NetworkModel {
       const output = pass.output as tf.Tensor2D;
       const loss = prototypeLoss(output, own, prototypes, share, operations);
       return { ...loss, features: () => loss.rows.dataSync<'float32'>().slice() };
+    });
+  }
+
+  swappedGradient(
+    images: Uint8Array,
+    samples: number,
+    swapped: SwappedPrediction,
+    dropoutSeed: readonly (string | number)[],
+  ): SliceGradient & { readonly features: Float32Array } {
+    const { crops, isFrozen } = swapped;
+    const { imageSize: size } = this.#spec;
+    this.#requireImages(images, samples * crops);
+    return this.#engine.withinMemory(samples, (count) => {
+      const views = count * crops;
+      const pixels = images.subarray(0, views * imageBytes(size));
+      const start = { images: pixels, size, count: views, dropoutSeed, wantsFeatures: true };
+      const frozen = isFrozen ? PROTOTYPES_WEIGHT : null;
+      return this.#pass({ ...start, frozen }, ({ output, kept }) => {
+        const end = { output: output as tf.Tensor2D, features: kept as tf.Tensor2D };
+        const prototypes = variableOf(this.#variables, PROTOTYPES_WEIGHT) as tf.Tensor2D;
+        return lossOfPass(end, prototypes, swapped);
+      });
     });
   }
 

@@ -3,6 +3,7 @@
  * Shapes: B images of H x W, P parameters, S batch-norm statistics, K classes.
  */
 import type { Prototypes } from '../clustering/prototypes.ts';
+import type { SwappedPrediction } from '../clustering/swapped-prediction.ts';
 
 export interface SliceGradient {
   /** Sum of the slice's losses. */
@@ -100,6 +101,20 @@ export interface Model {
     prototypes: Prototypes & { readonly crops: number },
     dropoutSeed: readonly (string | number)[],
     small?: SmallViews,
+  ): SliceGradient & { readonly features: Float32Array };
+  /**
+   * One training slice of a network that ends in prototypes: each image's loss is the mean over
+   * ordered pairs of its crops.
+   * @param images [B * crops, H, W, 3] RGB, the crops of an image one behind the other
+   * @param samples B
+   * @returns besides, [B, crops * featureDim] the crops' unit features
+   * @throws TrainerError as {@link lossAndGradient}
+   */
+  swappedGradient(
+    images: Uint8Array,
+    samples: number,
+    swapped: SwappedPrediction,
+    dropoutSeed: readonly (string | number)[],
   ): SliceGradient & { readonly features: Float32Array };
   /**
    * Features in training mode, as the statistics of these images and dropout leave them.

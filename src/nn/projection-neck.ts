@@ -3,13 +3,18 @@
  * with prototypes; thrown away downstream. Source: Caron et al. 2020 (arXiv:2006.09882), section 4
  * and appendix: fully connected, batch norm, ReLU, fully connected. Names: `neck.…`.
  */
-import type { DenseLayer, Layer } from './layers.ts';
+import type { CosineLayer, DenseLayer, Layer } from './layers.ts';
 
 export interface ProjectionShape {
   readonly inFeatures: number;
   readonly hidden: number;
   readonly out: number;
 }
+
+/** Name of the layer of prototypes. */
+const PROTOTYPES = 'neck.prototypes';
+/** Of its variable [d, K]. */
+export const PROTOTYPES_WEIGHT = `${PROTOTYPES}.weight`;
 
 /** Its output is the feature, of any length: whoever compares features divides by it. */
 export function projectionNeck({ inFeatures, hidden, out }: ProjectionShape): Layer[] {
@@ -19,6 +24,11 @@ export function projectionNeck({ inFeatures, hidden, out }: ProjectionShape): La
     { kind: 'relu' },
     neckDense('neck.fc1', hidden, out, 1),
   ];
+}
+
+/** SwAV's prototypes, learned with the network: the cosines of the feature with each of them. */
+export function prototypeLayer(inFeatures: number, prototypes: number): CosineLayer {
+  return { kind: 'cosine', name: PROTOTYPES, inFeatures, outFeatures: prototypes };
 }
 
 /** Weights N(0, gain / fan-in). */

@@ -6,6 +6,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { BatchStatistics } from '../engine/engine.ts';
 import type { Operations } from '../engine/operations.ts';
+import { cosineGradients, cosines } from './cosine.ts';
 import type { BatchNormLayer, Layer, ResidualLayer } from './layers.ts';
 
 export type Variables = ReadonlyMap<string, tf.Tensor>;
@@ -162,6 +163,16 @@ function forward(
         return operations.denseInputGradient(dy, weight);
       };
       return { y: tf.tidy(() => tf.add(tf.matMul(x, weight), bias)), backward };
+    }
+    case 'cosine': {
+      const weight = variableOf(variables, `${layer.name}.weight`) as tf.Tensor2D;
+      const rows = x as tf.Tensor2D;
+      const backward: Backward = (dy, sink) => {
+        const { dx, dWeight } = cosineGradients(dy as tf.Tensor2D, rows, weight);
+        sink(`${layer.name}.weight`, dWeight);
+        return dx;
+      };
+      return { y: cosines(rows, weight), backward };
     }
     case 'residual':
       return residual(layer, x, pass);

@@ -9,6 +9,7 @@ import type { ClusteringKernels, RowsToCluster } from '../clustering/kernels.ts'
 import type { IdentifiedRows } from '../clustering/odc/bundles.ts';
 import type { RunConfig } from '../config/schema.ts';
 import type { Prototypes } from '../clustering/prototypes.ts';
+import type { SwappedPrediction } from '../clustering/swapped-prediction.ts';
 import type { Draws, SmallCrop } from '../data/loader/drawn-views.ts';
 import type { LoadedViews } from '../data/loader/loader.ts';
 import type { ImageSource } from '../data/source/source.ts';
@@ -108,6 +109,12 @@ export interface NetworkModel {
     prototypes: Prototypes & { readonly crops: number },
     dropoutSeed: readonly (string | number)[],
     small?: SmallViews,
+  ): SlicePass & { readonly features: Float32Array };
+  swappedGradient(
+    images: Uint8Array,
+    samples: number,
+    swapped: SwappedPrediction,
+    dropoutSeed: readonly (string | number)[],
   ): SlicePass & { readonly features: Float32Array };
   /** @returns [count, D] of any length */
   trainingFeatures(

@@ -3,6 +3,7 @@ import { requireReadable } from '../data/source/images-unreadable.ts';
 import type { UnreadableImage } from '../data/source/unreadable.ts';
 import { TrainerError, nonFinite, protocolViolation, shapeMismatch } from '../errors.ts';
 import type { Prototypes } from '../clustering/prototypes.ts';
+import type { SwappedPrediction } from '../clustering/swapped-prediction.ts';
 import { hitFailpoint } from '../process/failpoints.ts';
 import { decodeBody, encodeBody } from '../rpc/bodies.ts';
 import { wire } from '../rpc/definitions.ts';
@@ -94,12 +95,14 @@ export const trainSlice: WorkKind<TrainSliceWork, TrainSliceOrder, TrainedSlice>
     requireReadable(views.unreadable);
     const small = await smallViewsOf(name, samples, tools);
     const prototypes = await algorithm.prototypes(order);
+    const swapped = await algorithm.swapped(ids, order);
     await network.load(parameterVersion, network.headEpoch(epoch), times);
-    const pass = times.pass('lossAndGradient', name, () =>
-      prototypes === null
+    const pass = times.pass('lossAndGradient', name, () => {
+      if (swapped !== null) return swappedPass(views.pixels, order, swapped, tools);
+      return prototypes === null
         ? trainingPass(views.pixels, order, tools)
-        : prototypePass(views.pixels, small, order, prototypes, tools),
-    );
+        : prototypePass(views.pixels, small, order, prototypes, tools);
+    });
     if (!Number.isFinite(pass.lossSum)) {
       const what = `loss of step ${step}, slice ${slice}`;
       throw nonFinite(what, pass.lossSum, 'the slice was refused');
@@ -182,6 +185,17 @@ function prototypePass(
   const seed = [config.seed, 'dropout', step, slice];
   const targets = targetsOf(samples, prototypes.heads);
   return network.model.prototypeGradient(pixels, targets, { ...prototypes, crops }, seed, small);
+}
+
+/** The same; targets are made of the samples' crops themselves. */
+function swappedPass(
+  pixels: Uint8Array,
+  { step, slice, samples }: TrainSliceOrder,
+  swapped: SwappedPrediction,
+  { config, network }: WorkTools,
+): SlicePass & { readonly features: Float32Array } {
+  const seed = [config.seed, 'dropout', step, slice];
+  return network.model.swappedGradient(pixels, samples.ids.length, swapped, seed);
 }
 
 /** @returns [n, heads] */

@@ -40,7 +40,7 @@ before(async () => {
   // What was composed before the registration must not stay.
   assert.throws(
     () => load({ algorithm: 'hashed' }),
-    /must be one of deepcluster, deepcluster-v2, odc, got "hashed"/,
+    /must be one of deepcluster, deepcluster-v2, odc, swav, got "hashed"/,
   );
   assert.throws(() => load({ 'hashed.salt': '1' }), /hashed\.salt/);
   registerAlgorithm(HASHED);
@@ -53,7 +53,7 @@ after(() => {
 test('its name is a choice, and its settings are part of the configuration', () => {
   assert.throws(
     () => load({ algorithm: 'none' }),
-    /must be one of deepcluster, deepcluster-v2, odc, hashed/,
+    /must be one of deepcluster, deepcluster-v2, odc, swav, hashed/,
   );
   assert.deepEqual(load({})['hashed'], { salt: 0, logInterval: 1 });
   const config = load({ algorithm: 'hashed' }, { DC_HASHED__SALT: '7' });
@@ -61,10 +61,11 @@ test('its name is a choice, and its settings are part of the configuration', () 
   assert.throws(() => load({ 'hashed.salt': '-1' }), /hashed\.salt: must be at least 0/);
   assert.throws(() => load({ 'hashed.pepper': '1' }), /hashed\.pepper/);
   const keys = Object.keys(config);
-  assert.deepEqual(keys.slice(keys.indexOf('clustering')).slice(0, 5), [
+  assert.deepEqual(keys.slice(keys.indexOf('clustering')).slice(0, 6), [
     'clustering',
     'deepclusterV2',
     'odc',
+    'swav',
     'hashed',
     'training',
   ]);
@@ -138,7 +139,7 @@ test('a name or a key is taken once', () => {
   }
   assert.deepEqual(
     allAlgorithms().map(({ name }) => name),
-    ['deepcluster', 'deepcluster-v2', 'odc', 'hashed'],
+    ['deepcluster', 'deepcluster-v2', 'odc', 'swav', 'hashed'],
   );
 });
 

@@ -356,4 +356,34 @@ export const MUTANTS: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: 'a SwAV queue has images of its own step, as many as lie before the slice',
+    patches: [
+      {
+        file: 'src/algorithms/swav/queue.ts',
+        find: 'return Math.floor(place / batchSize) * batchSize;',
+        replace: 'return place;',
+      },
+    ],
+  },
+  {
+    name: 'a worker keeps the rows of a SwAV queue beyond the step',
+    patches: [
+      {
+        file: 'src/algorithms/swav/work.ts',
+        find: 'const key = `${parameterVersion}/${begin}`;',
+        replace: 'const key = `${epoch}`;',
+      },
+    ],
+  },
+  {
+    name: 'SwAV learns its prototypes from the first epoch on',
+    patches: [
+      {
+        file: 'src/algorithms/swav/work.ts',
+        find: 'order.epoch < this.#config.freezeEpochs',
+        replace: 'order.epoch < this.#config.freezeEpochs - 1',
+      },
+    ],
+  },
 ];

@@ -5,8 +5,10 @@
  */
 import { drawnViews } from '../../src/data/loader/drawn-views.ts';
 import { normaliseRows } from '../../src/clustering/odc/mixing.ts';
+import type { SliceRows } from '../../src/clustering/odc/sample-memory.ts';
 import { planShards, shuffledIds } from '../../src/data/shard-plan.ts';
 import type { Prototypes } from '../../src/clustering/prototypes.ts';
+import type { ReducibleSlice } from '../../src/ps/slice-reducer.ts';
 import { FEATURE_DIM, viewsOf, type Scenario, type TinyModel } from './tiny-network.ts';
 
 /** Features of a data shard's readable images. */
@@ -21,7 +23,7 @@ export interface V2State extends Pick<Prototypes, 'values' | 'heads' | 'clusters
   readonly labels: readonly Int32Array[];
 }
 
-/** Of DeepCluster-v2, as its settings have it. */
+/** Of DeepCluster-v2 and SwAV, as their settings have it. */
 export const CROPS = 2;
 
 /**
@@ -68,6 +70,37 @@ function takeRows(memory: Map<number, Float32Array>, ids: Int32Array, rows: Floa
   for (let view = 0; view < ids.length; view += CROPS) {
     memory.set(ids[view]!, rows.slice(view * FEATURE_DIM, (view + CROPS) * FEATURE_DIM));
   }
+}
+
+/** A slice's samples, and what names it. */
+export interface DrawnSlice {
+  readonly ids: Int32Array;
+  readonly occurrences: Int32Array;
+  readonly epoch: number;
+  readonly slice: number;
+  readonly seed: readonly (string | number)[];
+}
+
+/** What a slice comes to, with the rows that its crops leave in the memory. */
+export type CropSlice = ReducibleSlice & { readonly lossSum: number; readonly rows: SliceRows };
+
+export function prototypeSlice(
+  { labels, values, heads, clusters }: V2State,
+  drawn: DrawnSlice,
+  model: TinyModel,
+): CropSlice {
+  const { ids, slice, seed } = drawn;
+  const targets = Int32Array.from([...ids].flatMap((id) => labels.map((own) => own[id]!)));
+  const prototypes = { values, heads, clusters, temperature: 1, crops: CROPS };
+  const passed = model.prototypeGradient(cropsOf(drawn), targets, prototypes, seed);
+  const rows = { slice, ids, rows: passed.features, pseudoLabels: ids };
+  return { ...passed, samples: ids.length, rows };
+}
+
+/** Views of the slice's crops, those of an image one behind the other. */
+export function cropsOf({ ids, occurrences, epoch }: DrawnSlice): Uint8Array {
+  const views = drawnViews({ ids, occurrences }, CROPS);
+  return viewsOf(null, views.ids, views.occurrences, epoch).pixels;
 }
 
 /** [images, columns]; null without a memory. */

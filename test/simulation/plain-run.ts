@@ -15,7 +15,6 @@ import { planEpoch } from '../../src/algorithms/deepcluster/strategy.ts';
 import { deepclusterV2ConfigOf } from '../../src/algorithms/deepcluster-v2/config.ts';
 import { labelledIds, planOf, type EpochPlan } from '../../src/algorithms/epoch-plan.ts';
 import { algorithmNamed } from '../../src/algorithms/registry.ts';
-import { drawnViews } from '../../src/data/loader/drawn-views.ts';
 import { drawOdcEpoch } from '../../src/clustering/odc/sampler.ts';
 import { odcConfigOf } from '../../src/algorithms/odc/config.ts';
 import { odcSettingsOf, planOdcEpoch } from '../../src/algorithms/odc/strategy.ts';
@@ -38,10 +37,12 @@ import {
   CROPS,
   cropRows,
   memoryPart,
+  prototypeSlice,
   wholeMemory,
   type ShardRows,
   type V2State,
 } from './plain-memory.ts';
+import { PlainQueue, swappedSlice } from './plain-swav.ts';
 import {
   configOf,
   FEATURE_DIM,
@@ -87,11 +88,14 @@ class PlainLoop {
   #headEpoch = -1;
   #odc: OdcState | null = null;
   #v2: V2State | null = null;
+  /** Of SwAV, whose memory is as DeepCluster-v2's. */
+  readonly #queue: PlainQueue | null;
   readonly #draws = [0];
 
   constructor(scenario: Scenario) {
     this.#scenario = scenario;
     this.#config = configOf(scenario);
+    this.#queue = scenario.algorithm === 'swav' ? new PlainQueue(scenario) : null;
     this.#parameters = initialParameters(TINY_LAYOUT, scenario.seed);
     this.#statistics = initialStatistics(TINY_LAYOUT);
     this.#momentum = new Float32Array(bodyCount(TINY_LAYOUT));
@@ -211,7 +215,7 @@ class PlainLoop {
 
   #beginV2(epoch: number): EpochPlan {
     const { seed, clustering } = this.#config;
-    const { heads } = deepclusterV2ConfigOf(this.#config);
+    const heads = this.#queue === null ? deepclusterV2ConfigOf(this.#config).heads : 1;
     this.#model.load(this.#parameters, this.#statistics);
     const memory = this.#v2?.memory ?? cropRows(this.#scenario, this.#model);
     const shards = planShards(this.#scenario.images, this.#scenario.shardSize);
@@ -291,6 +295,7 @@ class PlainLoop {
             odcConfigOf(this.#config).lossNormaliser,
           );
     this.#model.load(this.#parameters, this.#statistics);
+    this.#queue?.begin(plan.ids.subarray(begin, end), this.#v2!.memory);
     const passed = slices.map((draws, slice) =>
       this.#slice(plan, draws, step, slice, weights?.[slice] ?? null),
     );
@@ -319,11 +324,17 @@ class PlainLoop {
     slice: number,
     weights: Float64Array | null,
   ): ReducibleSlice & { lossSum: number; rows: SliceRows | null } {
-    if (this.#v2 !== null) return this.#prototypeSlice(this.#v2, plan, draws, step, slice);
+    const seed = [this.#scenario.seed, 'dropout', step, slice];
+    if (this.#v2 !== null) {
+      const drawn = { ...samplesOf(plan, draws), epoch: plan.epoch, slice, seed };
+      const model = this.#model;
+      return this.#queue === null
+        ? prototypeSlice(this.#v2, drawn, model)
+        : swappedSlice(this.#queue.rows, drawn, model);
+    }
     const { ids, occurrences, pseudoLabels } = samplesOf(plan, draws);
     const views = viewsOf(this.#scenario.unreadable, ids, occurrences, plan.epoch);
     const targets = Int32Array.from(pseudoLabels);
-    const seed = [this.#scenario.seed, 'dropout', step, slice];
     const options = weights === null ? {} : { weights: Float32Array.from(weights) };
     const { features, ...passed } = this.#model.lossGradientAndFeatures(
       views.pixels,
@@ -332,27 +343,6 @@ class PlainLoop {
       options,
     );
     return { ...passed, samples: targets.length, rows: this.#mix(views.ids, slice, features) };
-  }
-
-  #prototypeSlice(
-    { labels, values, heads, clusters }: V2State,
-    plan: EpochPlan,
-    draws: DrawRange,
-    step: number,
-    slice: number,
-  ): ReducibleSlice & { lossSum: number; rows: SliceRows } {
-    const samples = samplesOf(plan, draws);
-    const { ids } = samples;
-    const drawn = drawnViews(samples, CROPS);
-    const { pixels } = viewsOf(null, drawn.ids, drawn.occurrences, plan.epoch);
-    const targets = Int32Array.from([...ids].flatMap((id) => labels.map((own) => own[id]!)));
-    const { features: rows, ...passed } = this.#model.prototypeGradient(
-      pixels,
-      targets,
-      { values, heads, clusters, temperature: 1, crops: CROPS },
-      [this.#scenario.seed, 'dropout', step, slice],
-    );
-    return { ...passed, samples: ids.length, rows: { slice, ids, rows, pseudoLabels: ids } };
   }
 
   #mix(ids: Int32Array, slice: number, features: Float32Array): SliceRows | null {

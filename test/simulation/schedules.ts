@@ -31,12 +31,12 @@ export function scenarioOf(seed: number): Scenario {
   const rng = seededRng('scenario', seed);
   const shape = SHAPES[Math.floor(SHAPES.length * rng.float() ** 2)]!;
   const algorithm = algorithmOf(seed, rng.integer(2) === 0);
-  const isV2 = algorithm === 'deepcluster-v2';
+  const hasCrops = algorithm === 'deepcluster-v2' || algorithm === 'swav';
   return {
     ...shape,
     algorithm,
     // Within a batch of crops, whose other images must stay together.
-    unreadable: isV2 && shape.unreadable !== null ? 1 : shape.unreadable,
+    unreadable: hasCrops && shape.unreadable !== null ? 1 : shape.unreadable,
     servers: 1 + Math.floor(3 * rng.float() ** 2),
     everySteps: rng.integer(3),
     isWhole: rng.integer(2) === 0,
@@ -44,9 +44,9 @@ export function scenarioOf(seed: number): Scenario {
   };
 }
 
-/** A quarter of the schedules are of DeepCluster-v2. */
+/** A quarter of the schedules are of algorithms with crops, and of those a quarter of SwAV. */
 function algorithmOf(seed: number, isDeepCluster: boolean): Scenario['algorithm'] {
-  if (seed % 4 === 2) return 'deepcluster-v2';
+  if (seed % 4 === 2) return seed % 16 === 14 ? 'swav' : 'deepcluster-v2';
   return isDeepCluster ? 'deepcluster' : 'odc';
 }
 

@@ -9,6 +9,7 @@ import type { ImageLoader, LoadedViews, SampleIds } from '../../src/data/loader/
 import type { ImageSource } from '../../src/data/source/source.ts';
 import { normaliseRows } from '../../src/clustering/odc/mixing.ts';
 import type { Prototypes } from '../../src/clustering/prototypes.ts';
+import type { SwappedPrediction } from '../../src/clustering/swapped-prediction.ts';
 import type { Model, SliceGradient, SliceOptions } from '../../src/nn/model.ts';
 import { bodyCount } from '../../src/ps/layout.ts';
 import { planParameterShards, type ParameterShardPlan } from '../../src/ps/parameter-plan.ts';
@@ -17,7 +18,7 @@ import { simulatedLayout } from '../support/made/layouts.ts';
 /** What kind of run is simulated; the oracle depends on all but `servers`,
  * `everySteps` and `isWhole`. */
 export interface Scenario {
-  readonly algorithm: 'deepcluster' | 'deepcluster-v2' | 'odc';
+  readonly algorithm: 'deepcluster' | 'deepcluster-v2' | 'odc' | 'swav';
   readonly images: number;
   readonly shardSize: number;
   readonly batchSize: number;
@@ -32,9 +33,11 @@ export interface Scenario {
   readonly seed: number;
 }
 
-const NECKS = { odc: 'odc', 'deepcluster-v2': 'projection' } as const;
+const NECKS = { odc: 'odc', 'deepcluster-v2': 'projection', swav: 'swav' } as const;
 export const FEATURE_DIM = 3;
 const CLASSES = 3;
+/** SwAV: more images than a step draws, fewer than there are. */
+export const QUEUE_LENGTH = 5;
 export const TINY_LAYOUT = simulatedLayout(CLASSES);
 /** Parameters that features depend on. */
 const BODY = bodyCount(TINY_LAYOUT);
@@ -75,6 +78,7 @@ export function configOf(scenario: Scenario): RunConfig {
       clustering: { k: CLASSES, iterations: 1, pcaDim: 2 },
       deepclusterV2: wholeBytes,
       odc: { smallClusterSize: 1, publishInterval: 2, logInterval: 3 },
+      swav: { queueLength: QUEUE_LENGTH },
       training: { batchSize, sliceSize },
       evaluation: { enabled: false },
       checkpoint: { everySteps, keep: 2 },
@@ -232,6 +236,22 @@ export class TinyModel implements Model {
     const weights = labels.map((label) => label % values.length);
     const options = { weights: Float32Array.from(weights, (at) => 1 + 0.1 * values[at]!) };
     const passed = this.lossAndGradient(pixels, labels, dropoutSeed, options);
+    return { ...passed, features: normaliseRows(this.features(pixels, views), FEATURE_DIM) };
+  }
+
+  /** Every value of the queue pulls on every crop, in its place. */
+  swappedGradient(
+    pixels: Uint8Array,
+    samples: number,
+    { crops, queue, isFrozen }: SwappedPrediction,
+    dropoutSeed: readonly (string | number)[],
+  ): SliceGradient & { readonly features: Float32Array } {
+    const views = samples * crops;
+    const labels = Int32Array.from({ length: views }, (_, view) => (view % crops) + +isFrozen);
+    const weights = Float32Array.from(labels, (_, view) =>
+      queue.reduce((sum, value, i) => sum + 0.01 * signal(i, view) * value, 1),
+    );
+    const passed = this.lossAndGradient(pixels, labels, dropoutSeed, { weights });
     return { ...passed, features: normaliseRows(this.features(pixels, views), FEATURE_DIM) };
   }
 

@@ -322,7 +322,7 @@ describe('presets', () => {
       ...['deepcluster-alexnet-flickr', 'deepcluster-alexnet-imagenet'],
       ...['deepcluster-v2-resnet50-imagenet', 'deepcluster-vgg16-imagenet', 'demo', 'demo-odc'],
       ...['odc-resnet50-imagenet'],
-      ...['small-deepcluster', 'small-odc', 'small-photos'],
+      ...['small-deepcluster', 'small-odc', 'small-photos', 'small-swav'],
     ]);
     for (const preset of presetNames()) assert.ok(load({ preset }).config.epochs > 0);
   });

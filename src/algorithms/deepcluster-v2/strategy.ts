@@ -8,7 +8,6 @@
 import { z } from 'zod';
 import { arrayOf } from '../../arrays/bundle.ts';
 import type { NamedArrays } from '../../arrays/safetensors.ts';
-import { figuresOf } from '../../clustering/collapse.ts';
 import { consecutiveSamples, type MemoryShape } from '../../clustering/odc/sample-memory.ts';
 import { drawOdcEpoch } from '../../clustering/odc/sampler.ts';
 import { checkpointCorrupt } from '../../errors.ts';
@@ -23,6 +22,7 @@ import type {
   StrategyDeps,
   StrategyState,
 } from '../strategy.ts';
+import { presence, unitRowFigures } from '../unit-rows.ts';
 import { deepclusterV2ConfigOf, type DeepclusterV2Config } from './config.ts';
 import { PROTOTYPES_ARTIFACT, prototypesToBundle } from './prototypes.ts';
 
@@ -169,11 +169,8 @@ export class DeepclusterV2Strategy implements Strategy {
     return present;
   }
 
-  /** Unit rows: the spread within clusters and that of the centroids make up the whole. */
   #note(found: readonly Clustering[], at: { epoch: number; step: number }): void {
-    const { k } = this.#deps.config.clustering;
-    const { pseudoLabels, centroids } = found[0]!;
-    this.#deps.noteClusters(figuresOf(spreadOf(pseudoLabels, centroids, k), pseudoLabels, k), at);
+    this.#deps.noteClusters(unitRowFigures(found[0]!, this.#deps.config.clustering.k), at);
   }
 
   #memoryBytes(): number {
@@ -186,27 +183,4 @@ export class DeepclusterV2Strategy implements Strategy {
     const dim = this.#config.crops * featureDim;
     return { ...consecutiveSamples(0, imageCount), dim, classes: config.clustering.k };
   }
-}
-
-/** The labels that the memory is sealed with: it holds rows, and tells no clusters apart. */
-function presence(pseudoLabels: Int32Array): Int32Array {
-  return pseudoLabels.map((label) => Math.min(label, 0));
-}
-
-/**
- * How far unit rows are from being all the same, by the centroids of their clusters: 1 - |mean
- * centroid|², 0 where one centroid is all that there is.
- * @param centroids [K, d] unit rows
- */
-function spreadOf(pseudoLabels: Int32Array, centroids: Float32Array, k: number): number {
-  const dim = centroids.length / k;
-  const mean = new Float64Array(dim);
-  let count = 0;
-  for (const label of pseudoLabels) {
-    if (label < 0) continue;
-    count += 1;
-    for (let j = 0; j < dim; j += 1) mean[j]! += centroids[label * dim + j]!;
-  }
-  const squared = mean.reduce((sum, value) => sum + (value / count) ** 2, 0);
-  return Math.max(0, 1 - squared);
 }

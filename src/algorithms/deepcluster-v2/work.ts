@@ -41,6 +41,10 @@ export class DeepclusterV2Work implements AlgorithmWork {
     return { values, heads, clusters, temperature };
   }
 
+  swapped(): Promise<null> {
+    return Promise.resolve(null);
+  }
+
   forget(): void {
     // Artifacts are the worker's to forget.
   }

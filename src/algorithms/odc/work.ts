@@ -46,6 +46,10 @@ export class OdcWork implements AlgorithmWork {
     return Promise.resolve(null);
   }
 
+  swapped(): Promise<null> {
+    return Promise.resolve(null);
+  }
+
   forget(): void {
     this.#rows.clear();
     this.#version = -1;

@@ -114,6 +114,8 @@ function drawLayer(layer: Layer, drawn: Drawn, pen: Pen): Drawn {
       ];
       return next(builder.dense(value, weight, bias));
     }
+    case 'cosine':
+      throw new TypeError(`${layer.name}: prototypes are of training alone`);
   }
 }
 

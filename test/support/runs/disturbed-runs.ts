@@ -47,6 +47,12 @@ export const SMALL_V2 = {
   'training.cosineTo': 0.01,
 } as const;
 
+/** SwAV on the small network: a queue of more images than a step, and of fewer than there are. */
+export const SMALL_SWAV = {
+  ...{ algorithm: 'swav', 'model.neck': 'swav', 'model.neckHidden': 16, 'model.neckDim': 8 },
+  ...{ 'model.sobel': false, 'swav.queueLength': 48 },
+} as const;
+
 export interface DisturbedRunsPlan {
   /** Besides 6 classes of 24 images each, of 48 pixels. */
   readonly images?: Partial<Omit<MakeImagesOptions, 'out' | 'seed'>>;

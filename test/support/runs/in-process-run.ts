@@ -149,6 +149,9 @@ export function plainCompute(hooks: PlainModelHooks = {}): Compute {
     prototypeGradient: () => {
       throw new Error('the plain model has a head');
     },
+    swappedGradient: () => {
+      throw new Error('the plain model has a head');
+    },
     trainingFeatures: (pixels, count, seed) => featuresOf(pixels, count, seed),
     memory: () => ({ tensors: 0, bytes: 0 }),
     dispose: () => undefined,

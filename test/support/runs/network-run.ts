@@ -56,6 +56,7 @@ export async function runNetwork({ model = {}, ...run }: NetworkRun): Promise<Ru
           lossAndGradient: network.lossAndGradient.bind(network),
           lossGradientAndFeatures: network.lossGradientAndFeatures.bind(network),
           prototypeGradient: network.prototypeGradient.bind(network),
+          swappedGradient: network.swappedGradient.bind(network),
           trainingFeatures: network.trainingFeatures.bind(network),
           memory: network.memory.bind(network),
           dispose: () => undefined,
