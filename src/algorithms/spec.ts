@@ -54,6 +54,11 @@ export interface AlgorithmSpec {
    * @param config of a run
    */
   readonly crops: (config: object) => number;
+  /**
+   * Clusterings of an epoch, from each of which a draw has a target.
+   * @param config of a run
+   */
+  readonly heads: (config: object) => number;
   /** Null where the columns that all have are enough. */
   readonly figures: AlgorithmFigures | null;
   /**

@@ -30,6 +30,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   neighbours: async () => (await import('./commands/results/neighbours.ts')).addNeighboursCommand,
   'embed-worker': async () =>
     (await import('./commands/results/embed-worker.ts')).addEmbedWorkerCommand,
+  'measure-network': async () =>
+    (await import('./commands/measure-network.ts')).addMeasureNetworkCommand,
   report: async () => (await import('./commands/results/report.ts')).addReportCommand,
   compare: async () => (await import('./commands/results/compare.ts')).addCompareCommand,
   certs: async () => (await import('./commands/certs.ts')).addCertsCommand,

@@ -28,6 +28,7 @@ export const DEEPCLUSTER_V2: AlgorithmSpec = {
   },
   metric: () => 'cosine',
   crops: (config) => deepclusterV2ConfigOf(config).crops,
+  heads: (config) => deepclusterV2ConfigOf(config).heads,
   figures: null,
   requireImages: () => undefined,
   strategy: (deps) => new DeepclusterV2Strategy(deps),
