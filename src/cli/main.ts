@@ -18,6 +18,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   demo: async () => (await import('./commands/demo.ts')).addDemoCommand,
   setup: async () => (await import('./commands/setup.ts')).addSetupCommand,
   settings: async () => (await import('./commands/settings.ts')).addSettingsCommand,
+  suggest: async () => (await import('./commands/suggest.ts')).addSuggestCommand,
   launch: async () => (await import('./commands/launch.ts')).addLaunchCommand,
   coordinator: async () => (await import('./commands/coordinator.ts')).addCoordinatorCommand,
   server: async () => (await import('./commands/server.ts')).addServerCommand,
