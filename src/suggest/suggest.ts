@@ -168,5 +168,7 @@ function scaled(cost: NetworkCost, from: RunConfig, to: RunConfig): NetworkCost 
     trainingSeconds: times * cost.trainingSeconds,
     viewSeconds: (to.data.imageSize / from.data.imageSize) ** 2 * cost.viewSeconds,
     bytesPerImage: (activationBytes(other!) / activationBytes(one!)) * cost.bytesPerImage,
+    // A small part of it grows with the views; the size that is suggested is measured.
+    extractionBytes: cost.extractionBytes,
   };
 }

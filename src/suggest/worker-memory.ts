@@ -28,9 +28,11 @@ const SLICES_AHEAD = 4;
 /** Rows of features as they were made, and as k-means has them prepared. */
 const FORMS_OF_ROWS = 2;
 
-/** @returns bytes */
+/** In training or in the extraction, whichever takes more. @returns bytes */
 export function workerPeakBytes(cost: NetworkCost, load: WorkerLoad): number {
-  return fixedBytes(cost, load) + load.sliceSize * bytesOfImage(cost, load);
+  const { baseBytes, extractionBytes } = cost;
+  const training = baseBytes + load.sliceSize * bytesOfImage(cost, load);
+  return keptBytes(load) + Math.max(extractionBytes, training);
 }
 
 /**
@@ -42,20 +44,22 @@ export function largestSlice(
   load: Omit<WorkerLoad, 'sliceSize'>,
   budgetBytes: number,
 ): number {
-  const room = budgetBytes - fixedBytes(cost, load);
+  const room = budgetBytes - keptBytes(load);
   const bytes = bytesOfImage(cost, load);
-  return room < bytes ? 0 : Math.floor(room / bytes);
+  if (room < cost.extractionBytes || room < cost.baseBytes + bytes) return 0;
+  return Math.floor((room - cost.baseBytes) / bytes);
 }
 
 function bytesOfImage({ bytesPerImage }: NetworkCost, load: Omit<WorkerLoad, 'sliceSize'>): number {
   return bytesPerImage + SLICES_AHEAD * load.crops * viewBytes(load);
 }
 
-function fixedBytes({ baseBytes }: NetworkCost, load: Omit<WorkerLoad, 'sliceSize'>): number {
+/** Besides the passes. */
+function keptBytes(load: Omit<WorkerLoad, 'sliceSize'>): number {
   const { images, workers, featureDim, cacheBytes, decodedPixels } = load;
   const decoded = images * (3 * decodedPixels + viewBytes(load));
   const rows = FORMS_OF_ROWS * 4 * featureDim * Math.ceil(images / workers);
-  return baseBytes + CONNECTIONS_BYTES + Math.min(cacheBytes, decoded) + rows;
+  return CONNECTIONS_BYTES + Math.min(cacheBytes, decoded) + rows;
 }
 
 /** uint8 of three colours. */

@@ -9,7 +9,6 @@ import {
   activationBytes,
   costOf,
   measuredSizes,
-  peakBytes,
   type CostSample,
   type NetworkCost,
 } from '../../src/suggest/measure/network-cost.ts';
@@ -25,23 +24,23 @@ after(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-function sample(images: number, peak: number, startBytes = 50): CostSample {
+function sample(images: number, trainingBytes: number, startBytes = 50): CostSample {
   const seconds = { forwardSeconds: images, trainingSeconds: 2 * images, viewSeconds: 3 * images };
-  return { images, startBytes, peakBytes: peak, ...seconds };
+  return { images, startBytes, trainingBytes, peakBytes: trainingBytes + images, ...seconds };
 }
 
 const COST: NetworkCost = {
   ...{ engine: 'wasm', device: 'CPU', threads: 1 },
   ...{ forwardSeconds: 0.1, trainingSeconds: 0.2, viewSeconds: 0.3 },
-  ...{ baseBytes: 100, bytesPerImage: 7 },
+  ...{ baseBytes: 100, bytesPerImage: 7, extractionBytes: 1e6 },
 };
 
 describe('the line through two measured peaks', () => {
-  test('goes through both, and beyond them', () => {
+  test('goes through both; the extraction is that after the smaller one', () => {
     const cost = { ...COST, ...costOf(sample(4, 200), sample(16, 320)) };
     assert.equal(cost.bytesPerImage, (320 - 200) / (16 - 4));
     assert.equal(cost.baseBytes, 200 - 4 * 10);
-    assert.equal(peakBytes(cost, 64), 160 + 64 * 10);
+    assert.equal(cost.extractionBytes, 200 + 4);
   });
 
   test('is level where the larger slice took no more, and never below what the process began with', () => {

@@ -28,7 +28,7 @@ function costAt(imageSize: number): NetworkCost {
   return {
     ...{ engine: 'wasm', device: 'CPU', threads: 1 },
     ...{ forwardSeconds: 1e-4 * times, trainingSeconds: 1e-3 * times, viewSeconds: 1e-4 * times },
-    ...{ baseBytes: 0.5 * GIB, bytesPerImage: 1e6 * times },
+    ...{ baseBytes: 0.5 * GIB, bytesPerImage: 1e6 * times, extractionBytes: 1e6 },
   };
 }
 
@@ -137,7 +137,7 @@ test('slices are whole parts of a batch, and never below 64 views of two crops',
 });
 
 describe('the memory of a worker', () => {
-  const cost = { ...costAt(32), baseBytes: 1e9, bytesPerImage: 1e6 };
+  const cost = { ...costAt(32), baseBytes: 1e9, bytesPerImage: 1e6, extractionBytes: 1e6 };
   const load = {
     ...{ crops: 2, imageSize: 32, decodedPixels: 6144, cacheBytes: 1e8 },
     ...{ images: 5000, workers: 2, featureDim: 128 },
@@ -156,6 +156,15 @@ describe('the memory of a worker', () => {
       workerPeakBytes(cost, { ...load, cacheBytes: 10, sliceSize: 1 }),
       fixed - decoded + 10 + (1e6 + 8 * view),
     );
+  });
+
+  test('is that of the extraction where slices are small', () => {
+    const large = { ...cost, extractionBytes: 2e9 };
+    assert.equal(
+      workerPeakBytes(large, { ...load, cacheBytes: 1e9, sliceSize: 64 }),
+      fixed + 1e9, // in place of the base of 1e9, 2e9
+    );
+    assert.equal(largestSlice(large, load, 1.2e9), 0);
   });
 
   test('gives the largest slice that fits: one more does not', () => {

@@ -22,7 +22,7 @@ after(() => {
 const COST: NetworkCost = {
   ...{ engine: 'wasm', device: 'CPU', threads: 1 },
   ...{ forwardSeconds: 1e-4, trainingSeconds: 1e-3, viewSeconds: 1e-4 },
-  ...{ baseBytes: 2 ** 29, bytesPerImage: 2 ** 20 },
+  ...{ baseBytes: 2 ** 29, bytesPerImage: 2 ** 20, extractionBytes: 1e6 },
 };
 
 function suggestion(workers: number, isMemoryGiven: boolean): Suggestion {

@@ -61,7 +61,6 @@ async function measure({ config, engine: name, images, folder }: CostOrder): Pro
   const load = parameterLoader(model, spec, config.seed);
   load();
   const startBytes = residentPeak();
-  const forwardSeconds = timeForward(model, spec, await views.make(VIEWS, null));
   const crops = algorithmNamed(config.algorithm).crops(config);
   const slice = sliceOf(config, model, spec);
   const trained = await timeTraining(images, async (step) => {
@@ -71,10 +70,13 @@ async function measure({ config, engine: name, images, folder }: CostOrder): Pro
       slice(pixels, images, step);
     });
   });
+  const trainingBytes = residentPeak();
+  const forwardSeconds = timeForward(model, spec, await views.make(VIEWS, null));
   views.close();
   const sample: CostSample = {
     images,
     startBytes,
+    trainingBytes,
     peakBytes: residentPeak(),
     forwardSeconds,
     trainingSeconds: trained,

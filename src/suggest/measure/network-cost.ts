@@ -5,12 +5,16 @@
 import { shapedLayers, trainingMultiplyAdds } from '../../nn/layers.ts';
 import type { ModelSpec } from '../../nn/architectures.ts';
 
-/** What one process took for training slices of one size, after the passes of an extraction. */
+/** What one process took for training slices of one size, and then for a pass of an extraction. */
 export interface CostSample {
   /** Of the slice. */
   readonly images: number;
-  /** Peak of resident memory: with the engine and the parameters alone, and at the end [bytes]. */
+  /**
+   * Peak of resident memory: with the engine and the parameters alone, after the slices, and at the
+   * end [bytes].
+   */
   readonly startBytes: number;
+  readonly trainingBytes: number;
   readonly peakBytes: number;
   /** For one image: a view through the network, and its part of a training slice [s]. */
   readonly forwardSeconds: number;
@@ -29,9 +33,11 @@ export interface NetworkCost {
   readonly trainingSeconds: number;
   /** Making one random view of a decoded image, on one thread [s]. */
   readonly viewSeconds: number;
-  /** Peak of resident memory is baseBytes + images of a slice * bytesPerImage. */
+  /** Peak of resident memory in training is baseBytes + images of a slice * bytesPerImage. */
   readonly baseBytes: number;
   readonly bytesPerImage: number;
+  /** And in an extraction, whatever the slices are. */
+  readonly extractionBytes: number;
 }
 
 /**
@@ -43,18 +49,16 @@ export function costOf(
   few: CostSample,
   many: CostSample,
 ): Omit<NetworkCost, 'engine' | 'device' | 'threads'> {
-  const slope = (many.peakBytes - few.peakBytes) / (many.images - few.images);
+  const slope = (many.trainingBytes - few.trainingBytes) / (many.images - few.images);
   const bytesPerImage = Math.max(0, slope);
   const { forwardSeconds, trainingSeconds, viewSeconds } = many;
-  const rest = many.peakBytes - bytesPerImage * many.images;
+  const rest = many.trainingBytes - bytesPerImage * many.images;
   // No process is smaller than it was before its first pass.
   const baseBytes = Math.max(rest, many.startBytes);
-  return { forwardSeconds, trainingSeconds, viewSeconds, baseBytes, bytesPerImage };
-}
-
-/** Peak of resident memory with slices of so many images [bytes]. */
-export function peakBytes({ baseBytes, bytesPerImage }: NetworkCost, images: number): number {
-  return baseBytes + bytesPerImage * images;
+  // After the smaller slices, which leave less behind.
+  const extractionBytes = few.peakBytes;
+  const seconds = { forwardSeconds, trainingSeconds, viewSeconds };
+  return { ...seconds, baseBytes, bytesPerImage, extractionBytes };
 }
 
 /** Of the larger measured slice: some seconds of a processor core that is not fast. */

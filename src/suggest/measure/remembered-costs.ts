@@ -25,6 +25,7 @@ const costSchema: z.ZodType<NetworkCost> = z.strictObject({
   viewSeconds: number,
   baseBytes: number,
   bytesPerImage: number,
+  extractionBytes: number,
 });
 /** By key, the oldest first. */
 const fileSchema = z.strictObject({ costs: z.array(z.tuple([z.string(), costSchema])) });
