@@ -67,10 +67,10 @@ export async function suggestRun(request: SuggestionRequest): Promise<Suggestion
   const surroundings = { ...request, env: workerEnvironment(env, workers, asked) };
   const configs = configsFor(collection.images);
   const engines = asked === 'auto' ? ENGINE_NAMES : [engineNamed(asked)];
-  const first = IMAGE_SIZES[0];
+  const first: number = IMAGE_SIZES[0];
   const costs = await networkCosts(configs(first), engines, surroundings);
   const { engine, reason } = fastest(costs);
-  const known = new Map([[first as number, costs.find((cost) => cost.engine === engine)!]]);
+  const known = new Map([[first, costs.find((cost) => cost.engine === engine)!]]);
   const costAt = (size: number): NetworkCost =>
     known.get(size) ?? scaled(known.get(first)!, configs(first), configs(size));
   // A size that was reckoned with is measured before it is suggested; then another may be better.

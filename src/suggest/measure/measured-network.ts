@@ -44,7 +44,8 @@ export async function networkCost(
   const algorithm = algorithmNamed(config.algorithm);
   const crops = algorithm.crops(config);
   const sizes = measuredSizes(spec, crops);
-  const { initialWeights: _, ...model } = config.model;
+  // Whatever the weights are, passes take the same.
+  const model = { ...config.model, initialWeights: null };
   const key = costKey([
     packageVersion(),
     [process.version, process.arch, cpus()[0]?.model, cpus().length, readCpuFeatures()],
