@@ -55,6 +55,8 @@ const MAY_IMPORT = {
     ...['arrays', 'clustering', 'config', 'data', 'evaluation', 'math', 'process'],
     ...['rpc', 'run', 'server-clients', 'telemetry'],
   ],
+  // Settings that suit a collection and a machine, and what a network costs there.
+  suggest: ['.'],
   // A whole run on one machine: starts the program's own processes.
   launch: ['.'],
   cli: ['.'],

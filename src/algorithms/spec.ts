@@ -59,6 +59,12 @@ export interface AlgorithmSpec {
    * @param config of a run
    */
   readonly crops: (config: object) => number;
+  /**
+   * Clusterings of an epoch, from each of which a draw has a target; 0 where targets are made of
+   * the draw's own crops.
+   * @param config of a run
+   */
+  readonly heads: (config: object) => number;
   /** Left out where settings are right or wrong each by itself. @param config of a run */
   readonly problems?: (config: NetworkSettings) => readonly SettingProblem[];
   /** Null where the columns that all have are enough. */

@@ -18,6 +18,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   demo: async () => (await import('./commands/demo.ts')).addDemoCommand,
   setup: async () => (await import('./commands/setup.ts')).addSetupCommand,
   settings: async () => (await import('./commands/settings.ts')).addSettingsCommand,
+  suggest: async () => (await import('./commands/suggest.ts')).addSuggestCommand,
   launch: async () => (await import('./commands/launch.ts')).addLaunchCommand,
   coordinator: async () => (await import('./commands/coordinator.ts')).addCoordinatorCommand,
   server: async () => (await import('./commands/server.ts')).addServerCommand,
@@ -30,6 +31,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   neighbours: async () => (await import('./commands/results/neighbours.ts')).addNeighboursCommand,
   'embed-worker': async () =>
     (await import('./commands/results/embed-worker.ts')).addEmbedWorkerCommand,
+  'measure-network': async () =>
+    (await import('./commands/measure-network.ts')).addMeasureNetworkCommand,
   report: async () => (await import('./commands/results/report.ts')).addReportCommand,
   compare: async () => (await import('./commands/results/compare.ts')).addCompareCommand,
   certs: async () => (await import('./commands/certs.ts')).addCertsCommand,

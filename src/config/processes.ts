@@ -54,6 +54,17 @@ export const clusterConfigSchema = z.strictObject({
       '`auto` takes the fastest engine that loads and says which; a named one that cannot ' +
         'load is an error.',
     ),
+  memoryBudget: z
+    .int()
+    .min(1)
+    .nullable()
+    .default(null)
+    .meta({
+      unit: 'bytes',
+      description:
+        'Memory that each worker may take: `launch` measures the network, once on a machine, and ' +
+        'ends before the first step where a slice needs more. Null: nothing is measured.',
+    }),
   leaseTtlMs: z.int().min(100).default(120_000).meta({
     unit: 'ms',
     description:

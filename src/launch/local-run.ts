@@ -21,6 +21,8 @@ import {
 import { initialWeights } from '../run/initial-weights.ts';
 import { requireFreeFolder } from '../run/lock/take-folder.ts';
 import { engineEntry } from '../engine/registry.ts';
+import { requireMemory } from '../suggest/memory-budget.ts';
+import { withSuggestion } from '../suggest/suggested-sources.ts';
 import type { LogLevel } from '../telemetry/logger.ts';
 import { undoFailedStart } from './failed-start.ts';
 import { superviseRun, type LaunchHooks, type LaunchPlan, type LaunchSignals } from './launcher.ts';
@@ -90,7 +92,13 @@ export async function runLocally(
 ): Promise<LocalRun> {
   const { isResumed } = request;
   if (request.out !== null) requireRunFolder(request.out, isResumed);
-  const sources = withSavedConfig(request.sources, request.out ?? '', isResumed);
+  const saved = withSavedConfig(request.sources, request.out ?? '', isResumed);
+  // What is said must be right before anything is measured.
+  loadRunConfig({ ...saved, env });
+  const surroundings = { env, signal: signals.stop, onMeasure: hooks.onRemark };
+  const suggested = isResumed ? null : await withSuggestion(saved, surroundings);
+  if (suggested !== null) hooks.onRemark(suggested.story);
+  const sources = suggested?.sources ?? saved;
   const loaded = loadRunConfig({ ...sources, env });
   if (loaded.config.data.source === null) {
     throw configInvalid('data.source', 'must name the images (give --data)', null, 'the default');
@@ -100,6 +108,7 @@ export async function runLocally(
   const out = request.out ?? defaultRunFolder(loaded.config.algorithm, Date.now());
   const { workers, servers } = loaded.config.cluster;
   requireOpenFiles(openFiles, workers + servers);
+  await requireMemory({ config: loaded.config, workers, isResumed }, surroundings);
   let made: string | undefined;
   try {
     made = makeRunFolder(out);

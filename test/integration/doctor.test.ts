@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { parseCpuFeatures } from '../../src/cli/commands/doctor.ts';
+import { parseCpuFeatures } from '../../src/process/cpu-features.ts';
 import { packageRoot } from '../../src/process/package-root.ts';
 import { hostKernels } from '../../src/engine/clustering/host/host-kernels.ts';
 import { testEngines } from '../support/engines/engines.ts';

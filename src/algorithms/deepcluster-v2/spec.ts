@@ -29,6 +29,7 @@ export const DEEPCLUSTER_V2: AlgorithmSpec = {
   },
   metric: () => 'cosine',
   crops: (config) => deepclusterV2ConfigOf(config).crops,
+  heads: (config) => deepclusterV2ConfigOf(config).heads,
   problems: smallCropProblems,
   figures: null,
   requireImages: () => undefined,

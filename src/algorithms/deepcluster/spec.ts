@@ -19,6 +19,7 @@ export const DEEPCLUSTER: AlgorithmSpec = {
   },
   metric: () => 'distance',
   crops: () => 1,
+  heads: () => 1,
   figures: null,
   requireImages: () => undefined,
   strategy: (deps) => new DeepClusterStrategy(deps),

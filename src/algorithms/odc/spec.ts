@@ -29,6 +29,7 @@ export const ODC: AlgorithmSpec = {
   },
   metric: (config) => odcConfigOf(config).metric,
   crops: () => 1,
+  heads: () => 1,
   figures: ODC_FIGURES,
   requireImages: requireRoomForClusters,
   strategy: (deps) => new OdcStrategy(deps),

@@ -28,6 +28,7 @@ export const SWAV: AlgorithmSpec = {
   },
   metric: () => 'cosine',
   crops: (config) => swavConfigOf(config).crops,
+  heads: () => 0,
   figures: null,
   requireImages: () => undefined,
   strategy: (deps) => new SwavStrategy(deps),

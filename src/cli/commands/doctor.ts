@@ -2,12 +2,12 @@
  * `deepcluster doctor`: what this machine would train with, how fast that is, and what is missing
  * for more.
  */
-import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import type { Command } from 'commander';
 import type { EngineFacts } from '../../engine/engine.ts';
 import { listGpus, visibleGpus, type Gpu } from '../../engine/gpus.ts';
 import { ENGINE_NAMES, engineEntry, type EngineChoice } from '../../engine/registry.ts';
+import { readCpuFeatures } from '../../process/cpu-features.ts';
 import { engineOption } from '../options.ts';
 import { printJson, printLines, type Terminal } from '../terminal.ts';
 
@@ -120,23 +120,6 @@ function missingFrom(
     missing.push("this project's kernels in the addon: npx deepcluster setup");
   }
   return missing;
-}
-
-/** Linux's names of what the engines' kernels choose by. */
-const CPU_FEATURES = ['avx2', 'fma', 'avx512f', 'avx512_vnni', 'avx512_bf16', 'amx_bf16'];
-
-function readCpuFeatures(): string[] | null {
-  try {
-    return parseCpuFeatures(readFileSync('/proc/cpuinfo', 'utf8'));
-  } catch {
-    return null;
-  }
-}
-
-/** Those of CPU_FEATURES that the first processor has, or null where the text lists none. */
-export function parseCpuFeatures(cpuInfo: string): string[] | null {
-  const flags = /^flags\s*: (.*)$/m.exec(cpuInfo)?.[1]?.split(' ');
-  return flags === undefined ? null : CPU_FEATURES.filter((feature) => flags.includes(feature));
 }
 
 function rounded(gigaflops: number): number {

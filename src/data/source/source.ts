@@ -70,6 +70,15 @@ const LANES = 32;
  * @throws TrainerError DATA_UNREADABLE where it does not exist, is neither, is malformed, or holds no image
  */
 export async function openImageSource(spec: string): Promise<ImageSource> {
+  const found = await findImages(spec);
+  return sourceOf(found, await sizesOf(found.root, found.paths));
+}
+
+/**
+ * The images of a folder or a list by name alone, in the order of their ids: no file is looked at.
+ * @throws TrainerError as {@link openImageSource}
+ */
+export async function findImages(spec: string): Promise<FoundImages> {
   const location = resolve(spec);
   const found = await stat(location).catch((cause: unknown) => {
     throw dataAbsent(
@@ -81,8 +90,8 @@ export async function openImageSource(spec: string): Promise<ImageSource> {
       cause,
     );
   });
-  if (found.isDirectory()) return openFolder(spec, location);
-  if (found.isFile() && isListFile(location)) return openList(spec, location, found.size);
+  if (found.isDirectory()) return findInFolder(spec, location);
+  if (found.isFile() && isListFile(location)) return findInList(spec, location, found.size);
   throw dataUnreadable(
     spec,
     'is a file, but not a list of images',
@@ -90,13 +99,13 @@ export async function openImageSource(spec: string): Promise<ImageSource> {
   );
 }
 
-async function openFolder(spec: string, root: string): Promise<ImageSource> {
+async function findInFolder(spec: string, root: string): Promise<FoundImages> {
   const { paths, passedOver } = await listImages(spec, root);
   const truth = truthFromFolders(paths);
-  return createSource({ spec, location: root, root, paths, truth, passedOver });
+  return atLeastOne({ spec, location: root, root, paths, truth, passedOver });
 }
 
-async function openList(spec: string, location: string, bytes: number): Promise<ImageSource> {
+async function findInList(spec: string, location: string, bytes: number): Promise<FoundImages> {
   if (bytes > MAX_LIST_BYTES) {
     throw dataUnreadable(
       spec,
@@ -110,7 +119,7 @@ async function openList(spec: string, location: string, bytes: number): Promise<
   });
   const { paths, labels } = readImageList(spec, root, listText(spec, content));
   const truth = labels === null ? truthFromFolders(paths) : truthFromLabels(labels);
-  return createSource({ spec, location, root, paths, truth });
+  return atLeastOne({ spec, location, root, paths, truth });
 }
 
 /** An image as a run's listing has it. */
@@ -142,21 +151,22 @@ export function listedSource(
 }
 
 /** Where images were found. */
-type FoundImages = Pick<ImageSource, 'spec' | 'location' | 'root' | 'truth' | 'passedOver'> & {
+export type FoundImages = Pick<
+  ImageSource,
+  'spec' | 'location' | 'root' | 'truth' | 'passedOver'
+> & {
   readonly paths: readonly string[];
 };
 
-async function createSource(found: FoundImages): Promise<ImageSource> {
-  const { spec, root, paths, passedOver = [] } = found;
-  if (paths.length === 0) {
-    throw dataAbsent(
-      spec,
-      'expected at least one image, found none',
-      passedOverLine(passedOver) ??
-        `name a folder of images (${READ_NAMES.join(', ')}), or a list that names one a line`,
-    );
-  }
-  return sourceOf(found, await sizesOf(root, paths));
+function atLeastOne(found: FoundImages): FoundImages {
+  const { spec, paths, passedOver = [] } = found;
+  if (paths.length > 0) return found;
+  throw dataAbsent(
+    spec,
+    'expected at least one image, found none',
+    passedOverLine(passedOver) ??
+      `name a folder of images (${READ_NAMES.join(', ')}), or a list that names one a line`,
+  );
 }
 
 /** @param sizes [N] bytes */

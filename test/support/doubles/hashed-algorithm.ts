@@ -124,6 +124,7 @@ export const HASHED: AlgorithmSpec = {
   clustering: { times: 'never', phases: [], doSettle: true },
   metric: () => 'distance',
   crops: () => 1,
+  heads: () => 1,
   figures: {
     key: 'hashed',
     columns: [

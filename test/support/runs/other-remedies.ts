@@ -19,7 +19,32 @@ const REPORT = 'test/integration/report-commands.test.ts';
 const CHANGED = 'test/integration/changed-settings.test.ts';
 const DIVERGED = 'a run that diverged goes on from before, by the command that its message names';
 
+const BUDGET =
+  'a slice beyond the memory budget ends before the first step, and the one that is named is within';
+
 export const OTHERS: readonly OtherRow[] = [
+  ...[
+    'to stay within cluster.memoryBudget',
+    'raise it (--set cluster.memoryBudget=',
+    ', or take smaller images (--set data.imageSize)',
+  ].map((source): OtherRow => ({ source, triedIn: ['test/e2e/suggest.test.ts', BUDGET] })),
+  {
+    source: 'deepcluster data verify --data says why',
+    triedIn: [
+      'test/integration/suggest.test.ts',
+      'images of which none can be read are refused, and data verify says why',
+    ],
+  },
+  ...[
+    'start it with: deepcluster launch --config',
+    'start it with: deepcluster launch --data ${',
+  ].map((source): OtherRow => ({
+    source,
+    triedIn: [
+      'test/e2e/suggest.test.ts',
+      'settings that nobody gave are suggested, recorded, and kept by a resume',
+    ],
+  })),
   ...[
     'it does not speak TLS; start it with --credentials, or leave --credentials away here',
     'check that it was started with --credentials, and the address',
