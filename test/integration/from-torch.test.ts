@@ -74,7 +74,8 @@ test('weights of another network are refused by name and shape, before anything 
   assert.equal(
     await refused(42, ...from, file, '--set', 'model.sobel=false'),
     `deepcluster: weights ${file}: array features.0.weight: expected shape [4, 3, 5, 5], got [4, 2, 5, 5]; ` +
-      "they must be of the run's network (model.architecture small-convnet, model.sobel false)",
+      "they must be of the run's network (model.architecture small-convnet, model.sobel false): " +
+      "it sees Sobel's two maps, add --set model.sobel=true",
   );
   assert.match(await refused(42, ...from, join(folder, 'none')), /cannot be read \(ENOENT/);
   const text = join(folder, 'weights.pth');
