@@ -125,7 +125,7 @@ test('where several places have the whole network, the file is refused with thei
   );
 });
 
-test('a file that would be of the network with another setting is refused with that setting', async () => {
+test('a file that would be of the network with another setting is refused with that setting, and taken with it', async () => {
   writeFileSync(file, torchFile('network').bytes);
   const refusal = async (model: Model, imageSize?: number): Promise<string> =>
     initialWeights(configOf(model, imageSize)).then(
@@ -140,6 +140,7 @@ test('a file that would be of the network with another setting is refused with t
     await refusal(SMALL, 64),
     /array classifier\.1\.weight: expected shape \[8, 64\], got \[8, 16\]; .*: its images had another size, add --set data\.imageSize=32$/,
   );
+  assert.notEqual(await initialWeights(configOf(SMALL, 32)), null);
   assert.match(await refusal({ ...SMALL, width: 8 }), /model\.sobel false\)$/);
   assert.match(
     await refusal({ architecture: 'resnet18', sobel: false }),
