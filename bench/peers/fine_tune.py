@@ -24,7 +24,7 @@ from torch import nn
 
 BATCH = 64
 # The network's rate by the head's: its features are to be bent, not to be lost in the first steps.
-BODY_RATE = 0.1
+BODY_RATE = 0.3
 HEAD_RATE = 0.05
 # Milder than a training without labels takes them: what an image shows must stay to be seen.
 VIEWS = types.SimpleNamespace(
