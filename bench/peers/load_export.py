@@ -30,29 +30,14 @@ def arrays_of(path):
 def by_torch(path, images):
     """Modules of networks.py with the file's arrays; clusters in float64, as the file's description has them."""
     import torch
-    from networks import network
+    from exported_network import load_network, normalised
 
-    arrays, facts = arrays_of(path)
-    model = json.loads(facts["model"])
-    net = network(
-        facts["architecture"], size=int(facts["imageSize"]), classes=int(facts["clusters"]), sobel=facts["sobel"] == "true",
-        width=model["width"], feature_dim=model["featureDim"], neck=model["neck"],
-        neck_hidden=model["neckHidden"], neck_dim=model["neckDim"],
-    )  # fmt: skip
-    weights = {name: torch.from_numpy(array) for name, array in arrays.items()}
-    missing, unexpected = net.load_state_dict(weights, strict=False)
-    hasHead = any(name.startswith(("top_layer.", "head.")) for name in arrays)
-    allowed = ("sobel.",) if hasHead else ("sobel.", "top_layer.", "head.")
-    absent = [name for name in missing if not name.startswith(allowed) and not name.endswith("num_batches_tracked")]
-    surplus = [name for name in unexpected if not name.startswith(("whitening.", "centroids"))]
-    if absent or surplus:
-        raise ValueError(f"{path}: missing {absent}, unexpected {surplus}")
-    net.eval()
-    mean, std = (torch.tensor(json.loads(facts[name])).view(1, 3, 1, 1) for name in ("mean", "std"))
+    net, facts, has_head = load_network(path)
+    arrays, _ = arrays_of(path)
     with torch.inference_mode():
-        x = (torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255 - mean) / std
+        x = normalised(images, facts)
         outputs = {"features": net.representation(x).numpy()}
-        if hasHead:
+        if has_head:
             outputs["logits"] = net(x).numpy()
         if "centroids" in arrays:
             outputs.update(clusters_of(net.represent(x).double().numpy(), arrays, facts["metric"]))

@@ -132,7 +132,9 @@ export class RunLoop {
       seed: config.seed,
     };
     if (checkpoint === null) {
-      const snapshot = await initialWeights(config, layout);
+      const snapshot = await initialWeights(config, layout, (reason) => {
+        this.#deps.folder.event('weights.taken', reason);
+      });
       this.#version = await parameters.restore({ ...content, snapshot }, signal);
       return;
     }

@@ -30,7 +30,7 @@ function safetensorsUsage(
   const shape = `"${architecture}", size=${imageSize}, classes=${classes}, sobel=${sobel ? 'True' : 'False'}${own}`;
   const left = hasHead ? 'the frozen Sobel filters' : 'the head and the frozen Sobel filters';
   const modules = [
-    `The modules are in \`bench/peers/networks.py\` of deepcluster-ps; ${left} are not in the file:`,
+    `The modules are in \`bench/peers/networks.py\` of deepcluster-ps, as is \`fine_tune.py\`; ${left} are not in the file:`,
     code('python', [
       'from safetensors.torch import load_file',
       'from networks import network',
@@ -44,6 +44,8 @@ function safetensorsUsage(
   const again = [
     'A run begins with these weights, in place of random ones, by:',
     code('sh', [`deepcluster launch --from-torch ${file} ...`]),
+    'A classifier is trained from a few labelled images of each class, in folders by class, by:',
+    code('sh', [`python3 fine_tune.py ${file} --train TRAIN --test TEST --labels 20`]),
   ];
   if (architecture !== 'resnet50' && architecture !== 'resnet18') return [...modules, ...again];
   const names = [

@@ -46,9 +46,9 @@ export const modelConfigSchema = z.strictObject({
     .nullable()
     .default(null)
     .describe(
-      'Safetensors file of the weights that a run begins with, in place of random ones: ' +
-        "PyTorch's names and shapes, as of torchvision or `export`; the head is new all the " +
-        'same. Read once, before the first step. Null: random weights.',
+      'File of the weights that a run begins with, in place of random ones: safetensors, or ' +
+        "PyTorch's `.pt` and `.pth`, with its names and shapes, as of torchvision or `export`; " +
+        'the head is new all the same. Read once, before the first step. Null: random weights.',
     ),
   sobel: z
     .boolean()

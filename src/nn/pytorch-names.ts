@@ -87,7 +87,7 @@ function axesOf(shape: readonly number[], pixels: number): Axes {
 }
 
 /** Convolutions [kh, kw, in, out] become [out, in, kh, kw]; fully connected layers [in, out] become [out, in]. */
-function pytorchShape(shape: readonly number[]): number[] {
+export function pytorchShape(shape: readonly number[]): number[] {
   return [...shape.slice(-2).toReversed(), ...shape.slice(0, -2)];
 }
 

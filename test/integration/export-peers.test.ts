@@ -6,7 +6,7 @@
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { before, test } from 'node:test';
 import type { ModelConfig } from '../../src/nn/config.ts';
@@ -76,3 +76,44 @@ for (const [format, library] of Object.entries(LIBRARIES) as [Format, string][])
     );
   }
 }
+
+const tuner = pythonWith('torch', 'safetensors', 'PIL');
+test(
+  'an export and a few labels make a classifier, by the script that its card names',
+  { skip: tuner === null && 'PEERS_PYTHON names no Python with torch, safetensors and pillow' },
+  async () => {
+    const place = join(folder, 'tuned.safetensors');
+    const ran = await ranCli([
+      ...['export', '--run', runOf(1), '--to', 'safetensors', '--out', place, '--engine', 'wasm'],
+    ]);
+    assert.equal(ran.code, 0, ran.stderr);
+    const args = [
+      '--train',
+      data,
+      '--test',
+      data,
+      '--labels',
+      '6',
+      '--epochs',
+      '2',
+      '--draws',
+      '2',
+    ];
+    const kept = join(folder, 'classifier.pt');
+    const tuned = spawnSync(tuner!, ['fine_tune.py', place, ...args, '--out', kept], {
+      cwd: PEERS,
+      encoding: 'utf8',
+    });
+    assert.equal(tuned.status, 0, tuned.stderr);
+    const { accuracy, classes, testImages } = JSON.parse(tuned.stdout) as {
+      accuracy: Record<string, { mean: number; least: number; most: number }>;
+      classes: number;
+      testImages: number;
+    };
+    assert.deepEqual([classes, testImages], [2, 30]);
+    assert.deepEqual(Object.keys(accuracy), ['frozen', 'fine-tuned', 'scratch']);
+    // Dark and light images, told apart by any features but those of a wrong file or label.
+    assert.ok(accuracy['frozen']!.least > 0.8, tuned.stdout);
+    assert.ok(existsSync(kept));
+  },
+);

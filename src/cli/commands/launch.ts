@@ -39,7 +39,7 @@ export function addLaunchCommand(program: Command, terminal: Terminal): void {
     .option('--resume', 'go on with the run in --out, by its own configuration if none is given')
     .option(
       '--from-torch <file>',
-      'begin with the weights of a safetensors file (model.initialWeights)',
+      "begin with the weights of a safetensors file or of PyTorch's .pth (model.initialWeights)",
     )
     .option(
       '--trace',

@@ -312,6 +312,20 @@ export const OTHERS: readonly OtherRow[] = [
       "'--from-torch' and '--resume' exclude each other, and without the one the other works",
     ],
   },
+  {
+    source: 'add --set model.sobel=${',
+    triedIn: [
+      'test/integration/from-torch.test.ts',
+      'weights that a message says are of another network are taken by theirs',
+    ],
+  },
+  {
+    source: 'add --set data.imageSize=${',
+    triedIn: [
+      'test/unit/run-torch-weights.test.ts',
+      'a file that would be of the network with another setting is refused with that setting, and taken with it',
+    ],
+  },
 ];
 
 /** They name commands and flags, and advise nothing. */
