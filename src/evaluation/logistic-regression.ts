@@ -9,7 +9,7 @@ import { requireUsable, type LabelledFeatures } from './labelled-features.ts';
 import type { ProbeRows } from './linear-probe.ts';
 import { fitLogistic, type FitOptions } from './logistic/fit.ts';
 import { leadingDirections, type LeadingDirections } from './logistic/preconditioner.ts';
-import { float64Products, type OpenProducts } from './logistic/products.ts';
+import { float64Products, type OpenProducts } from './products.ts';
 import { fitScaling, scaleRows } from './scaling.ts';
 import { membersByClass, stratifiedSplit } from './split.ts';
 

@@ -9,6 +9,7 @@ import type { ClusteringKernels, RowsToCluster } from '../clustering/kernels.ts'
 import type { IdentifiedRows } from '../clustering/odc/bundles.ts';
 import type { RunConfig } from '../config/schema.ts';
 import type { Prototypes } from '../clustering/prototypes.ts';
+import type { OpenProducts } from '../evaluation/products.ts';
 import type { Draws } from '../data/loader/drawn-views.ts';
 import type { LoadedViews } from '../data/loader/loader.ts';
 import type { ImageSource } from '../data/source/source.ts';
@@ -39,6 +40,8 @@ export interface WorkTools {
   readonly views: ViewTools;
   readonly held: HeldFeatures;
   readonly clustering: ClusteringKernels;
+  /** Products with rows of thousands of numbers, by the engine; null: there is none for them. */
+  readonly wideProducts: OpenProducts | null;
   /** The run's algorithm, here in this process. */
   readonly algorithm: AlgorithmWork;
   /** Where the time of this order goes. */

@@ -6,7 +6,7 @@ import {
   leadingDirections,
   preconditionerOf,
 } from '../../src/evaluation/logistic/preconditioner.ts';
-import { float64Products } from '../../src/evaluation/logistic/products.ts';
+import { float64Products } from '../../src/evaluation/products.ts';
 import { multiplyTransposed } from '../../src/math/matrix.ts';
 import { seededRng } from '../../src/math/rng.ts';
 import { assertClose } from '../support/made/nn-arrays.ts';

@@ -14,7 +14,7 @@ import {
   type LeadingDirections,
   type Preconditioner,
 } from './preconditioner.ts';
-import { float64Products, type RowProducts } from './products.ts';
+import { float64Products, type RowProducts } from '../products.ts';
 
 export interface FitOptions {
   /** [K, W] where it begins; left out: zeros. */

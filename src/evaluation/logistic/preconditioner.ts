@@ -10,7 +10,7 @@
 import { multiplyTransposed } from '../../math/matrix.ts';
 import { seededRng } from '../../math/rng.ts';
 import { symmetricEigen } from '../../math/symmetric-eigen.ts';
-import type { RowProducts } from './products.ts';
+import type { RowProducts } from '../products.ts';
 
 /** Directions of greatest variance of standardised rows. */
 export interface LeadingDirections {

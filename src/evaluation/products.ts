@@ -1,9 +1,9 @@
 /**
- * The products that fitting a linear classifier needs of its rows, in float64 on the caller's
- * thread; an engine may compute them in its place. Shapes: n rows, W columns, C classes.
+ * The products that classifiers need of the rows of features, in float64 on the caller's thread; an
+ * engine may compute them in its place. Shapes: n rows, W columns, C classes.
  */
-import { multiplyTransposed, widenRows } from '../../math/matrix.ts';
-import { addOuterProducts } from '../softmax-rows.ts';
+import { multiplyTransposed, widenRows } from '../math/matrix.ts';
+import { addOuterProducts } from './softmax-rows.ts';
 
 /** Products with the rows of one set, for as long as they are asked for. */
 export interface RowProducts {
@@ -23,6 +23,9 @@ export interface RowProducts {
 
 /** @param rows [n, W] read only, and not changed before the end */
 export type OpenProducts = (rows: Float32Array, width: number) => RowProducts;
+
+/** Rows of more numbers go to an engine: in float64 on one thread they take minutes. */
+export const WIDE = 1024;
 
 /** Numbers of a tile: it stays in the nearest caches while all classes pass over it. */
 const TILE_NUMBERS = 16_384;
