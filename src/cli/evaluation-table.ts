@@ -137,9 +137,9 @@ function accuracyRows(report: EvaluationReport, accuracy: AccuracyFigures): Row[
   const { representation, classes } = report;
   const agreement = `of ${classes ?? 0} clusters by cosine with the classes, mean of ${CLUSTERINGS} seeds`;
   return [
+    networksRow('k-means NMI', kmeansNmi, intervals.kmeansNmi, agreement, fixedWithin),
     networksRow('kNN top-1', knnTop1, intervals.knnTop1, 'majority of the nearest by cosine'),
     networksRow('linear probe top-1', linearTop1, intervals.linearTop1, `of ${representation}`),
-    networksRow('k-means NMI', kmeansNmi, intervals.kmeansNmi, agreement, fixedWithin),
     ...lowShot.map((low) =>
       comparedRow(`  ${100 * low.fraction} % of labels`, low, `the same with ${low.labels} labels`),
     ),

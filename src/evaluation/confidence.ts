@@ -43,13 +43,15 @@ export function accuracyEstimate(hits: Hits): Estimate {
 export function differenceEstimate(a: Hits, b: Hits): Estimate {
   const differences = a.right.map((right, i) => right - b.right[i]!);
   const bySplit = a.bySplit.map((top1, split) => top1 - b.bySplit[split]!);
-  return estimateOf(a.tested, differences, bySplit);
+  const { interval } = estimateOf(a.tested, differences, bySplit);
+  // As whoever subtracts the two figures has it, to the bit.
+  return { value: meanOf(a.bySplit) - meanOf(b.bySplit), interval };
 }
 
 /** @param sums [n] of an image's scores over the splits that test it */
 function estimateOf(tested: Int32Array, sums: Int32Array, bySplit: Float64Array): Estimate {
   const splits = bySplit.length;
-  const value = bySplit.reduce((sum, score) => sum + score, 0) / splits;
+  const value = meanOf(bySplit);
   let [tests, images, squares] = [0, 0, 0];
   tested.forEach((times, i) => {
     tests += times;
@@ -61,4 +63,8 @@ function estimateOf(tested: Int32Array, sums: Int32Array, bySplit: Float64Array)
   const spread = bySplit.reduce((sum, score) => sum + (score - value) ** 2, 0);
   const ofSplits = splits < 2 ? 0 : spread / (splits - 1) / splits;
   return { value, interval: halfWidth(ofImages + ofSplits) };
+}
+
+function meanOf(values: Float64Array): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

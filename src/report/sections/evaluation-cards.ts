@@ -2,7 +2,7 @@
 import { markup, type Markup } from '../markup.ts';
 import { formatCount, formatFixed, formatPercent, formatPoints } from '../number-format.ts';
 import { standingsOf } from '../standing.ts';
-import type { RunEvaluation } from '../summary.ts';
+import type { FigureInterval, RunEvaluation } from '../summary.ts';
 
 export function evaluationCards(evaluation: RunEvaluation | null): Markup {
   if (evaluation === null) {
@@ -15,14 +15,14 @@ ${scoreCard('kNN top-1', {
   random: evaluation.randomKnnTop1,
   pixels: evaluation.pixelsKnnTop1,
   intervals: intervals?.knnTop1,
-  gain: gains?.random.knnTop1.interval,
+  gain: gains?.random.knnTop1,
 })}
 ${scoreCard('Linear probe top-1', {
   trained: evaluation.linearTop1,
   random: evaluation.randomLinearTop1,
   pixels: evaluation.pixelsLinearTop1,
   intervals: intervals?.linearTop1,
-  gain: gains?.random.linearTop1.interval,
+  gain: gains?.random.linearTop1,
 })}
 </div>
 ${standings(gains)}
@@ -35,17 +35,17 @@ interface Score {
   readonly random: number;
   readonly pixels: number | undefined;
   readonly intervals: Readonly<Record<'trained' | 'random' | 'pixels', number>> | undefined;
-  /** Of the difference from the untrained network. */
-  readonly gain: number | undefined;
+  /** Over the untrained network. */
+  readonly gain: FigureInterval | undefined;
 }
 
 function scoreCard(name: string, { trained, random, pixels, intervals, gain }: Score): Markup {
-  const difference = trained - random;
+  const difference = gain?.value ?? trained - random;
   const direction = difference >= 0 ? 'up' : 'down';
   return markup`<article class="score">
 <h3>${name}</h3>
 <p class="figure">${formatPercent(trained)}</p>
-<p class="difference ${direction}"><b>${formatPoints(difference)}</b>${half(gain)} against random initialisation</p>
+<p class="difference ${direction}"><b>${formatPoints(difference)}</b>${half(gain?.interval)} against random initialisation</p>
 ${scoreBar('trained', 'this run', trained, intervals?.trained)}
 ${scoreBar('random', 'random init', random, intervals?.random)}
 ${pixels === undefined ? null : scoreBar('pixels', 'raw pixels', pixels, intervals?.pixels)}
