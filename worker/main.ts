@@ -18,8 +18,9 @@ export function runWorker(
   });
   return workThroughSessions({ ...options, tell }, async (config, logger) => {
     // The tensor library takes half a second to load: by then the coordinator knows of this worker.
-    const [{ startEngine }, { createModel }] = await Promise.all([
+    const [{ startEngine }, { rowMatricesOn }, { createModel }] = await Promise.all([
       import('../src/engine/start.ts'),
+      import('../src/engine/row-matrix.ts'),
       import('../src/nn/loaded-model.ts'),
     ]);
     const engine = await startEngine(options.engine ?? config.cluster.engine, {});
@@ -32,6 +33,7 @@ export function runWorker(
       engine: name,
       model: createModel(spec, engine),
       clustering: engine.clustering,
+      wideProducts: rowMatricesOn(engine),
     };
   });
 }

@@ -7,6 +7,7 @@ import { memoryColumns } from '../src/algorithms/registry.ts';
 import { nanoid } from 'nanoid';
 import { arrayOf } from '../src/arrays/bundle.ts';
 import { FLOAT64_KERNELS, type ClusteringKernels } from '../src/clustering/kernels.ts';
+import type { OpenProducts } from '../src/evaluation/products.ts';
 import { runConfigSchema, type RunConfig } from '../src/config/schema.ts';
 import { createImageLoader } from '../src/data/loader/loader.ts';
 import { awaitImages, firstThere } from '../src/data/source/await-images.ts';
@@ -66,6 +67,8 @@ export interface Compute {
   readonly representationName: string;
   /** What clustering is computed with; float64 JavaScript if absent. */
   readonly clustering?: ClusteringKernels;
+  /** Products with rows of thousands of numbers; float64 JavaScript if absent. */
+  readonly wideProducts?: OpenProducts;
 }
 
 /** Builds the network that a run's configuration names. */
@@ -230,6 +233,7 @@ async function prepare(
     representationDim,
     model,
     clustering: compute.clustering ?? FLOAT64_KERNELS,
+    ...(compute.wideProducts === undefined ? {} : { wideProducts: compute.wideProducts }),
     coordinator: client,
     parameters: servers,
     memory: servers,

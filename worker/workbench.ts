@@ -32,6 +32,8 @@ export interface WorkbenchDeps {
   readonly representationDim: number;
   readonly model: Model;
   readonly clustering: ClusteringKernels;
+  /** Left out: there is none. */
+  readonly wideProducts?: NonNullable<WorkTools['wideProducts']>;
   readonly coordinator: Pick<CoordinatorClient, 'artifact'>;
   readonly parameters: Pick<ParameterServers, 'pull' | 'push'>;
   readonly memory: Pick<MemoryServers, 'fill' | 'rows'>;
@@ -102,6 +104,7 @@ export class Workbench {
   /** For one order. @param term that it came in */
   toolsFor(term: number, times: Times): WorkTools {
     const { config, source, featureDim, representationDim, clustering } = this.#deps;
+    const { wideProducts = null } = this.#deps;
     const { identity, parameters, memory, logger, advance, signal } = this.#deps;
     const { tell = () => undefined } = this.#deps;
     return {
@@ -111,6 +114,7 @@ export class Workbench {
         featureDim,
         representationDim,
         clustering,
+        wideProducts,
         times,
         logger,
         advance,

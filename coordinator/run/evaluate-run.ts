@@ -1,17 +1,14 @@
 /**
  * The evaluation at the end of a run: one worker classifies held-out images by the trained
- * network's features, another (or the same) by those of the network as it was initialised. The only
- * place where class folders are used.
+ * network's features, others (or the same) by those of the network as it was initialised, and by
+ * raw pixels. The only place where class folders are used.
  */
 import type { RunConfig } from '../../src/config/schema.ts';
 import type { ImageSource } from '../../src/data/source/source.ts';
+import { NETWORKS, compareScores, type Network } from '../../src/evaluation/gains.ts';
+import { runEvaluationOf } from '../../src/run/evaluation/run-evaluation.ts';
 import type { Notice } from '../../src/telemetry/notice.ts';
-import {
-  evaluate,
-  type EvaluateWork,
-  type Network,
-  type NetworkScores,
-} from '../../src/work/evaluate.ts';
+import { evaluate, type EvaluateWork, type NetworkScores } from '../../src/work/evaluate.ts';
 import type { TimedWork } from '../../src/work/kind.ts';
 import type { Dispatcher } from '../control/dispatcher.ts';
 import { ImagesLeftOut, type MissingImages } from '../images/missing-images.ts';
@@ -32,29 +29,23 @@ export interface EvaluationDeps {
   readonly representationName: string;
 }
 
-const NETWORKS: readonly Network[] = ['trained', 'random'];
-
 /** Leaves the scores in the record; does nothing where there is no truth, or evaluation is off. */
 export async function evaluateRun(deps: EvaluationDeps): Promise<void> {
   const { config, source, record } = deps;
   if (!config.evaluation.enabled || source.truth === null || record.evaluation !== null) return;
   const scores = await scoresOf(deps);
-  const trained = scores.get('trained')!;
-  const random = scores.get('random')!;
-  record.evaluation = {
-    feature: deps.representationName,
-    trainImages: trained.trainImages,
-    testImages: trained.testImages,
+  const [trained, random, pixels] = NETWORKS.map((network) => scores.get(network)!) as [
+    ...[trained: NetworkScores, random: NetworkScores, pixels: NetworkScores],
+  ];
+  const { trainImages, testImages } = trained;
+  record.evaluation = runEvaluationOf(compareScores({ trained, random, pixels }), {
+    ...{ feature: deps.representationName, trainImages, testImages },
     classes: source.truth.names.length,
-    knnTop1: trained.knnTop1,
-    linearTop1: trained.linearTop1,
-    randomKnnTop1: random.knnTop1,
-    randomLinearTop1: random.linearTop1,
-  };
+  });
 }
 
 /**
- * By network, both on the same images: when some are left out in the middle, both begin once more.
+ * By network, all on the same images: when some are left out in the middle, all begin once more.
  */
 async function scoresOf(deps: EvaluationDeps): Promise<ReadonlyMap<Network, NetworkScores>> {
   deps.images.stepBegins(deps.parameterVersion);

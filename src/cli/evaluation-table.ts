@@ -2,7 +2,10 @@
  * The evaluation of a run in lines for a person: each figure, that of the network as it was
  * initialised, what it means.
  */
+import { CLUSTERINGS } from '../evaluation/class-agreement.ts';
 import type { ClusterQuality } from '../evaluation/cluster-quality.ts';
+import type { OfNetworks } from '../evaluation/gains.ts';
+import { standingsOf } from '../report/standing.ts';
 import type {
   AccuracyFigures,
   ClusterFigures,
@@ -13,10 +16,16 @@ import type {
 } from '../run/evaluation/report.ts';
 import { alignedRows } from './aligned-rows.ts';
 
-/** Name, figure of the run, figure of the initial network, meaning. */
-type Row = readonly [name: string, trained: string, random: string, meaning: string];
+/** Name, figure of the run, of the initial network, and of raw pixels, meaning. */
+type Row = readonly [
+  name: string,
+  trained: string,
+  random: string,
+  pixels: string,
+  meaning: string,
+];
 
-const HEAD: Row = ['figure', 'trained', 'random', ''];
+const HEAD: Row = ['figure', 'trained', 'random', 'pixels', ''];
 const NONE = '-';
 const NO_CLASSES =
   'no accuracies: there are no class sub-folders with two images or more to learn and test by';
@@ -31,10 +40,17 @@ export function evaluationTable(report: EvaluationReport): string[] {
   return [
     `run        ${report.runId}: ${report.algorithm}, ${report.architecture}, ${report.checkpoint} on ${report.engine}`,
     `images     ${imagesOf(report)}`,
-    `feature    ${report.representation}; random: the same network as it was initialised`,
+    `feature    ${report.representation}; random: the same network as it was initialised; pixels: the images themselves`,
     '',
-    ...alignedRows(rows, [0, 3]),
-    ...(report.accuracy === null ? ['', NO_CLASSES] : []),
+    ...alignedRows(rows, [0, 4]),
+    ...['', ...(report.accuracy === null ? [NO_CLASSES] : verdictLines(report.accuracy))],
+  ];
+}
+
+function verdictLines({ gains, intervals }: AccuracyFigures): string[] {
+  return [
+    ...standingsOf(gains).map(({ text }) => `The trained features are ${text}.`),
+    `±: intervals of 95 %, from the ${intervals.from}.`,
   ];
 }
 
@@ -56,7 +72,13 @@ function clusterRows({ k, clusters, ownClusters, nmiToPrevious }: EvaluationRepo
     figure: (of: ClusterFigures) => number | null,
     meaning: string,
     format = fixed,
-  ): Row => [name, format(trained && figure(trained)), format(random && figure(random)), meaning];
+  ): Row => [
+    name,
+    format(trained && figure(trained)),
+    format(random && figure(random)),
+    NONE,
+    meaning,
+  ];
   const agreement = (
     name: string,
     key: keyof ClusterQuality,
@@ -79,7 +101,7 @@ function clusterRows({ k, clusters, ownClusters, nmiToPrevious }: EvaluationRepo
           agreement('completeness', 'completeness', '1: no class is spread over clusters'),
         ]),
     ...ownRows(ownClusters),
-    ['NMI to epoch before', fixed(nmiToPrevious.at(-1) ?? null), NONE, course(nmiToPrevious)],
+    ['NMI to epoch before', fixed(nmiToPrevious.at(-1) ?? null), NONE, NONE, course(nmiToPrevious)],
   ];
 }
 
@@ -89,7 +111,7 @@ function ownRows(own: ClusterFigures | null): Row[] {
   const { empty, entropy, agreement } = own;
   const nmi = agreement === null ? '' : `, NMI to classes ${fixed(agreement.nmi)}`;
   const meaning = `entropy by the centroids of the last epoch; ${empty} empty${nmi}`;
-  return [['own centroids', fixed(entropy), NONE, meaning]];
+  return [['own centroids', fixed(entropy), NONE, NONE, meaning]];
 }
 
 /** The agreement of the first, of a middle and of the last epoch that has one. */
@@ -110,11 +132,14 @@ function viewRows({ views }: EvaluationReport): Row[] {
   ];
 }
 
-function accuracyRows({ representation }: EvaluationReport, accuracy: AccuracyFigures): Row[] {
-  const { knnTop1, linearTop1, lowShot, perClass, layers } = accuracy;
+function accuracyRows(report: EvaluationReport, accuracy: AccuracyFigures): Row[] {
+  const { knnTop1, linearTop1, kmeansNmi, intervals, lowShot, perClass, layers } = accuracy;
+  const { representation, classes } = report;
+  const agreement = `of ${classes ?? 0} clusters by cosine with the classes, mean of ${CLUSTERINGS} seeds`;
   return [
-    comparedRow('kNN top-1', knnTop1, 'majority of the nearest by cosine'),
-    comparedRow('linear probe top-1', linearTop1, `of ${representation}`),
+    networksRow('k-means NMI', kmeansNmi, intervals.kmeansNmi, agreement, fixedWithin),
+    networksRow('kNN top-1', knnTop1, intervals.knnTop1, 'majority of the nearest by cosine'),
+    networksRow('linear probe top-1', linearTop1, intervals.linearTop1, `of ${representation}`),
     ...lowShot.map((low) =>
       comparedRow(`  ${100 * low.fraction} % of labels`, low, `the same with ${low.labels} labels`),
     ),
@@ -130,10 +155,9 @@ function accuracyRows({ representation }: EvaluationReport, accuracy: AccuracyFi
 }
 
 function perClassRow({ perClass, labels, draws, trained, random }: PerClassFigures): Row {
-  const cell = ({ mean, spread }: MeanAndSpread): string =>
-    `${(100 * mean).toFixed(1)} ± ${(100 * spread).toFixed(1)} %`;
+  const cell = ({ mean, spread }: MeanAndSpread): string => percentWithin(mean, spread);
   const meaning = `the same with ${labels} labels, mean and spread of ${draws} draws`;
-  return [`  ${perClass} of each class`, cell(trained), cell(random), meaning];
+  return [`  ${perClass} of each class`, cell(trained), cell(random), NONE, meaning];
 }
 
 function comparedRow(
@@ -141,7 +165,32 @@ function comparedRow(
   { trained, random }: Compared<number | null>,
   meaning: string,
 ): Row {
-  return [name, percent(trained), percent(random), meaning];
+  return [name, percent(trained), percent(random), NONE, meaning];
+}
+
+/** A figure of all three, each with its interval. */
+function networksRow(
+  name: string,
+  { trained, random, pixels }: OfNetworks<number>,
+  halves: OfNetworks<number>,
+  meaning: string,
+  cell: (value: number, half: number) => string = percentWithin,
+): Row {
+  return [
+    name,
+    cell(trained, halves.trained),
+    cell(random, halves.random),
+    cell(pixels, halves.pixels),
+    meaning,
+  ];
+}
+
+function percentWithin(fraction: number, half: number): string {
+  return `${(100 * fraction).toFixed(1)} ± ${(100 * half).toFixed(1)} %`;
+}
+
+function fixedWithin(value: number, half: number): string {
+  return `${value.toFixed(3)} ± ${half.toFixed(3)}`;
 }
 
 function whole(value: number | null): string {

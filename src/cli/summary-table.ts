@@ -1,5 +1,6 @@
 /** The summary of a run in a few lines for a person. */
 import { algorithmNamed } from '../algorithms/registry.ts';
+import { standingsOf } from '../report/standing.ts';
 import type { RunSummary } from '../report/summary.ts';
 import { formatSeconds } from '../telemetry/progress-view.ts';
 
@@ -80,12 +81,43 @@ function evaluationOf({ evaluation }: RunSummary): [string, string][] {
   if (!evaluation)
     return [['accuracy', 'not evaluated: no class sub-folders, or evaluation.enabled is false']];
   const { knnTop1, linearTop1, randomKnnTop1, randomLinearTop1, classes, testImages } = evaluation;
-  const versus = (trained: number, random: number): string =>
-    `${percent(trained)} top-1, as initialised ${percent(random)}`;
+  const { pixelsKnnTop1, pixelsLinearTop1, intervals, gains } = evaluation;
+  const versus = (trained: number, half: number | undefined, ...others: Others): string => {
+    const [random, pixels] = others;
+    const raw = pixels === undefined ? '' : `, raw pixels ${percent(pixels)}`;
+    const own = half === undefined ? percent(trained) : within(trained, half);
+    return `${own} top-1, as initialised ${percent(random)}${raw}`;
+  };
+  const images = `(${classes} classes, ${testImages} test images)`;
+  const knn = versus(knnTop1, intervals?.knnTop1.trained, randomKnnTop1, pixelsKnnTop1);
+  const linear = intervals?.linearTop1.trained;
   return [
-    ['kNN', `${versus(knnTop1, randomKnnTop1)} (${classes} classes, ${testImages} test images)`],
-    ['linear', versus(linearTop1, randomLinearTop1)],
+    ['kNN', `${knn} ${images}`],
+    ['linear', versus(linearTop1, linear, randomLinearTop1, pixelsLinearTop1)],
+    ...agreementOf(evaluation),
+    ...(gains === undefined ? [] : standingsOf(gains)).map(({ text }): [string, string] => [
+      'features',
+      text,
+    ]),
   ];
+}
+
+type Others = readonly [random: number, pixels: number | undefined];
+
+/** Of k-means by the features; nothing in runs of earlier releases. */
+function agreementOf(evaluation: NonNullable<RunSummary['evaluation']>): [string, string][] {
+  const { kmeansNmi, randomKmeansNmi, pixelsKmeansNmi, intervals, classes } = evaluation;
+  if (kmeansNmi === undefined || intervals === undefined) return [];
+  const half = intervals.kmeansNmi.trained.toFixed(3);
+  const random = randomKmeansNmi?.toFixed(3) ?? 'unknown';
+  const pixels = pixelsKmeansNmi?.toFixed(3) ?? 'unknown';
+  const figures = `NMI ${kmeansNmi.toFixed(3)} ± ${half}, as initialised ${random}, raw pixels ${pixels}`;
+  return [['k-means', `${figures} (${count(classes, 'cluster')})`]];
+}
+
+/** `81.2 ± 2.1 %` */
+function within(fraction: number, half: number): string {
+  return `${(100 * fraction).toFixed(1)} ± ${(100 * half).toFixed(1)} %`;
 }
 
 function changesOf({ settingChanges }: RunSummary): [string, string][] {

@@ -4,37 +4,62 @@
  */
 import { requireUsable, type LabelledFeatures } from './labelled-features.ts';
 import { multiplyTransposed } from '../math/matrix.ts';
+import type { OpenProducts } from './products.ts';
 
 export interface KnnSet extends LabelledFeatures {
   /** Neighbours that vote; lowered to n. */
   readonly k: number;
+  /** Where similarities are computed; left out: in float64 on this thread. */
+  readonly products?: OpenProducts;
 }
 
 /** Rows of a block: two blocks of 256 float64 columns stay in a core's own cache. */
 const BLOCK = 64;
+/** Test rows of one product of an engine. */
+const PRODUCT_BLOCK = 256;
+
+/** Share of test images whose class is right. @returns 0 to 1; otherwise as {@link knnHits} */
+export function knnTop1(set: KnnSet): number {
+  const hits = knnHits(set);
+  return hits.length === 0 ? 0 : hits.reduce((sum, hit) => sum + hit, 0) / hits.length;
+}
 
 /**
- * Share of test images whose class is right: each of the k training rows with the greatest cosine
+ * Which test images are given their class: each of the k training rows with the greatest cosine
  * similarity has one vote for its class. Between equal similarities the lower row is nearer;
  * between classes with as many votes the one with the nearest voter wins. A row of zeros has
  * similarity 0 to every other.
- * @returns 0 to 1; 0 where there is nothing to learn from or to test on
+ * @returns [m] 1 where it is right, else 0; all 0 where there is nothing to learn from
  * @throws TrainerError SHAPE_MISMATCH, NON_FINITE
  */
-export function knnTop1(set: KnnSet): number {
+export function knnHits(set: KnnSet): Uint8Array {
   requireUsable(set);
-  const { train, trainLabels, test, testLabels, dim } = set;
+  const { trainLabels, testLabels } = set;
+  const hits = new Uint8Array(testLabels.length);
+  if (trainLabels.length === 0) return hits;
+  const k = Math.min(set.k, trainLabels.length);
+  const votes = new Float64Array(set.classes);
+  const classOf = set.products === undefined ? nearestOfTiles : nearestByProducts(set.products);
+  classOf(set, k, (query, best) => {
+    if (best.classOf(trainLabels, votes) === testLabels[query]) hits[query] = 1;
+  });
+  return hits;
+}
+
+type NearestOfEach = (
+  set: LabelledFeatures,
+  k: number,
+  take: (query: number, best: Nearest) => void,
+) => void;
+
+const nearestOfTiles: NearestOfEach = ({ train, trainLabels, test, testLabels, dim }, k, take) => {
   const n = trainLabels.length;
   const m = testLabels.length;
-  if (n === 0 || m === 0) return 0;
-  const k = Math.min(set.k, n);
   const trainScales = inverseNorms(train, n, dim);
   const testScales = inverseNorms(test, m, dim);
   const queries = new Float64Array(BLOCK * dim);
   const candidates = new Float64Array(BLOCK * dim);
   const similarities = new Float64Array(BLOCK * BLOCK);
-  const votes = new Float64Array(set.classes);
-  let right = 0;
   for (let from = 0; from < m; from += BLOCK) {
     const rows = Math.min(BLOCK, m - from);
     const nearest = Array.from({ length: rows }, () => new Nearest(k));
@@ -48,10 +73,33 @@ export function knnTop1(set: KnnSet): number {
       });
     }
     nearest.forEach((best, i) => {
-      if (best.classOf(trainLabels, votes) === testLabels[from + i]) right += 1;
+      take(from + i, best);
     });
   }
-  return right / m;
+};
+
+/** The same, where the training rows stay and the test rows come in blocks. */
+function nearestByProducts(open: OpenProducts): NearestOfEach {
+  return ({ train, trainLabels, test, testLabels, dim }, k, take) => {
+    const n = trainLabels.length;
+    const m = testLabels.length;
+    const unit = new Float32Array(n * dim);
+    copyUnitRows(train, inverseNorms(train, n, dim), 0, n, dim, unit);
+    const testScales = inverseNorms(test, m, dim);
+    const products = open(unit, dim);
+    for (let from = 0; from < m; from += PRODUCT_BLOCK) {
+      const rows = Math.min(PRODUCT_BLOCK, m - from);
+      const queries = new Float64Array(rows * dim);
+      copyUnitRows(test, testScales, from, rows, dim, queries);
+      const similarities = products.logits(queries, rows);
+      for (let i = 0; i < rows; i += 1) {
+        const best = new Nearest(k);
+        for (let j = 0; j < n; j += 1) best.offer(similarities[j * rows + i]!, j);
+        take(from + i, best);
+      }
+    }
+    products.end();
+  };
 }
 
 /**
@@ -112,7 +160,7 @@ function copyUnitRows(
   from: number,
   rows: number,
   dim: number,
-  block: Float64Array,
+  block: Float64Array | Float32Array,
 ): void {
   for (let i = 0; i < rows; i += 1) {
     const scale = scales[from + i]!;

@@ -1,16 +1,21 @@
 /**
- * kNN and logistic regression over several splits of the same features: what they are worth, in two
- * figures.
+ * kNN and logistic regression over several splits of the same features, and a clustering of all of
+ * them: what they are worth, in three figures. Shapes: n images, R splits.
  */
-import { gatherRows } from '../math/matrix.ts';
-import { knnTop1 } from './knn.ts';
-import { LOGISTIC_PASSES, logisticTop1 } from './logistic-regression.ts';
+import type { ClusteringKernels } from '../clustering/kernels.ts';
+import { gather, gatherRows } from '../math/matrix.ts';
+import { CLUSTERINGS, classAgreement } from './class-agreement.ts';
+import type { Estimate, Hits } from './confidence.ts';
+import { knnHits } from './knn.ts';
+import { LOGISTIC_PASSES, logisticHits } from './logistic-regression.ts';
+import { WIDE, type OpenProducts } from './products.ts';
 import { stratifiedSplit } from './split.ts';
 
 export interface NetworkScores {
-  /** Means over the splits. */
-  readonly knnTop1: number;
-  readonly linearTop1: number;
+  readonly knn: Hits;
+  readonly linear: Hits;
+  /** NMI of k-means with the classes. */
+  readonly nmi: Estimate;
   /** Images of the last split. */
   readonly trainImages: number;
   readonly testImages: number;
@@ -35,41 +40,71 @@ export interface ScoreSettings {
    */
   readonly repeats: number;
   readonly seed: number;
+  /** Products with rows of more than {@link WIDE} numbers; left out: in float64 on this thread. */
+  readonly wideProducts?: OpenProducts;
+  /** Left out: likewise. */
+  readonly clustering?: Pick<ClusteringKernels, 'rowsToCluster'>;
   /** Called {@link passesOf} times on the way. */
   readonly onPass: () => void;
 }
 
-/** Passes of a scoring: of each split kNN, and the fits of logistic regression. */
+/** Passes of a scoring: of each split kNN, and the fits of logistic regression; the clusterings. */
 export function passesOf({ repeats }: Pick<ScoreSettings, 'repeats'>): number {
-  return repeats * (1 + LOGISTIC_PASSES);
+  return repeats * (1 + LOGISTIC_PASSES) + CLUSTERINGS;
 }
 
-export function scoreFeatures(
-  { features, labels, dim, classes }: ScoredFeatures,
-  { testFraction, maxImages, knnK, repeats, seed, onPass }: ScoreSettings,
-): NetworkScores {
-  const sums = { knn: 0, linear: 0 };
-  const images = { train: 0, test: 0 };
+export function scoreFeatures(set: ScoredFeatures, settings: ScoreSettings): NetworkScores {
+  const { features, labels, dim, classes } = set;
+  const { testFraction, maxImages, knnK, repeats, seed, onPass } = settings;
+  const products = dim > WIDE ? settings.wideProducts : undefined;
+  const where = products === undefined ? {} : { products };
+  const [knn, linear] = [new Tally(labels.length), new Tally(labels.length)];
+  const images = { trainImages: 0, testImages: 0 };
   for (let repeat = 0; repeat < repeats; repeat += 1) {
     const split = stratifiedSplit({ labels, testFraction, maxImages, seed: seed + repeat });
-    const set = {
+    const parts = {
       train: gatherRows(features, split.train, dim),
-      trainLabels: split.train.map((row) => labels[row]!),
+      trainLabels: gather(labels, split.train),
       test: gatherRows(features, split.test, dim),
-      testLabels: split.test.map((row) => labels[row]!),
-      dim,
-      classes,
+      testLabels: gather(labels, split.test),
+      ...{ dim, classes },
     };
-    sums.knn += knnTop1({ ...set, k: knnK });
+    knn.add(split.test, knnHits({ ...parts, k: knnK, ...where }));
     onPass();
-    sums.linear += logisticTop1(set, { seed: seed + repeat, onPass });
-    images.train = split.train.length;
-    images.test = split.test.length;
+    linear.add(split.test, logisticHits(parts, { seed: seed + repeat, onPass, ...where }));
+    images.trainImages = split.train.length;
+    images.testImages = split.test.length;
   }
-  return {
-    knnTop1: sums.knn / repeats,
-    linearTop1: sums.linear / repeats,
-    trainImages: images.train,
-    testImages: images.test,
-  };
+  const { clustering } = settings;
+  const kernels = clustering === undefined ? {} : { kernels: clustering };
+  const nmi = classAgreement(set, { seed, onPass, ...kernels });
+  return { knn: knn.hits(), linear: linear.hits(), nmi, ...images };
+}
+
+/** Adds up the hits of splits. */
+class Tally {
+  readonly #tested: Int32Array;
+  readonly #right: Int32Array;
+  readonly #bySplit: number[] = [];
+
+  constructor(images: number) {
+    this.#tested = new Int32Array(images);
+    this.#right = new Int32Array(images);
+  }
+
+  /** @param rows [m] that were tested @param hits [m] 1 where right, else 0 */
+  add(rows: Int32Array, hits: Uint8Array): void {
+    let right = 0;
+    rows.forEach((row, i) => {
+      this.#tested[row]! += 1;
+      this.#right[row]! += hits[i]!;
+      right += hits[i]!;
+    });
+    this.#bySplit.push(rows.length === 0 ? 0 : right / rows.length);
+  }
+
+  hits(): Hits {
+    const bySplit = Float64Array.from(this.#bySplit);
+    return { tested: this.#tested, right: this.#right, bySplit };
+  }
 }

@@ -6,11 +6,10 @@ import {
   formatFigure,
   formatFixed,
   formatNoun,
-  formatPercent,
-  formatPoints,
   formatRate,
 } from './number-format.ts';
-import type { RunEvaluation, RunSummary } from './summary.ts';
+import { evaluationCards } from './sections/evaluation-cards.ts';
+import type { RunSummary } from './summary.ts';
 
 export function headline(summary: RunSummary): Markup {
   return markup`${learningNote(summary.learning)}
@@ -53,39 +52,6 @@ function collapseNote({ seen, recovered, now }: RunSummary['collapse']): Markup 
       ? 'The clusters collapsed on the way, and were sound at the end'
       : `The clusters have collapsed since epoch ${now.epoch + 1}: ${now.finding}`;
   return markup`<p class="absent"><b>${finding}</b> (${times}).</p>`;
-}
-
-function evaluationCards(evaluation: RunEvaluation | null): Markup {
-  if (evaluation === null) {
-    return markup`<p class="absent">The features were not evaluated: the images have no class folders, or evaluation is off.</p>`;
-  }
-  const { feature, trainImages, testImages, classes } = evaluation;
-  return markup`<div class="scores">
-${scoreCard('kNN top-1', evaluation.knnTop1, evaluation.randomKnnTop1)}
-${scoreCard('Linear probe top-1', evaluation.linearTop1, evaluation.randomLinearTop1)}
-</div>
-<p class="note">Accuracy on ${formatCount(testImages)} held-out images of ${formatCount(classes)} classes, with ${formatCount(trainImages)} to learn from; feature ${feature}. The classes are used here only, never in training.</p>`;
-}
-
-function scoreCard(name: string, trained: number, random: number): Markup {
-  const difference = trained - random;
-  const direction = difference >= 0 ? 'up' : 'down';
-  return markup`<article class="score">
-<h3>${name}</h3>
-<p class="figure">${formatPercent(trained)}</p>
-<p class="difference ${direction}"><b>${formatPoints(difference)}</b> against random initialisation</p>
-${scoreBar('trained', 'this run', trained)}
-${scoreBar('random', 'random init', random)}
-</article>`;
-}
-
-function scoreBar(look: string, name: string, accuracy: number): Markup {
-  return markup`<div class="score-bar ${look}"><span class="name">${name}</span><span class="track" aria-hidden="true"><span style="width:${widthOf(accuracy)}%"></span></span><span class="value">${formatPercent(accuracy)}</span></div>
-`;
-}
-
-function widthOf(fraction: number): number {
-  return Number.isFinite(fraction) ? 100 * Math.min(1, Math.max(0, fraction)) : 0;
 }
 
 interface Tile {

@@ -5,9 +5,11 @@
  * The measure of a loss is ln F, F the clusters that have images: a head that tells no image from
  * another, and knows no more than which clusters there are, comes to that. The measure of the
  * features are those of the same network as it was initialised: random convolutions are a fair
- * baseline (Caron et al. 2018, table 1).
+ * baseline (Caron et al. 2018, table 1). Raw pixels are another: features that are no better are
+ * worth no training.
  */
 import { formatCount, formatFixed, formatNoun, formatPercent } from './number-format.ts';
+import { isBetter, standingsOf, type BaselineStanding } from './standing.ts';
 import type { LearningVerdict, RunEvaluation, RunSummary } from './summary.ts';
 
 /** Part of a summary that the verdict rests on. */
@@ -110,12 +112,39 @@ function clusterFinding(facts: LearningFacts): Finding | null {
 }
 
 /**
- * A finding for each accuracy that is no better than the initial network's; both together are
- * fatal.
+ * A finding for each baseline that the features are not better than. Below the initial network by
+ * more than the interval is fatal.
  */
 function probeFindings(facts: LearningFacts): Finding[] {
   const { evaluation } = facts;
   if (evaluation === null) return [];
+  if (evaluation.gains === undefined) return figureFindings(facts, evaluation);
+  const full = Math.min(evaluation.knnTop1, evaluation.linearTop1) === 1;
+  return standingsOf(evaluation.gains)
+    .filter(({ standing }) => !full && (standing === 'no better' || standing === 'worse'))
+    .map((standing) => standingFinding(standing, evaluation, facts));
+}
+
+function standingFinding(
+  { baseline, standing, text }: BaselineStanding,
+  { knnTop1, randomKnnTop1, linearTop1, randomLinearTop1 }: RunEvaluation,
+  facts: LearningFacts,
+): Finding {
+  const isBelow = knnTop1 <= randomKnnTop1 && linearTop1 <= randomLinearTop1;
+  const ends =
+    standing === 'worse' && baseline === 'random' ? ', which training has made worse' : '';
+  return {
+    text: `the trained features are ${text}${ends}`,
+    isFatal: baseline === 'random' && (standing === 'worse' || isBelow),
+    advice: [photosPreset(), ...moreOfIt(facts), ...(baseline === 'random' ? [changeRates()] : [])],
+  };
+}
+
+/**
+ * The same where no intervals are known, as in runs of earlier releases: a finding for each
+ * accuracy that is no better than the initial network's; both together are fatal.
+ */
+function figureFindings(facts: LearningFacts, evaluation: RunEvaluation): Finding[] {
   const { knnTop1, randomKnnTop1, linearTop1, randomLinearTop1 } = evaluation;
   const isWorse = (trained: number, random: number): boolean => trained <= random && trained < 1;
   const isFatal = isWorse(knnTop1, randomKnnTop1) && isWorse(linearTop1, randomLinearTop1);
@@ -152,6 +181,8 @@ function agreementFinding(facts: LearningFacts): Finding | null {
 
 /** Whether an accuracy is above the initial network's by more than its sampling error explains. */
 function isSurelyBetter(evaluation: RunEvaluation): boolean {
+  const over = evaluation.gains?.random;
+  if (over !== undefined) return isBetter(over.knnTop1) || isBetter(over.linearTop1);
   const { knnTop1, randomKnnTop1, linearTop1, randomLinearTop1, testImages } = evaluation;
   const isSure = (trained: number, random: number): boolean => {
     const variance = (trained * (1 - trained) + random * (1 - random)) / Math.max(1, testImages);
@@ -181,6 +212,10 @@ function fewerClusters({ images, clusters: { k } }: LearningFacts): string[] {
   return [
     `begin another run with fewer clusters: --set clustering.k=${fitting} (${formatNoun(k, 'cluster')} leave ${each} images to each; presets small-deepcluster and small-odc are made for small collections)`,
   ];
+}
+
+function photosPreset(): string {
+  return 'begin another run with the preset for up to tens of thousands of photos: --preset small-photos';
 }
 
 function lowerRates(): string {

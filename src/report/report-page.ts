@@ -92,8 +92,10 @@ function pageHeader({ summary, algorithm, generatedAt }: ReportData): Markup {
 function lead({ images, clusters, epochs: count, evaluation }: RunSummary): string {
   const learnt = `${formatNoun(images, 'image')}, grouped without labels into ${formatNoun(clusters.k, 'cluster')} over ${formatNoun(count, 'epoch')}.`;
   if (evaluation === null) return learnt;
-  const { linearTop1, randomLinearTop1 } = evaluation;
-  return `${learnt} On the features a linear probe names the class of ${formatPercent(linearTop1)} of held-out images; on those of the untrained network, of ${formatPercent(randomLinearTop1)}.`;
+  const { linearTop1, randomLinearTop1, pixelsLinearTop1 } = evaluation;
+  const raw =
+    pixelsLinearTop1 === undefined ? '' : `; on raw pixels, of ${formatPercent(pixelsLinearTop1)}`;
+  return `${learnt} On the features a linear probe names the class of ${formatPercent(linearTop1)} of held-out images; on those of the untrained network, of ${formatPercent(randomLinearTop1)}${raw}.`;
 }
 
 function clusters(gallery: GalleryData, samples: ReportData['montage']): Markup {

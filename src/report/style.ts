@@ -48,14 +48,19 @@ footer { color: var(--soft); font-size: 13px; padding-top: 40px; padding-bottom:
 .difference { margin: 2px 0 16px; color: var(--soft); }
 .difference.up b { color: var(--up); }
 .difference.down b { color: var(--down); }
-.score-bar { display: grid; grid-template-columns: 6em 1fr 4em; gap: 12px; align-items: center; font-size: 13px; }
+.score-bar { display: grid; grid-template-columns: 6em 1fr 7.5em; gap: 12px; align-items: center; font-size: 13px; }
 .score-bar + .score-bar { margin-top: 6px; }
 .score-bar .name { color: var(--soft); white-space: nowrap; }
 .score-bar .value { text-align: right; }
 .track { display: block; height: 8px; border-radius: 4px; background: var(--grid); overflow: hidden; }
 .track span { display: block; height: 100%; border-radius: 4px; }
 .trained .track span { background: var(--first); }
-.random .track span { background: var(--quiet); }
+.random .track span, .pixels .track span { background: var(--quiet); }
+.standings { list-style: none; padding: 0; margin: 0 0 10px; }
+.standings li { padding: 4px 0 4px 12px; border-left: 4px solid var(--quiet); }
+.standings .up { border-left-color: var(--up); }
+.standings .down { border-left-color: var(--down); }
+.standings .down b { color: var(--down); }
 .absent { padding: 16px 24px; color: var(--soft); }
 .absent.alarm, .absent.remark { color: var(--ink); border-left: 4px solid var(--quiet); margin-bottom: 16px; }
 .absent.alarm { border-left-color: var(--down); }

@@ -129,6 +129,38 @@ export interface RunEvaluation {
   /** The same for the network as it was initialised. */
   readonly randomKnnTop1: number;
   readonly randomLinearTop1: number;
+  /** The same for raw pixels; here and below: left out by releases that did not find them. */
+  readonly pixelsKnnTop1?: number;
+  readonly pixelsLinearTop1?: number;
+  /** NMI of k-means with the classes, as many clusters as there are classes. */
+  readonly kmeansNmi?: number;
+  readonly randomKmeansNmi?: number;
+  readonly pixelsKmeansNmi?: number;
+  readonly intervals?: EvaluationIntervals;
+  readonly gains?: Readonly<Record<'random' | 'pixels', EvaluationGain>>;
+}
+
+/** Half the width of the interval of 95 % of each figure. */
+export interface EvaluationIntervals {
+  /** Of the accuracies: `splits and test images`, or of a single split `test images`. */
+  readonly from: string;
+  readonly knnTop1: OfThreeNetworks;
+  readonly linearTop1: OfThreeNetworks;
+  readonly kmeansNmi: OfThreeNetworks;
+}
+
+type OfThreeNetworks = Readonly<Record<'trained' | 'random' | 'pixels', number>>;
+
+/** Accuracy of the trained features less that of others, on the same images and splits. */
+export interface EvaluationGain {
+  readonly knnTop1: FigureInterval;
+  readonly linearTop1: FigureInterval;
+}
+
+export interface FigureInterval {
+  readonly value: number;
+  /** Half the width of its interval of 95 %. */
+  readonly interval: number;
 }
 
 export interface LedgerCounts {

@@ -1,8 +1,15 @@
-/** Evaluates a network on held-out images with their true classes: the trained one, or the one that the run began with. */
-import { numberArray, numberOf } from '../arrays/bundle.ts';
+/**
+ * Evaluates a network on held-out images with their true classes: the trained one, the one that the
+ * run began with, or in its place the images' own pixels. Shapes: n images, R splits.
+ */
+import { arrayOf, numberArray, numberOf } from '../arrays/bundle.ts';
+import type { NamedArrays } from '../arrays/safetensors.ts';
 import { requireReadable } from '../data/source/images-unreadable.ts';
 import { dataUnreadable, protocolViolation } from '../errors.ts';
+import type { Hits } from '../evaluation/confidence.ts';
+import { NETWORKS, type Network } from '../evaluation/gains.ts';
 import { passesOf, scoreFeatures, type NetworkScores } from '../evaluation/network-scores.ts';
+import { pixelDim, pixelFeatures } from '../evaluation/pixels.ts';
 import { stratifiedSplit } from '../evaluation/split.ts';
 import { joinedIntegers } from '../math/matrix.ts';
 import { decodeBody, encodeBody } from '../rpc/bodies.ts';
@@ -11,9 +18,6 @@ import type { WorkKind } from './kind.ts';
 import type { WorkTools } from './tools.ts';
 
 export type { NetworkScores };
-
-/** `trained`: the current parameters. `random`: the network as the run's seed initialised it. */
-export type Network = 'trained' | 'random';
 
 export type EvaluateWork = { readonly kind: 'evaluate'; readonly network: Network };
 
@@ -34,14 +38,14 @@ export const evaluate: WorkKind<EvaluateWork, EvaluateOrder, NetworkScores> = {
   key: ({ kind, network }) => `${kind}/${network}`,
 
   encodeOrder: ({ network, leftOut }) =>
-    encodeBody(wire.Evaluate, { network, leftOut: [...leftOut] }),
+    encodeBody(wire.Evaluate, { featuresOf: network, leftOut: [...leftOut] }),
   decodeOrder: (body) => {
-    const { network, leftOut } = decodeBody('evaluate', wire.Evaluate, body);
+    const { featuresOf: network, leftOut } = decodeBody('evaluate', wire.Evaluate, body);
     return { network: requireNetwork(network), leftOut };
   },
 
   perform: async ({ network, leftOut }, { parameterVersion }, tools) => {
-    const { source, config, held, representationDim: dim } = tools;
+    const { source, config, held, clustering, wideProducts } = tools;
     if (source.truth === null) {
       throw dataUnreadable(source.spec, 'has no class sub-folders here', 'evaluation needs them');
     }
@@ -56,33 +60,61 @@ export const evaluate: WorkKind<EvaluateWork, EvaluateOrder, NetworkScores> = {
     const ids = joinedIntegers([train, test])
       .sort()
       .filter((id) => !isLeftOut.has(id));
+    const dim = dimOf(network, tools);
     const features = await featuresOf(ids, network, tools);
     return scoreFeatures(
       { features, labels: ids.map((id) => labels[id]!), dim, classes: names.length },
-      { ...config.evaluation, seed, onPass: countedPasses(network, tools) },
+      {
+        ...{ ...config.evaluation, seed, onPass: countedPasses(network, tools), clustering },
+        ...(wideProducts === null ? {} : { wideProducts }),
+      },
     );
   },
 
-  encodeResult: ({ knnTop1, linearTop1, trainImages, testImages }) => ({
+  encodeResult: ({ knn, linear, nmi, trainImages, testImages }) => ({
     arrays: {
-      'knn-top1': numberArray(knnTop1),
-      'linear-top1': numberArray(linearTop1),
+      ...hitArrays('knn', knn),
+      ...hitArrays('linear', linear),
+      nmi: numberArray(nmi.value),
+      'nmi-interval': numberArray(nmi.interval),
       'train-images': numberArray(trainImages),
       'test-images': numberArray(testImages),
     },
   }),
   decodeResult: ({ arrays }) => ({
-    knnTop1: numberOf(arrays, 'knn-top1'),
-    linearTop1: numberOf(arrays, 'linear-top1'),
+    knn: hitsOf(arrays, 'knn'),
+    linear: hitsOf(arrays, 'linear'),
+    nmi: { value: numberOf(arrays, 'nmi'), interval: numberOf(arrays, 'nmi-interval') },
     trainImages: numberOf(arrays, 'train-images'),
     testImages: numberOf(arrays, 'test-images'),
   }),
 };
 
+/** [n], [n] and [R] */
+function hitArrays(name: string, { tested, right, bySplit }: Hits): NamedArrays {
+  const array = <Data extends Int32Array | Float64Array>(data: Data) => ({
+    ...{ data, shape: [data.length] },
+  });
+  return {
+    [`${name}-tested`]: array(tested),
+    [`${name}-right`]: array(right),
+    [`${name}-by-split`]: array(bySplit),
+  };
+}
+
+function hitsOf(arrays: NamedArrays, name: string): Hits {
+  return {
+    tested: arrayOf(arrays, `${name}-tested`, Int32Array),
+    right: arrayOf(arrays, `${name}-right`, Int32Array),
+    bySplit: arrayOf(arrays, `${name}-by-split`, Float64Array),
+  };
+}
+
 function requireNetwork(network: string): Network {
-  if (network === 'trained' || network === 'random') return network;
+  const known = NETWORKS.find((name) => name === network);
+  if (known !== undefined) return known;
   const remedy = 'run the same release on every process';
-  throw protocolViolation('network to evaluate', 'trained or random', network, remedy);
+  throw protocolViolation('network to evaluate', NETWORKS.join(', '), network, remedy);
 }
 
 /** Called at each pass of the probe, and once for kNN, of each split. */
@@ -96,20 +128,29 @@ function countedPasses(about: Network, { config, advance, tell }: WorkTools): ()
   };
 }
 
-/** What lies before a neck, or the feature itself: [n, dim]. @throws ImagesUnreadable */
+function dimOf(network: Network, { config, representationDim }: WorkTools): number {
+  return network === 'pixels' ? pixelDim(config.data.imageSize) : representationDim;
+}
+
+/** Pixels, what lies before a neck, or the feature itself: [n, dim]. @throws ImagesUnreadable */
 async function featuresOf(
   ids: Int32Array,
   about: Network,
-  { views, network, representationDim: dim, advance, tell, times }: WorkTools,
+  tools: WorkTools,
 ): Promise<Float32Array> {
+  const { views, network, config, advance, tell, times } = tools;
+  const dim = dimOf(about, tools);
   const features = new Float32Array(ids.length * dim);
   let done = 0;
   for await (const batch of views.centre(ids).each(times)) {
     requireReadable(batch.unreadable);
     const { length: count } = batch.ids;
-    const rows = times.pass('features', { count }, () =>
-      network.model.features(batch.pixels, count, 'representation'),
-    );
+    const rows =
+      about === 'pixels'
+        ? pixelFeatures(batch.pixels, count, config.data.imageSize)
+        : times.pass('features', { count }, () =>
+            network.model.features(batch.pixels, count, 'representation'),
+          );
     features.set(rows, done * dim);
     done += count;
     advance();

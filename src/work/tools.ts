@@ -11,6 +11,7 @@ import type { RunConfig } from '../config/schema.ts';
 import type { Prototypes } from '../clustering/prototypes.ts';
 import type { SwappedPrediction } from '../clustering/swapped-prediction.ts';
 import type { Draws, SmallCrop } from '../data/loader/drawn-views.ts';
+import type { OpenProducts } from '../evaluation/products.ts';
 import type { LoadedViews } from '../data/loader/loader.ts';
 import type { ImageSource } from '../data/source/source.ts';
 import type { SentPush } from '../rpc/parameters-client.ts';
@@ -40,6 +41,8 @@ export interface WorkTools {
   readonly views: ViewTools;
   readonly held: HeldFeatures;
   readonly clustering: ClusteringKernels;
+  /** Products with rows of thousands of numbers, by the engine; null: there is none for them. */
+  readonly wideProducts: OpenProducts | null;
   /** The run's algorithm, here in this process. */
   readonly algorithm: AlgorithmWork;
   /** Where the time of this order goes. */

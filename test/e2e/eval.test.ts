@@ -72,6 +72,11 @@ test('the accuracies on the images of a run are those that the run ended with', 
   );
   assert.equal(knnTop1.random, evaluation!.randomKnnTop1);
   assert.equal(linearTop1.random, evaluation!.randomLinearTop1);
+  assert.equal(knnTop1.pixels, evaluation!.pixelsKnnTop1);
+  assert.equal(linearTop1.pixels, evaluation!.pixelsLinearTop1);
+  assert.equal(accuracy!.kmeansNmi.trained, evaluation!.kmeansNmi);
+  assert.deepEqual(accuracy!.intervals, evaluation!.intervals);
+  assert.deepEqual(accuracy!.gains, evaluation!.gains);
   assert.deepEqual(nmiToPrevious, summary.nmi.toPrevious);
   assert.deepEqual(
     accuracy!.layers.map(({ layer, dim }) => [layer, dim]),

@@ -25,8 +25,25 @@ const REPORT: EvaluationReport = {
   },
   accuracy: {
     ...{ trainImages: 67, testImages: 33 },
-    knnTop1: { trained: 0.8125, random: 0.5 },
-    linearTop1: { trained: 0.9, random: 0.6 },
+    knnTop1: { trained: 0.8125, random: 0.5, pixels: 0.4 },
+    linearTop1: { trained: 0.9, random: 0.6, pixels: 0.89 },
+    kmeansNmi: { trained: 0.5, random: 0.25, pixels: 0.125 },
+    intervals: {
+      from: 'test images',
+      knnTop1: { trained: 0.13, random: 0.17, pixels: 0.16 },
+      linearTop1: { trained: 0.1, random: 0.16, pixels: 0.11 },
+      kmeansNmi: { trained: 0.05, random: 0.06, pixels: 0.07 },
+    },
+    gains: {
+      random: {
+        knnTop1: { value: 0.3125, interval: 0.2 },
+        linearTop1: { value: 0.3, interval: 0.18 },
+      },
+      pixels: {
+        knnTop1: { value: 0.4125, interval: 0.2 },
+        linearTop1: { value: 0.01, interval: 0.14 },
+      },
+    },
     lowShot: [{ fraction: 0.01, labels: 4, trained: 0.4, random: 0.3 }],
     perClass: [
       {
@@ -46,18 +63,29 @@ function lineOf(name: string, report = REPORT): string[] {
 }
 
 test('each figure stands beside that of the random network, with what it means', () => {
-  const [, trained, random, meaning] = lineOf('kNN top-1');
-  assert.deepEqual([trained, random], ['81.3 %', '50.0 %']);
+  const [, trained, random, pixels, meaning] = lineOf('kNN top-1');
+  assert.deepEqual([trained, random, pixels], ['81.3 ± 13.0 %', '50.0 ± 17.0 %', '40.0 ± 16.0 %']);
   assert.match(meaning!, /majority/);
   assert.deepEqual(lineOf('conv1').slice(1), [
-    ...['45.0 %', '44.0 %'],
+    ...['45.0 %', '44.0 %', '-'],
     'of its maps, 16 x 16 x 32 averaged to 8192',
   ]);
   assert.deepEqual(lineOf('1 % of labels').slice(1), [
-    ...['40.0 %', '30.0 %', 'the same with 4 labels'],
+    ...['40.0 %', '30.0 %', '-', 'the same with 4 labels'],
   ]);
   assert.deepEqual(lineOf('5 of each class').slice(1), [
-    ...['50.0 ± 6.3 %', '25.0 ± 0.0 %', 'the same with 20 labels, mean and spread of 5 draws'],
+    ...['50.0 ± 6.3 %', '25.0 ± 0.0 %', '-', 'the same with 20 labels, mean and spread of 5 draws'],
+  ]);
+});
+
+test('the verdict over the untrained network and over raw pixels stands in words below', () => {
+  assert.deepEqual(evaluationTable(REPORT).slice(-3), [
+    'The trained features are better than the untrained network: kNN +31.3 ± 20.0 points, linear probe +30.0 ± 18.0 points.',
+    'The trained features are better than raw pixels by kNN alone: kNN +41.3 ± 20.0 points, linear probe +1.0 ± 14.0 points.',
+    '±: intervals of 95 %, from the test images.',
+  ]);
+  assert.deepEqual(lineOf('k-means NMI').slice(1, 4), [
+    ...['0.500 ± 0.050', '0.250 ± 0.060', '0.125 ± 0.070'],
   ]);
 });
 
@@ -72,7 +100,8 @@ test('a figure that there is none of is a dash', () => {
 
 test('the figures stand below each other', () => {
   const lines = evaluationTable(REPORT);
-  const table = lines.slice(lines.findIndex((line) => line.startsWith('figure')));
+  const first = lines.findIndex((line) => line.startsWith('figure'));
+  const table = lines.slice(first, lines.indexOf('', first));
   const width = table[0]!.indexOf('trained') + 'trained'.length;
   for (const line of table) assert.match(line.slice(0, width), /[\d%-]$|trained$/, line);
 });

@@ -129,6 +129,31 @@ describe('the summary for a person', () => {
     ]);
   });
 
+  test('says how features stand beside raw pixels and the untrained network, with intervals', () => {
+    const halves = (trained: number) => ({ trained, random: 0.05, pixels: 0.04 });
+    const over = (value: number) => ({
+      ...{ knnTop1: { value, interval: 0.05 }, linearTop1: { value, interval: 0.05 } },
+    });
+    const evaluation = {
+      ...{ ...summary.evaluation!, pixelsKnnTop1: 0.7, pixelsLinearTop1: 0.72 },
+      ...{ kmeansNmi: 0.5, randomKmeansNmi: 0.25, pixelsKmeansNmi: 0.3 },
+      intervals: {
+        ...{ from: 'test images', knnTop1: halves(0.045), linearTop1: halves(0.043) },
+        kmeansNmi: halves(0.02),
+      },
+      gains: { random: over(0.2), pixels: over(0.02) },
+    };
+    const lines = summaryLines({ ...summary, evaluation }, 'r');
+    const at = lines.findIndex((line) => line.startsWith('kNN'));
+    assert.deepEqual(lines.slice(at, at + 5), [
+      'kNN        71.2 ± 4.5 % top-1, as initialised 43.0 %, raw pixels 70.0 % (10 classes, 396 test images)',
+      'linear     75.0 ± 4.3 % top-1, as initialised 55.0 %, raw pixels 72.0 %',
+      'k-means    NMI 0.500 ± 0.020, as initialised 0.250, raw pixels 0.300 (10 clusters)',
+      'features   better than the untrained network: kNN +20.0 ± 5.0 points, linear probe +20.0 ± 5.0 points',
+      'features   no better than raw pixels: kNN +2.0 ± 5.0 points, linear probe +2.0 ± 5.0 points',
+    ]);
+  });
+
   test('says so where the final network tells no images apart', () => {
     const lines = summaryLines({ ...summary, finalClusters: null }, 'r');
     const told = "clusters   50, 0 empty, entropy 0.970; those of the last epoch's beginning";

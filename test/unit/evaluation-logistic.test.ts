@@ -4,11 +4,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import {
-  LOGISTIC_PASSES,
-  fitLogistic,
-  logisticTop1,
-} from '../../src/evaluation/logistic-regression.ts';
+import { LOGISTIC_PASSES, logisticTop1 } from '../../src/evaluation/logistic-regression.ts';
+import { fitLogistic } from '../../src/evaluation/logistic/fit.ts';
 import { fitScaling, scaleRows } from '../../src/evaluation/scaling.ts';
 import { seededRng } from '../../src/math/rng.ts';
 import { assertClose } from '../support/made/nn-arrays.ts';

@@ -75,6 +75,42 @@ test('accuracies at or below the random network in both probes mean that nothing
   assert.match(plain(findings), /the linear probe has 49\.0 % top-1, no more than the 50\.0 %/);
 });
 
+const over = (knn: number, linear: number, interval = 0.04) => ({
+  knnTop1: { value: knn, interval },
+  linearTop1: { value: linear, interval },
+});
+
+test('features no better than raw pixels are found so, by how much, and what may help', () => {
+  const gains = { random: over(0.1, 0.1), pixels: over(0.04, -0.01) };
+  const { learnt, findings, advice } = learningOf(facts({ evaluation: { ...EVALUATION, gains } }));
+  assert.equal(learnt, true);
+  assert.deepEqual(findings, [
+    'the trained features are no better than raw pixels: kNN +4.0 ± 4.0 points, linear probe −1.0 ± 4.0 points',
+  ]);
+  assert.match(advice[0]!, /--preset small-photos$/);
+  assert.match(plain(advice), /--set epochs=32/);
+});
+
+test('a run that ends below its initial network by more than the interval has learnt nothing', () => {
+  const of = (knn: number, linear: number) => {
+    const gains = { random: over(knn, linear), pixels: over(0.1, 0.1) };
+    const figures = { randomKnnTop1: 0.62 - knn, randomLinearTop1: 0.7 - linear };
+    return learningOf(facts({ evaluation: { ...EVALUATION, ...figures, gains } }));
+  };
+  const below = of(-0.05, 0.01);
+  assert.equal(below.learnt, false);
+  assert.match(below.findings[0]!, /worse than the untrained network: kNN −5\.0 ± 4\.0 points/);
+  assert.match(below.findings[0]!, /training has made worse$/);
+  assert.match(plain(below.advice), /--preset small-photos/);
+  // Within the interval: no better, as far as the images tell, and nothing learnt where neither rose.
+  assert.match(of(0.03, 0.03).findings[0]!, /no better than the untrained network/);
+  assert.equal(of(0.03, 0.03).learnt, true);
+  assert.equal(of(-0.01, -0.01).learnt, false);
+  // One figure that is better by more than the interval is no finding, nor are both.
+  assert.deepEqual(of(0.05, 0.01).findings, []);
+  assert.deepEqual(of(0.05, 0.05).findings, []);
+});
+
 test('where the random network has every image right, there was nothing to gain', () => {
   const full = { knnTop1: 1, randomKnnTop1: 1, linearTop1: 1, randomLinearTop1: 1 };
   const verdict = learningOf(facts({ evaluation: { ...EVALUATION, ...full } }));
@@ -133,7 +169,8 @@ test('a short run is told to go on, one of many clusters for its images to have 
 });
 
 test('every setting and preset that advice names exists, and takes the value it is given', () => {
-  const bad = { ...EVALUATION, knnTop1: 0, linearTop1: 0 };
+  const gains = { random: over(-0.5, -0.5), pixels: over(-0.5, -0.5) };
+  const bad = { ...EVALUATION, knnTop1: 0, linearTop1: 0, gains };
   const clusters = { k: 10_000, empty: 5000, entropy: 0.05 };
   const advice = [NaN, 3.69, 9.2, 99].flatMap((finalLoss) =>
     [10, 10_000].flatMap((steps) => [

@@ -63,11 +63,13 @@ function plain(value: unknown): unknown {
 }
 
 test('a number of a result is one number of its own', () => {
-  const scores = { knnTop1: 0.5, linearTop1: 0.25, trainImages: 8, testImages: 2 };
+  const hits = { tested: Int32Array.of(1), right: Int32Array.of(0), bySplit: Float64Array.of(0) };
+  const nmi = { value: 0.5, interval: 0.25 };
+  const scores = { knn: hits, linear: hits, nmi, trainImages: 8, testImages: 2 };
   const { arrays = {} } = evaluate.encodeResult(scores);
-  const two = { ...arrays, 'knn-top1': { data: Float64Array.of(1, 2), shape: [2] } };
+  const two = { ...arrays, 'train-images': { data: Float64Array.of(1, 2), shape: [2] } };
   assert.throws(() => evaluate.decodeResult(receivedResult({}, two)), {
-    message: /array knn-top1: expected one number, got 2/,
+    message: /array train-images: expected one number, got 2/,
   });
 });
 

@@ -69,6 +69,13 @@ const KINDS: readonly FigureKind[] = [
     of: (s) => s.evaluation?.randomLinearTop1,
   },
   {
+    key: 'pixelsLinearTop1',
+    name: '… of raw pixels',
+    better: null,
+    format: percent,
+    of: (s) => s.evaluation?.pixelsLinearTop1,
+  },
+  {
     key: 'knnTop1',
     name: 'kNN top-1',
     better: 'higher',
@@ -81,6 +88,13 @@ const KINDS: readonly FigureKind[] = [
     better: null,
     format: percent,
     of: (s) => s.evaluation?.randomKnnTop1,
+  },
+  {
+    key: 'pixelsKnnTop1',
+    name: '… of raw pixels',
+    better: null,
+    format: percent,
+    of: (s) => s.evaluation?.pixelsKnnTop1,
   },
   {
     key: 'nmiToTruth',

@@ -3,17 +3,22 @@
  * many labels and with few.
  */
 import { shownPath } from '../../data/source/path-bytes.ts';
+import { rowMatricesOn } from '../../engine/row-matrix.ts';
 import { dataUnreadable } from '../../errors.ts';
 import type { LabelledFeatures } from '../../evaluation/labelled-features.ts';
 import { linearProbeTop1, type ProbeTrainer } from '../../evaluation/linear-probe.ts';
 import { LOGISTIC_PASSES, type LogisticOptions } from '../../evaluation/logistic-regression.ts';
 import { lowShotTop1, perClassTop1 } from '../../evaluation/low-shot.ts';
+import { compareScores, type ComparedScores, type Network } from '../../evaluation/gains.ts';
 import { passesOf, scoreFeatures, type NetworkScores } from '../../evaluation/network-scores.ts';
+import { pixelDim } from '../../evaluation/pixels.ts';
+import { WIDE } from '../../evaluation/products.ts';
 import { stratifiedSplit, type Split } from '../../evaluation/split.ts';
 import { gather, gatherRows } from '../../math/matrix.ts';
 import { averagePool, type ProbePoint } from '../../nn/probe-points.ts';
 import { probeTrainerOn } from '../../nn/probe-trainer.ts';
 import type { Evaluated } from './evaluated.ts';
+import { intervalsOf, valuesOf } from './run-evaluation.ts';
 import type {
   AccuracyFigures,
   Compared,
@@ -29,25 +34,46 @@ const LABEL_PARTS = [0.01, 0.1] as const;
 /** Draws of each. */
 const DRAWS = 5;
 
-/** Maps wider than this are probed on the engine: in float64 on one thread they take minutes. */
-const WIDE = 1024;
-
 /** @param points layers that are probed besides the representation */
 export async function accuraciesOf(
   evaluated: WithClasses,
   points: readonly ProbePoint[],
 ): Promise<AccuracyFigures> {
-  const scores = compared(evaluated, (features, note) => scoresOf(evaluated, features, note));
-  const { trained, random } = scores;
+  const { features, spec, pixels, run } = evaluated;
+  const { representationDim } = spec;
+  const trained = scoresOf(
+    evaluated,
+    features.trained.representation,
+    representationDim,
+    'trained',
+  );
+  const random = scoresOf(evaluated, features.random.representation, representationDim, 'random');
+  const ofPixels = pixelDim(run.config.data.imageSize);
+  const raw = scoresOf(evaluated, pixels, ofPixels, 'pixels');
+  const scores = compareScores({ trained, random, pixels: raw });
+  const { trainImages, testImages } = trained;
   const layers: LayerFigures[] = [];
   for (const point of points) layers.push(await layerFigures(evaluated, point));
   return {
-    ...{ trainImages: trained.trainImages, testImages: trained.testImages },
-    knnTop1: { trained: trained.knnTop1, random: random.knnTop1 },
-    linearTop1: { trained: trained.linearTop1, random: random.linearTop1 },
+    ...{ trainImages, testImages },
+    ...figuresOf(scores),
     lowShot: LABEL_PARTS.map((fraction) => lowShotFigures(evaluated, fraction)),
     perClass: evaluated.perClass.map((count) => perClassFigures(evaluated, count)),
     layers,
+  };
+}
+
+/** The figures of all three, and the intervals, as a run's summary has them. */
+function figuresOf(
+  scores: ComparedScores,
+): Pick<AccuracyFigures, 'knnTop1' | 'linearTop1' | 'kmeansNmi' | 'intervals' | 'gains'> {
+  const { knnTop1, linearTop1, kmeansNmi, gains } = scores;
+  return {
+    knnTop1: valuesOf(knnTop1),
+    linearTop1: valuesOf(linearTop1),
+    kmeansNmi: valuesOf(kmeansNmi),
+    intervals: intervalsOf(scores),
+    gains,
   };
 }
 
@@ -64,19 +90,22 @@ function compared<Figure>(
 
 /** As at the end of a run, to the bit where images, engine and settings are the same. */
 function scoresOf(
-  { run, spec, truth, maxImages, onProgress }: WithClasses,
+  { run, engine, truth, maxImages, onProgress }: WithClasses,
   features: Float32Array,
-  network: string,
+  dim: number,
+  network: Network,
 ): NetworkScores {
   const { evaluation, seed } = run.config;
   const total = passesOf(evaluation);
   let done = 0;
   return scoreFeatures(
-    { features, labels: truth.labels, dim: spec.representationDim, classes: truth.names.length },
+    { features, labels: truth.labels, dim, classes: truth.names.length },
     {
       ...{ ...evaluation, maxImages, seed },
+      ...{ clustering: engine.clustering, wideProducts: rowMatricesOn(engine) },
       onPass: () => {
-        onProgress(`probe of ${network} features`, 'passes', (done += 1), total);
+        const what = network === 'pixels' ? 'raw pixels' : `${network} features`;
+        onProgress(`probe of ${what}`, 'passes', (done += 1), total);
       },
     },
   );

@@ -6,6 +6,7 @@ import { openImageSource } from '../../data/source/source.ts';
 import type { EngineChoice } from '../../engine/registry.ts';
 import { startEngine } from '../../engine/start.ts';
 import { configInvalid, dataUnreadable, type TrainerError } from '../../errors.ts';
+import { pixelDim } from '../../evaluation/pixels.ts';
 import { gather } from '../../math/matrix.ts';
 import { describeModel, type ModelSpec } from '../../nn/architectures.ts';
 import { probePointsOf, usualProbePoints, type ProbePoint } from '../../nn/probe-points.ts';
@@ -71,7 +72,11 @@ export async function evaluateRun(
   });
   try {
     const pass = { name: 'features', view: 'centre', ids } as const;
-    const { unreadable, ...read } = await featuresOf({ spec, networks }, pass);
+    const { unreadable, ...read } = await featuresOf(
+      { spec, networks },
+      pass,
+      hasClasses ? pixelDim(config.data.imageSize) : 0,
+    );
     if (read.ids.length === 0) {
       throw dataUnreadable(options.images, 'no image can be read', 'name others with --data');
     }

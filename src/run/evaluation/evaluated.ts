@@ -1,6 +1,7 @@
 /**
  * What all parts of an evaluation look at. Shapes: m images, D dimensions of the representation,
- * D' of the feature.
+ * D' of the feature,
+ * P of raw pixels.
  */
 import type { Engine } from '../../engine/engine.ts';
 import type { ModelSpec } from '../../nn/architectures.ts';
@@ -33,6 +34,8 @@ export interface Evaluated {
   /** [m] ids of the images, ascending; all can be read. */
   readonly ids: Int32Array;
   readonly features: Compared<NetworkFeatures>;
+  /** [m, P] of the same views, 0 to 1; empty where there are no classes. */
+  readonly pixels: Float32Array;
   /** [m] and their names; null where there are no classes to learn by. */
   readonly truth: { readonly labels: Int32Array; readonly names: readonly string[] } | null;
   readonly maxImages: number;

@@ -76,13 +76,19 @@ export interface FeaturesOfImages {
   /** [m] of the rows. */
   readonly ids: Int32Array;
   readonly features: Compared<NetworkFeatures>;
+  /** [m, P]; empty where they were not asked for. */
+  readonly pixels: Float32Array;
   readonly unreadable: readonly UnreadableImage[];
 }
 
-/** Representations and features of both networks in one pass over the images. */
+/**
+ * Representations and features of both networks in one pass over the images.
+ * @param pixels numbers of the raw pixels of a view; 0 leaves them out
+ */
 export async function featuresOf(
   { spec, networks }: Pick<Evaluated, 'spec' | 'networks'>,
   pass: Pass,
+  pixels = 0,
 ): Promise<FeaturesOfImages> {
   const { featureLayer, featureDim, representationLayer, representationDim } = spec;
   const hasNeck = featureLayer !== representationLayer;
@@ -90,7 +96,9 @@ export async function featuresOf(
     { network, output: 'representation', width: representationDim },
     ...(hasNeck ? [{ network, output: 'feature', width: featureDim } as const] : []),
   ]);
-  const { ids, rows, unreadable } = await networks.outputs(pass, wanted);
+  const raw: Wanted = { network: 'trained', output: 'pixels', width: pixels };
+  const outputs = await networks.outputs(pass, pixels > 0 ? [...wanted, raw] : wanted);
+  const { ids, rows, unreadable } = outputs;
   const [first, second, third, fourth] = rows as [Float32Array, Float32Array, ...Float32Array[]];
   const features: Compared<NetworkFeatures> = hasNeck
     ? {
@@ -101,5 +109,5 @@ export async function featuresOf(
         trained: { representation: first, feature: first },
         random: { representation: second, feature: second },
       };
-  return { ids, features, unreadable };
+  return { ids, features, pixels: rows[wanted.length] ?? new Float32Array(0), unreadable };
 }

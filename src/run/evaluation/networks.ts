@@ -6,6 +6,7 @@ import { createImageLoader, type ImageLoader, type LoadedViews } from '../../dat
 import type { ImageSource } from '../../data/source/source.ts';
 import type { UnreadableImage } from '../../data/source/unreadable.ts';
 import type { Engine } from '../../engine/engine.ts';
+import { pixelFeatures } from '../../evaluation/pixels.ts';
 import type { ModelSpec } from '../../nn/architectures.ts';
 import { createModel } from '../../nn/loaded-model.ts';
 import type { Model, NetworkOutput } from '../../nn/model.ts';
@@ -47,10 +48,13 @@ export interface Pass {
   readonly isOfMaps?: boolean;
 }
 
+/** The views themselves, whichever network it is. */
+export type PixelsOutput = 'pixels';
+
 /** An output that a pass is to give. */
 export interface Wanted {
   readonly network: keyof Compared<unknown>;
-  readonly output: NetworkOutput;
+  readonly output: NetworkOutput | PixelsOutput;
   /** Numbers of a row. */
   readonly width: number;
   /** Of a batch, in place of what the network gives: [count, width]. */
@@ -91,7 +95,10 @@ export class Networks {
       const { length: count } = ids;
       if (count === 0) return;
       wanted.forEach(({ network, output, width, shrink }, i) => {
-        const values = this.#models[network].features(pixels, count, output);
+        const values =
+          output === 'pixels'
+            ? pixelFeatures(pixels, count, this.#options.run.config.data.imageSize)
+            : this.#models[network].features(pixels, count, output);
         rows[i]!.set(shrink?.(values, count) ?? values, read.length * width);
       });
       read.push(...ids);

@@ -3,6 +3,8 @@
  * are 0 to 1.
  */
 import type { ClusterQuality } from '../../evaluation/cluster-quality.ts';
+import type { Baseline, OfNetworks } from '../../evaluation/gains.ts';
+import type { EvaluationGain, EvaluationIntervals } from '../../report/summary.ts';
 
 /** One figure of two networks. */
 export interface Compared<Figure = number> {
@@ -72,8 +74,13 @@ export interface ViewFigures {
 export interface AccuracyFigures {
   readonly trainImages: number;
   readonly testImages: number;
-  readonly knnTop1: Compared;
-  readonly linearTop1: Compared;
+  readonly knnTop1: OfNetworks<number>;
+  readonly linearTop1: OfNetworks<number>;
+  /** NMI of k-means with the classes, as many clusters as there are classes. */
+  readonly kmeansNmi: OfNetworks<number>;
+  /** As in the summary of a run. */
+  readonly intervals: EvaluationIntervals;
+  readonly gains: Readonly<Record<Baseline, EvaluationGain>>;
   readonly lowShot: readonly LowShotFigures[];
   /** As many as were asked for. */
   readonly perClass: readonly PerClassFigures[];

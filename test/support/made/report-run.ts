@@ -131,6 +131,27 @@ function madeSummary(
       linearTop1: 0.937,
       randomKnnTop1: 0.578,
       randomLinearTop1: 0.644,
+      pixelsKnnTop1: 0.601,
+      pixelsLinearTop1: 0.702,
+      kmeansNmi: 0.714,
+      randomKmeansNmi: 0.301,
+      pixelsKmeansNmi: 0.322,
+      intervals: {
+        from: 'splits and test images',
+        knnTop1: { trained: 0.025, random: 0.045, pixels: 0.044 },
+        linearTop1: { trained: 0.021, random: 0.043, pixels: 0.041 },
+        kmeansNmi: { trained: 0.022, random: 0.031, pixels: 0.029 },
+      },
+      gains: {
+        random: {
+          knnTop1: { value: 0.334, interval: 0.046 },
+          linearTop1: { value: 0.293, interval: 0.045 },
+        },
+        pixels: {
+          knnTop1: { value: 0.311, interval: 0.045 },
+          linearTop1: { value: 0.235, interval: 0.044 },
+        },
+      },
     },
     ledger: { committed: 21_600, skipped: 0, duplicates: 3, returned: 4 },
     unreadable: 5,

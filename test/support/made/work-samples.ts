@@ -1,8 +1,10 @@
 /** Random orders and results of every kind of work. */
+import type { Hits } from '../../../src/evaluation/confidence.ts';
+import { NETWORKS, type Network } from '../../../src/evaluation/gains.ts';
 import type { Rng } from '../../../src/math/rng.ts';
 import { assign } from '../../../src/work/assign.ts';
-import { evaluate, type Network } from '../../../src/work/evaluate.ts';
 import { clusterHead } from '../../../src/work/cluster-head.ts';
+import { evaluate } from '../../../src/work/evaluate.ts';
 import { extract } from '../../../src/work/extract.ts';
 import { fillMemory } from '../../../src/work/fill-memory.ts';
 import type { Work, WorkKind } from '../../../src/work/kind.ts';
@@ -43,7 +45,11 @@ const ints = (rng: Rng, length = many(rng)): Int32Array =>
 const name = (rng: Rng): string => `artifact-${rng.integer(99)}/ä b`;
 const shard = (rng: Rng): { readonly shard: number } => ({ shard: uint(rng) });
 const rows = (rng: Rng): { readonly rows: number } => ({ rows: uint(rng) });
-const pickNetwork = (rng: Rng): Network => (rng.integer(2) === 0 ? 'trained' : 'random');
+const pickNetwork = (rng: Rng): Network => NETWORKS[rng.integer(NETWORKS.length)]!;
+const hits = (rng: Rng): Hits => ({
+  ...{ tested: Int32Array.from(list(rng)), right: Int32Array.from(list(rng)) },
+  bySplit: Float64Array.of(rng.float(), rng.float()),
+});
 const images = (rng: Rng) =>
   list(rng).map((id) => ({ id, path: `a/${id}.jpg`, reason: 'no such file' }));
 
@@ -147,7 +153,8 @@ export const WORK_SAMPLES: readonly Sampled[] = [
       leftOut: list(rng),
     }),
     result: (rng) => ({
-      ...{ knnTop1: rng.float(), linearTop1: rng.float() },
+      ...{ knn: hits(rng), linear: hits(rng) },
+      nmi: { value: rng.float(), interval: rng.float() },
       ...{ trainImages: uint(rng), testImages: uint(rng) },
     }),
   }),

@@ -243,15 +243,17 @@ export const OTHERS: readonly OtherRow[] = [
       'images of which none can be read are refused, and others are evaluated',
     ],
   },
-  ...['train for more epochs: --set epochs=', 'fewer clusters: --set clustering.k='].map(
-    (source): OtherRow => ({
-      source,
-      triedIn: [
-        'test/unit/report-learning.test.ts',
-        'every setting and preset that advice names exists, and takes the value it is given',
-      ],
-    }),
-  ),
+  ...[
+    'train for more epochs: --set epochs=',
+    'fewer clusters: --set clustering.k=',
+    'tens of thousands of photos: --preset small-photos',
+  ].map((source): OtherRow => ({
+    source,
+    triedIn: [
+      'test/unit/report-learning.test.ts',
+      'every setting and preset that advice names exists, and takes the value it is given',
+    ],
+  })),
   {
     source: 'use them: deepcluster launch --credentials ${out} …',
     triedIn: [

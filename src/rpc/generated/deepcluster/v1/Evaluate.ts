@@ -2,11 +2,11 @@
 
 
 export interface Evaluate {
-  'network'?: (string);
   'leftOut'?: (number)[];
+  'featuresOf'?: (string);
 }
 
 export interface Evaluate__Output {
-  'network': (string);
   'leftOut': (number)[];
+  'featuresOf': (string);
 }
