@@ -116,7 +116,13 @@ async function runTrace(serverCount: number): Promise<void> {
       () => Promise.resolve(fixtureCompute()),
     ),
   );
-  const reached = connectServers({ addresses, term: 1, layout: PLAIN_LAYOUT, cuts: 'anywhere', dim: DIM });
+  const reached = connectServers({
+    addresses,
+    term: 1,
+    layout: PLAIN_LAYOUT,
+    cuts: 'anywhere',
+    dim: DIM,
+  });
   const { parameters, memory } = reached;
   try {
     const { featureDim } = await control.membership.network;
