@@ -356,15 +356,11 @@ export class ClusteringRound {
 
   #leftOutOf(begin: number, end: number): number[] {
     const { config, imageCount, images } = this.#deps;
-    const { leftOut } = images;
-    if (this.#rowsFrom === 'memory') {
-      return [...idRange(begin, end)].filter((id) => !this.#hasRow(id));
-    }
-    if (this.#rowsFrom === 'centre' || leftOut.size === 0) {
-      return [...leftOut.keys()].filter((id) => begin <= id && id < end);
-    }
-    this.#shuffled ??= shuffledIds(imageCount, config.seed);
-    return [...this.#shuffled.subarray(begin, end)].filter((id) => leftOut.has(id));
+    if (this.#rowsFrom === 'crops') this.#shuffled ??= shuffledIds(imageCount, config.seed);
+    const ids = this.#shuffled?.subarray(begin, end) ?? idRange(begin, end);
+    return [...ids].filter((id) =>
+      this.#rowsFrom === 'memory' ? !this.#hasRow(id) : images.leftOut.has(id),
+    );
   }
 
   #projectOrder(shard: number): ProjectOrder {

@@ -1,7 +1,6 @@
 /** The settings that an algorithm reads: those that all have, and its own section of a run's configuration. */
 import type { z } from 'zod';
 import type { ClusteringConfig } from '../clustering/config.ts';
-import type { DataConfig } from '../data/config.ts';
 import type { ModelConfig } from '../nn/config.ts';
 
 /** The part of a run's configuration that is the same for all algorithms and that they may use. */
@@ -15,7 +14,10 @@ export interface AlgorithmConfig {
 /** Of a run's configuration: what a network is made of. */
 export interface NetworkSettings {
   readonly model: ModelConfig;
-  readonly data: Pick<DataConfig, 'imageSize'>;
+  readonly data: {
+    /** Side of a view [px]. */
+    readonly imageSize: number;
+  };
 }
 
 /** A rule between settings of several sections that a configuration breaks. */

@@ -3,7 +3,6 @@
  * travels with its gradient. Shapes: n samples of a slice, d columns.
  */
 import type { NamedArrays } from '../arrays/safetensors.ts';
-import type { SmallCrops } from '../data/loader/drawn-views.ts';
 import type { MemoryServers } from '../server-clients/memory-servers.ts';
 import type { MovedRows } from '../server-clients/sample-shards.ts';
 import type { Prototypes } from '../clustering/prototypes.ts';
@@ -23,6 +22,16 @@ export interface AlgorithmSlice {
   readonly samples: { readonly ids: Int32Array };
   /** The published centroids to assign by, or to compare with. */
   readonly centroidVersion: number;
+}
+
+/** Random views of another size and area than the configured ones. */
+export interface SmallCrops {
+  /** Of each draw. */
+  readonly count: number;
+  /** Side of a view [px]. */
+  readonly size: number;
+  /** Area of the crop as a fraction of the image, [low, high]. */
+  readonly area: readonly [number, number];
 }
 
 export interface AlgorithmWork {

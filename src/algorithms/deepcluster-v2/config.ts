@@ -2,7 +2,6 @@
  * Settings of DeepCluster-v2. Source: Caron et al. 2020 (arXiv:2006.09882), section 4 and appendix.
  */
 import { z } from 'zod';
-import type { SmallCrops } from '../../data/loader/drawn-views.ts';
 import { SMALLEST_IMAGE, TAKES_ANY_SIZE } from '../../nn/config.ts';
 import {
   settingsOf,
@@ -10,6 +9,7 @@ import {
   type SettingProblem,
   type SettingsSection,
 } from '../settings.ts';
+import type { SmallCrops } from '../work.ts';
 
 export const deepclusterV2ConfigSchema = z.strictObject({
   heads: z

@@ -5,9 +5,14 @@
  * clusters.
  */
 import type { Prototypes } from '../../clustering/prototypes.ts';
-import type { SmallCrops } from '../../data/loader/drawn-views.ts';
 import type { MovedRows } from '../../server-clients/sample-shards.ts';
-import type { AlgorithmSlice, AlgorithmWork, AlgorithmWorkDeps, SliceLease } from '../work.ts';
+import type {
+  AlgorithmSlice,
+  AlgorithmWork,
+  AlgorithmWorkDeps,
+  SliceLease,
+  SmallCrops,
+} from '../work.ts';
 import { deepclusterV2ConfigOf, smallCropsOf } from './config.ts';
 import { prototypesArtifact, prototypesFromBundle } from './prototypes.ts';
 

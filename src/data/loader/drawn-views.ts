@@ -16,11 +16,6 @@ export interface SmallCrop {
   readonly area: readonly [number, number];
 }
 
-/** So many of each draw. */
-export interface SmallCrops extends SmallCrop {
-  readonly count: number;
-}
-
 /** The views of these draws: the crops of an image one behind the other, each a view of its own. */
 export function drawnViews({ ids, occurrences }: Draws, crops: number): Draws {
   if (crops === 1) return { ids, occurrences };
