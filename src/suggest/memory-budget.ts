@@ -68,10 +68,7 @@ async function costOfFirst(config: RunConfig, surroundings: Surroundings): Promi
 }
 
 /** Images that are not there, yet, leave no rows, and may fill the cache. */
-export async function loadOf(
-  config: RunConfig,
-  workers: number,
-): Promise<Omit<WorkerLoad, 'sliceSize'>> {
+async function loadOf(config: RunConfig, workers: number): Promise<Omit<WorkerLoad, 'sliceSize'>> {
   const { data, model, clustering } = config;
   const { imageSize, resizeRatio, cacheBytes } = data;
   const crops = algorithmNamed(config.algorithm).crops(config);
