@@ -35,5 +35,8 @@ test('a launch that is not given it says which there are', async () => {
   const out = join(folder.path, 'unknown');
   const { code, stderr } = await launch({ data, out, settings: { algorithm: 'hashed' } }).ended;
   assert.equal(code, 42);
-  assert.match(stderr, /algorithm: must be one of deepcluster, deepcluster-v2, odc, swav, got "hashed"/);
+  assert.match(
+    stderr,
+    /algorithm: must be one of deepcluster, deepcluster-v2, odc, swav, got "hashed"/,
+  );
 });
