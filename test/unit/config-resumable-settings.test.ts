@@ -36,6 +36,7 @@ test('of all settings, those may change that hold from a step on, or that move n
     'data.waitMs',
     'data.cacheBytes',
     'data.loaderThreads',
+    'deepclusterV2.wholeBytes',
     'odc.logInterval',
     'training.larsTrust',
     'training.learningRate',
