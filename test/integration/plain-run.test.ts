@@ -253,7 +253,9 @@ test('class folders are evaluated at the end, trained and random network alike',
   assert.ok(evaluation.knnTop1 > 0.7, `kNN ${evaluation.knnTop1}`);
   assert.ok(evaluation.linearTop1 > 0.7, `linear ${evaluation.linearTop1}`);
   assert.ok(evaluation.randomKnnTop1 > 0.7 && evaluation.randomLinearTop1 > 0.7);
-  assert.ok(evaluation.pixelsKnnTop1! > 0.7 && evaluation.pixelsLinearTop1! > 0.7);
+  // The cosine of two grey images is 1 whatever their brightness: neighbours of raw pixels are chance.
+  assert.ok(evaluation.pixelsLinearTop1! > 0.7, `pixels ${evaluation.pixelsLinearTop1}`);
+  assert.ok(evaluation.pixelsKnnTop1! < evaluation.knnTop1);
   assert.ok(evaluation.kmeansNmi! >= 0 && evaluation.pixelsKmeansNmi! <= 1);
   // A single split: the error of its test images alone.
   assert.equal(evaluation.intervals?.from, 'test images');
