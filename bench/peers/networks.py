@@ -126,7 +126,8 @@ def initialise(module):
         nn.init.zeros_(module.bias)
     elif isinstance(module, nn.Linear):
         nn.init.normal_(module.weight, 0, 0.01)
-        nn.init.zeros_(module.bias)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
 
 
 class Basic(nn.Module):
@@ -228,12 +229,22 @@ class Projection(nn.Module):
         return self.fc1(self.bn0(self.fc0(x)).relu())
 
 
+class SwappedProjection(Projection):
+    """SwAV's: its prototypes, of any length, are compared with the output by cosine."""
+
+    def __init__(self, inputs, hidden, outputs, classes):
+        super().__init__(inputs, hidden, outputs)
+        self.prototypes = nn.Linear(outputs, classes, bias=False)
+
+
 def neck_of(name, dropout, inputs, hidden, outputs, classes):
     """A neck, and the head behind it or None."""
     if name == "odc":
         return Neck(dropout, inputs, hidden, outputs), Head(outputs, classes)
     if name == "projection":
         return Projection(inputs, hidden, outputs), None
+    if name == "swav":
+        return SwappedProjection(inputs, hidden, outputs, classes), None
     raise ValueError(f"no neck {name}")
 
 
