@@ -135,7 +135,7 @@ describe('what a start needs', () => {
       /only 64 files may be open at a time, at least 128 are needed; .*ulimit -Hn/,
     );
     assert.equal(limited(128, '--version').status, 0, 'the remedy');
-    const many = `launch --data ${runs.data} --workers 50 --out ${runs.out('many')}`;
+    const many = `launch --preset demo --data ${runs.data} --workers 50 --out ${runs.out('many')}`;
     assertRefused(limited(128, many), /50 workers and servers needs up to 464 .*, 128 are allowed/);
     assert.ok(!existsSync(runs.out('many')));
   });
