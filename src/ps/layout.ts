@@ -144,7 +144,10 @@ export function bodyCount(layout: ParameterLayout): number {
   return layout.variables.find(({ group }) => group === 'head')?.offset ?? layout.parameterCount;
 }
 
-/** Whether it is a scale, a shift or a bias, which decays and LARS may leave out; so is a part of one. */
+/**
+ * Whether it is a scale, a shift or a bias, which decays and LARS may leave out; so is a part of
+ * one.
+ */
 export function isVector({ shape, rank }: Pick<VariableSpec, 'shape' | 'rank'>): boolean {
   return (rank ?? shape.length) === 1;
 }

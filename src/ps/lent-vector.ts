@@ -4,7 +4,9 @@
  * back if there is any, since fresh memory costs more than the step itself.
  */
 
-/** A vector being written: `from` has the current values, `to` the next ones; they may be one buffer. */
+/**
+ * A vector being written: `from` has the current values, `to` the next ones; they may be one buffer.
+ */
 export interface WritableVector {
   readonly from: Float32Array;
   readonly to: Float32Array;

@@ -144,7 +144,9 @@ function evenEnds(elements: number, count: number): number[] {
   return Array.from({ length: count }, (_, i) => Math.floor((elements * (i + 1)) / count));
 }
 
-/** The ends of variables that are nearest to those of equal ranges, each with a variable of its own. */
+/**
+ * The ends of variables that are nearest to those of equal ranges, each with a variable of its own.
+ */
 function endsBetween(variables: readonly StatisticSpec[], count: number): number[] {
   const ends = variables.map(({ offset, size }) => offset + size);
   let before = -1;

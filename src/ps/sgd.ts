@@ -1,8 +1,8 @@
 /**
  * Stochastic gradient descent as the reference does it, in place on a range of the flat vectors.
  * Source: spec of DeepCluster, section 7: g += wd * w; v = momentum * v + g; w -= lr * v. The head has no momentum.
- * LARS: You et al. 2017 (arXiv:1708.03888), eq. 6: g becomes trust * |w| / (|g| + wd * |w|) times (g + wd * w) of a variable,
- * before momentum; the learning rate stays outside of it.
+ * LARS: You et al. 2017 (arXiv:1708.03888), eq. 6: g becomes trust * |w| / (|g| + wd * |w|) times
+ * (g + wd * w) of a variable, before momentum; the learning rate stays outside of it.
  * Rounding: computed in float64; v and w are rounded to float32 once, when stored, and w moves by the stored v.
  */
 
@@ -10,7 +10,10 @@ export interface SgdRule {
   readonly learningRate: number;
   /** Coupled L2: added to the gradient, so that momentum carries it too. */
   readonly weightDecay: number;
-  /** The variable's own, by which gradient and decay are multiplied; 1 if left out, which changes no bit. */
+  /**
+   * The variable's own, by which gradient and decay are multiplied; 1 if left out, which changes no
+   * bit.
+   */
   readonly ownRate?: number;
 }
 
