@@ -10,7 +10,7 @@ import { join, resolve, sep } from 'node:path';
 import { parseArgs } from 'node:util';
 import { root, runCommand } from './run-command.mjs';
 import { compileAddon, kernelsHash } from './tensorflow/addon.mjs';
-import { buildHostKernels } from './tensorflow/host-kernels.mjs';
+import { buildHostModules } from './tensorflow/host-modules.mjs';
 import { EXIT, Obstacle, Obstacles } from './tensorflow/obstacle.mjs';
 import { installPackages } from './tensorflow/packages.mjs';
 import {
@@ -195,7 +195,7 @@ try {
     printResult('engine tensorflow: taken away', { ok: true, action: 'removed' });
   } else {
     await installPackages(log);
-    await buildHostKernels(log);
+    await buildHostModules(log);
     const request = await requestOf(options);
     const earlier = await proveEarlier(request);
     const { tensorflow, result } = earlier ?? (await setUp(request));

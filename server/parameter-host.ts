@@ -6,12 +6,16 @@
  */
 import type { MemoryShape } from '../src/clustering/odc/sample-memory.ts';
 import { hitFailpoint } from '../src/process/failpoints.ts';
+import type { Segment } from '../src/rpc/generated/deepcluster/v1/Segment.ts';
 import { vectorOf, type NamedVectors } from '../src/rpc/named-vectors.ts';
 import { TrainerError, protocolViolation } from '../src/errors.ts';
 import type { TrainingConfig } from '../src/ps/config.ts';
 import { cutsFor, planParameterShard } from '../src/ps/parameter-plan.ts';
 import type { ParameterLayout } from '../src/ps/layout.ts';
+import { privateMemory } from '../src/ps/lent-vector.ts';
 import { ParameterStore, initialState, type StoreState } from '../src/ps/parameter-store.ts';
+import { ForeignSegments } from '../src/parameter-plane/foreign-segments.ts';
+import { sharedValues, type SharedValues } from '../src/parameter-plane/shared-values.ts';
 import { MemoryKeeper } from './memory-keeper.ts';
 import { ParameterShard } from './parameter-shard.ts';
 
@@ -37,6 +41,10 @@ export interface CallIdentity {
 }
 
 export class ParameterHost {
+  /** Of the workers on this machine. */
+  readonly segments = new ForeignSegments();
+  /** Where the parameters lie; null where workers cannot share memory. */
+  readonly shared: SharedValues | null = sharedValues();
   /** Null until the first restore. */
   #held: {
     readonly term: number;
@@ -64,12 +72,22 @@ export class ParameterHost {
       cutsFor(training),
     );
     const state = snapshot === null ? initialState(plan.layout, seed) : storeState(snapshot);
-    const store = new ParameterStore(plan.layout, training, seed, state);
+    const store = new ParameterStore(plan.layout, training, seed, state, this.shared ?? privateMemory);
     const keeper = memory === null ? null : new MemoryKeeper(memory, rowsOf(snapshot));
     const { version } = store;
     this.#held = { term, version, shard: new ParameterShard(plan, store, keeper) };
     hitFailpoint('server.restored', { term, step: version, part: plan.shardIndex });
     return version;
+  }
+
+  /**
+   * Where a caller on this machine finds the current parameters; null for another machine's.
+   * @param values as the store lends them
+   */
+  segmentOf(values: Float32Array, host: string): Segment | null {
+    const segment = this.shared?.segmentOf(values);
+    if (segment === undefined || host !== segment.place.host) return null;
+    return { ...segment.place, offset: 0, sequence: segment.sequence };
   }
 
   /**

@@ -9,6 +9,7 @@ import { TrainerError, messageOf, protocolViolation } from '../src/errors.ts';
 import { trainingConfigSchema, type TrainingConfig } from '../src/ps/config.ts';
 import { bodyCount, parseLayout, type ParameterLayout } from '../src/ps/layout.ts';
 import { cutsFor, planParameterShard } from '../src/ps/parameter-plan.ts';
+import type { SlicePush } from '../src/ps/slice-push.ts';
 import { decodeSafetensors } from '../src/arrays/safetensors.ts';
 import { sliceFromBundle } from '../src/clustering/odc/bundles.ts';
 import type { SliceRows } from '../src/clustering/odc/sample-memory.ts';
@@ -16,6 +17,7 @@ import { answer, download, receive, type Receiver } from '../src/rpc/answers.ts'
 import { requireAtMost } from '../src/rpc/bounds.ts';
 import { ChunkAssembler, VectorAssembler } from '../src/rpc/chunks.ts';
 import { wire } from '../src/rpc/definitions.ts';
+import type { Segment__Output } from '../src/rpc/generated/deepcluster/v1/Segment.ts';
 import type { CommitReply } from '../src/rpc/generated/deepcluster/v1/CommitReply.ts';
 import type { ParametersHandlers } from '../src/rpc/generated/deepcluster/v1/Parameters.ts';
 import type { PrepareReply } from '../src/rpc/generated/deepcluster/v1/PrepareReply.ts';
@@ -27,6 +29,9 @@ import type { RestoreMessage__Output } from '../src/rpc/generated/deepcluster/v1
 import { VectorCollector, vectorMessages } from '../src/rpc/named-vectors.ts';
 import { addMemoryService } from './memory-service.ts';
 import { ParameterHost } from './parameter-host.ts';
+
+/** Far above any network's parameters; the segment's real length is checked when it is opened. */
+const MAX_SEGMENT_ELEMENTS = 2 ** 33;
 
 export function addParametersService(server: grpc.Server): void {
   const host = new ParameterHost();
@@ -50,13 +55,18 @@ function handlersOf(host: ParameterHost): ParametersHandlers {
             { version: pulled.version },
           );
         }
-        return vectorMessages({
-          ...pulled,
-          vectors: new Map([
-            ['parameters', pulled.parameters],
-            ['statistics', pulled.statistics],
-          ]),
-        });
+        const { parameters, statistics } = pulled;
+        const segment = host.segmentOf(parameters, call.request.host);
+        return vectorMessages(
+          {
+            ...pulled,
+            vectors: new Map([
+              ['parameters', parameters],
+              ['statistics', statistics],
+            ]),
+          },
+          segment === null ? {} : { parameters: segment },
+        );
       });
     },
     Push: (call, callback) => {
@@ -124,10 +134,52 @@ function releaseAfter(
   }
 }
 
+/** The gradient of a push, whichever way it comes. */
+interface ArrivingGradient {
+  readonly add: VectorAssembler['add'];
+  /** Null where it is in memory that cannot be opened here. */
+  readonly finish: () => Pick<SlicePush, 'gradient' | 'isIntact'> | null;
+}
+
+function sentGradient(what: string, elements: number): ArrivingGradient {
+  const assembler = new VectorAssembler(what, elements);
+  return {
+    add: (chunk) => {
+      assembler.add(chunk);
+    },
+    finish: () => ({ gradient: assembler.finish() }),
+  };
+}
+
+/** @throws TrainerError PROTOCOL_VIOLATION for a range that the segment has not */
+function lentGradient(
+  what: string,
+  elements: number,
+  segment: Segment__Output,
+  { segments }: ParameterHost,
+): ArrivingGradient {
+  const end = segment.offset + elements;
+  requireAtMost(`${what}: its end in shared memory`, segment.elements, end);
+  requireAtMost(`${what}: elements of shared memory`, MAX_SEGMENT_ELEMENTS, segment.elements);
+  return {
+    add: () => {
+      throw protocolViolation(what, 'shared memory alone', 'a chunk', 'the peer sends both');
+    },
+    finish: () => {
+      const opened = segments.open(segment);
+      if (opened === null) return null;
+      return {
+        gradient: opened.values.subarray(segment.offset, end),
+        isIntact: () => opened.sequence === segment.sequence,
+      };
+    },
+  };
+}
+
 class PushReceiver implements Receiver<PushMessage__Output, PushReply> {
   readonly #host: ParameterHost;
   #header: PushHeader__Output | null = null;
-  #gradient: VectorAssembler | null = null;
+  #gradient: ArrivingGradient | null = null;
   #statistics: VectorAssembler | null = null;
   readonly #memory = new ChunkAssembler('pushed memory rows');
 
@@ -146,13 +198,15 @@ class PushReceiver implements Receiver<PushMessage__Output, PushReply> {
     const { header, gradient, statistics } = this.#started();
     const shard = this.#host.require(header);
     const { step, slice, generation, basedOn, samples } = header;
+    const arrived = gradient.finish();
+    if (arrived === null) return { outcome: 'UNREACHABLE', version: shard.store.version };
     const push = {
       step,
       slice,
       generation,
       basedOn,
       samples,
-      gradient: gradient.finish(),
+      ...arrived,
       statistics: statistics.finish(),
     };
     const outcome = shard.stage(push, this.#rows(slice));
@@ -202,13 +256,15 @@ class PushReceiver implements Receiver<PushMessage__Output, PushReply> {
       }
     }
     this.#header = header;
-    this.#gradient = new VectorAssembler(`${what}: gradient`, layout.parameterCount);
+    this.#gradient = header.gradient
+      ? lentGradient(`${what}: gradient`, layout.parameterCount, header.gradient, this.#host)
+      : sentGradient(`${what}: gradient`, layout.parameterCount);
     this.#statistics = new VectorAssembler(`${what}: statistics`, layout.statisticCount);
   }
 
   #started(): {
     header: PushHeader__Output;
-    gradient: VectorAssembler;
+    gradient: ArrivingGradient;
     statistics: VectorAssembler;
   } {
     if (this.#header === null || this.#gradient === null || this.#statistics === null) {

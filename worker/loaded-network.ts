@@ -1,6 +1,7 @@
 /** The network of this process, and which version of the parameters it holds. */
 import type { AlgorithmWork } from '../src/algorithms/work.ts';
 import type { RunConfig } from '../src/config/schema.ts';
+import { TrainerError } from '../src/errors.ts';
 import type { Model } from '../src/nn/model.ts';
 import { initialParameters, initialStatistics } from '../src/ps/initial-values.ts';
 import type { ParameterLayout } from '../src/ps/layout.ts';
@@ -47,10 +48,12 @@ export class LoadedNetwork implements NetworkTools {
     const pulled = this.#deps.prefetch.parameters(version, headEpoch);
     const values = await times.span('wait for pull', { version }, () => pulled);
     await times.span('load parameters', { version }, () => {
+      this.#loaded = null;
       this.model.load(vectorOf(values, 'parameters'), vectorOf(values, 'statistics'));
     });
-    this.#loaded = { version, headEpoch: values.headEpoch };
     this.#deps.prefetch.releaseParameters();
+    if (values.isIntact?.() === false) throw overtaken(version);
+    this.#loaded = { version, headEpoch: values.headEpoch };
   }
 
   loadInitial(): void {
@@ -68,4 +71,10 @@ export class LoadedNetwork implements NetworkTools {
     const { version: held, headEpoch: heldHead } = this.#loaded ?? {};
     return held === version && (headEpoch === null || heldHead === headEpoch);
   }
+}
+
+/** The server wrote later ones to the same memory, as it may two versions later. */
+function overtaken(version: number): TrainerError {
+  const what = `parameters of version ${version}`;
+  return new TrainerError('GENERATION_FENCED', `${what}: replaced while they were loaded`);
 }

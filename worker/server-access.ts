@@ -3,6 +3,7 @@
  * the term, that it names.
  */
 import type { IdentifiedRows } from '../src/clustering/odc/bundles.ts';
+import { GradientSlots } from '../src/parameter-plane/gradient-slots.ts';
 import type { NamedVectors } from '../src/rpc/named-vectors.ts';
 import type { SentPush } from '../src/rpc/parameters-client.ts';
 import type { Credentials } from '../src/security/credentials.ts';
@@ -23,14 +24,24 @@ export class ServerAccess
 {
   readonly #network: NetworkOnServers;
   readonly #credentials: Credentials | null;
+  readonly #sharesMemory: boolean;
+  /** Whichever term the servers are of. */
+  readonly #slots = new GradientSlots();
+  #term = 0;
   /** Null before the first welcome. */
   #servers: Servers | null = null;
   /** Addresses and term of #servers. */
   #key = '';
 
-  constructor(network: NetworkOnServers, credentials: Credentials | null = null) {
+  /** @param sharesMemory whether numbers go through memory that servers on this machine share */
+  constructor(
+    network: NetworkOnServers,
+    credentials: Credentials | null = null,
+    sharesMemory = false,
+  ) {
     this.#network = network;
     this.#credentials = credentials;
+    this.#sharesMemory = sharesMemory;
   }
 
   /** Calls under way to the servers of an earlier term end. */
@@ -41,8 +52,10 @@ export class ServerAccess
     this.#servers = connectServers({
       ...{ addresses, term, ...this.#network },
       credentials: this.#credentials,
+      sharesMemory: this.#sharesMemory,
     });
     this.#key = key;
+    this.#term = term;
   }
 
   pull(version: number, signal: AbortSignal): Promise<NamedVectors> {
@@ -50,7 +63,14 @@ export class ServerAccess
   }
 
   push(push: SentPush<MovedRows>, signal: AbortSignal): Promise<PushReply> {
-    return this.#now().parameters.push(push, signal);
+    const { parameters } = this.#now();
+    if (!parameters.takesSegments) return parameters.push(push, signal);
+    const moment = { term: this.#term, version: push.basedOn };
+    const segment = this.#slots.fill(push.gradient, moment);
+    return parameters.push(
+      segment === null ? push : { ...push, segment: { ...segment, offset: 0 } },
+      signal,
+    );
   }
 
   fill(

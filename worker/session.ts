@@ -194,6 +194,7 @@ async function prepare(
   const servers = new ServerAccess(
     { layout, cuts: cutsFor(config.training), dim: memoryColumns(config, featureDim) },
     options.credentials,
+    config.cluster.sharedMemory,
   );
   const heartbeat = startHeartbeat(
     {

@@ -65,6 +65,13 @@ export const clusterConfigSchema = z.strictObject({
         'Memory that each worker may take: `launch` measures the network, once on a machine, and ' +
         'ends before the first step where a slice needs more. Null: nothing is measured.',
     }),
+  sharedMemory: z
+    .boolean()
+    .default(true)
+    .describe(
+      'Parameters and gradients go through shared memory between processes of one machine and ' +
+        'user (Linux); false: by gRPC, as between machines. The numbers are the same.',
+    ),
   leaseTtlMs: z.int().min(100).default(120_000).meta({
     unit: 'ms',
     description:

@@ -12,17 +12,48 @@ export interface WritableVector {
   readonly to: Float32Array;
 }
 
+/** Where buffers come from. */
+export interface VectorMemory {
+  /**
+   * Whether others read at any time without borrowing: two buffers then take turns, so that a reader
+   * has a step's time.
+   */
+  readonly isShared: boolean;
+  readonly allocate: (length: number) => Float32Array;
+  /** Around all that is written to a buffer. */
+  readonly beginWrite: (values: Float32Array) => void;
+  readonly endWrite: (values: Float32Array) => void;
+}
+
+export const privateMemory: VectorMemory = {
+  isShared: false,
+  allocate: (length) => new Float32Array(length),
+  beginWrite: () => undefined,
+  endWrite: () => undefined,
+};
+
 export class LentVector {
+  readonly #memory: VectorMemory;
   #values: Float32Array;
   /** How often a buffer is lent; weak, so that a reader who never gives back costs memory and nothing else. */
   readonly #readers = new WeakMap<Float32Array, number>();
   /** A buffer that nobody reads and that is not the current one. */
   #spare: Float32Array | null = null;
+  /** What the values being written come after; null while none are. */
+  #before: Float32Array | null = null;
 
   /** @param values lent by the caller: read, never written */
-  constructor(values: Float32Array) {
-    this.#values = values;
-    this.#readers.set(values, 1);
+  constructor(values: Float32Array, memory: VectorMemory = privateMemory) {
+    this.#memory = memory;
+    if (!memory.isShared) {
+      this.#values = values;
+      this.#readers.set(values, 1);
+      return;
+    }
+    this.#values = memory.allocate(values.length);
+    memory.beginWrite(this.#values);
+    this.#values.set(values);
+    memory.endWrite(this.#values);
   }
 
   /** The current values, and what gives them back; calling that again does nothing. */
@@ -38,22 +69,45 @@ export class LentVector {
   }
 
   /**
-   * Begins the next values: the caller must write all of `to` at once, without a wait in between.
+   * Begins the next values: the caller must write all of `to` at once, without a wait in between, and
+   * then call endWrite or undo.
+   * @param canBeUndone the current values stay as they are, until endWrite
    * @returns from, the current values; to, the same buffer or another one with anything in it
    */
-  beginWrite(): WritableVector {
+  beginWrite(canBeUndone = false): WritableVector {
     const from = this.#values;
-    if (this.#readersOf(from) === 0) return { from, to: from };
-    const to = this.#spare ?? new Float32Array(from.length);
-    this.#spare = null;
+    const isFree = this.#readersOf(from) === 0 && !canBeUndone && !this.#memory.isShared;
+    const to = isFree ? from : (this.#spare ?? this.#memory.allocate(from.length));
+    if (to !== from) this.#spare = null;
+    this.#before = from;
     this.#values = to;
+    this.#memory.beginWrite(to);
     return { from, to };
+  }
+
+  /** The values that were written are the current ones. */
+  endWrite(): void {
+    const before = this.#before;
+    this.#before = null;
+    this.#memory.endWrite(this.#values);
+    const isSpare = before !== null && before !== this.#values && this.#readersOf(before) === 0;
+    if (isSpare) this.#spare = before;
+  }
+
+  /** The values before the write are the current ones again. */
+  undo(): void {
+    if (this.#before === null || this.#before === this.#values) {
+      throw new Error('no write that can be undone');
+    }
+    this.#spare = this.#values;
+    this.#values = this.#before;
+    this.#before = null;
   }
 
   #takeBack(values: Float32Array): void {
     const readers = this.#readersOf(values) - 1;
     this.#readers.set(values, readers);
-    if (readers === 0 && values !== this.#values) this.#spare = values;
+    if (readers === 0 && values !== this.#values && values !== this.#before) this.#spare = values;
   }
 
   #readersOf(values: Float32Array): number {

@@ -3,10 +3,15 @@
  * passes over them, block by block. The rules themselves are in sgd.ts. Pure. Shapes: P parameters
  * of a layout, body, then head.
  */
+import {
+  kernelThreads,
+  parameterKernels,
+  type ParameterModule,
+} from '../parameter-plane/module.ts';
 import type { TrainingConfig } from './config.ts';
 import { bodyCount, isVector, type ParameterLayout, type VariableGroup } from './layout.ts';
 import type { WritableVector } from './lent-vector.ts';
-import { larsRate, stepPlain, stepWithMomentum } from './sgd.ts';
+import { larsRate, stepPlain, stepWithMomentum, type MomentumRule } from './sgd.ts';
 import { BLOCK_ELEMENTS, type SliceReducer } from './slice-reducer.ts';
 
 /** Elements begin .. end of the flat vector, which all have the same rule. */
@@ -27,14 +32,24 @@ export interface OptimizedValues {
   readonly momentum: WritableVector;
 }
 
+/** A step of fewer elements is done before threads have begun. */
+const LEAST_FOR_KERNELS = 16_384;
+
 export class Optimizer {
   readonly #training: TrainingConfig;
+  /** Null: JavaScript does it all, with the same bits. */
+  readonly #kernels: ParameterModule | null;
   /** In order of their elements, without gaps; they cover the vector. */
   readonly #stretches: readonly Stretch[];
 
   /** @param layout of the parameters here, which may be a parameter shard's */
-  constructor(layout: ParameterLayout, training: TrainingConfig) {
+  constructor(
+    layout: ParameterLayout,
+    training: TrainingConfig,
+    kernels: ParameterModule | null = parameterKernels().module,
+  ) {
     this.#training = training;
+    this.#kernels = kernels;
     this.#stretches = stretchesOf(layout, training);
   }
 
@@ -48,16 +63,12 @@ export class Optimizer {
       const { begin, end, group, decays } = stretch;
       const rate = learningRateFactor * (group === 'body' ? learningRate : headLearningRate);
       const ownRate = stretch.isAdapted ? this.#ownRate(stretch, values, reducer) : 1;
-      const rule = { learningRate: rate, weightDecay: decays ? weightDecay : 0, ownRate };
-      for (const [from, to] of blocks(begin, end)) {
-        const parameters = blockToWrite(values.parameters, from, to);
-        const gradient = reducer.meanGradient(from, to);
-        if (group === 'head') {
-          stepPlain(parameters, gradient, rule);
-        } else {
-          const velocity = blockToWrite(values.momentum, from, to);
-          stepWithMomentum(parameters, velocity, gradient, { ...rule, momentum });
-        }
+      const decay = decays ? weightDecay : 0;
+      const rule = { learningRate: rate, weightDecay: decay, ownRate, momentum };
+      if (this.#kernels !== null && end - begin >= LEAST_FOR_KERNELS) {
+        stepByKernel(this.#kernels, stretch, values, reducer, rule);
+      } else {
+        stepByBlocks({ begin, end, group }, values, reducer, rule);
       }
     }
   }
@@ -75,6 +86,48 @@ export class Optimizer {
     }
     return larsRate(Math.sqrt(values), Math.sqrt(gradients), { trust, weightDecay });
   }
+}
+
+function stepByBlocks(
+  { begin, end, group }: Pick<Stretch, 'begin' | 'end' | 'group'>,
+  values: OptimizedValues,
+  reducer: SliceReducer,
+  rule: MomentumRule,
+): void {
+  for (const [from, to] of blocks(begin, end)) {
+    const parameters = blockToWrite(values.parameters, from, to);
+    const gradient = reducer.meanGradient(from, to);
+    if (group === 'head') {
+      stepPlain(parameters, gradient, rule);
+    } else {
+      const velocity = blockToWrite(values.momentum, from, to);
+      stepWithMomentum(parameters, velocity, gradient, rule);
+    }
+  }
+}
+
+/** The same, on several threads, with the same bits. */
+function stepByKernel(
+  kernels: ParameterModule,
+  { begin, end, group }: Stretch,
+  { parameters, momentum }: OptimizedValues,
+  reducer: SliceReducer,
+  { learningRate, weightDecay, ownRate = 1, momentum: decay }: MomentumRule,
+): void {
+  const velocity = group === 'head' ? null : momentum;
+  kernels.step(
+    ...([
+      kernelThreads(),
+      begin,
+      end,
+      reducer.gradients,
+      reducer.samples,
+      parameters.from,
+      parameters.to,
+    ] as const),
+    ...([velocity?.from ?? null, velocity?.to ?? null] as const),
+    ...([learningRate, weightDecay, ownRate, decay] as const),
+  );
 }
 
 /** Neighbours with the same rule are one stretch: what a step costs does not grow with variables. */

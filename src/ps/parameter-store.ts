@@ -9,12 +9,14 @@ import type { TrainingConfig } from './config.ts';
 import { initialHead, initialParameters, initialStatistics } from './initial-values.ts';
 import { bodyCount } from './layout.ts';
 import type { ParameterLayout } from './layout.ts';
-import { LentVector } from './lent-vector.ts';
+import { LentVector, privateMemory, type VectorMemory } from './lent-vector.ts';
 import { Optimizer } from './optimizer.ts';
 import {
   requireCount,
   requireFinite,
   requireForm,
+  requireIntact,
+  isUnchanged,
   type PushLimits,
   type SliceGeneration,
   type SlicePush,
@@ -96,6 +98,8 @@ export class ParameterStore {
   #step = 0;
   /** Never falls, except by a restore. */
   #headEpoch = -1;
+  /** Of the parameters. */
+  readonly #memory: VectorMemory;
   /** [P] */
   #parameters = new LentVector(new Float32Array(0));
   /** [body] */
@@ -111,6 +115,7 @@ export class ParameterStore {
 
   /**
    * @param seed the run's, from which each epoch's head is drawn
+   * @param memory where the parameters lie
    * @throws TrainerError SHAPE_MISMATCH, PROTOCOL_VIOLATION, NON_FINITE, as {@link restore}
    */
   constructor(
@@ -118,8 +123,10 @@ export class ParameterStore {
     training: TrainingConfig,
     seed: number,
     initial: StoreState,
+    memory: VectorMemory = privateMemory,
   ) {
     this.#layout = layout;
+    this.#memory = memory;
     this.#optimizer = new Optimizer(layout, training);
     this.#seed = seed;
     this.#body = bodyCount(layout);
@@ -157,11 +164,13 @@ export class ParameterStore {
     if (isCommitted) return { kind: 'duplicate' };
     if (step !== this.#step) return { kind: 'stale', version: this.#version };
     const candidates = this.#staged.get(slice) ?? new Map<number, SlicePush>();
-    if (candidates.has(generation)) return { kind: 'duplicate' };
+    const known = candidates.get(generation);
+    if (known !== undefined && isUnchanged(known)) return { kind: 'duplicate' };
     const currentGeneration = this.#fence.get(slice) ?? 0;
     if (generation < currentGeneration) return { kind: 'fenced', currentGeneration };
     if (push.basedOn !== this.#version) return { kind: 'stale', version: this.#version };
     requireFinite(push, this.#layout);
+    requireIntact(push);
     candidates.set(generation, push);
     if (candidates.size > CANDIDATES) candidates.delete(Math.min(...candidates.keys()));
     this.#staged.set(slice, candidates);
@@ -194,10 +203,11 @@ export class ParameterStore {
     const pushes = [...generations].map(([slice, generation]) =>
       this.#staged.get(slice)!.get(generation)!,
     );
-    this.#apply(
-      pushes.filter(({ samples }) => samples > 0),
-      learningRateFactor,
-    );
+    const used = pushes.filter(({ samples }) => samples > 0);
+    if (!this.#apply(used, learningRateFactor)) {
+      const changed = used.filter((push) => !isUnchanged(push));
+      return { kind: 'missing', slices: changed.map(({ slice }) => slice) };
+    }
     this.#step += 1;
     this.#version += 1;
     this.#committed = generations;
@@ -216,6 +226,7 @@ export class ParameterStore {
     const { from, to } = this.#parameters.beginWrite();
     if (to !== from) to.set(from.subarray(0, this.#body));
     to.set(initialHead(this.#layout, this.#seed, epoch), this.#body);
+    this.#parameters.endWrite();
     this.#headEpoch = epoch;
     for (const [slice, candidates] of this.#staged) {
       this.#fence.set(slice, Math.max(...candidates.keys()) + 1);
@@ -252,7 +263,7 @@ export class ParameterStore {
       const i = firstNonFinite(values);
       if (i >= 0) throw nonFinite(`restored ${name}[${i}]`, values[i]!, 'use another checkpoint');
     }
-    this.#parameters = new LentVector(parameters);
+    this.#parameters = new LentVector(parameters, this.#memory);
     this.#statistics = statistics;
     this.#momentum = new LentVector(momentum);
     this.#version = state.version;
@@ -275,7 +286,10 @@ export class ParameterStore {
 
   #missing(generations: ReadonlyMap<number, number>): number[] {
     return [...generations]
-      .filter(([slice, generation]) => this.#staged.get(slice)?.has(generation) !== true)
+      .filter(([slice, generation]) => {
+        const push = this.#staged.get(slice)?.get(generation);
+        return push === undefined || !isUnchanged(push);
+      })
       .map(([slice]) => slice);
   }
 
@@ -293,16 +307,28 @@ export class ParameterStore {
     return { kind: 'duplicate', version: this.#version };
   }
 
-  /** @param pushes in slice order, each with at least one sample */
-  #apply(pushes: readonly SlicePush[], learningRateFactor: number): void {
-    if (pushes.length === 0) return;
+  /**
+   * Whether the step took effect: not where a gradient is not what was pushed any more.
+   * @param pushes in slice order, each with at least one sample
+   */
+  #apply(pushes: readonly SlicePush[], learningRateFactor: number): boolean {
+    if (pushes.length === 0) return true;
+    const isLent = pushes.some(({ isIntact }) => isIntact !== undefined);
     const reducer = new SliceReducer(pushes);
     const values = {
-      parameters: this.#parameters.beginWrite(),
-      momentum: this.#momentum.beginWrite(),
+      parameters: this.#parameters.beginWrite(isLent),
+      momentum: this.#momentum.beginWrite(isLent),
     };
     this.#optimizer.step(values, reducer, learningRateFactor);
+    if (isLent && !pushes.every(isUnchanged)) {
+      this.#parameters.undo();
+      this.#momentum.undo();
+      return false;
+    }
+    this.#parameters.endWrite();
+    this.#momentum.endWrite();
     this.#statistics = reducer.mixStatistics(this.#statistics, this.#statisticMomenta);
+    return true;
   }
 }
 

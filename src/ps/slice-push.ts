@@ -1,6 +1,7 @@
 /** The gradient of one slice as it comes to the store, and the checks of what comes from outside. Shapes as in parameter-store.ts. */
 import { nonFinite, protocolViolation } from '../errors.ts';
-import { firstNonFinite, requireLength } from '../math/checks.ts';
+import { requireLength } from '../math/checks.ts';
+import { firstNonFiniteValue } from '../parameter-plane/module.ts';
 import type { ParameterLayout } from './layout.ts';
 
 /** One of the computations of a slice, which may be several: a commit names those that count. */
@@ -21,6 +22,11 @@ export interface SlicePush extends SliceGeneration {
   readonly gradient: Float32Array;
   /** [S], the slice's batch means and unbiased variances. */
   readonly statistics: Float32Array;
+  /**
+   * Of a gradient in memory that the worker lends: whether it is still what was pushed. Left out: it
+   * is the store's own.
+   */
+  readonly isIntact?: () => boolean;
 }
 
 export interface PushLimits {
@@ -53,7 +59,7 @@ export function requireFinite(
     ['statistics', statistics, layout.statistics],
   ] as const;
   for (const [what, values, specs] of pairs) {
-    const i = firstNonFinite(values);
+    const i = firstNonFiniteValue(values);
     if (i < 0) continue;
     const name = specs.find(({ offset, size }) => i < offset + size)?.name ?? '';
     throw nonFinite(
@@ -62,6 +68,21 @@ export function requireFinite(
       remedy,
     );
   }
+}
+
+export function isUnchanged({ isIntact }: SlicePush): boolean {
+  return isIntact === undefined || isIntact();
+}
+
+/** @throws TrainerError PROTOCOL_VIOLATION for a gradient that was written to after it was pushed */
+export function requireIntact(push: SlicePush): void {
+  if (isUnchanged(push)) return;
+  throw protocolViolation(
+    `gradient of step ${push.step}, slice ${push.slice}`,
+    'shared memory as it was when it was pushed',
+    'other content',
+    'run the same release on every process',
+  );
 }
 
 export function requireCount(

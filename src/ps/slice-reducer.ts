@@ -27,6 +27,16 @@ export class SliceReducer {
     this.#means = new Float32Array(elements);
   }
 
+  /** Of all slices together. */
+  get samples(): number {
+    return this.#samples;
+  }
+
+  /** Of each slice [P], in slice order. */
+  get gradients(): readonly Float32Array[] {
+    return this.#slices.map(({ gradient }) => gradient);
+  }
+
   /**
    * Mean gradient per sample of the elements begin .. end, at most BLOCK_ELEMENTS of them.
    * @returns [end - begin], valid until the next call

@@ -2,6 +2,8 @@
 import { protocolViolation } from '../errors.ts';
 import { MAX_VECTOR_ELEMENTS } from '../ps/layout.ts';
 import { VectorAssembler, chunkVector } from './chunks.ts';
+import type { Segment, Segment__Output } from './generated/deepcluster/v1/Segment.ts';
+import type { VectorHeader__Output } from './generated/deepcluster/v1/VectorHeader.ts';
 import type { VectorMessage__Output } from './generated/deepcluster/v1/VectorMessage.ts';
 
 /** Named vectors as a server sends them. */
@@ -9,32 +11,75 @@ export interface NamedVectors {
   readonly version: number;
   readonly headEpoch: number;
   readonly vectors: ReadonlyMap<string, Float32Array>;
+  /**
+   * Of values in memory that the server lends, whether they are still those: to be asked after the
+   * last of them was read. Left out: they are the caller's own.
+   */
+  readonly isIntact?: () => boolean;
 }
 
-/** As messages, each a header or a chunk. */
-export function* vectorMessages({ version, headEpoch, vectors }: NamedVectors): Generator<
+/**
+ * As messages, each a header or a chunk.
+ * @param segments by name: where those vectors lie that the receiver reads there
+ */
+export function* vectorMessages(
+  { version, headEpoch, vectors }: NamedVectors,
+  segments: Readonly<Record<string, Segment>> = {},
+): Generator<
   | {
-      header: { name: string; elements: number; version: number; headEpoch: number };
+      header: {
+        name: string;
+        elements: number;
+        version: number;
+        headEpoch: number;
+        segment?: Segment;
+      };
       chunk?: never;
     }
   | { header?: never; chunk: { offset: number; values: Buffer } }
 > {
   for (const [name, values] of vectors) {
-    yield { header: { name, elements: values.length, version, headEpoch } };
-    for (const chunk of chunkVector(values)) yield { chunk };
+    const segment = segments[name];
+    const header = { name, elements: values.length, version, headEpoch };
+    if (segment === undefined) {
+      yield { header };
+      for (const chunk of chunkVector(values)) yield { chunk };
+    } else {
+      yield { header: { ...header, segment } };
+    }
   }
+}
+
+/** Segments of the sender that the receiver can read. */
+export interface OpensSegments {
+  /** Null where it cannot be opened here. */
+  open: (segment: Segment__Output) => {
+    readonly values: Float32Array;
+    readonly sequence: number;
+  } | null;
+}
+
+/** What was to be read in the sender's memory cannot be opened: it is to send the numbers. */
+export class SegmentUnreachable extends Error {}
+
+interface ArrivingVector {
+  readonly finish: () => Float32Array;
 }
 
 /** Puts a stream of named vectors together. */
 export class VectorCollector {
   readonly #what: string;
-  readonly #vectors = new Map<string, VectorAssembler>();
+  readonly #segments: OpensSegments | null;
+  readonly #vectors = new Map<string, ArrivingVector>();
+  readonly #checks: (() => boolean)[] = [];
   #current: VectorAssembler | null = null;
   #version = 0;
   #headEpoch = -1;
 
-  constructor(what: string) {
+  /** @param segments null: the sender sends numbers */
+  constructor(what: string, segments: OpensSegments | null = null) {
     this.#what = what;
+    this.#segments = segments;
   }
 
   add(message: VectorMessage__Output): void {
@@ -42,7 +87,9 @@ export class VectorCollector {
     else if (message.chunk) this.chunk(message.chunk);
   }
 
-  begin(header: { name: string; elements: number; version: number; headEpoch: number }): void {
+  begin(
+    header: Omit<VectorHeader__Output, 'segment'> & Partial<Pick<VectorHeader__Output, 'segment'>>,
+  ): void {
     if (header.elements > MAX_VECTOR_ELEMENTS) {
       throw protocolViolation(
         `${this.#what}: vector ${header.name}`,
@@ -51,10 +98,40 @@ export class VectorCollector {
         'use more parameter servers',
       );
     }
-    this.#current = new VectorAssembler(`${this.#what}: ${header.name}`, header.elements);
-    this.#vectors.set(header.name, this.#current);
     this.#version = header.version;
     this.#headEpoch = header.headEpoch;
+    if (header.segment) {
+      this.#current = null;
+      this.#vectors.set(header.name, this.#lent(header, header.segment));
+      return;
+    }
+    this.#current = new VectorAssembler(`${this.#what}: ${header.name}`, header.elements);
+    this.#vectors.set(header.name, this.#current);
+  }
+
+  #lent(
+    { name, elements }: Pick<VectorHeader__Output, 'name' | 'elements'>,
+    segment: Segment__Output,
+  ): ArrivingVector {
+    const end = segment.offset + elements;
+    if (end > segment.elements) {
+      throw protocolViolation(
+        `${this.#what}: vector ${name} in shared memory`,
+        `an end of at most ${segment.elements}`,
+        end,
+        'run the same release on every process',
+      );
+    }
+    const opened = this.#segments?.open(segment) ?? null;
+    if (opened === null) {
+      return {
+        finish: () => {
+          throw new SegmentUnreachable();
+        },
+      };
+    }
+    this.#checks.push(() => opened.sequence === segment.sequence);
+    return { finish: () => opened.values.subarray(segment.offset, end) };
   }
 
   chunk(chunk: { offset: number; values: Uint8Array }): void {
@@ -69,10 +146,14 @@ export class VectorCollector {
     this.#current.add(chunk);
   }
 
+  /** @throws SegmentUnreachable */
   finish(): NamedVectors {
     const vectors = new Map<string, Float32Array>();
     for (const [name, assembler] of this.#vectors) vectors.set(name, assembler.finish());
-    return { version: this.#version, headEpoch: this.#headEpoch, vectors };
+    const named = { version: this.#version, headEpoch: this.#headEpoch, vectors };
+    const checks = this.#checks;
+    if (checks.length === 0) return named;
+    return { ...named, isIntact: () => checks.every((isIntact) => isIntact()) };
   }
 }
 

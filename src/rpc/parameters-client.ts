@@ -3,6 +3,8 @@
  * restore for the coordinator. Vectors are those of the server's parameter shard. Every call names
  * plan, parameter shard and term; every call that changes state may be repeated.
  */
+import { ForeignSegments } from '../parameter-plane/foreign-segments.ts';
+import { hostName, type SegmentPlace } from '../parameter-plane/segment.ts';
 import type { SliceGeneration, SlicePush } from '../ps/slice-push.ts';
 import type { Credentials } from '../security/credentials.ts';
 import { callDownload, callUnary, callUpload, retryTransient, type CallLimits } from './calls.ts';
@@ -19,7 +21,12 @@ import type { RestoreMessage } from './generated/deepcluster/v1/RestoreMessage.t
 import type { RestoreReply__Output } from './generated/deepcluster/v1/RestoreReply.ts';
 import type { VectorMessage__Output } from './generated/deepcluster/v1/VectorMessage.ts';
 import { forManyCalls } from './many-listeners.ts';
-import { VectorCollector, vectorMessages, type NamedVectors } from './named-vectors.ts';
+import {
+  SegmentUnreachable,
+  VectorCollector,
+  vectorMessages,
+  type NamedVectors,
+} from './named-vectors.ts';
 
 /** A push on its way: from whom it is, and for ODC what takes effect with the gradient. */
 export interface SentPush<MemoryRows> extends SlicePush {
@@ -27,6 +34,16 @@ export interface SentPush<MemoryRows> extends SlicePush {
   readonly incarnation: string;
   /** Mixed rows and pseudo-labels of the slice's samples. */
   readonly memory?: MemoryRows;
+  /** Where the gradient lies as well, for a server on this machine. */
+  readonly segment?: SentSegment;
+}
+
+/** Values in a segment of this process. */
+export interface SentSegment extends SegmentPlace {
+  /** The first one's index. */
+  readonly offset: number;
+  /** The content's number. */
+  readonly sequence: number;
 }
 
 /** What a server begins from. */
@@ -53,6 +70,8 @@ export interface ServerLink {
   /** Of the coordinator. */
   readonly term: number;
   readonly credentials: Credentials | null;
+  /** Whether numbers may go through memory that a server on this machine shares; left out: not. */
+  readonly sharesMemory?: boolean;
 }
 
 const CALL_MS = 30_000;
@@ -64,8 +83,15 @@ export class ParametersClient {
   readonly #client: InstanceType<typeof wire.Parameters>;
   readonly #identity: { readonly planHash: string; readonly term: number };
   readonly #closed = new AbortController();
+  /** Of the server. */
+  readonly #segments = new ForeignSegments();
+  /** Until the server or this process turns out to be out of the other's reach. */
+  #readsSegments: boolean;
+  #takesSegments: boolean;
 
-  constructor({ address, planHash, term, credentials }: ServerLink) {
+  constructor({ address, planHash, term, credentials, sharesMemory = false }: ServerLink) {
+    this.#readsSegments = sharesMemory && hostName() !== '';
+    this.#takesSegments = this.#readsSegments;
     this.#client = new wire.Parameters(...channelTo(address, 'parameters', credentials));
     this.#identity = { planHash, term };
     forManyCalls(this.#closed.signal);
@@ -75,22 +101,39 @@ export class ParametersClient {
    * The values of exactly this version.
    * @throws TrainerError GENERATION_FENCED when another is current
    */
-  pull(version: number, signal: AbortSignal): Promise<NamedVectors> {
-    const request = { ...this.#identity, version };
-    return this.#download(`pull of version ${version}`, signal, (receive, limits) =>
-      callDownload(this.#client.pull.bind(this.#client), request, receive, limits),
-    );
+  async pull(version: number, signal: AbortSignal): Promise<NamedVectors> {
+    const host = this.#readsSegments ? hostName() : '';
+    const request = { ...this.#identity, version, host };
+    try {
+      return await this.#download(`pull of version ${version}`, signal, (receive, limits) =>
+        callDownload(this.#client.pull.bind(this.#client), request, receive, limits),
+      );
+    } catch (error) {
+      if (!(error instanceof SegmentUnreachable)) throw error;
+      this.#readsSegments = false;
+      return this.pull(version, signal);
+    }
   }
 
-  push(push: SentPush<Uint8Array>, signal: AbortSignal): Promise<PushReply__Output> {
+  /** Whether a push had better say where its gradient lies in shared memory. */
+  get takesSegments(): boolean {
+    return this.#takesSegments;
+  }
+
+  async push(push: SentPush<Uint8Array>, signal: AbortSignal): Promise<PushReply__Output> {
+    const { segment, ...whole } = push;
     const what = `push of step ${push.step}, slice ${push.slice}`;
-    return this.#repeat(signal, () =>
+    const isLent = segment !== undefined && this.#takesSegments;
+    const reply = await this.#repeat<PushReply__Output>(signal, () =>
       callUpload(
         this.#client.push.bind(this.#client),
-        pushMessages(push, this.#identity),
+        pushMessages(isLent ? push : whole, this.#identity),
         this.#limits(what, BULK_MS, signal),
       ),
     );
+    if (reply.outcome !== 'UNREACHABLE') return reply;
+    this.#takesSegments = false;
+    return this.push(whole, signal);
   }
 
   /** Slices that are not there to be committed; none: ready. */
@@ -179,7 +222,7 @@ export class ParametersClient {
     run: (receive: (message: VectorMessage__Output) => void, limits: CallLimits) => Promise<void>,
   ): Promise<NamedVectors> {
     return this.#repeat(signal, async () => {
-      const collector = new VectorCollector(what);
+      const collector = new VectorCollector(what, this.#segments);
       await run(
         (message) => {
           collector.add(message);
@@ -195,16 +238,19 @@ function* pushMessages(
   push: SentPush<Uint8Array>,
   link: { readonly planHash: string; readonly term: number },
 ): Generator<PushMessage> {
-  const { gradient, statistics, memory, ...identity } = push;
+  const { gradient, statistics, memory, segment, ...identity } = push;
   yield {
     header: {
       ...identity,
       ...link,
       gradientElements: gradient.length,
       statisticsElements: statistics.length,
+      ...(segment === undefined ? {} : { gradient: segment }),
     },
   };
-  for (const chunk of chunkVector(gradient)) yield { gradient: chunk };
+  if (segment === undefined) {
+    for (const chunk of chunkVector(gradient)) yield { gradient: chunk };
+  }
   for (const chunk of chunkVector(statistics)) yield { statistics: chunk };
   if (memory === undefined) return;
   for (const chunk of chunkBytes(memory)) yield { memory: chunk };

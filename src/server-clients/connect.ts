@@ -25,14 +25,16 @@ export interface ServersToReach {
   readonly credentials?: Credentials | null;
   /** Ends every call once the term is over. */
   readonly lost?: AbortSignal;
+  /** Whether numbers go through memory that servers on this machine share; left out: not. */
+  readonly sharesMemory?: boolean;
 }
 
 export function connectServers(reach: ServersToReach): Servers {
-  const { addresses, term, layout, cuts, dim, lost, credentials = null } = reach;
+  const { addresses, term, layout, cuts, dim, lost, credentials = null, sharesMemory = false } = reach;
   const shards = planParameterShards(layout, addresses.length, cuts);
   const links = shards.map(({ hash: planHash, shardIndex }): ServerLink => {
     const address = addresses[shardIndex]!;
-    return { address, planHash, term, credentials };
+    return { address, planHash, term, credentials, sharesMemory };
   });
   const parameters = new ParameterServers(
     shards,

@@ -29,7 +29,7 @@ import {
 export type ParameterServer = Pick<
   ParametersClient,
   'pull' | 'push' | 'prepare' | 'commit' | 'resetHead' | 'snapshot' | 'restore' | 'close'
->;
+> & { readonly takesSegments?: boolean };
 
 /** What the servers begin from, whole. */
 export interface WholeContent extends Omit<RestoreContent, 'shardCount' | 'shardIndex' | 'memory'> {
@@ -78,6 +78,11 @@ export class ParameterServers {
       server.pull(version, either),
     );
     return joined(pulled, ['parameters', 'statistics']);
+  }
+
+  /** Whether some server reads gradients in memory that this process shares. */
+  get takesSegments(): boolean {
+    return this.#servers.some(({ takesSegments }) => takesSegments === true);
   }
 
   /**
@@ -208,12 +213,13 @@ function pushToShard(
   push: SentPush<MovedRows>,
   { shardIndex, shardCount, parameters, statistics: own }: ParameterShardPlan,
 ): SentPush<Uint8Array> {
-  const { gradient, statistics, memory, ...identity } = push;
+  const { gradient, statistics, memory, segment, ...identity } = push;
   const rows = memory === undefined ? null : samplesOnShard(memory, shardIndex, shardCount);
   return {
     ...identity,
     gradient: gradient.subarray(parameters.begin, parameters.end),
     statistics: statistics.subarray(own.begin, own.end),
+    ...(segment === undefined ? {} : { segment: { ...segment, offset: parameters.begin } }),
     ...(rows === null ? {} : { memory: encodeSafetensors(sliceToBundle(rows)) }),
   };
 }
@@ -249,7 +255,10 @@ function joined(shards: readonly NamedVectors[], names: readonly string[]): Name
     name,
     joinShards(shards.map((shard) => vectorOf(shard, name))),
   ]);
-  return { version, headEpoch, vectors: new Map(vectors) };
+  const checks = shards.flatMap(({ isIntact }) => (isIntact === undefined ? [] : [isIntact]));
+  const whole = { version, headEpoch, vectors: new Map(vectors) };
+  if (checks.length === 0) return whole;
+  return { ...whole, isIntact: () => checks.every((isIntact) => isIntact()) };
 }
 
 /**

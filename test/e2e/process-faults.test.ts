@@ -111,6 +111,14 @@ describe('SIGSTOP, and woken', () => {
   }
 });
 
+for (const [name, runs] of Object.entries(RUNS)) {
+  test(`${name} by gRPC alone has the bits of the run that shares memory`, async () => {
+    await runs
+      .start('by-grpc', { settings: { 'cluster.sharedMemory': false } })
+      .endsAsUndisturbed();
+  });
+}
+
 test('SIGTERM of each role in turn: each leaves in order and is started again', async () => {
   const run = deepcluster.start('terminated');
   for (const [id, step] of [

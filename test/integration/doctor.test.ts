@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { parseCpuFeatures } from '../../src/process/cpu-features.ts';
 import { packageRoot } from '../../src/process/package-root.ts';
 import { hostKernels } from '../../src/engine/clustering/host/host-kernels.ts';
+import { parameterKernels } from '../../src/parameter-plane/module.ts';
 import { testEngines } from '../support/engines/engines.ts';
 
 for (const { name, skip, engine } of await testEngines()) {
@@ -22,6 +23,7 @@ for (const { name, skip, engine } of await testEngines()) {
       cpu: { cores: number };
       gpus: unknown[];
       hostKernels: string;
+      parameterKernels: string;
       gemmGflops: number;
       convGflops: number;
       missing: string[];
@@ -34,6 +36,7 @@ for (const { name, skip, engine } of await testEngines()) {
     assert.equal(lacksKernels, !found.engine.hasOwnKernels);
     assert.equal(found.cpu.cores, availableParallelism());
     assert.equal(found.hostKernels, hostKernels().story);
+    assert.equal(found.parameterKernels, parameterKernels().story);
     assert.ok(found.threads >= 1 && found.threads <= availableParallelism());
     assert.ok(found.gemmGflops > 0.1 && found.convGflops > 0.1);
     assert.ok(Array.isArray(found.gpus) && Array.isArray(found.missing));

@@ -52,3 +52,22 @@ test('a buffer is used again once every reader has given it back, and not before
   vector.lend();
   assert.notEqual(write(vector, 5), first);
 });
+
+test('a write that is undone leaves the values as they were, and the buffer to the next one', () => {
+  const vector = new LentVector(new Float32Array(2));
+  write(vector, 1);
+  vector.endWrite();
+  const before = vector.lend();
+  before.giveBack();
+  const { from, to } = vector.beginWrite(true);
+  assert.equal(from, before.values);
+  assert.notEqual(to, from);
+  to.fill(9);
+  vector.undo();
+  assert.deepEqual(vector.lend().values, Float32Array.of(1, 1));
+  assert.equal(vector.beginWrite(true).to, to);
+  vector.endWrite();
+  assert.throws(() => {
+    vector.undo();
+  }, /no write that can be undone/);
+});

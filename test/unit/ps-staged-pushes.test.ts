@@ -152,3 +152,41 @@ test('a push of another shape, or outside of the step, is refused', () => {
   }
   assertUnchanged(store, before);
 });
+
+test('a lent gradient that is written to late changes nothing: its slice counts as never pushed', () => {
+  // The owner writes after the push, when the step is about to be applied, or while it is.
+  for (const asked of [1, 2, 3]) {
+    const store = newStore();
+    let questions = -1;
+    // Intact when it is staged.
+    const isIntact = (): boolean => {
+      questions += 1;
+      return questions < asked;
+    };
+    stageAll(store, [pushOf({ slice: 0 }), pushOf({ slice: 1, isIntact })]);
+    const before = store.snapshot();
+    const slices = [
+      { slice: 0, generation: 1 },
+      { slice: 1, generation: 1 },
+    ];
+    assert.deepEqual(store.commit(0, slices), { kind: 'missing', slices: [1] });
+    assertUnchanged(store, before);
+    assert.deepEqual(store.missing(0, slices), [1]);
+    stageAll(store, [pushOf({ slice: 1 })]);
+    assert.deepEqual(store.commit(0, slices), { kind: 'applied', version: 1 });
+    const twin = newStore();
+    stageAll(twin, [pushOf({ slice: 0 }), pushOf({ slice: 1 })]);
+    twin.commit(0, slices);
+    assert.deepEqual(store.snapshot(), twin.snapshot());
+  }
+});
+
+test('a lent gradient that is another one by now is refused', () => {
+  const store = newStore();
+  const before = store.snapshot();
+  assert.throws(
+    () => store.stage(pushOf({ isIntact: () => false })),
+    /gradient of step 0, slice 0: expected shared memory as it was when it was pushed/,
+  );
+  assertUnchanged(store, before);
+});

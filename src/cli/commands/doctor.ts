@@ -42,6 +42,8 @@ interface Diagnosis {
   readonly gpus: readonly Gpu[];
   /** What clustering's kernels for this processor are, or why there are none. */
   readonly hostKernels: string;
+  /** Whether there are kernels for parameters and gradients, and memory to share, or why not. */
+  readonly parameterKernels: string;
   /** Median of a large matrix product, and of a convolution of AlexNet. */
   readonly gemmGflops: number;
   readonly convGflops: number;
@@ -53,6 +55,7 @@ async function examineMachine(options: DoctorOptions, terminal: Terminal): Promi
   const { startEngine } = await import('../../engine/start.ts');
   const { measureConvolution, measureGemm } = await import('../../engine/probe.ts');
   const { hostKernels } = await import('../../engine/clustering/host/host-kernels.ts');
+  const { parameterKernels } = await import('../../parameter-plane/module.ts');
   const engine = await startEngine(options.engine);
   const { name, version, reason, device, threads, hasOwnKernels } = engine;
   const gpus = listGpus(terminal.env);
@@ -68,6 +71,7 @@ async function examineMachine(options: DoctorOptions, terminal: Terminal): Promi
     node: process.version,
     gpus,
     hostKernels: hostKernels().story,
+    parameterKernels: parameterKernels().story,
     gemmGflops: rounded(measureGemm(engine)),
     convGflops: rounded(measureConvolution(engine)),
     missing: missingFrom(engine, options.engine, visibleGpus(terminal.env, gpus).length),
@@ -84,6 +88,7 @@ function diagnosisLines({ engine, cpu, gpus, ...rest }: Diagnosis): string[] {
     `kernels    ${engine.hasOwnKernels ? "this project's own, and the engine's" : "the engine's"}`,
     `speed      ${rest.gemmGflops} GFLOPS in a matrix product, ${rest.convGflops} in a convolution`,
     `clustering host kernels: ${rest.hostKernels}`,
+    `parameters kernels ${rest.parameterKernels}`,
     `cpu        ${cpu.model}, ${cpu.cores} cores, ${featuresText(cpu.features)}`,
     `memory     ${(rest.memoryBytes / 2 ** 30).toFixed(1)} GiB`,
     `gpus       ${gpus.length === 0 ? 'none' : gpus.map(gpuText).join('; ')}`,

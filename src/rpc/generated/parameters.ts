@@ -24,6 +24,7 @@ import type { RestoreMessage as _deepcluster_v1_RestoreMessage, RestoreMessage__
 import type { RestoreReply as _deepcluster_v1_RestoreReply, RestoreReply__Output as _deepcluster_v1_RestoreReply__Output } from './deepcluster/v1/RestoreReply.ts';
 import type { RowsRequest as _deepcluster_v1_RowsRequest, RowsRequest__Output as _deepcluster_v1_RowsRequest__Output } from './deepcluster/v1/RowsRequest.ts';
 import type { SampleMemoryClient as _deepcluster_v1_SampleMemoryClient, SampleMemoryDefinition as _deepcluster_v1_SampleMemoryDefinition } from './deepcluster/v1/SampleMemory.ts';
+import type { Segment as _deepcluster_v1_Segment, Segment__Output as _deepcluster_v1_Segment__Output } from './deepcluster/v1/Segment.ts';
 import type { SnapshotRequest as _deepcluster_v1_SnapshotRequest, SnapshotRequest__Output as _deepcluster_v1_SnapshotRequest__Output } from './deepcluster/v1/SnapshotRequest.ts';
 import type { VectorChunk as _deepcluster_v1_VectorChunk, VectorChunk__Output as _deepcluster_v1_VectorChunk__Output } from './deepcluster/v1/VectorChunk.ts';
 import type { VectorHeader as _deepcluster_v1_VectorHeader, VectorHeader__Output as _deepcluster_v1_VectorHeader__Output } from './deepcluster/v1/VectorHeader.ts';
@@ -59,6 +60,7 @@ export interface ProtoGrpcType {
       RestoreReply: MessageTypeDefinition<_deepcluster_v1_RestoreReply, _deepcluster_v1_RestoreReply__Output>
       RowsRequest: MessageTypeDefinition<_deepcluster_v1_RowsRequest, _deepcluster_v1_RowsRequest__Output>
       SampleMemory: SubtypeConstructor<typeof grpc.Client, _deepcluster_v1_SampleMemoryClient> & { service: _deepcluster_v1_SampleMemoryDefinition }
+      Segment: MessageTypeDefinition<_deepcluster_v1_Segment, _deepcluster_v1_Segment__Output>
       SnapshotRequest: MessageTypeDefinition<_deepcluster_v1_SnapshotRequest, _deepcluster_v1_SnapshotRequest__Output>
       VectorChunk: MessageTypeDefinition<_deepcluster_v1_VectorChunk, _deepcluster_v1_VectorChunk__Output>
       VectorHeader: MessageTypeDefinition<_deepcluster_v1_VectorHeader, _deepcluster_v1_VectorHeader__Output>

@@ -5,10 +5,12 @@ export interface PullRequest {
   'planHash'?: (string);
   'version'?: (number);
   'term'?: (number);
+  'host'?: (string);
 }
 
 export interface PullRequest__Output {
   'planHash': (string);
   'version': (number);
   'term': (number);
+  'host': (string);
 }

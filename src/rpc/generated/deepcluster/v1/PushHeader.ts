@@ -1,5 +1,6 @@
 // Original file: proto/parameters.proto
 
+import type { Segment as _deepcluster_v1_Segment, Segment__Output as _deepcluster_v1_Segment__Output } from '../../deepcluster/v1/Segment.ts';
 
 export interface PushHeader {
   'planHash'?: (string);
@@ -13,6 +14,7 @@ export interface PushHeader {
   'gradientElements'?: (number);
   'statisticsElements'?: (number);
   'term'?: (number);
+  'gradient'?: (_deepcluster_v1_Segment | null);
 }
 
 export interface PushHeader__Output {
@@ -27,4 +29,5 @@ export interface PushHeader__Output {
   'gradientElements': (number);
   'statisticsElements': (number);
   'term': (number);
+  'gradient': (_deepcluster_v1_Segment__Output | null);
 }

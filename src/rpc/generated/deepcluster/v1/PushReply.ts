@@ -8,6 +8,7 @@ export const _deepcluster_v1_PushReply_Outcome = {
   DUPLICATE: 'DUPLICATE',
   FENCED: 'FENCED',
   STALE: 'STALE',
+  UNREACHABLE: 'UNREACHABLE',
 } as const;
 
 export type _deepcluster_v1_PushReply_Outcome =
@@ -19,6 +20,8 @@ export type _deepcluster_v1_PushReply_Outcome =
   | 2
   | 'STALE'
   | 3
+  | 'UNREACHABLE'
+  | 4
 
 export type _deepcluster_v1_PushReply_Outcome__Output = typeof _deepcluster_v1_PushReply_Outcome[keyof typeof _deepcluster_v1_PushReply_Outcome]
 

@@ -1,11 +1,13 @@
 // Original file: proto/parameters.proto
 
+import type { Segment as _deepcluster_v1_Segment, Segment__Output as _deepcluster_v1_Segment__Output } from '../../deepcluster/v1/Segment.ts';
 
 export interface VectorHeader {
   'name'?: (string);
   'elements'?: (number);
   'version'?: (number);
   'headEpoch'?: (number);
+  'segment'?: (_deepcluster_v1_Segment | null);
 }
 
 export interface VectorHeader__Output {
@@ -13,4 +15,5 @@ export interface VectorHeader__Output {
   'elements': (number);
   'version': (number);
   'headEpoch': (number);
+  'segment': (_deepcluster_v1_Segment__Output | null);
 }

@@ -1,0 +1,90 @@
+/**
+ * The parameter kernels: segments of memory that processes of one machine share, and the long loops
+ * over parameters and gradients, in C++ (native/), as a module of Node that `npx deepcluster setup`
+ * compiles. Where it is missing, JavaScript does its work, with the same bits, and gRPC carries the
+ * numbers.
+ */
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { messageOf } from '../errors.ts';
+import { firstNonFinite } from '../math/checks.ts';
+import { setupFolder } from '../process/setup-folder.ts';
+
+/** Every call returns when it is done. What it is given wrong, it throws. */
+export interface ParameterModule {
+  readonly interface: number;
+  /** Whether this system has the memory that processes can share: Linux. */
+  readonly hasSegments: boolean;
+  /** Zeros, until they are written; the descriptor is this process' and ends with the buffer. */
+  createSegment(bytes: number): { readonly buffer: ArrayBuffer; readonly descriptor: number };
+  /** To be read only: writing to it ends the process. */
+  openSegment(process: number, descriptor: number, bytes: number): ArrayBuffer;
+  /**
+   * One step of elements begin .. end, by src/ps/sgd.ts; vectors are [P], and of the body, without
+   * which momenta are null.
+   */
+  step(
+    threads: number,
+    begin: number,
+    end: number,
+    gradients: readonly Float32Array[],
+    samples: number,
+    from: Float32Array,
+    to: Float32Array,
+    momentumFrom: Float32Array | null,
+    momentumTo: Float32Array | null,
+    ...rule: [learningRate: number, weightDecay: number, ownRate: number, momentum: number]
+  ): void;
+  /** Index of the first NaN or infinity, or -1. */
+  firstNonFinite(threads: number, values: Float32Array): number;
+  /** Of equal lengths. */
+  copy(threads: number, from: Float32Array, to: Float32Array): void;
+}
+
+export interface ParameterKernels {
+  readonly module: ParameterModule | null;
+  /** What it has, or why there is none, for a person. */
+  readonly story: string;
+}
+
+const FILE = 'parameter-kernels.node';
+/** Of the module; raised whenever a function takes other arguments. */
+const INTERFACE = 1;
+const REMEDY = 'npx deepcluster setup';
+/** More gain nothing: memory is what they wait for. */
+const MOST_THREADS = 8;
+
+let found: ParameterKernels | null = null;
+
+/** The module of this installation, or why there is none; looked for once. */
+export function parameterKernels(): ParameterKernels {
+  found ??= loadParameterKernels(join(setupFolder(), FILE));
+  return found;
+}
+
+export function loadParameterKernels(file: string): ParameterKernels {
+  if (!existsSync(file)) return { module: null, story: `not built (${REMEDY})` };
+  let module: ParameterModule;
+  try {
+    module = createRequire(import.meta.url)(file) as ParameterModule;
+  } catch (error) {
+    return { module: null, story: `not loaded: ${messageOf(error).slice(0, 200)} (${REMEDY})` };
+  }
+  if (module.interface !== INTERFACE) {
+    return { module: null, story: `of another version of this package (${REMEDY})` };
+  }
+  return { module, story: module.hasSegments ? 'with shared memory' : 'without shared memory' };
+}
+
+/** Threads for one call. */
+export function kernelThreads(): number {
+  return Math.min(MOST_THREADS, availableParallelism());
+}
+
+/** Index of the first NaN or infinity, or -1. */
+export function firstNonFiniteValue(values: Float32Array): number {
+  const { module } = parameterKernels();
+  return module?.firstNonFinite(kernelThreads(), values) ?? firstNonFinite(values);
+}
