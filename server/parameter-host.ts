@@ -16,6 +16,7 @@ import { privateMemory } from '../src/ps/lent-vector.ts';
 import { ParameterStore, initialState, type StoreState } from '../src/ps/parameter-store.ts';
 import { ForeignSegments } from '../src/parameter-plane/foreign-segments.ts';
 import { sharedValues, type SharedValues } from '../src/parameter-plane/shared-values.ts';
+import { VectorPool } from '../src/ps/vector-pool.ts';
 import { MemoryKeeper } from './memory-keeper.ts';
 import { ParameterShard } from './parameter-shard.ts';
 
@@ -41,6 +42,8 @@ export interface CallIdentity {
 }
 
 export class ParameterHost {
+  /** For gradients that arrive. */
+  readonly spare = new VectorPool();
   /** Of the workers on this machine. */
   readonly segments = new ForeignSegments();
   /** Where the parameters lie; null where workers cannot share memory. */
@@ -72,7 +75,13 @@ export class ParameterHost {
       cutsFor(training),
     );
     const state = snapshot === null ? initialState(plan.layout, seed) : storeState(snapshot);
-    const store = new ParameterStore(plan.layout, training, seed, state, this.shared ?? privateMemory);
+    const store = new ParameterStore(
+      plan.layout,
+      training,
+      seed,
+      state,
+      this.shared ?? privateMemory,
+    );
     const keeper = memory === null ? null : new MemoryKeeper(memory, rowsOf(snapshot));
     const { version } = store;
     this.#held = { term, version, shard: new ParameterShard(plan, store, keeper) };

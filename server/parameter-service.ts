@@ -138,16 +138,24 @@ function releaseAfter(
 interface ArrivingGradient {
   readonly add: VectorAssembler['add'];
   /** Null where it is in memory that cannot be opened here. */
-  readonly finish: () => Pick<SlicePush, 'gradient' | 'isIntact'> | null;
+  readonly finish: () => Pick<SlicePush, 'gradient' | 'isIntact' | 'release'> | null;
 }
 
-function sentGradient(what: string, elements: number): ArrivingGradient {
-  const assembler = new VectorAssembler(what, elements);
+function sentGradient(what: string, elements: number, { spare }: ParameterHost): ArrivingGradient {
+  const assembler = new VectorAssembler(what, elements, spare);
   return {
     add: (chunk) => {
       assembler.add(chunk);
     },
-    finish: () => ({ gradient: assembler.finish() }),
+    finish: () => {
+      const gradient = assembler.finish();
+      return {
+        gradient,
+        release: () => {
+          spare.giveBack(gradient);
+        },
+      };
+    },
   };
 }
 
@@ -258,7 +266,7 @@ class PushReceiver implements Receiver<PushMessage__Output, PushReply> {
     this.#header = header;
     this.#gradient = header.gradient
       ? lentGradient(`${what}: gradient`, layout.parameterCount, header.gradient, this.#host)
-      : sentGradient(`${what}: gradient`, layout.parameterCount);
+      : sentGradient(`${what}: gradient`, layout.parameterCount, this.#host);
     this.#statistics = new VectorAssembler(`${what}: statistics`, layout.statisticCount);
   }
 

@@ -53,6 +53,7 @@ export class LoadedNetwork implements NetworkTools {
     });
     this.#deps.prefetch.releaseParameters();
     if (values.isIntact?.() === false) throw overtaken(version);
+    values.release?.();
     this.#loaded = { version, headEpoch: values.headEpoch };
   }
 

@@ -172,7 +172,11 @@ export class ParameterStore {
     requireFinite(push, this.#layout);
     requireIntact(push);
     candidates.set(generation, push);
-    if (candidates.size > CANDIDATES) candidates.delete(Math.min(...candidates.keys()));
+    if (candidates.size > CANDIDATES) {
+      const oldest = Math.min(...candidates.keys());
+      candidates.get(oldest)?.release?.();
+      candidates.delete(oldest);
+    }
     this.#staged.set(slice, candidates);
     return { kind: 'staged' };
   }
@@ -211,7 +215,7 @@ export class ParameterStore {
     this.#step += 1;
     this.#version += 1;
     this.#committed = generations;
-    this.#staged.clear();
+    this.#dropStaged();
     this.#fence.clear();
     return { kind: 'applied', version: this.#version };
   }
@@ -231,7 +235,7 @@ export class ParameterStore {
     for (const [slice, candidates] of this.#staged) {
       this.#fence.set(slice, Math.max(...candidates.keys()) + 1);
     }
-    this.#staged.clear();
+    this.#dropStaged();
     return { kind: 'applied', version: this.#version };
   }
 
@@ -269,7 +273,7 @@ export class ParameterStore {
     this.#version = state.version;
     this.#step = state.step;
     this.#headEpoch = state.headEpoch;
-    this.#staged.clear();
+    this.#dropStaged();
     this.#fence.clear();
     this.#committed = new Map();
   }
@@ -305,6 +309,14 @@ export class ParameterStore {
       );
     }
     return { kind: 'duplicate', version: this.#version };
+  }
+
+  /** Arrays that were lent go back: nothing reads them any more. */
+  #dropStaged(): void {
+    for (const candidates of this.#staged.values()) {
+      for (const { release } of candidates.values()) release?.();
+    }
+    this.#staged.clear();
   }
 
   /**

@@ -27,6 +27,8 @@ export interface SlicePush extends SliceGeneration {
    * is the store's own.
    */
   readonly isIntact?: () => boolean;
+  /** Called once the store has no more use for a push that it staged. */
+  readonly release?: () => void;
 }
 
 export interface PushLimits {

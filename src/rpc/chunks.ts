@@ -5,6 +5,7 @@
  */
 import { protocolViolation, shapeMismatch } from '../errors.ts';
 import { MAX_VECTOR_ELEMENTS } from '../ps/layout.ts';
+import type { VectorPool } from '../ps/vector-pool.ts';
 
 /**
  * Payload of one message: measured best between 256 KiB and 1 MiB, far below gRPC's limit of 4 MiB.
@@ -98,10 +99,12 @@ class ArrivingBytes {
   /** Bytes so far; the next ones begin here. */
   received = 0;
   /** As long as the whole, or long enough for what has come. */
-  #bytes = new Uint8Array(0);
+  #bytes: Uint8Array<ArrayBuffer>;
 
-  constructor(total: number) {
+  /** @param spare of that many bytes, to be written to; left out: memory is taken */
+  constructor(total: number, spare: Uint8Array<ArrayBuffer> = new Uint8Array(0)) {
     this.total = total;
+    this.#bytes = spare;
   }
 
   /** False for no bytes, and for more than were announced; nothing is then taken. */
@@ -146,14 +149,21 @@ export class VectorAssembler {
   readonly #elements: number;
   readonly #bytes: ArrivingBytes;
 
-  /** @throws TrainerError SHAPE_MISMATCH for a length that no peer may announce */
-  constructor(what: string, elements: number) {
+  /**
+   * @param pool where memory of that length may be spare
+   * @throws TrainerError SHAPE_MISMATCH for a length that no peer may announce
+   */
+  constructor(what: string, elements: number, pool?: VectorPool) {
     if (!(Number.isSafeInteger(elements) && elements >= 0 && elements <= MAX_VECTOR_ELEMENTS)) {
       throw shapeMismatch(`${what}: announced length`, [`0 to ${MAX_VECTOR_ELEMENTS}`], [elements]);
     }
     this.#what = what;
     this.#elements = elements;
-    this.#bytes = new ArrivingBytes(4 * elements);
+    const spare = pool?.take(elements) ?? null;
+    this.#bytes =
+      spare === null
+        ? new ArrivingBytes(4 * elements)
+        : new ArrivingBytes(4 * elements, new Uint8Array(spare.buffer as ArrayBuffer));
   }
 
   /**

@@ -1,6 +1,7 @@
 /** Named float32 vectors as messages: a server's answers, and what it is restored from. */
 import { protocolViolation } from '../errors.ts';
 import { MAX_VECTOR_ELEMENTS } from '../ps/layout.ts';
+import type { VectorPool } from '../ps/vector-pool.ts';
 import { VectorAssembler, chunkVector } from './chunks.ts';
 import type { Segment, Segment__Output } from './generated/deepcluster/v1/Segment.ts';
 import type { VectorHeader__Output } from './generated/deepcluster/v1/VectorHeader.ts';
@@ -16,6 +17,8 @@ export interface NamedVectors {
    * last of them was read. Left out: they are the caller's own.
    */
   readonly isIntact?: () => boolean;
+  /** To be called after the last read, if it is known: the memory is used again. */
+  readonly release?: () => void;
 }
 
 /**
@@ -70,16 +73,21 @@ interface ArrivingVector {
 export class VectorCollector {
   readonly #what: string;
   readonly #segments: OpensSegments | null;
+  readonly #pool: VectorPool | undefined;
   readonly #vectors = new Map<string, ArrivingVector>();
   readonly #checks: (() => boolean)[] = [];
   #current: VectorAssembler | null = null;
   #version = 0;
   #headEpoch = -1;
 
-  /** @param segments null: the sender sends numbers */
-  constructor(what: string, segments: OpensSegments | null = null) {
+  /**
+   * @param segments null: the sender sends numbers
+   * @param pool for vectors that the receiver gives back
+   */
+  constructor(what: string, segments: OpensSegments | null = null, pool?: VectorPool) {
     this.#what = what;
     this.#segments = segments;
+    this.#pool = pool;
   }
 
   add(message: VectorMessage__Output): void {
@@ -105,7 +113,11 @@ export class VectorCollector {
       this.#vectors.set(header.name, this.#lent(header, header.segment));
       return;
     }
-    this.#current = new VectorAssembler(`${this.#what}: ${header.name}`, header.elements);
+    this.#current = new VectorAssembler(
+      `${this.#what}: ${header.name}`,
+      header.elements,
+      this.#pool,
+    );
     this.#vectors.set(header.name, this.#current);
   }
 
@@ -152,7 +164,12 @@ export class VectorCollector {
     for (const [name, assembler] of this.#vectors) vectors.set(name, assembler.finish());
     const named = { version: this.#version, headEpoch: this.#headEpoch, vectors };
     const checks = this.#checks;
-    if (checks.length === 0) return named;
+    if (checks.length === 0) {
+      const release = (): void => {
+        for (const values of vectors.values()) this.#pool?.giveBack(values);
+      };
+      return this.#pool === undefined ? named : { ...named, release };
+    }
     return { ...named, isIntact: () => checks.every((isIntact) => isIntact()) };
   }
 }

@@ -5,6 +5,7 @@
  */
 import { ForeignSegments } from '../parameter-plane/foreign-segments.ts';
 import { hostName, type SegmentPlace } from '../parameter-plane/segment.ts';
+import { VectorPool } from '../ps/vector-pool.ts';
 import type { SliceGeneration, SlicePush } from '../ps/slice-push.ts';
 import type { Credentials } from '../security/credentials.ts';
 import { callDownload, callUnary, callUpload, retryTransient, type CallLimits } from './calls.ts';
@@ -83,6 +84,8 @@ export class ParametersClient {
   readonly #client: InstanceType<typeof wire.Parameters>;
   readonly #identity: { readonly planHash: string; readonly term: number };
   readonly #closed = new AbortController();
+  /** For parameters that arrive. */
+  readonly #spare = new VectorPool();
   /** Of the server. */
   readonly #segments = new ForeignSegments();
   /** Until the server or this process turns out to be out of the other's reach. */
@@ -222,7 +225,7 @@ export class ParametersClient {
     run: (receive: (message: VectorMessage__Output) => void, limits: CallLimits) => Promise<void>,
   ): Promise<NamedVectors> {
     return this.#repeat(signal, async () => {
-      const collector = new VectorCollector(what, this.#segments);
+      const collector = new VectorCollector(what, this.#segments, this.#spare);
       await run(
         (message) => {
           collector.add(message);
