@@ -145,10 +145,12 @@ class PushReceiver implements Receiver<PushMessage__Output, PushReply> {
   finish(): PushReply {
     const { header, gradient, statistics } = this.#started();
     const shard = this.#host.require(header);
-    const { step, slice, generation, basedOn, samples } = header;
+    const { step, slice, slices, stepSlices, generation, basedOn, samples } = header;
     const push = {
       step,
       slice,
+      slices,
+      stepSlices,
       generation,
       basedOn,
       samples,

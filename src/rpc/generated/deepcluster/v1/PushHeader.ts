@@ -13,6 +13,8 @@ export interface PushHeader {
   'gradientElements'?: (number);
   'statisticsElements'?: (number);
   'term'?: (number);
+  'slices'?: (number);
+  'stepSlices'?: (number);
 }
 
 export interface PushHeader__Output {
@@ -27,4 +29,6 @@ export interface PushHeader__Output {
   'gradientElements': (number);
   'statisticsElements': (number);
   'term': (number);
+  'slices': (number);
+  'stepSlices': (number);
 }
