@@ -1,6 +1,6 @@
 /**
  * The training of an epoch: step after step, each cut into slices, of which a worker computes a unit
- * at a time, as large as the number of workers allows (src/ps/slice-units.ts), and committed once. The commit is the one point where a step takes effect: parameters, statistics and
+ * at a time, as wide as the number of workers allows (src/ps/slice-units.ts), and committed once. The commit is the one point where a step takes effect: parameters, statistics and
  * ledger move together or not at all.
  */
 import type { EpochPlan } from '../../src/algorithms/epoch-plan.ts';
@@ -11,7 +11,7 @@ import { protocolViolation } from '../../src/errors.ts';
 import { learningRateFactor } from '../../src/ps/schedule.ts';
 import type { SliceGeneration } from '../../src/ps/slice-push.ts';
 import type { SliceUnit } from '../../src/ps/slice-tree.ts';
-import { unitWidth, unitsOf } from '../../src/ps/slice-units.ts';
+import { unitsOf } from '../../src/ps/slice-units.ts';
 import type { ParameterServers } from '../../src/server-clients/parameter-servers.ts';
 import type { Progress } from '../../src/telemetry/notice.ts';
 import type { TimedWork } from '../../src/work/kind.ts';
@@ -226,10 +226,9 @@ function runUnits(
   const countOfUnit = ({ slice, slices }: SliceUnit): number =>
     counts.slice(slice, slice + slices).reduce((total, count) => total + count, 0);
   const workers = Math.max(config.cluster.minWorkers, workingMembers(dispatcher.state).length);
-  const units = unitsOf(counts, unitWidth(counts.length, workers));
   return dispatcher.runPhase({
     ...{ kind: trainSlice, epoch: plan.epoch, parameterVersion: version, isRepeated },
-    work: units.filter((unit) => countOfUnit(unit) > 0).map((unit) => workOf(step, unit)),
+    work: unitsOf(counts, workers).map((unit) => workOf(step, unit)),
     order: ({ slice, slices }) =>
       unitOrder({ plan, index, step, slice, slices }, training, images.leftOut, sliceFacts()),
     take: (unit, { lossSums, samples }, { generation }) => {

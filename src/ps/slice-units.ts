@@ -6,51 +6,42 @@ import { protocolViolation } from '../errors.ts';
 import { isNode, nodeWidth, type SliceUnit } from './slice-tree.ts';
 
 /**
- * Slices of a unit: as many as a step can have without taking longer, where every slice takes a
- * worker the same time.
- * @param slices of the step, at least one
+ * The units of a step: as few as can be without it taking longer than slices by themselves would,
+ * where every slice takes a worker the same time. Each worker has room for its even share; a node
+ * that has room with somebody is a unit, from the widest nodes down, and others are halved.
+ * @param samples of each slice; a slice without any is no work, and is part of a unit with others
  * @param workers that take units, at least one
- * @returns a power of two
+ * @returns the widest first; together they have every slice once, or there is none without a sample
  */
-export function unitWidth(slices: number, workers: number): number {
-  let [best, least] = [1, rounds(slices, 1, workers)];
-  for (let width = 2; width <= nodeWidth(slices); width *= 2) {
-    const taken = rounds(slices, width, workers);
-    if (taken <= least) [best, least] = [width, taken];
-  }
-  return best;
-}
-
-/** Slices that the busiest worker computes one after the other. */
-function rounds(slices: number, width: number, workers: number): number {
-  const units = Math.ceil(slices / width);
-  const full = Math.ceil(units / workers);
-  // The last unit may have fewer slices, which is of use where it has the last round to itself.
-  const isLastAlone = units % workers === 1 || workers === 1;
-  const last = slices - (units - 1) * width;
-  return isLastAlone ? (full - 1) * width + last : full * width;
-}
-
-/**
- * The units of a step, in slice order; together they have every slice once. One without a sample
- * would be nobody's work: a node with a half of such slices alone is one unit, however wide.
- * @param samples of each slice; together more than 0
- * @param width as {@link unitWidth} has it
- */
-export function unitsOf(samples: readonly number[], width: number): SliceUnit[] {
+export function unitsOf(samples: readonly number[], workers: number): SliceUnit[] {
   const { length: stepSlices } = samples;
-  const isEmpty = (begin: number, end: number): boolean =>
-    samples.slice(begin, end).every((count) => count === 0);
-  const divide = (begin: number, room: number): SliceUnit[] => {
-    const end = Math.min(begin + room, stepSlices);
-    const middle = begin + room / 2;
-    if (middle >= stepSlices && room > 1) return divide(begin, room / 2);
-    if (room <= width || isEmpty(begin, middle) || isEmpty(middle, end)) {
-      return [{ slice: begin, slices: end - begin }];
+  const work = (begin: number, end: number): number =>
+    samples.slice(begin, end).filter((count) => count > 0).length;
+  const all = work(0, stepSlices);
+  const takers = Math.min(workers, Math.max(1, all));
+  const room = new Array<number>(takers).fill(Math.ceil(all / takers));
+  const units: SliceUnit[] = [];
+  let nodes = all === 0 ? [] : [0];
+  for (let width = nodeWidth(stepSlices); nodes.length > 0; width /= 2) {
+    const halves: number[] = [];
+    for (const slice of nodes) {
+      const middle = slice + width / 2;
+      const end = Math.min(slice + width, stepSlices);
+      const size = work(slice, end);
+      const most = Math.max(...room);
+      const first = work(slice, middle);
+      // A half without a sample would be nobody's: the node stays whole.
+      const isHalved = width > 1 && (middle >= end || (first > 0 && first < size));
+      if (size > most && isHalved) {
+        halves.push(...(middle < end ? [slice, middle] : [slice]));
+      } else {
+        room[room.indexOf(most)] = most - size;
+        units.push({ slice, slices: end - slice });
+      }
     }
-    return [...divide(begin, room / 2), ...divide(middle, room / 2)];
-  };
-  return divide(0, nodeWidth(stepSlices));
+    nodes = halves;
+  }
+  return units;
 }
 
 /** A unit as its push says it: of a step of so many slices. */

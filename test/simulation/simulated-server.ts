@@ -263,6 +263,7 @@ export function parameterLink(link: Link): ParameterServer {
             rows,
           );
           run.count(`push.${kind}`);
+          if (slices > 1) run.count('push.of-several-slices');
           return { outcome: PUSHES[kind], version: shard.store.version };
         },
       );
