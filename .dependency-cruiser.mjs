@@ -52,7 +52,7 @@ const MAY_IMPORT = {
   // The kinds of work: the coordinator orders and takes, the worker performs.
   work: [
     'algorithms/work',
-    ...['arrays', 'clustering', 'config', 'data', 'evaluation', 'math', 'process'],
+    ...['arrays', 'clustering', 'config', 'data', 'evaluation', 'math', 'process', 'ps'],
     ...['rpc', 'run', 'server-clients', 'telemetry'],
   ],
   // Settings that suit a collection and a machine, and what a network costs there.

@@ -205,12 +205,14 @@ class PushReceiver implements Receiver<PushMessage__Output, PushReply> {
   finish(): PushReply {
     const { header, gradient, statistics } = this.#started();
     const shard = this.#host.require(header);
-    const { step, slice, generation, basedOn, samples } = header;
+    const { step, slice, slices, stepSlices, generation, basedOn, samples } = header;
     const arrived = gradient.finish();
     if (arrived === null) return { outcome: 'UNREACHABLE', version: shard.store.version };
     const push = {
       step,
       slice,
+      slices,
+      stepSlices,
       generation,
       basedOn,
       samples,

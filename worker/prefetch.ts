@@ -29,8 +29,8 @@ const ARTIFACTS_KEPT = 3;
 /** Data shards whose first batches are made before their order's turn. */
 const SHARDS_AHEAD = 2;
 /**
- * Slices whose views are decoded or being decoded: those in flight, and what will probably follow
- * them.
+ * Slices whose views are decoded or being decoded: of two units in flight the next slice and those
+ * that follow it (src/work/train-slice.ts).
  */
 const SLICES_AHEAD = 6;
 
@@ -90,17 +90,25 @@ export class Prefetch {
 
   #begunViews(
     known: Map<string, Promise<LoadedViews>>,
-    { epoch, step, slice }: SliceName,
+    name: SliceName,
     { ids }: Draws,
     make: () => Promise<LoadedViews>,
   ): Promise<LoadedViews> {
-    const key = `${epoch}/${step}/${slice}/${ids.join()}`;
+    const key = `${keyOf(name)}${ids.join()}`;
     return begun(known, key, SLICES_AHEAD, async () => {
       const views = await make();
       // The next one who asks reads again: an image that was missing may be back.
       if (views.unreadable.length > 0) known.delete(key);
       return views;
     });
+  }
+
+  /** Lets go of a slice's views, so that those of others have room. */
+  releaseViews(name: SliceName): void {
+    const begin = keyOf(name);
+    for (const known of [this.#views, this.#smallViews]) {
+      for (const key of known.keys()) if (key.startsWith(begin)) known.delete(key);
+    }
   }
 
   /** Begins the deterministic views of a leased data shard, unless enough are begun already. */
@@ -137,6 +145,11 @@ export class Prefetch {
     const ids = idRange(begin, end).filter((id) => !isLeftOut.has(id));
     return new ShardBatches(loader, ids, imageSize, signal);
   }
+}
+
+/** Begins the keys of all views of a slice. */
+function keyOf({ epoch, step, slice }: SliceName): string {
+  return `${epoch}/${step}/${slice}/`;
 }
 
 /**

@@ -69,6 +69,7 @@ export class Workbench {
       takeShard: prefetch.takeShard.bind(prefetch),
       ofSlice: prefetch.views.bind(prefetch),
       smallOfSlice: prefetch.smallViews.bind(prefetch),
+      letGo: prefetch.releaseViews.bind(prefetch),
       centre: (ids) => new ShardBatches(loader, ids, imageSize, signal),
     };
     this.features = new FeatureStore(deps.clustering);

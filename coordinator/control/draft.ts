@@ -28,6 +28,11 @@ export function activeMembers({
   return staying.slice(0, settings.maxWorkers).map(({ workerId }) => workerId);
 }
 
+/** Of these, those that are given orders: not who has made no progress for too long. */
+export function workingMembers(state: Pick<CoordinatorState, 'members' | 'settings'>): string[] {
+  return activeMembers(state).filter((workerId) => state.members.get(workerId)?.isStuck === false);
+}
+
 export class Draft {
   /** The state as it becomes. */
   readonly next: Next;

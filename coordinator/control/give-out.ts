@@ -3,7 +3,7 @@
  * to do. Pure.
  */
 import type { Work } from '../../src/work/kind.ts';
-import type { Draft } from './draft.ts';
+import { workingMembers, type Draft } from './draft.ts';
 import { nextWork, pickWorker, readersOf } from './placement.ts';
 import type { Lease, Task } from './state.ts';
 import { lateSlices } from './stragglers.ts';
@@ -31,11 +31,8 @@ export function giveOutWork(draft: Draft): void {
 
 /** Leases of each worker that may have more. */
 function loadOf(draft: Draft): Map<string, number> {
-  const { members, leases } = draft.next;
-  const load = new Map<string, number>();
-  for (const workerId of draft.active()) {
-    if (members.get(workerId)?.isStuck === false) load.set(workerId, 0);
-  }
+  const { leases } = draft.next;
+  const load = new Map(workingMembers(draft.next).map((workerId) => [workerId, 0]));
   for (const { workerId } of leases.values()) {
     const count = load.get(workerId);
     if (count !== undefined) load.set(workerId, count + 1);
@@ -54,7 +51,7 @@ function notePause(draft: Draft): void {
   draft.record(isPaused ? 'run.paused' : 'run.continued', reason, { workers, minWorkers });
 }
 
-/** Late slices to workers that have nothing to do. */
+/** Late units to workers that have nothing to do. */
 function giveBackups(draft: Draft, load: ReadonlyMap<string, number>): void {
   const { next, nowMs } = draft;
   const idle = [...load].filter(([, count]) => count === 0).map(([workerId]) => workerId);

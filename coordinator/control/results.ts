@@ -37,7 +37,8 @@ function accept(
   draft.next.failuresInRow = 0;
   noteFeatures(draft, lease, samples);
   if (kind.isBackedUp) {
-    draft.next.sliceMs = usualTime(draft.next.sliceMs, draft.nowMs - lease.givenMs);
+    const tookMs = draft.nowMs - lease.givenMs;
+    draft.next.sliceMs = usualTime(draft.next.sliceMs, lease.work, tookMs);
   }
   draft.answer('accepted', lease, completesTask);
   if (completesTask) {

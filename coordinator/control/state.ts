@@ -12,7 +12,7 @@ export interface StateSettings {
   /** Of those who come after these, each waits until one of them leaves. */
   readonly maxWorkers: number;
   /**
-   * A slice that takes this many times as long as usual is given to an idle worker as well, and the
+   * A unit of slices that takes this many times as long as usual is given to an idle worker as well, and the
    * first result counts; 0: never.
    */
   readonly backupFactor: number;
@@ -63,7 +63,7 @@ export interface Member {
   readonly lastSeenMs: number;
   readonly progress: number;
   /**
-   * A lease of it expired, or another was faster with its slice, and it has made no progress since:
+   * A lease of it expired, or another was faster with its unit, and it has made no progress since:
    * no orders until it does.
    */
   readonly isStuck: boolean;
@@ -117,7 +117,7 @@ export interface CoordinatorState {
   readonly ledger: Ledger;
   /** Results that came for a lease that was gone. */
   readonly fenced: number;
-  /** Running mean of the time from a slice's lease to its result; 0 before the first [ms]. */
+  /** Running mean of the time from a lease to its result, for each slice; 0 before the first [ms]. */
   readonly sliceMs: number;
   /** Whether work waits because there are too few workers. */
   readonly isPaused: boolean;

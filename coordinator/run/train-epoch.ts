@@ -1,6 +1,6 @@
 /**
- * The training of an epoch: step after step, each cut into slices that any worker may compute, and
- * committed once. The commit is the one point where a step takes effect: parameters, statistics and
+ * The training of an epoch: step after step, each cut into slices, of which a worker computes a unit
+ * at a time, as wide as the number of workers allows (src/ps/slice-units.ts), and committed once. The commit is the one point where a step takes effect: parameters, statistics and
  * ledger move together or not at all.
  */
 import type { EpochPlan } from '../../src/algorithms/epoch-plan.ts';
@@ -10,15 +10,18 @@ import type { RunConfig } from '../../src/config/schema.ts';
 import { protocolViolation } from '../../src/errors.ts';
 import { learningRateFactor } from '../../src/ps/schedule.ts';
 import type { SliceGeneration } from '../../src/ps/slice-push.ts';
+import type { SliceUnit } from '../../src/ps/slice-tree.ts';
+import { unitsOf } from '../../src/ps/slice-units.ts';
 import type { ParameterServers } from '../../src/server-clients/parameter-servers.ts';
 import type { Progress } from '../../src/telemetry/notice.ts';
 import type { TimedWork } from '../../src/work/kind.ts';
 import { trainSlice, type TrainSliceWork } from '../../src/work/train-slice.ts';
 import type { Dispatcher } from '../control/dispatcher.ts';
+import { workingMembers } from '../control/draft.ts';
 import { countOf, sliceDraws, stepCount, stepDraws } from './epoch-plan.ts';
 import { ImagesLeftOut, type MissingImages } from '../images/missing-images.ts';
 import type { RunFolder } from '../record/run-folder.ts';
-import { sliceOrder } from './slice-order.ts';
+import { unitOrder } from './slice-order.ts';
 
 export interface TrainingDeps {
   readonly config: RunConfig;
@@ -60,9 +63,10 @@ export interface CommittedStep {
 /** A commit that takes longer has failed. */
 const COMMIT_MS = 600_000;
 
-/** What a worker reported for a slice. */
-interface SliceResult extends SliceGeneration {
-  readonly lossSum: number;
+/** What a worker reported for a unit. */
+interface UnitResult extends SliceGeneration, SliceUnit {
+  /** Of its slices that have samples, in slice order. */
+  readonly lossSums: readonly number[];
   readonly samples: number;
 }
 
@@ -132,7 +136,10 @@ async function trainStep(due: DueStep, deps: TrainingDeps): Promise<CommittedSte
   }
   const { results: inOrder, version: nextVersion } = taken;
   const samples = inOrder.reduce((total, result) => total + result.samples, 0);
-  const lossSum = inOrder.reduce((total, result) => total + result.lossSum, 0);
+  // Slice after slice, whatever the units are.
+  const lossSum = inOrder
+    .flatMap(({ lossSums }) => lossSums)
+    .reduce((total, ofSlice) => total + ofSlice, 0);
   hitFailpoint('coordinator.committed', { step });
   await deps.stepApplied(step);
   dispatcher.dispatch({ type: 'stepCommitted', ...draws, skipped: count - samples });
@@ -150,20 +157,20 @@ function rateFactorOf({ plan, index }: DueStep, { training, epochs }: RunConfig)
 }
 
 /**
- * Has the slices computed, and commits them once all are on all servers. Slices that a server lost
+ * Has the units computed, and commits them once all are on all servers. Units that a server lost
  * are computed again, under generations of their own; what was applied is applied once.
  * @returns results in slice order, and the version from now on; null where no draw of the step
  *   counts
- * @throws TrainerError PROTOCOL_VIOLATION when slices are lost time after time
+ * @throws TrainerError PROTOCOL_VIOLATION when units are lost time after time
  */
 async function takeStep(
   due: DueStep,
   deps: TrainingDeps,
-): Promise<{ results: SliceResult[]; version: number } | null> {
+): Promise<{ results: UnitResult[]; version: number } | null> {
   const { step } = due;
   const factor = rateFactorOf(due, deps.config);
-  const results = new Map<number, SliceResult>();
-  await compute(() => runSlices(due, false, results, deps), due, results, deps);
+  const results = new Map<number, UnitResult>();
+  await compute(() => runUnits(due, false, results, deps), due, results, deps);
   for (;;) {
     const inOrder = [...results.values()].toSorted((a, b) => a.slice - b.slice);
     if (inOrder.length === 0) return null;
@@ -176,7 +183,8 @@ async function takeStep(
     const { slices } = reply;
     const fields = { step, slices };
     deps.folder.event('slices.missing', `step ${step}: computed again, a server lost them`, fields);
-    const tasks = slices.map((slice) => trainSlice.key({ kind: 'trainSlice', step, slice }));
+    const lost = inOrder.filter(({ slice }) => slices.includes(slice));
+    const tasks = lost.map((unit) => trainSlice.key(workOf(step, unit)));
     await compute(() => deps.dispatcher.runAgain(tasks), due, results, deps);
   }
 }
@@ -189,10 +197,10 @@ async function takeStep(
 async function compute(
   begin: () => Promise<void>,
   due: DueStep,
-  results: Map<number, SliceResult>,
+  results: Map<number, UnitResult>,
   deps: TrainingDeps,
 ): Promise<void> {
-  for (let computed = begin; ; computed = () => runSlices(due, true, results, deps)) {
+  for (let computed = begin; ; computed = () => runUnits(due, true, results, deps)) {
     try {
       await computed();
       return;
@@ -204,38 +212,44 @@ async function compute(
   }
 }
 
-/**
- * Gives the slices out that have a draw which counts, and waits for their results, which replace
- * earlier ones.
- */
-function runSlices(
+/** Gives the step's units out, and waits for their results, which replace earlier ones. */
+function runUnits(
   { plan, index, step, version }: DueStep,
   isRepeated: boolean,
-  results: Map<number, SliceResult>,
+  results: Map<number, UnitResult>,
   { config, dispatcher, images, sliceFacts }: TrainingDeps,
 ): Promise<void> {
   const { training } = config;
-  const slices = sliceDraws(stepDraws(plan, index, training), training);
-  const countingDraws = (slice: number): number => countOf(plan, slices[slice]!, images.leftOut);
-  const counting = [...slices.keys()].filter((slice) => countingDraws(slice) > 0);
+  const counts = sliceDraws(stepDraws(plan, index, training), training).map((draws) =>
+    countOf(plan, draws, images.leftOut),
+  );
+  const countOfUnit = ({ slice, slices }: SliceUnit): number =>
+    counts.slice(slice, slice + slices).reduce((total, count) => total + count, 0);
+  const workers = Math.max(config.cluster.minWorkers, workingMembers(dispatcher.state).length);
   return dispatcher.runPhase({
     ...{ kind: trainSlice, epoch: plan.epoch, parameterVersion: version, isRepeated },
-    work: counting.map((slice): TrainSliceWork => ({ kind: 'trainSlice', step, slice })),
-    order: ({ slice }) =>
-      sliceOrder({ plan, index, step, slice }, training, images.leftOut, sliceFacts()),
-    take: ({ slice }, { lossSum, samples }, { generation }) => {
-      requireAll(step, slice, countingDraws(slice), samples);
-      results.set(slice, { slice, generation, lossSum, samples });
+    work: unitsOf(counts, workers).map((unit) => workOf(step, unit)),
+    order: ({ slice, slices }) =>
+      unitOrder({ plan, index, step, slice, slices }, training, images.leftOut, sliceFacts()),
+    take: (unit, { lossSums, samples }, { generation }) => {
+      const { slice, slices } = unit;
+      const parts = counts.slice(slice, slice + slices).filter((count) => count > 0);
+      requireAll(`samples of step ${step}, slice ${slice}`, countOfUnit(unit), samples);
+      requireAll(`losses of step ${step}, slice ${slice}`, parts.length, lossSums.length);
+      results.set(slice, { slice, slices, generation, lossSums, samples });
     },
   });
 }
 
+function workOf(step: number, { slice, slices }: SliceUnit): TrainSliceWork {
+  return { kind: 'trainSlice', step, slice, slices };
+}
+
 /**
- * @throws TrainerError PROTOCOL_VIOLATION for a slice that was computed with other samples than
- * were ordered
+ * @throws TrainerError PROTOCOL_VIOLATION for a unit that was computed with other samples than were
+ *   ordered
  */
-function requireAll(step: number, slice: number, ordered: number, samples: number): void {
-  if (samples === ordered) return;
-  const remedy = 'run the same release on every process';
-  throw protocolViolation(`samples of step ${step}, slice ${slice}`, ordered, samples, remedy);
+function requireAll(what: string, ordered: number, got: number): void {
+  if (got === ordered) return;
+  throw protocolViolation(what, ordered, got, 'run the same release on every process');
 }

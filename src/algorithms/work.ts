@@ -9,7 +9,7 @@ import type { Prototypes } from '../clustering/prototypes.ts';
 import type { SwappedPrediction } from '../clustering/swapped-prediction.ts';
 import type { AlgorithmConfig } from './settings.ts';
 
-/** The order of a slice. */
+/** The order that a slice is of. */
 export interface SliceLease {
   readonly leaseId: string;
   readonly epoch: number;
@@ -19,6 +19,8 @@ export interface SliceLease {
 
 /** What of a slice matters to an algorithm. */
 export interface AlgorithmSlice {
+  /** Its number within the step. */
+  readonly slice: number;
   readonly samples: { readonly ids: Int32Array };
   /** The published centroids to assign by, or to compare with. */
   readonly centroidVersion: number;
@@ -57,7 +59,7 @@ export interface AlgorithmWork {
   /**
    * Follows a training pass that gave features.
    * @param features [n, d] of the slice's samples; of several crops [n, crops * d]
-   * @returns rows of the sample memory, pushed with the gradient; null: none
+   * @returns rows of the sample memory, pushed with the gradient; null: none, of any slice
    */
   moveRows(
     order: SliceLease,

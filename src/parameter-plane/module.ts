@@ -23,7 +23,8 @@ export interface ParameterModule {
   openSegment(process: number, descriptor: number, bytes: number): ArrayBuffer;
   /**
    * One step of elements begin .. end, by src/ps/sgd.ts; vectors are [P], and of the body, without
-   * which momenta are null.
+   * which momenta are null. Gradients are added up by src/ps/slice-tree.ts.
+   * @param slices the first slice of each gradient's unit, ascending
    */
   step(
     threads: number,
@@ -35,8 +36,16 @@ export interface ParameterModule {
     to: Float32Array,
     momentumFrom: Float32Array | null,
     momentumTo: Float32Array | null,
-    ...rule: [learningRate: number, weightDecay: number, ownRate: number, momentum: number]
+    ...rest: [
+      learningRate: number,
+      weightDecay: number,
+      ownRate: number,
+      momentum: number,
+      slices: readonly number[],
+    ]
   ): void;
+  /** sum = left + right, of equal lengths; `sum` may be one of them. */
+  add(threads: number, left: Float32Array, right: Float32Array, sum: Float32Array): void;
   /** Index of the first NaN or infinity, or -1. */
   firstNonFinite(threads: number, values: Float32Array): number;
   /** Of equal lengths. */

@@ -126,7 +126,7 @@ function stepByKernel(
       parameters.to,
     ] as const),
     ...([velocity?.from ?? null, velocity?.to ?? null] as const),
-    ...([learningRate, weightDecay, ownRate, decay] as const),
+    ...([learningRate, weightDecay, ownRate, decay, reducer.slices] as const),
   );
 }
 

@@ -1,6 +1,6 @@
 /**
  * The parameter store: the values of a run and the one place where a step takes effect.
- * Pushes of a step's slices are staged; the commit names the slices that count, and applies exactly these, once.
+ * Pushes of a step's units are staged; the commit names those that count, by their first slices, and applies exactly these, once.
  * Pure: transport is in src/rpc. Shapes: P parameters (body, then head), S batch-norm statistics.
  */
 import { nonFinite, protocolViolation } from '../errors.ts';
@@ -22,6 +22,7 @@ import {
   type SlicePush,
 } from './slice-push.ts';
 import { SliceReducer } from './slice-reducer.ts';
+import { requireTiling } from './slice-units.ts';
 
 /** All that a store is made of. Staged pushes are not: after a restore their slices are simply computed again. */
 export interface StoreState {
@@ -52,7 +53,7 @@ export type PushOutcome =
   | { readonly kind: 'staged' }
   /** This push was staged or committed before: a retry, harmless. */
   | { readonly kind: 'duplicate' }
-  /** The slice was leased again; only this generation and later ones are taken. */
+  /** The unit was leased again; only this generation and later ones are taken. */
   | { readonly kind: 'fenced'; readonly currentGeneration: number }
   /** Not the step being collected, or computed on other parameters than the current ones. */
   | { readonly kind: 'stale'; readonly version: number };
@@ -79,7 +80,7 @@ export function initialState(layout: ParameterLayout, seed: number): StoreState 
   };
 }
 
-/** Generations of one slice that wait at most: leases on it that are alive at a time, and some that are not. */
+/** Generations of one unit that wait at most: leases on it that are alive at a time, and some that are not. */
 const CANDIDATES = 4;
 
 export class ParameterStore {
@@ -106,7 +107,7 @@ export class ParameterStore {
   #momentum = new LentVector(new Float32Array(0));
   /** [S], replaced, never written. */
   #statistics: Float32Array = new Float32Array(0);
-  /** By slice, then by generation: pushes that a commit may name. All are based on #version, of #step, and finite. */
+  /** By the unit's first slice, then by generation: pushes that a commit may name. All are based on #version, of #step, and finite. */
   readonly #staged = new Map<number, Map<number, SlicePush>>();
   /** By slice of #step: the lowest generation that is not fenced. */
   readonly #fence = new Map<number, number>();
@@ -153,7 +154,7 @@ export class ParameterStore {
   }
 
   /**
-   * Keeps a push until the step is committed. Several generations of a slice may wait side by side, since a straggler's slice
+   * Keeps a push until the step is committed. Several generations of a unit may wait side by side, since a straggler's unit
    * is given to a second worker: which of them counts is the commit's to say. The newest few are kept.
    * @throws TrainerError SHAPE_MISMATCH, NON_FINITE, PROTOCOL_VIOLATION; the state is then unchanged
    */
@@ -182,20 +183,24 @@ export class ParameterStore {
   }
 
   /**
-   * Which of these slices a commit could not apply; none when the step may be committed here, or has been.
-   * @throws TrainerError PROTOCOL_VIOLATION for a step not yet due
+   * Which of these units, by first slice, a commit could not apply; none when the step may be committed here, or has been.
+   * @throws TrainerError PROTOCOL_VIOLATION for a step not yet due, or units that are not all of a step's slices, each once
    */
   missing(step: number, slices: readonly SliceGeneration[]): number[] {
     if (step < this.#step) return [];
     this.#requireDue(step);
-    return this.#missing(generationsBySlice(step, slices));
+    const generations = generationsBySlice(step, slices);
+    const missing = this.#missing(generations);
+    if (missing.length === 0) this.#pushesOf(step, generations);
+    return missing;
   }
 
   /**
-   * Applies exactly these slices as one step, in slice order; other pushes of the step are dropped.
-   * A step whose slices used no sample at all counts, and moves no value.
+   * Applies exactly these units as one step, by the tree of slice numbers; other pushes of the step are dropped.
+   * A step whose units used no sample at all counts, and moves no value.
    * @param learningRateFactor scales the learning rates of body and head in this step; greater than 0
-   * @throws TrainerError PROTOCOL_VIOLATION for a step not yet due, or other slices than a step was committed with
+   * @throws TrainerError PROTOCOL_VIOLATION for a step not yet due, for other units than a step was committed with, and
+   *   for units that are not all of a step's slices, each once
    */
   commit(step: number, slices: readonly SliceGeneration[], learningRateFactor = 1): CommitOutcome {
     requireFactor(step, learningRateFactor);
@@ -204,9 +209,7 @@ export class ParameterStore {
     this.#requireDue(step);
     const missing = this.#missing(generations);
     if (missing.length > 0) return { kind: 'missing', slices: missing };
-    const pushes = [...generations].map(([slice, generation]) =>
-      this.#staged.get(slice)!.get(generation)!,
-    );
+    const pushes = this.#pushesOf(step, generations);
     const used = pushes.filter(({ samples }) => samples > 0);
     if (!this.#apply(used, learningRateFactor)) {
       const changed = used.filter((push) => !isUnchanged(push));
@@ -295,6 +298,15 @@ export class ParameterStore {
         return push === undefined || !isUnchanged(push);
       })
       .map(([slice]) => slice);
+  }
+
+  /** In slice order. @throws TrainerError PROTOCOL_VIOLATION unless they are the slices of a step, each once */
+  #pushesOf(step: number, generations: ReadonlyMap<number, number>): SlicePush[] {
+    const pushes = [...generations].map(([slice, generation]) =>
+      this.#staged.get(slice)!.get(generation)!,
+    );
+    requireTiling(step, pushes);
+    return pushes;
   }
 
   /** An applied step stays as it was applied; which slices the steps before the last one had is forgotten. */

@@ -1,26 +1,29 @@
-/** The gradient of one slice as it comes to the store, and the checks of what comes from outside. Shapes as in parameter-store.ts. */
+/** The sums of a unit of slices as they come to the store, and the checks of what comes from outside. Shapes as in parameter-store.ts. */
 import { nonFinite, protocolViolation } from '../errors.ts';
 import { requireLength } from '../math/checks.ts';
 import { firstNonFiniteValue } from '../parameter-plane/module.ts';
 import type { ParameterLayout } from './layout.ts';
+import { isNode } from './slice-tree.ts';
+import type { UnitOfStep } from './slice-units.ts';
 
-/** One of the computations of a slice, which may be several: a commit names those that count. */
+/** One of the computations of a unit, which may be several: a commit names those that count. */
 export interface SliceGeneration {
+  /** The unit's first. */
   readonly slice: number;
-  /** Of the lease on the slice; a later one fences out an earlier one. */
+  /** Of the lease on the unit; a later one fences out an earlier one. */
   readonly generation: number;
 }
 
-/** What a worker computed for one slice of a step. The store keeps both arrays: write to them no more. */
-export interface SlicePush extends SliceGeneration {
+/** What a worker computed for one unit of a step. The store keeps both arrays: write to them no more. */
+export interface SlicePush extends SliceGeneration, UnitOfStep {
   readonly step: number;
   /** Version of the parameters that the gradient was computed on. */
   readonly basedOn: number;
-  /** Samples that the slice really used; 0 when none could be read. */
+  /** Samples that the unit really used; 0 when none could be read. */
   readonly samples: number;
-  /** [P], sum over the slice's samples. */
+  /** [P], sum over the samples of each slice, and over slices by the tree. */
   readonly gradient: Float32Array;
-  /** [S], the slice's batch means and unbiased variances. */
+  /** [S], batch means and unbiased variances of each slice times its samples, summed likewise. */
   readonly statistics: Float32Array;
   /**
    * Of a gradient in memory that the worker lends: whether it is still what was pushed. Left out: it
@@ -40,14 +43,26 @@ export interface PushLimits {
 
 /** @throws TrainerError SHAPE_MISMATCH, PROTOCOL_VIOLATION */
 export function requireForm(push: SlicePush, layout: ParameterLayout, limits: PushLimits): void {
-  const { slice, samples, gradient, statistics } = push;
+  const { slice, slices, stepSlices, samples, gradient, statistics } = push;
   requireLength('pushed gradient', gradient, layout.parameterCount);
   requireLength('pushed statistics', statistics, layout.statisticCount);
   requireCount('step of a push', push.step);
   requireCount('generation of a push', push.generation);
   requireCount('version that a push is based on', push.basedOn);
-  requireCount('slice of a push', slice, limits.slices - 1);
-  requireCount('samples of a push', samples, limits.samples);
+  requireCount('slices of the step of a push', stepSlices, limits.slices);
+  requireCount('slice of a push', slice, stepSlices - 1);
+  requireNode(push);
+  requireCount('samples of a push', samples, slices * limits.samples);
+}
+
+function requireNode({ step, slice, slices, stepSlices }: SlicePush): void {
+  if (isNode({ slice, slices }, stepSlices)) return;
+  throw protocolViolation(
+    `push of step ${step}, ${slices} slices from ${slice} on`,
+    `a node of the tree over its ${stepSlices} slices`,
+    'none',
+    'run the same release on every process',
+  );
 }
 
 /** @throws TrainerError NON_FINITE, naming the first such value */

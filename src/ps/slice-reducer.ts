@@ -1,30 +1,30 @@
 /**
- * Reduces what the slices of a step pushed: gradients to their mean over samples, batch-norm statistics to one batch's.
- * Both sum in float64 in the order given, which the caller makes slice order: the order of arrival never shows in the bits.
+ * Reduces what the units of a step pushed: gradients to their mean over samples, batch-norm statistics to one batch's.
+ * Both sum by the tree of slice numbers (slice-tree.ts): neither the order of arrival nor who computed what shows in the bits.
  * Divides by samples, never by slices or workers. Shapes: P parameters, S statistics.
  */
 import type { SlicePush } from './slice-push.ts';
+import { TreeSum, addVectors } from './slice-tree.ts';
 
 /** Of at least one sample. */
-export type ReducibleSlice = Pick<SlicePush, 'samples' | 'gradient' | 'statistics'>;
+export type ReducibleUnit = Pick<SlicePush, 'slice' | 'samples' | 'gradient' | 'statistics'>;
 
-/** Small enough that the scratch stays in the nearest caches while every slice passes over it. */
+/** Small enough that the scratch stays in the nearest caches while every unit passes over it. */
 export const BLOCK_ELEMENTS = 8192;
 
 export class SliceReducer {
   /** In slice order, at least one. */
-  readonly #slices: readonly ReducibleSlice[];
+  readonly #units: readonly ReducibleUnit[];
   readonly #samples: number;
   /** Scratch of one block. */
-  readonly #sums: Float64Array;
-  readonly #means: Float32Array;
+  readonly #means = new Float32Array(BLOCK_ELEMENTS);
+  /** Scratch of one block, for each level of the tree that is open at a time. */
+  readonly #sums: Float32Array[] = [];
 
-  constructor(slices: readonly ReducibleSlice[]) {
-    this.#slices = slices;
-    this.#samples = slices.reduce((total, { samples }) => total + samples, 0);
-    const elements = Math.min(BLOCK_ELEMENTS, slices[0]?.gradient.length ?? 0);
-    this.#sums = new Float64Array(elements);
-    this.#means = new Float32Array(elements);
+  /** @param units in slice order: nodes of the tree that have no slice in common */
+  constructor(units: readonly ReducibleUnit[]) {
+    this.#units = units;
+    this.#samples = units.reduce((total, { samples }) => total + samples, 0);
   }
 
   /** Of all slices together. */
@@ -32,9 +32,14 @@ export class SliceReducer {
     return this.#samples;
   }
 
-  /** Of each slice [P], in slice order. */
+  /** Of each unit [P], in slice order. */
   get gradients(): readonly Float32Array[] {
-    return this.#slices.map(({ gradient }) => gradient);
+    return this.#units.map(({ gradient }) => gradient);
+  }
+
+  /** The first slice of each unit. */
+  get slices(): readonly number[] {
+    return this.#units.map(({ slice }) => slice);
   }
 
   /**
@@ -42,13 +47,10 @@ export class SliceReducer {
    * @returns [end - begin], valid until the next call
    */
   meanGradient(begin: number, end: number): Float32Array {
-    const [first, ...others] = this.#slices.map(({ gradient }) => gradient.subarray(begin, end));
+    const sums = this.#sumOf('gradient', begin, end);
     const means = this.#means.subarray(0, end - begin);
-    if (others.length === 0) return divide(first!, this.#samples, means);
-    const sums = this.#sums.subarray(0, end - begin);
-    sums.set(first!);
-    for (const gradient of others) add(gradient, sums);
-    return divide(sums, this.#samples, means);
+    for (let i = 0; i < means.length; i += 1) means[i] = sums[i]! / this.#samples;
+    return means;
   }
 
   /**
@@ -58,24 +60,24 @@ export class SliceReducer {
    * @returns [S], rounded to float32 once
    */
   mixStatistics(running: Float32Array, momenta: Float64Array): Float32Array {
-    return running.map((value, i) => {
-      const momentum = momenta[i]!;
-      let sum = 0;
-      for (const { samples, statistics } of this.#slices) sum += samples * statistics[i]!;
-      return (1 - momentum) * value + momentum * (sum / this.#samples);
-    });
+    const mixed = new Float32Array(running.length);
+    for (let begin = 0; begin < running.length; begin += BLOCK_ELEMENTS) {
+      const end = Math.min(begin + BLOCK_ELEMENTS, running.length);
+      this.#sumOf('statistics', begin, end).forEach((sum, i) => {
+        const momentum = momenta[begin + i]!;
+        mixed[begin + i] = (1 - momentum) * running[begin + i]! + momentum * (sum / this.#samples);
+      });
+    }
+    return mixed;
   }
-}
 
-function add(values: Float32Array, sums: Float64Array): void {
-  for (let i = 0; i < sums.length; i += 1) sums[i] = sums[i]! + values[i]!;
-}
-
-function divide(
-  sums: Float32Array | Float64Array,
-  samples: number,
-  means: Float32Array,
-): Float32Array {
-  for (let i = 0; i < means.length; i += 1) means[i] = sums[i]! / samples;
-  return means;
+  /** @returns [end - begin] at most BLOCK_ELEMENTS, to read, valid until the next call */
+  #sumOf(what: 'gradient' | 'statistics', begin: number, end: number): Float32Array {
+    const tree = new TreeSum<Float32Array>((left, right, depth) => {
+      this.#sums[depth] ??= new Float32Array(BLOCK_ELEMENTS);
+      return addVectors(left, right, this.#sums[depth].subarray(0, end - begin));
+    });
+    for (const unit of this.#units) tree.push(unit.slice, unit[what].subarray(begin, end));
+    return tree.finish() ?? new Float32Array(end - begin);
+  }
 }

@@ -25,7 +25,7 @@ export interface Work {
 export type Stage = 'none' | 'extracted' | 'projected';
 
 /** What the header of a result has to say of the work itself. */
-type ResultFact = 'samples' | 'lossSum' | 'repeatedPush' | 'unreadable' | 'damaged';
+type ResultFact = 'samples' | 'lossSums' | 'repeatedPush' | 'unreadable' | 'damaged';
 
 /** A result as it is sent. */
 export interface SentResult {

@@ -58,7 +58,7 @@ export interface WorkTools {
   ) => ReturnType<MemoryServers['fill']>;
   /** Rows of the sample memory as they were before a step. @returns [n, columns] */
   readonly memoryRows: (step: number, ids: Int32Array) => Promise<Float32Array>;
-  /** Stages a slice's gradient on the parameter servers, in this process's name. */
+  /** Stages a unit's sums on the parameter servers, in this process's name. */
   readonly push: (
     push: Omit<SentPush<MovedRows>, 'workerId' | 'incarnation'>,
   ) => Promise<PushReply>;
@@ -183,6 +183,8 @@ export interface ViewTools {
   ofSlice(name: SliceName, draws: Draws): Promise<LoadedViews>;
   /** Likewise, of another size. */
   smallOfSlice(name: SliceName, draws: Draws, crop: SmallCrop): Promise<LoadedViews>;
+  /** Lets go of the slice's views, which nobody is expected to ask for again. */
+  letGo(name: SliceName): void;
   /** The deterministic views of these images. */
   centre(ids: Int32Array): ViewBatches;
 }

@@ -1,52 +1,57 @@
-/** Computes the gradient of a slice of a step and stages it on the parameter servers. */
-import { requireReadable } from '../data/source/images-unreadable.ts';
+/**
+ * Computes the gradients of a unit of slices, slice by slice, adds them up by the tree of slice
+ * numbers (src/ps/slice-tree.ts), and stages the sums on the parameter servers as one push. A slice
+ * has its own batch norm, views and dropout, whatever unit it is in.
+ */
 import type { UnreadableImage } from '../data/source/unreadable.ts';
-import { TrainerError, nonFinite, protocolViolation, shapeMismatch } from '../errors.ts';
-import type { Prototypes } from '../clustering/prototypes.ts';
-import type { SwappedPrediction } from '../clustering/swapped-prediction.ts';
+import { TrainerError, nonFinite, protocolViolation } from '../errors.ts';
+import { joined, joinedIntegers } from '../math/matrix.ts';
 import { hitFailpoint } from '../process/failpoints.ts';
+import type { UnitOfStep } from '../ps/slice-units.ts';
+import { UnitSum } from '../ps/unit-sum.ts';
 import { decodeBody, encodeBody } from '../rpc/bodies.ts';
 import { wire } from '../rpc/definitions.ts';
 import type { Samples, Samples__Output } from '../rpc/generated/deepcluster/v1/Samples.ts';
-import { drawnViews } from '../data/loader/drawn-views.ts';
+import type { SliceDraws__Output } from '../rpc/generated/deepcluster/v1/SliceDraws.ts';
+import type { MovedRows } from '../server-clients/sample-shards.ts';
 import type { WorkKind } from './kind.ts';
-import type {
-  OrderIds,
-  SliceName,
-  SlicePass,
-  SliceSamples,
-  SmallViews,
-  WorkTools,
-} from './tools.ts';
+import { passSlice, type PassedSlice, type SlicePart } from './slice/pass.ts';
+import { beginViews, viewsOf, type NamedSlice } from './slice/views.ts';
+import type { OrderIds, SliceSamples, WorkTools } from './tools.ts';
 
 export type TrainSliceWork = {
   readonly kind: 'trainSlice';
   readonly step: number;
+  /** The unit's first, by which it is known. */
   readonly slice: number;
+  /** Of the unit. */
+  readonly slices: number;
 };
 
-export interface TrainSliceOrder {
+export interface TrainSliceOrder extends UnitOfStep {
   readonly step: number;
-  readonly slice: number;
-  /** At least one. */
-  readonly samples: SliceSamples;
+  /** Those of the unit's slices that have samples, in slice order; at least one. */
+  readonly parts: readonly SlicePart[];
   /**
    * What this worker will probably be asked for next, so that decoding hides behind compute; a hint
    * only.
    */
-  readonly upcoming: SliceSamples | null;
+  readonly upcoming: readonly SlicePart[];
   /** The published centroids to assign by, where every step moves images to other clusters. */
   readonly centroidVersion: number;
 }
 
 export interface TrainedSlice {
   readonly samples: number;
-  /** Sum of the samples' losses. */
-  readonly lossSum: number;
+  /** Of each part, the sum of its samples' losses. */
+  readonly lossSums: readonly number[];
   readonly damaged: readonly UnreadableImage[];
   /** The push had been staged before, because its answer was lost. */
   readonly repeatedPush: boolean;
 }
+
+/** Slices whose views and downloads are begun before their turn. */
+export const SLICES_AHEAD = 2;
 
 export const trainSlice: WorkKind<TrainSliceWork, TrainSliceOrder, TrainedSlice> = {
   name: 'trainSlice',
@@ -58,174 +63,143 @@ export const trainSlice: WorkKind<TrainSliceWork, TrainSliceOrder, TrainedSlice>
   isBackedUp: true,
   key: ({ kind, step, slice }) => `${kind}/${step}/${slice}`,
 
-  encodeOrder: ({ samples, upcoming, ...order }) =>
+  encodeOrder: ({ parts, upcoming, ...order }) =>
     encodeBody(wire.TrainSlice, {
       ...order,
-      samples: toMessage(samples),
-      upcoming: upcoming === null ? null : toMessage(upcoming),
+      parts: parts.map(({ slice, samples }) => ({ slice, samples: toMessage(samples) })),
+      upcoming: upcoming.map(({ slice, samples }) => ({ slice, samples: toMessage(samples) })),
     }),
   decodeOrder: (body) => {
-    const { samples, upcoming, ...order } = decodeBody('trainSlice', wire.TrainSlice, body);
+    const { parts, upcoming, ...order } = decodeBody('trainSlice', wire.TrainSlice, body);
     return {
       ...order,
-      samples: requireSamples(samples),
-      upcoming: upcoming === null ? null : fromMessage(upcoming),
+      parts: requireParts(parts.map(fromMessage), order),
+      upcoming: upcoming.map(fromMessage),
     };
   },
 
-  prepare: (order, ids, { network, algorithm, views }) => {
-    const { step, slice, samples, upcoming } = order;
+  prepare: (order, ids, tools) => {
     const { epoch, parameterVersion } = ids;
-    network.prefetch(parameterVersion, network.headEpoch(epoch));
-    algorithm.prepare(ids, order);
-    beginViews({ epoch, step, slice }, samples, { views, algorithm });
-    if (upcoming !== null) {
-      beginViews({ epoch, step: step + 1, slice }, upcoming, { views, algorithm });
-    }
+    tools.network.prefetch(parameterVersion, tools.network.headEpoch(epoch));
+    beginFrom(0, order, ids, tools);
   },
 
   perform: async (order, ids, tools) => {
-    const { step, slice, samples } = order;
-    const { epoch, parameterVersion } = ids;
-    const { network, algorithm, times, held } = tools;
-    held.letGo();
-    const name = { epoch, step, slice };
-    const drawn = drawnViews(samples, algorithm.crops);
-    const views = await times.views(tools.views.ofSlice(name, drawn));
-    requireReadable(views.unreadable);
-    const small = await smallViewsOf(name, samples, tools);
-    const prototypes = await algorithm.prototypes(order);
-    const swapped = await algorithm.swapped(ids, order);
-    await network.load(parameterVersion, network.headEpoch(epoch), times);
-    const pass = times.pass('lossAndGradient', name, () => {
-      if (swapped !== null) return swappedPass(views.pixels, order, swapped, tools);
-      return prototypes === null
-        ? trainingPass(views.pixels, order, tools)
-        : prototypePass(views.pixels, small, order, prototypes, tools);
-    });
-    if (!Number.isFinite(pass.lossSum)) {
-      const what = `loss of step ${step}, slice ${slice}`;
-      throw nonFinite(what, pass.lossSum, 'the slice was refused');
+    tools.held.letGo();
+    const unit = new UnitSum();
+    const lossSums: number[] = [];
+    const damaged: UnreadableImage[] = [];
+    const moved: MovedRows[] = [];
+    for (const [at, { slice, samples }] of order.parts.entries()) {
+      const passed = await trainPart(at, order, ids, tools);
+      unit.add(slice, { ...passed, samples: samples.ids.length });
+      lossSums.push(passed.lossSum);
+      damaged.push(...passed.damaged);
+      if (passed.memory !== null) moved.push(passed.memory);
+      // A long unit makes progress with each of its slices.
+      tools.advance();
     }
-    const memory =
-      pass.features === null ? null : await algorithm.moveRows(ids, order, pass.features);
-    const repeatedPush = await pushSlice(order, ids, tools, {
-      gradient: pass.gradient,
-      statistics: pass.statistics,
-      ...(memory === null ? {} : { memory }),
-    });
-    const { length: count } = samples.pseudoLabels;
-    return { samples: count, lossSum: pass.lossSum, damaged: views.damaged, repeatedPush };
+    const sums = unit.finish();
+    const memory = moved.length === 0 ? {} : { memory: joinedRows(moved) };
+    const repeatedPush = await pushUnit(order, ids, tools, { ...sums, ...memory });
+    return { samples: sums.samples, lossSums, damaged, repeatedPush };
   },
 
-  encodeResult: ({ samples, lossSum, damaged, repeatedPush }) => ({
-    header: { samples, lossSum, damaged: [...damaged], repeatedPush },
+  encodeResult: ({ samples, lossSums, damaged, repeatedPush }) => ({
+    header: { samples, lossSums: [...lossSums], damaged: [...damaged], repeatedPush },
   }),
-  decodeResult: ({ header: { samples, lossSum, damaged, repeatedPush } }) => ({
+  decodeResult: ({ header: { samples, lossSums, damaged, repeatedPush } }) => ({
     samples,
-    lossSum,
+    lossSums,
     damaged,
     repeatedPush,
   }),
 };
 
-/** Features are null where the algorithm has no use for them. */
-function trainingPass(
-  pixels: Uint8Array,
-  { step, slice, samples }: TrainSliceOrder,
-  { config, network, algorithm }: WorkTools,
-): SlicePass & { readonly features: Float32Array | null } {
-  const seed = [config.seed, 'dropout', step, slice];
-  const { pseudoLabels, lossWeights } = samples;
-  if (!algorithm.usesFeatures) {
-    return { ...network.model.lossAndGradient(pixels, pseudoLabels, seed), features: null };
-  }
-  const weights = lossWeights.length === 0 ? {} : { weights: lossWeights };
-  return network.model.lossGradientAndFeatures(pixels, pseudoLabels, seed, weights);
-}
-
-function beginViews(
-  name: SliceName,
-  samples: SliceSamples,
-  { views, algorithm: { crops, smallCrops } }: Pick<WorkTools, 'views' | 'algorithm'>,
+/** Begins downloads and views of the part at this place, and of those that follow it. */
+function beginFrom(
+  place: number,
+  { step, parts, upcoming, centroidVersion }: TrainSliceOrder,
+  ids: OrderIds,
+  { algorithm, views }: Pick<WorkTools, 'algorithm' | 'views'>,
 ): void {
-  views.ofSlice(name, drawnViews(samples, crops)).catch(() => undefined);
-  if (smallCrops === null) return;
-  const small = drawnViews(samples, smallCrops.count);
-  views.smallOfSlice(name, small, smallCrops).catch(() => undefined);
+  const { epoch } = ids;
+  const end = place + 1 + SLICES_AHEAD;
+  for (const { slice, samples } of parts.slice(place, end)) {
+    algorithm.prepare(ids, { slice, samples, centroidVersion });
+    beginViews({ name: { epoch, step, slice }, samples }, { views, algorithm });
+  }
+  for (const { slice, samples } of upcoming.slice(0, Math.max(0, end - parts.length))) {
+    beginViews({ name: { epoch, step: step + 1, slice }, samples }, { views, algorithm });
+  }
 }
 
-/** Undefined where the algorithm has none. */
-async function smallViewsOf(
-  name: SliceName,
-  samples: SliceSamples,
-  { config, algorithm, views, times }: WorkTools,
-): Promise<SmallViews | undefined> {
-  const { smallCrops } = algorithm;
-  if (smallCrops === null) return undefined;
-  const { count: crops, size } = smallCrops;
-  const small = await times.views(views.smallOfSlice(name, drawnViews(samples, crops), smallCrops));
-  requireReadable(small.unreadable);
+/** What a part of the unit gave. */
+type TrainedPart = PassedSlice & {
+  readonly damaged: readonly UnreadableImage[];
+  /** Rows of the sample memory; null: none. */
+  readonly memory: MovedRows | null;
+};
+
+/** Computes one slice, by itself. */
+async function trainPart(
+  at: number,
+  order: TrainSliceOrder,
+  ids: OrderIds,
+  tools: WorkTools,
+): Promise<TrainedPart> {
+  const { step, parts, centroidVersion } = order;
+  const { epoch, parameterVersion } = ids;
+  const { network, algorithm, times } = tools;
+  tools.requireTerm();
+  beginFrom(at, order, ids, tools);
+  const [part, ...others] = parts
+    .slice(at)
+    .map(({ slice, samples }): NamedSlice => ({ name: { epoch, step, slice }, samples }));
+  const { name, samples } = part!;
+  const { pixels, small, damaged } = await viewsOf(part!, others, tools);
+  const { slice } = name;
+  const content = { slice, samples, centroidVersion };
+  const targets = {
+    prototypes: await algorithm.prototypes(content),
+    swapped: await algorithm.swapped(ids, content),
+  };
+  await network.load(parameterVersion, network.headEpoch(epoch), times);
+  const passed = times.pass('lossAndGradient', { epoch, step, slice }, () =>
+    passSlice({ step, slice, samples, pixels, small }, targets, tools),
+  );
+  tools.views.letGo(name);
+  if (!Number.isFinite(passed.lossSum)) {
+    const what = `loss of step ${step}, slice ${slice}`;
+    throw nonFinite(what, passed.lossSum, 'the slice was refused');
+  }
+  const { features } = passed;
+  const memory = features === null ? null : await algorithm.moveRows(ids, content, features);
+  return { ...passed, damaged, memory };
+}
+
+/** The rows of slices, one behind the other: of an image that is in several, the last one stands. */
+function joinedRows(moved: readonly MovedRows[]): MovedRows {
+  const [first] = moved;
+  if (moved.length === 1 && first !== undefined) return first;
   return {
-    images: small.pixels,
-    crops,
-    size,
-    batchNormMomentum: config.training.batchNormMomentum,
+    ids: joinedIntegers(moved.map(({ ids }) => ids)),
+    rows: joined(moved.map(({ rows }) => rows)),
+    pseudoLabels: joinedIntegers(moved.map(({ pseudoLabels }) => pseudoLabels)),
   };
 }
 
-/** With the unit features of the samples' crops, without those of the small ones. */
-function prototypePass(
-  pixels: Uint8Array,
-  small: SmallViews | undefined,
-  { step, slice, samples }: TrainSliceOrder,
-  prototypes: Prototypes,
-  { config, network, algorithm: { crops } }: WorkTools,
-): SlicePass & { readonly features: Float32Array } {
-  const seed = [config.seed, 'dropout', step, slice];
-  const targets = targetsOf(samples, prototypes.heads);
-  return network.model.prototypeGradient(pixels, targets, { ...prototypes, crops }, seed, small);
-}
-
-/** The same; targets are made of the samples' crops themselves. */
-function swappedPass(
-  pixels: Uint8Array,
-  { step, slice, samples }: TrainSliceOrder,
-  swapped: SwappedPrediction,
-  { config, network }: WorkTools,
-): SlicePass & { readonly features: Float32Array } {
-  const seed = [config.seed, 'dropout', step, slice];
-  return network.model.swappedGradient(pixels, samples.ids.length, swapped, seed);
-}
-
-/** @returns [n, heads] */
-function targetsOf({ pseudoLabels, furtherLabels }: SliceSamples, heads: number): Int32Array {
-  const further = heads - 1;
-  if (furtherLabels.length !== pseudoLabels.length * further) {
-    throw shapeMismatch(
-      'targets of further heads',
-      [pseudoLabels.length, further],
-      [furtherLabels.length],
-    );
-  }
-  return Int32Array.from({ length: pseudoLabels.length * heads }, (_, i) => {
-    const [sample, head] = [Math.floor(i / heads), i % heads];
-    return head === 0 ? pseudoLabels[sample]! : furtherLabels[sample * further + head - 1]!;
-  });
-}
-
 /** @returns whether it had been staged before */
-async function pushSlice(
-  { step, slice, samples }: TrainSliceOrder,
+async function pushUnit(
+  { step, slice, slices, stepSlices }: TrainSliceOrder,
   { generation, parameterVersion }: OrderIds,
   { push, requireTerm, times }: WorkTools,
-  content: Pick<Parameters<WorkTools['push']>[0], 'gradient' | 'statistics' | 'memory'>,
+  content: Pick<Parameters<WorkTools['push']>[0], 'samples' | 'gradient' | 'statistics' | 'memory'>,
 ): Promise<boolean> {
   requireTerm();
   const reply = await times.span('push', {}, () =>
     push({
-      ...{ step, slice, generation, basedOn: parameterVersion },
-      samples: samples.pseudoLabels.length,
+      ...{ step, slice, slices, stepSlices, generation, basedOn: parameterVersion },
       ...content,
     }),
   );
@@ -249,18 +223,36 @@ function toMessage(samples: SliceSamples): Samples {
   };
 }
 
-function fromMessage(samples: Samples__Output): SliceSamples {
+function fromMessage({ slice, samples }: SliceDraws__Output): SlicePart {
+  return { slice, samples: samplesFromMessage(samples) };
+}
+
+function samplesFromMessage(samples: Samples__Output | null): SliceSamples {
   return {
-    ids: Int32Array.from(samples.ids),
-    occurrences: Int32Array.from(samples.occurrences),
-    pseudoLabels: Int32Array.from(samples.pseudoLabels),
-    lossWeights: Float32Array.from(samples.lossWeights),
-    furtherLabels: Int32Array.from(samples.furtherLabels),
+    ids: Int32Array.from(samples?.ids ?? []),
+    occurrences: Int32Array.from(samples?.occurrences ?? []),
+    pseudoLabels: Int32Array.from(samples?.pseudoLabels ?? []),
+    lossWeights: Float32Array.from(samples?.lossWeights ?? []),
+    furtherLabels: Int32Array.from(samples?.furtherLabels ?? []),
   };
 }
 
-function requireSamples(samples: Samples__Output | null): SliceSamples {
-  if (samples !== null && samples.ids.length > 0) return fromMessage(samples);
-  const remedy = 'run the same release on every process';
-  throw protocolViolation('samples of a train slice', 'at least one', 'none', remedy);
+/** @throws TrainerError PROTOCOL_VIOLATION */
+function requireParts(
+  parts: readonly SlicePart[],
+  { slice, slices }: Pick<UnitOfStep, 'slice' | 'slices'>,
+): readonly SlicePart[] {
+  const areInUnit = parts.every(
+    (part, i) =>
+      part.slice >= (i === 0 ? slice : parts[i - 1]!.slice + 1) && part.slice < slice + slices,
+  );
+  const haveSamples = parts.every(({ samples }) => samples.ids.length > 0);
+  if (parts.length > 0 && areInUnit && haveSamples) return parts;
+  const got = parts.map((part) => `${part.slice} with ${part.samples.ids.length} samples`);
+  throw protocolViolation(
+    `parts of a unit of ${slices} slices from ${slice} on`,
+    'slices of it, in order, each with samples',
+    got.length === 0 ? 'none' : `slices ${got.join(', ')}`,
+    'run the same release on every process',
+  );
 }

@@ -84,7 +84,7 @@ function push(slice: number, rows: boolean): Exchange {
   const header = {
     ...IDENTITY,
     ...WORKER,
-    ...{ step: 0, slice, generation: 1, basedOn: 0, samples: 2 },
+    ...{ step: 0, slice, generation: 1, basedOn: 0, samples: 2, slices: 1, stepSlices: 2 },
     gradientElements: parameterCount,
     statisticsElements: statisticCount,
   };
@@ -185,7 +185,7 @@ export function coordinatorExchanges(dataDigest: string, leaseId: string): reado
     generation: 1,
     unreadable: [{ id: 3, path: 'a/b.jpg', reason: 'no such file' }],
     damaged: [{ id: 4, path: 'a/c.png', reason: 'a damaged or truncated PNG' }],
-    ...{ seconds: 0.5, lossSum: 2, samples: 2, residentRows: 13, computeSeconds: 0.25 },
+    ...{ seconds: 0.5, lossSums: [2], samples: 2, residentRows: 13, computeSeconds: 0.25 },
   };
   const arrays = { sums: { data: Float64Array.of(1, 2, 3, 4), shape: [2, 2] } };
   const failure = { code: 'UNAVAILABLE', message: 'the server is away' };

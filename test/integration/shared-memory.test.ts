@@ -61,7 +61,7 @@ async function trained(
     for (let step = 0; step < 3; step += 1) {
       for (const [slice, worker] of workers.entries()) {
         await worker.pull(step, signal);
-        const push = { ...pushOf({ step, slice }), ...identity };
+        const push = { ...pushOf({ step, slice, stepSlices: 2 }), ...identity };
         assert.equal((await worker.push(push, signal)).outcome, 'staged');
         assert.equal((await worker.push(push, signal)).outcome, 'duplicate');
       }

@@ -39,9 +39,10 @@ function samplesOf(step: number): SliceSamples {
 }
 
 function orderOf(step: number): Order__Output {
-  const samples = samplesOf(step);
-  const upcoming = step + 1 < STEPS ? samplesOf(step + 1) : null;
-  const content = { step, slice: 0, samples, upcoming, centroidVersion: 0 };
+  const parts = [{ slice: 0, samples: samplesOf(step) }];
+  const upcoming = step + 1 < STEPS ? [{ slice: 0, samples: samplesOf(step + 1) }] : [];
+  const unit = { slice: 0, slices: 1, stepSlices: 1 };
+  const content = { step, ...unit, parts, upcoming, centroidVersion: 0 };
   return orderMessage(trainSlice, content, { leaseId: `step-${step}`, parameterVersion: step });
 }
 

@@ -1,16 +1,7 @@
 /** Bugs that the simulation must catch: each a change of the source, as someone might make it. */
 
-/** One place of a change; `find` must be there exactly once. */
-export interface Patch {
-  readonly file: string;
-  readonly find: string;
-  readonly replace: string;
-}
-
-export interface Mutant {
-  readonly name: string;
-  readonly patches: readonly Patch[];
-}
+import type { Mutant } from './mutant.ts';
+import { UNIT_MUTANTS } from './unit-mutants.ts';
 
 const STORE = 'src/ps/parameter-store.ts';
 const MEMBERS = 'coordinator/control/members.ts';
@@ -21,6 +12,7 @@ const TERMS = 'coordinator/terms.ts';
 const CONDUCT = 'coordinator/run/conduct-run.ts';
 
 export const MUTANTS: readonly Mutant[] = [
+  ...UNIT_MUTANTS,
   {
     name: 'two coordinators in one folder: a claim that another made first counts',
     patches: [
@@ -204,15 +196,16 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'a slice is computed without the images that cannot be read',
     patches: [
       {
-        file: 'src/work/train-slice.ts',
-        find: 'requireReadable(views.unreadable);',
-        replace: `for (const name of ['pseudoLabels', 'lossWeights', 'ids']) {
-      samples[name] = samples[name].filter((_value, row) => views.rows.includes(row));
-    }`,
+        file: 'src/work/slice/views.ts',
+        find: 'const { pixels, damaged } = await readable(largeViews(slice, tools), others, tools);',
+        replace: `const { pixels, damaged, rows } = await tools.times.views(largeViews(slice, tools));
+  for (const name of ['pseudoLabels', 'lossWeights', 'ids']) {
+    slice.samples[name] = slice.samples[name].filter((_value, row) => rows.includes(row));
+  }`,
       },
       {
         file: TRAIN,
-        find: 'if (samples === ordered) return;',
+        find: 'if (got === ordered) return;',
         replace: 'return;',
       },
     ],

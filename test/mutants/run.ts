@@ -7,7 +7,8 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { MUTANTS, type Mutant } from './mutants.ts';
+import type { Mutant } from './mutant.ts';
+import { MUTANTS } from './mutants.ts';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const COPIED = [
@@ -18,6 +19,7 @@ const COPIED = [
   'proto',
   'test/simulation',
   'test/support/made/layouts.ts',
+  'test/support/oracles/plain-tree.ts',
   'package.json',
   'tsconfig.json',
 ];

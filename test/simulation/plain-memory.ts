@@ -8,7 +8,7 @@ import { normaliseRows } from '../../src/clustering/odc/mixing.ts';
 import type { SliceRows } from '../../src/clustering/odc/sample-memory.ts';
 import { planShards, shuffledIds } from '../../src/data/shard-plan.ts';
 import type { Prototypes } from '../../src/clustering/prototypes.ts';
-import type { ReducibleSlice } from '../../src/ps/slice-reducer.ts';
+import type { PlainSlice } from '../support/oracles/plain-tree.ts';
 import { FEATURE_DIM, viewsOf, type Scenario, type TinyModel } from './tiny-network.ts';
 
 /** Features of a data shard's readable images. */
@@ -82,7 +82,7 @@ export interface DrawnSlice {
 }
 
 /** What a slice comes to, with the rows that its crops leave in the memory. */
-export type CropSlice = ReducibleSlice & { readonly lossSum: number; readonly rows: SliceRows };
+export type CropSlice = PlainSlice & { readonly lossSum: number; readonly rows: SliceRows };
 
 export function prototypeSlice(
   { labels, values, heads, clusters }: V2State,

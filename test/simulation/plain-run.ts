@@ -32,7 +32,7 @@ import { planShards } from '../../src/data/shard-plan.ts';
 import { initialHead, initialParameters, initialStatistics } from '../../src/ps/initial-values.ts';
 import { bodyCount } from '../../src/ps/layout.ts';
 import { stepPlain, stepWithMomentum } from '../../src/ps/sgd.ts';
-import { SliceReducer, type ReducibleSlice } from '../../src/ps/slice-reducer.ts';
+import { plainMeans, type PlainSlice } from '../support/oracles/plain-tree.ts';
 import {
   CROPS,
   cropRows,
@@ -323,7 +323,7 @@ class PlainLoop {
     step: number,
     slice: number,
     weights: Float64Array | null,
-  ): ReducibleSlice & { lossSum: number; rows: SliceRows | null } {
+  ): PlainSlice & { lossSum: number; rows: SliceRows | null } {
     const seed = [this.#scenario.seed, 'dropout', step, slice];
     if (this.#v2 !== null) {
       const drawn = { ...samplesOf(plan, draws), epoch: plan.epoch, slice, seed };
@@ -353,23 +353,24 @@ class PlainLoop {
     return { slice, ids, ...mixAndAssign(rows, features, clusters.centroids, momentum, metric) };
   }
 
-  #update(slices: readonly ReducibleSlice[]): void {
+  #update(slices: readonly PlainSlice[]): void {
     const { learningRate, headLearningRate, momentum, weightDecay, batchNormMomentum } =
       this.#config.training;
     const body = bodyCount(TINY_LAYOUT);
-    const reducer = new SliceReducer(slices);
+    const means = plainMeans(slices);
     const parameters = this.#parameters;
-    stepWithMomentum(parameters.subarray(0, body), this.#momentum, reducer.meanGradient(0, body), {
+    stepWithMomentum(parameters.subarray(0, body), this.#momentum, means.gradient, {
       learningRate,
       momentum,
       weightDecay,
     });
-    stepPlain(parameters.subarray(body), reducer.meanGradient(body, parameters.length), {
+    stepPlain(parameters.subarray(body), means.gradient.subarray(body), {
       learningRate: headLearningRate,
       weightDecay,
     });
-    const momenta = new Float64Array(TINY_LAYOUT.statisticCount).fill(batchNormMomentum);
-    this.#statistics = reducer.mixStatistics(this.#statistics, momenta);
+    this.#statistics = this.#statistics.map(
+      (value, i) => (1 - batchNormMomentum) * value + batchNormMomentum * means.statistics[i]!,
+    );
   }
 
   #key(): string {

@@ -25,6 +25,7 @@ const SHAPES = [
   { images: 6, shardSize: 6, batchSize: 2, sliceSize: 1, epochs: 2, unreadable: null },
   { images: 6, shardSize: 3, batchSize: 3, sliceSize: 1, epochs: 2, unreadable: null },
   { images: 8, shardSize: 4, batchSize: 6, sliceSize: 2, epochs: 3, unreadable: null },
+  { images: 8, shardSize: 4, batchSize: 5, sliceSize: 1, epochs: 2, unreadable: 3 },
 ];
 
 export function scenarioOf(seed: number): Scenario {
@@ -48,6 +49,12 @@ export function scenarioOf(seed: number): Scenario {
 function algorithmOf(seed: number, isDeepCluster: boolean): Scenario['algorithm'] {
   if (seed % 4 === 2) return seed % 16 === 14 ? 'swav' : 'deepcluster-v2';
   return isDeepCluster ? 'deepcluster' : 'odc';
+}
+
+/** Mostly a few, so that slices are more than workers; sometimes more than slices. */
+function workersOf(seed: number): number {
+  const rng = seededRng('workers', seed);
+  return rng.integer(12) === 0 ? 8 : 1 + rng.integer(3);
 }
 
 interface Expected {
@@ -78,7 +85,7 @@ export async function runSchedule(
 ): Promise<ScheduleResult> {
   const scenario = scenarioOf(seed);
   const expected = await expectedOf(scenario);
-  const workers = 1 + seededRng('workers', seed).integer(3);
+  const workers = workersOf(seed);
   const simulation = new Simulation({
     seed,
     scenario,

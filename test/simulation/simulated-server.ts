@@ -254,15 +254,16 @@ export function parameterLink(link: Link): ParameterServer {
         `push of step ${step}, slice ${slice}, generation ${generation}`,
         signal,
         (shard) => {
-          const { gradient, statistics, basedOn, samples } = push;
+          const { gradient, statistics, basedOn, samples, slices, stepSlices } = push;
           const rows =
             push.memory === undefined ? null : sliceFromBundle(decoded(push.memory), slice);
           const values = { gradient: gradient.slice(), statistics: statistics.slice() };
           const { kind } = shard.stage(
-            { step, slice, generation, basedOn, samples, ...values },
+            { step, slice, slices, stepSlices, generation, basedOn, samples, ...values },
             rows,
           );
           run.count(`push.${kind}`);
+          if (slices > 1) run.count('push.of-several-slices');
           return { outcome: PUSHES[kind], version: shard.store.version };
         },
       );

@@ -14,7 +14,7 @@ const EMPTY_HEADER = {
   unreadable: [],
   damaged: [],
   samples: 0,
-  lossSum: 0,
+  lossSums: [],
   repeatedPush: false,
   residentRows: 0,
   computeSeconds: 0,

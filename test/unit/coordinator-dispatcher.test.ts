@@ -64,9 +64,15 @@ const SAMPLES = {
 function train({ dispatcher }: World, taken: TrainedSlice[] = []): Promise<void> {
   return dispatcher.runPhase({
     ...{ kind: trainSlice, epoch: 5, parameterVersion: 9 },
-    work: [0, 1].map((slice): TrainSliceWork => ({ kind: 'trainSlice', step: 9, slice })),
-    order: ({ step, slice }) => ({
-      ...{ step, slice, centroidVersion: 0, samples: SAMPLES, upcoming: null },
+    work: [0, 1].map((slice): TrainSliceWork => ({
+      kind: 'trainSlice',
+      step: 9,
+      slice,
+      slices: 1,
+    })),
+    order: ({ step, slice, slices }) => ({
+      ...{ step, slice, slices, stepSlices: 2, centroidVersion: 0 },
+      ...{ parts: [{ slice, samples: SAMPLES }], upcoming: [] },
     }),
     take: (_work, result) => taken.push(result),
   });
@@ -81,7 +87,7 @@ test('events and actions are plain data: each is its own structured clone', asyn
   const trained = train(world);
   for (const order of [...world.orders]) {
     world.dispatcher.takeResult(
-      receivedResult(headerOf(order, { samples: 1, lossSum: 2, repeatedPush: true })),
+      receivedResult(headerOf(order, { samples: 1, lossSums: [2], repeatedPush: true })),
     );
   }
   await trained;

@@ -25,9 +25,9 @@ function sealedShard(): ParameterShard {
   return shard;
 }
 
-function pushOf(slice: number, generation: number, step = 0): SlicePush {
+function pushOf(slice: number, generation: number, { step = 0, stepSlices = 1 } = {}): SlicePush {
   return {
-    ...{ step, slice, generation, basedOn: step, samples: 1 },
+    ...{ step, slice, slices: 1, stepSlices, generation, basedOn: step, samples: 1 },
     gradient: new Float32Array(tinyLayout.parameterCount).fill(0.5),
     statistics: new Float32Array(tinyLayout.statisticCount).fill(1),
   };
@@ -55,8 +55,9 @@ describe('the parameter server of an ODC run', () => {
   test('applies gradient and rows together with the commit, and neither before it', () => {
     const shard = sealedShard();
     const before = contentOf(shard);
-    assert.equal(shard.stage(pushOf(0, 1), rowsOf(0, 0, [0, 1])).kind, 'staged');
-    assert.equal(shard.stage(pushOf(1, 1), rowsOf(1, 3, [0, -1])).kind, 'staged');
+    const both = { stepSlices: 2 };
+    assert.equal(shard.stage(pushOf(0, 1, both), rowsOf(0, 0, [0, 1])).kind, 'staged');
+    assert.equal(shard.stage(pushOf(1, 1, both), rowsOf(1, 3, [0, -1])).kind, 'staged');
     assert.deepEqual(contentOf(shard), before);
     const slices = [0, 1].map((slice) => ({ slice, generation: 1 }));
     assert.equal(shard.commit(0, slices).kind, 'applied');

@@ -11,6 +11,7 @@ import {
 } from '../../src/parameter-plane/module.ts';
 import { trainingConfigSchema, type TrainingConfig } from '../../src/ps/config.ts';
 import { Optimizer } from '../../src/ps/optimizer.ts';
+import { addVectors } from '../../src/ps/slice-tree.ts';
 import { SliceReducer } from '../../src/ps/slice-reducer.ts';
 import { lcg } from '../support/made/lcg.ts';
 import { layoutOf } from '../support/made/layouts.ts';
@@ -41,7 +42,7 @@ function madeVector(seed: number, length: number, scale: number): Float32Array {
 /** Three steps. @param kernels null: JavaScript alone */
 function stepped(
   training: TrainingConfig,
-  slices: number,
+  slices: readonly number[],
   isInPlace: boolean,
   kernels: typeof module,
 ): { parameters: Float32Array; momentum: Float32Array } {
@@ -49,7 +50,8 @@ function stepped(
   let parameters = madeVector(1, P, 2);
   let momentum: Float32Array = madeVector(2, BODY, 0.1);
   for (let step = 0; step < 3; step += 1) {
-    const pushes = Array.from({ length: slices }, (_, slice) => ({
+    const pushes = slices.map((slice) => ({
+      slice,
       samples: 5 + slice,
       gradient: madeVector(100 + 10 * step + slice, P, 30),
       statistics: new Float32Array(0),
@@ -72,14 +74,19 @@ const RULES: Readonly<Record<string, Partial<TrainingConfig>>> = {
 };
 
 for (const [name, settings] of Object.entries(RULES)) {
-  for (const slices of [1, 2, 5]) {
-    test(`a step of ${name} by kernels has JavaScript's bits, slices: ${slices}`, { skip }, () => {
-      const training = trainingConfigSchema.parse(settings);
-      for (const isInPlace of [true, false]) {
-        const expected = stepped(training, slices, isInPlace, null);
-        assert.deepEqual(stepped(training, slices, isInPlace, module), expected);
-      }
-    });
+  // First slices of units: nodes of several widths, and steps that end within a node.
+  for (const slices of [[0], [0, 1], [0, 2, 3, 4, 6], [0, 4, 8, 12, 14, 15, 16], [5, 6]]) {
+    test(
+      `a step of ${name} by kernels has JavaScript's bits, units from ${slices.join()}`,
+      { skip },
+      () => {
+        const training = trainingConfigSchema.parse(settings);
+        for (const isInPlace of [true, false]) {
+          const expected = stepped(training, slices, isInPlace, null);
+          assert.deepEqual(stepped(training, slices, isInPlace, module), expected);
+        }
+      },
+    );
   }
 }
 
@@ -89,11 +96,18 @@ test('threads do not show in the bits', { skip }, () => {
     const to = new Float32Array(P);
     const rule = [0.1, 0.01, 1, 0.9] as const;
     const from = madeVector(8, P, 1);
-    module!.step(threads, 0, P, gradients, 9, from, to, null, null, ...rule);
+    module!.step(threads, 0, P, gradients, 9, from, to, null, null, ...rule, [0, 1]);
     return to;
   });
   assert.deepEqual(results[1], results[0]);
   assert.deepEqual(results[2], results[0]);
+});
+
+test('vectors are added up with the bits of JavaScript', { skip }, () => {
+  const [left, right] = [madeVector(1, P, 3), madeVector(2, P, 1e-3)];
+  const expected = left.map((value, i) => value + right[i]!);
+  assert.deepEqual(addVectors(left, right, new Float32Array(P)), expected);
+  assert.deepEqual(addVectors(left, right), expected);
 });
 
 test('the first value that is not finite is found, wherever it is', () => {
@@ -114,7 +128,8 @@ test('what does not fit is refused, and nothing is written', { skip }, () => {
   const [from, to] = [new Float32Array(10).fill(1), new Float32Array(10).fill(2)];
   const rule = [0.1, 0, 1, 0.9] as const;
   const step = (end: number, gradients: readonly Float32Array[]): void => {
-    module!.step(2, 0, end, gradients, 1, from, to, null, null, ...rule);
+    const slices = [...gradients.keys()];
+    module!.step(2, 0, end, gradients, 1, from, to, null, null, ...rule, slices);
   };
   assert.throws(() => {
     step(11, [new Float32Array(11)]);
@@ -125,6 +140,16 @@ test('what does not fit is refused, and nothing is written', { skip }, () => {
   assert.throws(() => {
     step(10, []);
   }, /expected vectors/);
+  assert.throws(() => {
+    const two = [from, from];
+    module!.step(1, 0, 10, two, 1, from, to, null, null, ...rule, [1, 1]);
+  }, /expected ascending numbers/);
+  assert.throws(() => {
+    module!.step(1, 0, 10, [from], 1, from, to, null, null, ...rule, [0, 1]);
+  }, /expected 1 numbers/);
+  assert.throws(() => {
+    module!.add(1, from, from, new Float32Array(9));
+  }, /vectors of one length/);
   assert.throws(() => {
     module!.copy(2, from, new Float32Array(9));
   }, /two vectors of one length/);

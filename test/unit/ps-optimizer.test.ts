@@ -63,7 +63,8 @@ function steps(
   const store = new ParameterStore(own, training, 1, state);
   return oracle.gradients.map((gradient, step) => {
     store.stage({
-      ...{ step, slice: 0, generation: 1, basedOn: step, samples: 1 },
+      ...{ step, slice: 0, slices: 1, stepSlices: 1 },
+      ...{ generation: 1, basedOn: step, samples: 1 },
       gradient: Float32Array.from(gradient.slice(begin, end)),
       statistics: new Float32Array(own.statisticCount),
     });
@@ -123,7 +124,10 @@ test('a variable longer than a block of the reducer has one rate', () => {
   });
   const store = new ParameterStore(own, training, 1, { ...initialState(own, 1), parameters });
   const statistics = new Float32Array(0);
-  store.stage({ step: 0, slice: 0, generation: 1, basedOn: 0, samples: 1, gradient, statistics });
+  store.stage({
+    ...{ step: 0, slice: 0, slices: 1, stepSlices: 1, generation: 1, basedOn: 0, samples: 1 },
+    ...{ gradient, statistics },
+  });
   store.commit(0, [{ slice: 0, generation: 1 }]);
   const moved = store.snapshot().parameters.map((value, i) => value - parameters[i]!);
   // Without decay a step is a part of the variable's length, whatever the gradient's.

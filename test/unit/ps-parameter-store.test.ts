@@ -57,10 +57,10 @@ test('a repeated commit changes nothing, whatever its factor; a step without lea
 });
 
 test('any order of arrival, and of the commit list, gives the same bits', () => {
-  // Sums in float64 where the order shows: (1e30 + 1) - 1e30 is 0, (1e30 - 1e30) + 1 is 1.
+  // Sums where the order shows: (1e30 + 1) - 1e30 is 0, (1e30 - 1e30) + 1 is 1.
   const scales = [1e30, 1, -1e30, 3];
   const pushes = scales.map((scale, slice) =>
-    flatPush(scale, { slice, statistics: new Float32Array(S).fill(scale) }),
+    flatPush(scale, { slice, stepSlices: 4, statistics: new Float32Array(S).fill(scale) }),
   );
   const results = permutationsOf([0, 1, 2, 3]).map((order) => {
     const store = newStore();
@@ -78,10 +78,33 @@ test('any order of arrival, and of the commit list, gives the same bits', () => 
   for (const result of results) assert.deepEqual(result, results[0]);
 });
 
+test('sums over slices are rounded to float32 at each node of the tree, the mean once more', () => {
+  const store = newStore();
+  const before = store.pull().parameters[P - 1]!;
+  // They come to 2 ** 24 + 3, but the first node, 2 ** 24 + 1, is rounded to even: 2 ** 24.
+  const scales = [2 ** 24, 1, 1, 1];
+  stageAll(
+    store,
+    scales.map((scale, slice) => flatPush(scale, { slice, stepSlices: 4, samples: 3 })),
+  );
+  store.commit(
+    0,
+    scales.map((_, slice) => ({ slice, generation: 1 })),
+  );
+  const gradient = Math.fround((2 ** 24 + 2) / 12);
+  assert.equal(
+    store.pull().parameters[P - 1],
+    Math.fround(before - 0.1 * (gradient + 0.01 * before)),
+  );
+});
+
 test('gradients are divided by samples, not by slices or workers', () => {
   const store = newStore();
   const before = store.pull().parameters[P - 1]!;
-  stageAll(store, [flatPush(6, { slice: 0, samples: 4 }), flatPush(3, { slice: 1, samples: 1 })]);
+  stageAll(store, [
+    flatPush(6, { slice: 0, stepSlices: 2, samples: 4 }),
+    flatPush(3, { slice: 1, stepSlices: 2, samples: 1 }),
+  ]);
   store.commit(
     0,
     [0, 1].map((slice) => ({ slice, generation: 1 })),
@@ -97,7 +120,7 @@ test('a statistic with a momentum of its own moves by that one', () => {
   const [mean, variance] = tinyLayout.statistics as [StatisticSpec, StatisticSpec];
   const layout = { ...tinyLayout, statistics: [mean, { ...variance, momentum: 0.001 }] };
   const store = new ParameterStore(layout, training, SEED, initialState(layout, SEED));
-  stageAll(store, [pushOf({ statistics: Float32Array.of(3, 3, 3, 3) })]);
+  stageAll(store, [pushOf({ samples: 4, statistics: Float32Array.of(12, 12, 12, 12) })]);
   store.commit(0, [{ slice: 0, generation: 1 }]);
   const [a, b, c, d] = [0.1 * 3, 0.1 * 3, 0.999 + 0.001 * 3, 0.999 + 0.001 * 3];
   assert.deepEqual(store.snapshot().statistics, Float32Array.of(a, b, c, d));
@@ -105,10 +128,11 @@ test('a statistic with a momentum of its own moves by that one', () => {
 
 test('running statistics move towards the mean of the slices, weighted by samples', () => {
   const store = newStore();
-  const statistics = [Float32Array.of(1, 2, 3, 4), Float32Array.of(5, 6, 7, 8)] as const;
+  // 3 samples with 1, 2, 3, 4 and 1 sample with 5, 6, 7, 8.
+  const statistics = [Float32Array.of(3, 6, 9, 12), Float32Array.of(5, 6, 7, 8)] as const;
   stageAll(store, [
-    pushOf({ slice: 0, samples: 3, statistics: statistics[0] }),
-    pushOf({ slice: 1, samples: 1, statistics: statistics[1] }),
+    pushOf({ slice: 0, stepSlices: 2, samples: 3, statistics: statistics[0] }),
+    pushOf({ slice: 1, stepSlices: 2, samples: 1, statistics: statistics[1] }),
   ]);
   store.commit(
     0,
@@ -127,15 +151,18 @@ test('running statistics move towards the mean of the slices, weighted by sample
 
 test('a slice of which no sample could be read has no weight', () => {
   const store = newStore();
-  const empty = flatPush(0, { slice: 0, samples: 0, statistics: new Float32Array(S).fill(99) });
-  stageAll(store, [empty, pushOf({ slice: 1 })]);
+  const unread = { samples: 0, statistics: new Float32Array(S).fill(99) };
+  stageAll(store, [
+    flatPush(7, { slice: 0, stepSlices: 2, ...unread }),
+    pushOf({ slice: 1, stepSlices: 2 }),
+  ]);
   store.commit(
     0,
     [0, 1].map((slice) => ({ slice, generation: 1 })),
   );
   const twin = newStore();
-  stageAll(twin, [pushOf({ slice: 1 })]);
-  twin.commit(0, [{ slice: 1, generation: 1 }]);
+  stageAll(twin, [{ ...pushOf({ slice: 1, stepSlices: 2 }), slice: 0, stepSlices: 1 }]);
+  twin.commit(0, [{ slice: 0, generation: 1 }]);
   assert.deepEqual(store.snapshot(), twin.snapshot());
 });
 

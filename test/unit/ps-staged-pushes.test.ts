@@ -1,6 +1,7 @@
 /** Pushes that wait for their commit: repeated, fenced, stale or refused, and a commit of exactly those it names. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { SlicePush } from '../../src/ps/slice-push.ts';
 import { TINY_BODY as BODY } from '../support/made/layouts.ts';
 import {
   P,
@@ -68,39 +69,43 @@ test('a push of another step or computed on other parameters is stale', () => {
   stageAll(store, [pushOf()]);
   store.commit(0, [{ slice: 0, generation: 1 }]);
   const stale = { kind: 'stale', version: 1 };
-  assert.deepEqual(store.stage(pushOf({ step: 0, slice: 1 })), stale);
+  assert.deepEqual(store.stage(pushOf({ step: 0, slice: 1, stepSlices: 2 })), stale);
   assert.deepEqual(store.stage(pushOf({ step: 0, generation: 2 })), stale);
   assert.deepEqual(store.stage(pushOf({ step: 2, basedOn: 1 })), stale);
   assert.deepEqual(store.stage(pushOf({ step: 1, basedOn: 0 })), stale);
   assert.deepEqual(store.stage(pushOf({ step: 1, basedOn: 1 })), { kind: 'staged' });
 });
 
+/** Of a step of so many slices, each by itself. */
+const sliceOf = (slice: number, stepSlices: number): SlicePush => pushOf({ slice, stepSlices });
+
 test('a commit with slices that are not staged names them and applies nothing', () => {
   const store = newStore();
   const before = store.snapshot();
-  stageAll(store, [pushOf({ slice: 1 })]);
+  stageAll(store, [sliceOf(1, 3)]);
   const slices = [2, 1, 0].map((slice) => ({ slice, generation: 1 }));
   assert.deepEqual(store.commit(0, slices), { kind: 'missing', slices: [0, 2] });
   assertUnchanged(store, before);
-  stageAll(store, [pushOf({ slice: 0 }), pushOf({ slice: 2 })]);
+  stageAll(store, [sliceOf(0, 3), sliceOf(2, 3)]);
   assert.deepEqual(store.commit(0, slices), { kind: 'applied', version: 1 });
 });
 
-test('a commit applies exactly the slices it names', () => {
+test('a commit applies exactly the units it names, and drops the others', () => {
   const store = newStore();
-  stageAll(store, [pushOf({ slice: 0 }), pushOf({ slice: 3 })]);
-  store.commit(0, [{ slice: 0, generation: 1 }]);
+  const whole = pushOf({ slices: 2, stepSlices: 2 });
+  stageAll(store, [{ ...whole, generation: 2 }, sliceOf(0, 2), sliceOf(1, 2)]);
+  store.commit(0, [{ slice: 0, generation: 2 }]);
   const twin = newStore();
-  stageAll(twin, [pushOf({ slice: 0 })]);
+  stageAll(twin, [whole]);
   twin.commit(0, [{ slice: 0, generation: 1 }]);
   assert.deepEqual(store.snapshot(), twin.snapshot());
-  const slices = [{ slice: 3, generation: 1 }];
-  assert.deepEqual(store.commit(1, slices), { kind: 'missing', slices: [3] });
+  const slices = [{ slice: 1, generation: 1 }];
+  assert.deepEqual(store.commit(1, slices), { kind: 'missing', slices: [1] });
 });
 
 test('a repeated commit changes nothing, and one with other slices is refused', () => {
   const store = newStore();
-  stageAll(store, [pushOf({ slice: 0 }), pushOf({ slice: 1 })]);
+  stageAll(store, [sliceOf(0, 2), sliceOf(1, 2)]);
   const slices = [0, 1].map((slice) => ({ slice, generation: 1 }));
   store.commit(0, slices);
   const before = store.snapshot();
@@ -108,6 +113,75 @@ test('a repeated commit changes nothing, and one with other slices is refused', 
   assert.throws(() => store.commit(0, [{ slice: 0, generation: 1 }]), {
     code: 'PROTOCOL_VIOLATION',
   });
+  assertUnchanged(store, before);
+});
+
+const REFUSED: readonly (readonly [string, readonly Partial<SlicePush>[], string])[] = [
+  [
+    'that lacks the last slice',
+    [{ slice: 0, slices: 2, stepSlices: 3 }],
+    'each of its 3 slices in one of them, got slices 0 to 1',
+  ],
+  [
+    'that lacks a slice in between',
+    [
+      { slice: 0, stepSlices: 4 },
+      { slice: 2, slices: 2, stepSlices: 4 },
+    ],
+    'each of its 4 slices in one of them, got slices 0; 2 to 3',
+  ],
+  [
+    'of a unit and one of its slices',
+    [
+      { slice: 0, slices: 2, stepSlices: 2 },
+      { slice: 1, stepSlices: 2 },
+    ],
+    'each of its 2 slices in one of them, got slices 0 to 1; 1',
+  ],
+  [
+    'of units of steps of other lengths',
+    [
+      { slice: 0, stepSlices: 2 },
+      { slice: 1, stepSlices: 3 },
+    ],
+    'each of its 2 slices in one of them, got slices 0; 1 of 3',
+  ],
+];
+
+for (const [what, units, message] of REFUSED) {
+  test(`a commit ${what} is refused, before it is asked for and by itself, and changes nothing`, () => {
+    const store = newStore();
+    const before = store.snapshot();
+    stageAll(store, units.map(pushOf));
+    const slices = units.map(({ slice = 0 }) => ({ slice, generation: 1 }));
+    const refused = {
+      code: 'PROTOCOL_VIOLATION',
+      message: `units of step 0: expected ${message}; run the same release on every process`,
+    };
+    assert.throws(() => store.missing(0, slices), refused);
+    assert.throws(() => store.commit(0, slices), refused);
+    assertUnchanged(store, before);
+  });
+}
+
+test('a push that is no node of the tree is refused', () => {
+  const store = newStore();
+  const before = store.snapshot();
+  const units: Partial<SlicePush>[] = [
+    { slice: 1, slices: 2, stepSlices: 4 },
+    { slice: 0, slices: 3, stepSlices: 4 },
+    { slice: 2, slices: 3, stepSlices: 4 },
+    { slice: 0, slices: 0, stepSlices: 4 },
+    { slice: 0, slices: 4, stepSlices: 3 },
+  ];
+  for (const unit of units) {
+    assert.throws(() => store.stage(pushOf(unit)), {
+      code: 'PROTOCOL_VIOLATION',
+      message: /expected a node of the tree over its [34] slices, got none/,
+    });
+  }
+  // The last unit of a step may have fewer slices than its node has room for.
+  stageAll(store, [pushOf({ slice: 0, slices: 3, stepSlices: 3 })]);
   assertUnchanged(store, before);
 });
 
@@ -147,7 +221,14 @@ test('a push of another shape, or outside of the step, is refused', () => {
   assert.throws(() => store.stage(pushOf({ gradient: new Float32Array(P - 1) })), mismatch);
   assert.throws(() => store.stage(pushOf({ statistics: new Float32Array(S + 1) })), mismatch);
   // 16 samples in slices of 4: slices 0 to 3, of at most 4 samples.
-  for (const changes of [{ slice: 4 }, { slice: -1 }, { samples: 5 }, { generation: 0.5 }]) {
+  for (const changes of [
+    { slice: 4, stepSlices: 4 },
+    { slice: 4, stepSlices: 5 },
+    { slice: -1 },
+    { samples: 5 },
+    { samples: 9, slices: 2, stepSlices: 2 },
+    { generation: 0.5 },
+  ]) {
     assert.throws(() => store.stage(pushOf(changes)), { code: 'PROTOCOL_VIOLATION' });
   }
   assertUnchanged(store, before);
@@ -163,7 +244,7 @@ test('a lent gradient that is written to late changes nothing: its slice counts 
       questions += 1;
       return questions < asked;
     };
-    stageAll(store, [pushOf({ slice: 0 }), pushOf({ slice: 1, isIntact })]);
+    stageAll(store, [sliceOf(0, 2), pushOf({ slice: 1, stepSlices: 2, isIntact })]);
     const before = store.snapshot();
     const slices = [
       { slice: 0, generation: 1 },
@@ -172,10 +253,10 @@ test('a lent gradient that is written to late changes nothing: its slice counts 
     assert.deepEqual(store.commit(0, slices), { kind: 'missing', slices: [1] });
     assertUnchanged(store, before);
     assert.deepEqual(store.missing(0, slices), [1]);
-    stageAll(store, [pushOf({ slice: 1 })]);
+    stageAll(store, [sliceOf(1, 2)]);
     assert.deepEqual(store.commit(0, slices), { kind: 'applied', version: 1 });
     const twin = newStore();
-    stageAll(twin, [pushOf({ slice: 0 }), pushOf({ slice: 1 })]);
+    stageAll(twin, [sliceOf(0, 2), sliceOf(1, 2)]);
     twin.commit(0, slices);
     assert.deepEqual(store.snapshot(), twin.snapshot());
   }

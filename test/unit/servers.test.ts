@@ -56,11 +56,12 @@ function pushOf(
   layout: ParameterLayout,
   step: number,
   slice: number,
-  generation = 1,
+  stepSlices = 1,
 ): SentPush<MovedRows> {
   const rng = seededRng('push', step, slice);
   return {
-    ...{ step, slice, generation, workerId: 'w', incarnation: 'i', basedOn: step, samples: 2 },
+    ...{ step, slice, slices: 1, stepSlices, generation: 1, basedOn: step, samples: 2 },
+    ...{ workerId: 'w', incarnation: 'i' },
     gradient: Float32Array.from({ length: layout.parameterCount }, () => rng.normal()),
     statistics: Float32Array.from({ length: layout.statisticCount }, () => rng.float()),
   };
@@ -72,7 +73,7 @@ async function train(servers: ParameterServers, layout: ParameterLayout): Promis
     if (step === 2) await servers.resetHead(1, signal);
     const slices = step === 2 ? [0, 1] : [0, 1, 2];
     for (const slice of slices.toReversed()) {
-      const reply = await servers.push(pushOf(layout, step, slice), signal);
+      const reply = await servers.push(pushOf(layout, step, slice, slices.length), signal);
       assert.equal(reply.outcome, 'staged');
     }
     const committed = slices.map((slice) => ({ slice, generation: 1 }));

@@ -13,7 +13,7 @@ import type { AlgorithmSlice, AlgorithmWork, AlgorithmWorkDeps, SliceLease } fro
 import { odcConfigOf } from './config.ts';
 
 /** Slices whose memory rows are fetched or being fetched. */
-const SLICES_AHEAD = 4;
+const SLICES_AHEAD = 6;
 
 export class OdcWork implements AlgorithmWork {
   readonly crops = 1;
@@ -23,7 +23,7 @@ export class OdcWork implements AlgorithmWork {
   /** [K, d] as published in #version; zeros, and -1, before the first. */
   readonly #centroids: Float32Array;
   #version = -1;
-  /** By lease, oldest first: memory rows of the slice [n, d]. */
+  /** By lease and slice, oldest first: memory rows of the slice [n, d]. */
   readonly #rows = new Map<string, Promise<Float32Array>>();
 
   constructor(deps: AlgorithmWorkDeps) {
@@ -36,8 +36,9 @@ export class OdcWork implements AlgorithmWork {
     return 0;
   }
 
-  prepare(order: SliceLease, { samples, centroidVersion }: AlgorithmSlice): void {
-    this.#rowsFor(order, samples.ids).catch(() => undefined);
+  prepare(order: SliceLease, slice: AlgorithmSlice): void {
+    const { centroidVersion } = slice;
+    this.#rowsFor(order, slice).catch(() => undefined);
     if (centroidVersion === this.#version) return;
     this.#deps.artifact(centroidsArtifact(this.#version, centroidVersion)).catch(() => undefined);
   }
@@ -62,26 +63,29 @@ export class OdcWork implements AlgorithmWork {
    */
   async moveRows(
     order: SliceLease,
-    { samples, centroidVersion }: AlgorithmSlice,
+    slice: AlgorithmSlice,
     features: Float32Array,
   ): Promise<MovedRows> {
     const { config, featureDim: dim } = this.#deps;
     const { k } = config.clustering;
     const { momentum, metric } = odcConfigOf(config);
+    const { samples, centroidVersion } = slice;
     const { ids } = samples;
-    const rows = await this.#rowsFor(order, ids);
-    this.#rows.delete(order.leaseId);
+    const rows = await this.#rowsFor(order, slice);
+    this.#rows.delete(keyOf(order, slice));
     await this.#bringCentroidsTo(centroidVersion);
     const centroids = { values: this.#centroids, clusters: k, dim };
     const mixed = mixAndAssign(rows, features, centroids, momentum, metric);
     return { ids, ...mixed };
   }
 
-  #rowsFor({ leaseId, parameterVersion }: SliceLease, ids: Int32Array): Promise<Float32Array> {
-    const known = this.#rows.get(leaseId);
+  #rowsFor(order: SliceLease, slice: AlgorithmSlice): Promise<Float32Array> {
+    const key = keyOf(order, slice);
+    const known = this.#rows.get(key);
     if (known !== undefined) return known;
-    const rows = this.#deps.memory.rows(parameterVersion, ids, this.#deps.signal);
-    this.#rows.set(leaseId, rows);
+    const { memory, signal } = this.#deps;
+    const rows = memory.rows(order.parameterVersion, slice.samples.ids, signal);
+    this.#rows.set(key, rows);
     for (const oldest of this.#rows.keys()) {
       if (this.#rows.size <= SLICES_AHEAD) break;
       this.#rows.delete(oldest);
@@ -117,4 +121,8 @@ export class OdcWork implements AlgorithmWork {
       'run the same release on every process',
     );
   }
+}
+
+function keyOf({ leaseId }: SliceLease, { slice }: AlgorithmSlice): string {
+  return `${leaseId}/${slice}`;
 }

@@ -56,6 +56,26 @@ class Arguments {
     return floatsOf(values_[at], length);
   }
 
+  std::vector<size_t> numbers(size_t at, size_t expected) const {
+    uint32_t count = 0;
+    if (at >= count_ || napi_get_array_length(env_, values_[at], &count) != napi_ok ||
+        count != expected) {
+      fail(std::to_string(expected) + " numbers");
+    }
+    std::vector<size_t> numbers;
+    for (uint32_t i = 0; i < count; i += 1) {
+      napi_value value;
+      double number = -1;
+      if (napi_get_element(env_, values_[at], i, &value) != napi_ok ||
+          napi_get_value_double(env_, value, &number) != napi_ok || !(number >= 0)) {
+        fail("numbers from 0 on");
+      }
+      if (i > 0 && !(number > static_cast<double>(numbers.back()))) fail("ascending numbers");
+      numbers.push_back(static_cast<size_t>(number));
+    }
+    return numbers;
+  }
+
   std::vector<const float*> vectors(size_t at, size_t leastLength) const {
     uint32_t count = 0;
     if (at >= count_ || napi_get_array_length(env_, values_[at], &count) != napi_ok || count == 0) {
@@ -137,6 +157,7 @@ napi_value step(napi_env, const Arguments& given) {
   if (stretch.begin > stretch.end) fail("a range");
   stretch.gradients = given.vectors(3, stretch.end);
   stretch.samples = given.real(4);
+  stretch.moves = plane::treeMoves(given.numbers(13, stretch.gradients.size()));
   size_t lengths[4] = {stretch.end, stretch.end, stretch.end, stretch.end};
   stretch.from = given.floats(5, &lengths[0]);
   stretch.to = given.floats(6, &lengths[1]);
@@ -157,6 +178,16 @@ napi_value firstNonFinite(napi_env env, const Arguments& given) {
   const float* const values = given.floats(1, &count);
   const size_t first = plane::firstNonFinite(values, count, given.threads(0));
   return number(env, first == count ? -1 : static_cast<double>(first));
+}
+
+napi_value add(napi_env, const Arguments& given) {
+  size_t lengths[3] = {0, 0, 0};
+  const float* const left = given.floats(1, &lengths[0]);
+  const float* const right = given.floats(2, &lengths[1]);
+  float* const sum = given.floats(3, &lengths[2]);
+  if (lengths[0] != lengths[1] || lengths[0] != lengths[2]) fail("vectors of one length");
+  plane::add(left, right, sum, lengths[0], given.threads(0));
+  return nullptr;
 }
 
 napi_value copy(napi_env, const Arguments& given) {
@@ -196,6 +227,7 @@ NAPI_MODULE_INIT() {
   define(env, exports, "openSegment", call<openSegment>);
   define(env, exports, "step", call<step>);
   define(env, exports, "firstNonFinite", call<firstNonFinite>);
+  define(env, exports, "add", call<add>);
   define(env, exports, "copy", call<copy>);
   return exports;
 }

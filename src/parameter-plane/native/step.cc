@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 
 #include "parallel.h"
 
@@ -16,21 +17,44 @@ namespace {
 /** Elements whose sums stay in the nearest cache while every slice passes over them. */
 constexpr size_t BLOCK = 2048;
 
-/** The slices' mean gradient per sample of elements at .. at + count. */
-void meanGradient(const Stretch& stretch, size_t at, size_t count, double* sums, float* means) {
-  const float* const first = stretch.gradients[0] + at;
-  for (size_t i = 0; i < count; i += 1) sums[i] = first[i];
-  for (size_t slice = 1; slice < stretch.gradients.size(); slice += 1) {
-    const float* const gradient = stretch.gradients[slice] + at;
-    for (size_t i = 0; i < count; i += 1) sums[i] += gradient[i];
+/** Levels of a tree over as many slices as a size_t counts. */
+constexpr size_t MOST_DEPTH = 65;
+
+/** Scratch of one thread: the open sums of a block, and the mean gradient. */
+struct Scratch {
+  std::vector<float> sums;
+  float means[BLOCK];
+};
+
+/** The units' mean gradient per sample of elements at .. at + count, in `scratch.means`. */
+void meanGradient(const Stretch& stretch, size_t at, size_t count, Scratch& scratch) {
+  const float* parts[MOST_DEPTH];
+  size_t open = 0;
+  size_t next = 0;
+  for (const TreeMove& move : stretch.moves) {
+    if (!move.adds) {
+      parts[open] = stretch.gradients[next] + at;
+      open += 1;
+      next += 1;
+      continue;
+    }
+    const float* const left = parts[open - 2];
+    const float* const right = parts[open - 1];
+    float* const sum = scratch.sums.data() + move.depth * BLOCK;
+    for (size_t i = 0; i < count; i += 1) sum[i] = left[i] + right[i];
+    open -= 1;
+    parts[open - 1] = sum;
   }
-  for (size_t i = 0; i < count; i += 1) means[i] = static_cast<float>(sums[i] / stretch.samples);
+  const double samples = stretch.samples;
+  for (size_t i = 0; i < count; i += 1) {
+    scratch.means[i] = static_cast<float>(parts[0][i] / samples);
+  }
 }
 
-void stepBlock(const Stretch& stretch, const Rule& rule, size_t at, size_t count) {
-  double sums[BLOCK];
-  float means[BLOCK];
-  meanGradient(stretch, at, count, sums, means);
+void stepBlock(const Stretch& stretch, const Rule& rule, size_t at, size_t count,
+               Scratch& scratch) {
+  meanGradient(stretch, at, count, scratch);
+  const float* const means = scratch.means;
   const float* const from = stretch.from + at;
   float* const to = stretch.to + at;
   const double rate = rule.learningRate;
@@ -55,6 +79,22 @@ void stepBlock(const Stretch& stretch, const Rule& rule, size_t at, size_t count
   }
 }
 
+/** Sums that are open at a time. */
+size_t deepest(const std::vector<TreeMove>& moves) {
+  size_t depth = 0;
+  for (const TreeMove& move : moves) {
+    if (move.adds) depth = std::max(depth, move.depth + 1);
+  }
+  return depth;
+}
+
+/** The first slice behind the smallest node that both are of. */
+size_t endOfNode(size_t a, size_t b) {
+  size_t width = 1;
+  while (a / width != b / width) width *= 2;
+  return (a / width + 1) * width;
+}
+
 bool isNonFinite(float value) {
   uint32_t bits;
   std::memcpy(&bits, &value, sizeof bits);
@@ -63,10 +103,32 @@ bool isNonFinite(float value) {
 
 }  // namespace
 
+std::vector<TreeMove> treeMoves(const std::vector<size_t>& slices) {
+  std::vector<TreeMove> moves;
+  std::vector<size_t> open;
+  const auto addBefore = [&](size_t next) {
+    while (open.size() >= 2 && next >= endOfNode(open[open.size() - 2], open.back())) {
+      open.pop_back();
+      moves.push_back({true, open.size() - 1});
+    }
+  };
+  for (const size_t slice : slices) {
+    addBefore(slice);
+    open.push_back(slice);
+    moves.push_back({false, 0});
+    addBefore(slice + 1);
+  }
+  addBefore(std::numeric_limits<size_t>::max());
+  return moves;
+}
+
 void step(const Stretch& stretch, const Rule& rule, size_t threads) {
   inPieces(threads, stretch.begin, stretch.end, [&](size_t begin, size_t end) {
+    Scratch scratch;
+    // Sized before it is used: where a part lies never changes within a piece.
+    scratch.sums.resize(deepest(stretch.moves) * BLOCK);
     for (size_t at = begin; at < end; at += BLOCK) {
-      stepBlock(stretch, rule, at, std::min(BLOCK, end - at));
+      stepBlock(stretch, rule, at, std::min(BLOCK, end - at), scratch);
     }
   });
 }
@@ -85,6 +147,12 @@ size_t firstNonFinite(const float* values, size_t count, size_t threads) {
     }
   });
   return first.load();
+}
+
+void add(const float* left, const float* right, float* sum, size_t count, size_t threads) {
+  inPieces(threads, 0, count, [&](size_t begin, size_t end) {
+    for (size_t i = begin; i < end; i += 1) sum[i] = left[i] + right[i];
+  });
 }
 
 void copy(const float* from, float* to, size_t count, size_t threads) {

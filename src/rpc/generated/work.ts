@@ -11,6 +11,7 @@ import type { Moments as _deepcluster_v1_Moments, Moments__Output as _deepcluste
 import type { Project as _deepcluster_v1_Project, Project__Output as _deepcluster_v1_Project__Output } from './deepcluster/v1/Project.ts';
 import type { SampleRows as _deepcluster_v1_SampleRows, SampleRows__Output as _deepcluster_v1_SampleRows__Output } from './deepcluster/v1/SampleRows.ts';
 import type { Samples as _deepcluster_v1_Samples, Samples__Output as _deepcluster_v1_Samples__Output } from './deepcluster/v1/Samples.ts';
+import type { SliceDraws as _deepcluster_v1_SliceDraws, SliceDraws__Output as _deepcluster_v1_SliceDraws__Output } from './deepcluster/v1/SliceDraws.ts';
 import type { SolvePca as _deepcluster_v1_SolvePca, SolvePca__Output as _deepcluster_v1_SolvePca__Output } from './deepcluster/v1/SolvePca.ts';
 import type { TrainSlice as _deepcluster_v1_TrainSlice, TrainSlice__Output as _deepcluster_v1_TrainSlice__Output } from './deepcluster/v1/TrainSlice.ts';
 
@@ -31,6 +32,7 @@ export interface ProtoGrpcType {
       Project: MessageTypeDefinition<_deepcluster_v1_Project, _deepcluster_v1_Project__Output>
       SampleRows: MessageTypeDefinition<_deepcluster_v1_SampleRows, _deepcluster_v1_SampleRows__Output>
       Samples: MessageTypeDefinition<_deepcluster_v1_Samples, _deepcluster_v1_Samples__Output>
+      SliceDraws: MessageTypeDefinition<_deepcluster_v1_SliceDraws, _deepcluster_v1_SliceDraws__Output>
       SolvePca: MessageTypeDefinition<_deepcluster_v1_SolvePca, _deepcluster_v1_SolvePca__Output>
       TrainSlice: MessageTypeDefinition<_deepcluster_v1_TrainSlice, _deepcluster_v1_TrainSlice__Output>
     }

@@ -19,12 +19,17 @@ export const training = trainingConfigSchema.parse({
 export const newStore = (): ParameterStore =>
   new ParameterStore(tinyLayout, training, SEED, initialState(tinyLayout, SEED));
 
-/** A push for the first step, with numbers that differ between elements, slices and steps. */
+/**
+ * A push for the first step, which has one slice, with numbers that differ between elements, slices
+ * and steps.
+ */
 export function pushOf(changes: Partial<SlicePush> = {}): SlicePush {
   const { step = 0, slice = 0 } = changes;
   return {
     step,
     slice,
+    slices: 1,
+    stepSlices: 1,
     generation: 1,
     basedOn: step,
     samples: 4,
@@ -62,7 +67,7 @@ export function plainStep(state: StoreState, push: SlicePush, factor = 1): Store
     }
   }
   for (let i = 0; i < S; i += 1) {
-    statistics[i] = (1 - 0.1) * statistics[i]! + 0.1 * push.statistics[i]!;
+    statistics[i] = (1 - 0.1) * statistics[i]! + 0.1 * (push.statistics[i]! / push.samples);
   }
   const { version, step, headEpoch } = state;
   return { version: version + 1, step: step + 1, headEpoch, parameters, statistics, momentum };

@@ -138,12 +138,15 @@ export const WORK_SAMPLES: readonly Sampled[] = [
   sampled(fillMemory, { order: shard, result: rows }),
   sampled(trainSlice, {
     order: (rng) => ({
-      ...{ step: uint(rng), slice: uint(rng), centroidVersion: uint(rng) },
-      samples: samples(rng, 1),
-      upcoming: rng.integer(2) === 0 ? null : samples(rng, 0),
+      ...{ step: uint(rng), slice: 8, slices: 4, stepSlices: 12, centroidVersion: uint(rng) },
+      parts: [9, 11].map((slice) => ({ slice, samples: samples(rng, 1) })),
+      upcoming: Array.from({ length: rng.integer(3) }, (_, i) => ({
+        slice: 8 + i,
+        samples: samples(rng, 0),
+      })),
     }),
     result: (rng) => ({
-      ...{ samples: uint(rng), lossSum: rng.float(), damaged: images(rng) },
+      ...{ samples: uint(rng), lossSums: [rng.float(), rng.float()], damaged: images(rng) },
       repeatedPush: rng.integer(2) === 0,
     }),
   }),

@@ -15,6 +15,8 @@ export interface PushHeader {
   'statisticsElements'?: (number);
   'term'?: (number);
   'gradient'?: (_deepcluster_v1_Segment | null);
+  'slices'?: (number);
+  'stepSlices'?: (number);
 }
 
 export interface PushHeader__Output {
@@ -30,4 +32,6 @@ export interface PushHeader__Output {
   'statisticsElements': (number);
   'term': (number);
   'gradient': (_deepcluster_v1_Segment__Output | null);
+  'slices': (number);
+  'stepSlices': (number);
 }

@@ -11,13 +11,13 @@ export interface ResultHeader {
   'unreadable'?: (_deepcluster_v1_Unreadable)[];
   'failure'?: (_deepcluster_v1_Failure | null);
   'seconds'?: (number | string);
-  'lossSum'?: (number | string);
   'samples'?: (number);
   'residentRows'?: (number);
   'repeatedPush'?: (boolean);
   'viewWaitSeconds'?: (number | string);
   'computeSeconds'?: (number | string);
   'damaged'?: (_deepcluster_v1_Unreadable)[];
+  'lossSums'?: (number | string)[];
 }
 
 export interface ResultHeader__Output {
@@ -28,11 +28,11 @@ export interface ResultHeader__Output {
   'unreadable': (_deepcluster_v1_Unreadable__Output)[];
   'failure': (_deepcluster_v1_Failure__Output | null);
   'seconds': (number);
-  'lossSum': (number);
   'samples': (number);
   'residentRows': (number);
   'repeatedPush': (boolean);
   'viewWaitSeconds': (number);
   'computeSeconds': (number);
   'damaged': (_deepcluster_v1_Unreadable__Output)[];
+  'lossSums': (number)[];
 }
