@@ -1,4 +1,5 @@
 /** Bugs that the simulation must catch: each a change of the source, as someone might make it. */
+import { FOLDED_WORK } from './folded-work.ts';
 
 /** One place of a change; `find` must be there exactly once. */
 export interface Patch {
@@ -217,6 +218,7 @@ export const MUTANTS: readonly Mutant[] = [
       },
     ],
   },
+  ...FOLDED_WORK,
   {
     name: 'features that are made again may lack an image',
     patches: [
