@@ -248,6 +248,11 @@ export class ClusteringRound {
     }
   }
 
+  /** [K, d] so far. */
+  get centroids(): Float32Array {
+    return this.#centroids;
+  }
+
   /** In place of those that k-means finds. @param centroids [K, d] */
   takeCentroids(centroids: Float32Array): void {
     this.#centroids = centroids;
