@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { inertiaOf, noSums } from '../../src/clustering/cluster-sums.ts';
+import { unitRowsRounder } from '../../src/clustering/exact-sums.ts';
 import { initialCentroidIds, kmeans } from '../../src/clustering/kmeans.ts';
 import { FLOAT64_KERNELS, type ClusteringKernels } from '../../src/clustering/kernels.ts';
 import type { Multiply } from '../../src/engine/clustering/products.ts';
@@ -148,6 +149,43 @@ onEachSearch(
     assertSameStep(kernels, rows, n, dim, centroids, 'near');
   },
 );
+
+onEachSearch('exact sums of unit rows are those of float64, whoever adds which rows', (kernels) => {
+  const [n, dim, k] = [1100, 17, 23];
+  const rows = rowsOf(31, n, dim, 0, true);
+  const centroids = picked(
+    rows,
+    dim,
+    Array.from({ length: k }, (_, c) => 7 * c),
+  );
+  const rounder = unitRowsRounder(n);
+  const expected = noSums(k, dim, rounder);
+  FLOAT64_KERNELS.rowsToCluster(rows, n, dim).sum(centroids, expected);
+  const total = noSums(k, dim, rounder);
+  for (const [begin, end] of [
+    [600, 1100],
+    [0, 1],
+    [1, 600],
+  ] as const) {
+    const own = rows.slice(begin * dim, end * dim);
+    const prepared = kernels.rowsToCluster(own, end - begin, dim);
+    prepared.sum(centroids, total);
+    prepared.release();
+  }
+  assert.deepEqual([total.sums, total.counts], [expected.sums, expected.counts]);
+  const long = kernels.rowsToCluster(
+    rows.map((value) => 1.01 * value),
+    n,
+    dim,
+  );
+  assert.throws(
+    () => {
+      long.sum(centroids, total);
+    },
+    { code: 'PROTOCOL_VIOLATION', message: /rows of k-means: length: expected at most 1/ },
+  );
+  long.release();
+});
 
 onEachSearch('whole runs of k-means are those of float64', (kernels) => {
   const [n, dim, k] = [1500, 24, 40];
