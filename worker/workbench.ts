@@ -2,6 +2,7 @@
  * What this worker computes with, put together from its engine, its images and its servers, as the
  * kinds of work want it.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { algorithmNamed } from '../src/algorithms/registry.ts';
 import type { AlgorithmWork } from '../src/algorithms/work.ts';
 import type { ClusteringKernels } from '../src/clustering/kernels.ts';
@@ -41,6 +42,8 @@ export interface WorkbenchDeps {
   readonly advance: () => void;
   /** Tells a person how far a long order is; left out: nobody. */
   readonly tell?: WorkTools['tell'];
+  /** Lets messages and timers of this thread through; left out: those that wait. */
+  readonly nextTurn?: WorkTools['nextTurn'];
   readonly logger: Logger;
   /** Left out: none is taken. */
   readonly trace?: Trace;
@@ -56,6 +59,8 @@ export class Workbench {
   readonly #algorithm: AlgorithmWork;
   /** The coordinator's; what was ordered in an earlier one changes nothing any more. */
   #term = 0;
+  /** Sessions that have ended: orders of theirs count no more. */
+  #sessions = 0;
 
   constructor(deps: WorkbenchDeps) {
     const { config, loader, signal } = deps;
@@ -98,16 +103,18 @@ export class Workbench {
 
   /** Forgets what was begun for orders of a session that has ended; the features stay. */
   abandonOrders(): void {
+    this.#sessions += 1;
     this.#prefetch.releaseShards();
     this.#algorithm.forget();
   }
 
-  /** For one order. @param term that it came in */
+  /** For one order, of the session under way. @param term that it came in */
   toolsFor(term: number, times: Times): WorkTools {
     const { config, source, featureDim, representationDim, clustering } = this.#deps;
     const { wideProducts = null } = this.#deps;
     const { identity, parameters, memory, logger, advance, signal } = this.#deps;
     const { tell = () => undefined } = this.#deps;
+    const session = this.#sessions;
     return {
       ...{
         config,
@@ -132,6 +139,11 @@ export class Workbench {
       requireTerm: () => {
         this.#requireTerm(term);
       },
+      requireOrder: () => {
+        this.#requireTerm(term);
+        if (session !== this.#sessions) throw sessionOver();
+      },
+      nextTurn: this.#deps.nextTurn ?? (() => nextTurn()),
     };
   }
 
@@ -142,4 +154,9 @@ export class Workbench {
       `ordered in term ${term} of the coordinator, which is over; ${this.#term} is current`,
     );
   }
+}
+
+function sessionOver(): TrainerError {
+  const problem = 'ordered in a session with the coordinator that is over; another has it now';
+  return new TrainerError('GENERATION_FENCED', problem);
 }

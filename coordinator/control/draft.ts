@@ -19,6 +19,11 @@ type Next = {
   -readonly [Key in Exclude<keyof CoordinatorState, keyof Copies>]: CoordinatorState[Key];
 } & Copies;
 
+/** Keys of the tasks that a lease is on. */
+export function tasksOf({ task, further }: Pick<Lease, 'task' | 'further'>): readonly string[] {
+  return [task, ...further];
+}
+
 /** Those who came first, up to the limit; whoever is about to leave makes room for another. */
 export function activeMembers({
   members,
@@ -66,13 +71,15 @@ export class Draft {
   }
 
   leasesOn(key: string): Lease[] {
-    return [...this.next.leases.values()].filter(({ task }) => task === key);
+    return [...this.next.leases.values()].filter(
+      ({ task, further }) => task === key || further.includes(key),
+    );
   }
 
   /** The lease is over, its work undone. */
   giveBack(lease: Lease): void {
     this.next.leases.delete(lease.id);
-    this.reopen(lease.task);
+    for (const key of tasksOf(lease)) this.reopen(key);
     const { ledger } = this.next;
     this.next.ledger = { ...ledger, returned: ledger.returned + 1 };
   }

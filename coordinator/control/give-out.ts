@@ -24,7 +24,8 @@ export function giveOutWork(draft: Draft): void {
     });
     if (workerId === null) continue;
     load.set(workerId, (load.get(workerId) ?? 0) + 1);
-    give(draft, key, task, work, workerId);
+    const further = furtherTasks(draft, key, { work, workerId });
+    give(draft, key, { work, workerId, further });
   }
   giveBackups(draft, load);
 }
@@ -63,31 +64,67 @@ function giveBackups(draft: Draft, load: ReadonlyMap<string, number>): void {
     const place = idle.findIndex((workerId) => task?.unreadBy.includes(workerId) === false);
     const [workerId] = place < 0 ? [] : idle.splice(place, 1);
     if (workerId === undefined || task === undefined) continue;
-    give(draft, late.task, task, late.work, workerId);
+    give(draft, late.task, { work: late.work, workerId, further: [] });
     const forMs = Math.round(nowMs - late.givenMs);
     const reason = `${late.workerId} has had ${late.task} for ${forMs} ms; ${workerId} computes it too`;
     draft.record('slice.backed', reason, { task: late.task, workerId });
   }
 }
 
-function give(draft: Draft, key: string, task: Task, work: Work, workerId: string): void {
+/** What is given for a task. */
+interface Given {
+  readonly work: Work;
+  readonly workerId: string;
+  readonly further: readonly string[];
+}
+
+/**
+ * Of work that is folded, the other tasks that are to be done, on data shards that the worker holds
+ * in the form that it takes. The group is what the worker holds at this moment: one that is lost
+ * leaves single tasks, which make groups again where their features come to lie.
+ */
+function furtherTasks(
+  draft: Draft,
+  key: string,
+  { work, workerId }: Omit<Given, 'further'>,
+): string[] {
+  const { tasks, holdings } = draft.next;
+  const { isFolded = false, needs } = draft.kindOf(work);
+  const isReady = (task: Task): boolean => {
+    const { shard, kind } = task.work;
+    const isSame = kind === work.kind && task.status === 'todo' && !task.isAlone;
+    const holder = shard === undefined ? undefined : holdings.get(shard)?.workerId;
+    return isSame && holder === workerId && nextWork(task.work, needs, holdings) === task.work;
+  };
+  const first = tasks.get(key);
+  if (!isFolded || first === undefined || first.work !== work || !isReady(first)) return [];
+  return [...tasks].flatMap(([other, task]) => (other !== key && isReady(task) ? [other] : []));
+}
+
+function give(draft: Draft, key: string, given: Given): void {
   const { next, nowMs } = draft;
   const { leasePrefix, leaseTtlMs } = next.settings;
+  const { work, workerId, further } = given;
   const member = next.members.get(workerId);
+  const keys = [key, ...further];
+  const tasks = keys.map((name) => next.tasks.get(name)!);
   if (member === undefined) return;
   next.leaseCount += 1;
   const lease: Lease = {
     id: `${leasePrefix}${next.leaseCount}:${draft.keyOf(work)}`,
     task: key,
+    further,
     work,
-    generation: task.generation + 1,
+    // Above those of every earlier lease on any of them.
+    generation: 1 + Math.max(...tasks.map(({ generation }) => generation)),
     workerId,
     incarnation: member.incarnation,
     givenMs: nowMs,
     deadlineMs: nowMs + leaseTtlMs,
   };
-  next.highestGeneration = Math.max(next.highestGeneration, lease.generation);
+  const { generation } = lease;
+  next.highestGeneration = Math.max(next.highestGeneration, generation);
   next.leases.set(lease.id, lease);
-  next.tasks.set(key, { ...task, status: 'leased', generation: lease.generation });
+  tasks.forEach((task, i) => next.tasks.set(keys[i]!, { ...task, status: 'leased', generation }));
   draft.actions.push({ type: 'sendOrder', lease });
 }

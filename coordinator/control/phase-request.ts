@@ -19,9 +19,15 @@ export interface PhaseRequest<Piece extends Work, Order, Result> {
   readonly work: readonly Piece[];
   /** Something of it may have been delivered before; left out: no. */
   readonly isRepeated?: boolean;
-  /** Called whenever the piece is given out: an order says what holds then. */
-  readonly order: (piece: Piece) => Order;
-  /** Called once for each piece, when its result is accepted; throwing fails the run. */
+  /**
+   * Called whenever the piece is given out: an order says what holds then.
+   * @param further pieces of folded work that the same order does
+   */
+  readonly order: (piece: Piece, further: readonly Piece[]) => Order;
+  /**
+   * Called once for each piece, when its result is accepted; for pieces that were done by one order
+   * once, with the first. Throwing fails the run.
+   */
   readonly take: (piece: Piece, result: Result, from: TakenFrom) => void;
   /** For work on data shards: how their features are made again where their holder is gone. */
   readonly features?: FeatureOrders;
@@ -54,7 +60,9 @@ export function openPhase<Piece extends Work, Order, Result>(
   return {
     bodyOf: (lease) => {
       const piece = pieceOf(lease);
-      return piece === undefined ? featureBody(lease, features) : kind.encodeOrder(order(piece));
+      if (piece === undefined) return featureBody(lease, features);
+      const further = lease.further.map((task) => pieces.get(task)!);
+      return kind.encodeOrder(order(piece, further));
     },
     read: (lease, received) => {
       const piece = pieceOf(lease);

@@ -17,7 +17,7 @@ export function enterPhase(draft: Draft, event: Extract<Event, { type: 'phaseEnt
   for (const work of event.work) {
     next.tasks.set(draft.keyOf(work), {
       ...{ work, status: 'todo', generation },
-      ...{ answered: [], unreadBy: [], nonFiniteBy: [] },
+      ...{ answered: [], unreadBy: [], nonFiniteBy: [], isAlone: false },
     });
   }
   next.open = next.tasks.size;

@@ -2,7 +2,7 @@
  * What becomes of a result: taken, refused, counted as a failure, or set aside until its images can
  * be read. Pure.
  */
-import type { Draft } from './draft.ts';
+import { tasksOf, type Draft } from './draft.ts';
 import { judgeFailure, type OrderFailure } from './failure-policy.ts';
 import type { Event, Lease, Task } from './state.ts';
 import { usualTime } from './stragglers.ts';
@@ -22,7 +22,9 @@ export function takeResult(draft: Draft, event: Arrived): string {
     draft.answer('fenced', lease);
     return `${lease.workerId} could not read all images of ${lease.task}`;
   }
-  changeTask(draft, lease.task, ({ answered }) => ({ answered: [...answered, lease.id] }));
+  for (const key of tasksOf(lease)) {
+    changeTask(draft, key, ({ answered }) => ({ answered: [...answered, lease.id] }));
+  }
   return event.failure ? noteFailure(draft, lease, event.failure) : accept(draft, lease, event);
 }
 
@@ -43,7 +45,7 @@ function accept(
   draft.answer('accepted', lease, completesTask);
   if (completesTask) {
     if (repeatedPush) draft.countDuplicate();
-    complete(draft, lease.task);
+    for (const task of tasksOf(lease)) complete(draft, task);
   } else draft.reopen(lease.task);
   return `${lease.workerId} did ${key}`;
 }
@@ -65,10 +67,11 @@ function refuse(draft: Draft, leaseId: string): string {
 }
 
 function noteFailure(draft: Draft, lease: Lease, failure: OrderFailure): string {
-  const { workerId, task: key } = lease;
+  const { workerId, task: key, further } = lease;
   const { code, message } = failure;
+  const isAlone = further.length === 0;
   draft.next.failuresInRow += 1;
-  if (code === 'NON_FINITE') {
+  if (code === 'NON_FINITE' && isAlone) {
     changeTask(draft, key, (task) => ({ nonFiniteBy: [...task.nonFiniteBy, workerId] }));
   }
   draft.record('order.failed', `${workerId}: ${message}`, { leaseId: lease.id, code });
@@ -77,9 +80,21 @@ function noteFailure(draft: Draft, lease: Lease, failure: OrderFailure): string 
   const { nonFiniteBy = [] } = draft.next.tasks.get(key) ?? {};
   const ended = judgeFailure(failure, { workerId, nonFiniteBy, failuresInRow });
   if (ended !== null) draft.failRun(ended);
+  // Of several, nobody knows which one failed, and features of all of them are much to make again.
+  if (!isAlone) return separate(draft, lease);
   forgetFeatures(draft, lease);
   draft.reopen(key);
   return `${workerId} could not do ${key}; it goes to another`;
+}
+
+/** Each task of the lease is given out by itself from now on: the one that failed will fail again. */
+function separate(draft: Draft, lease: Lease): string {
+  const keys = tasksOf(lease);
+  for (const key of keys) {
+    changeTask(draft, key, () => ({ isAlone: true }));
+    draft.reopen(key);
+  }
+  return `${lease.workerId} could not do ${keys.length} tasks at once; each is given out by itself`;
 }
 
 /** Not to be given for now, unless somebody else still has it. */

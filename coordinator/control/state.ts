@@ -42,13 +42,20 @@ export interface Task {
   readonly unreadBy: readonly string[];
   /** Workers whose numbers for it were not finite. */
   readonly nonFiniteBy: readonly string[];
+  /** An order for it and others failed: from now on it has orders of its own. */
+  readonly isAlone: boolean;
 }
 
 export interface Lease {
   readonly id: string;
-  /** The key of the task. */
+  /** The key of the task, or of the first of several whose results are folded. */
   readonly task: string;
-  /** What was ordered: the task's own work, or the features it needs first. */
+  /**
+   * Keys of the others, whose data shards the worker holds as well; most often none. The lease stands
+   * for all of them: one result completes them together, and together they go back.
+   */
+  readonly further: readonly string[];
+  /** What was ordered: the (first) task's own work, or the features it needs first. */
   readonly work: Work;
   readonly generation: number;
   readonly workerId: string;

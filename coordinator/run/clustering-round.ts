@@ -1,7 +1,8 @@
 /**
  * The steps of a clustering, spread over the workers. Features never leave the workers; what comes
- * here is sums per data shard, folded in shard order. Shapes: N readable images, D feature
- * dimensions, d whitened dimensions, K centroids.
+ * here is exact sums, one result for the data shards that a worker holds, added as they come: the
+ * bits depend neither on who holds which shard nor on the order (exact-sums.ts). Shapes: N readable
+ * images, D feature dimensions, d whitened dimensions, K centroids.
  */
 import type { NamedArrays } from '../../src/arrays/safetensors.ts';
 import type { Clustering } from '../../src/algorithms/strategy.ts';
@@ -11,13 +12,11 @@ import {
   requireFilledClusters,
 } from '../../src/clustering/clusterable.ts';
 import { spreadOfMoments } from '../../src/clustering/collapse.ts';
-import {
-  mergeShardSums,
-  nextCentroids,
-  type ShardSums,
-} from '../../src/clustering/kmeans-reducer.ts';
+import { inertiaOf, type ClusterSums } from '../../src/clustering/cluster-sums.ts';
+import { inertiaRounder } from '../../src/clustering/exact-sums.ts';
+import { nextCentroids } from '../../src/clustering/kmeans-reducer.ts';
 import { clusterSeed, initialCentroidIds } from '../../src/clustering/kmeans.ts';
-import { mergeMoments, type ShardMoments } from '../../src/clustering/moments.ts';
+import { momentRounders } from '../../src/clustering/moments.ts';
 import type { RunConfig } from '../../src/config/schema.ts';
 import { normaliseRows } from '../../src/clustering/odc/mixing.ts';
 import { idRange } from '../../src/data/loader/centre-batches.ts';
@@ -41,16 +40,14 @@ import {
 import { fillMemory } from '../../src/work/fill-memory.ts';
 import type { TimedWork, Work } from '../../src/work/kind.ts';
 import { kmeansStep } from '../../src/work/kmeans-step.ts';
-import { moments } from '../../src/work/moments.ts';
 import { project, type ProjectOrder, type RowParts } from '../../src/work/project.ts';
 import { sampleRows } from '../../src/work/sample-rows.ts';
 import { solvePca } from '../../src/work/solve-pca.ts';
 import type { Artifacts } from '../control/artifacts.ts';
 import type { Dispatcher } from '../control/dispatcher.ts';
-import type { PhaseRequest } from '../control/phase-request.ts';
 import { requireEnough } from '../images/enough-images.ts';
 import type { MissingImages } from '../images/missing-images.ts';
-import { OrderedFold } from './ordered-fold.ts';
+import { sumClusters, sumMoments, type Step } from './folded-sums.ts';
 
 export interface ClusteringDeps {
   readonly config: RunConfig;
@@ -64,12 +61,6 @@ export interface ClusteringDeps {
   readonly progress: (progress: Progress) => void;
   readonly enterPhase: (kind: TimedWork) => void;
 }
-
-/** What a step of the clustering says of its phase; the rest is the same for all. */
-type Step<Piece extends Work, Order, Result> = Omit<
-  PhaseRequest<Piece, Order, Result>,
-  'epoch' | 'parameterVersion' | 'features'
->;
 
 /**
  * A clustering with the details of every image: [N] each, NaN and -1 where it could not be read.
@@ -94,6 +85,8 @@ export class ClusteringRound {
   readonly #rows: number[];
   /** Damaged images by data shard. */
   readonly #damaged: number[];
+  /** By data shard: a bound of its moments. */
+  readonly #columnSquares: number[];
   #rowsFrom: RowsFrom = 'centre';
   /** [images] the order that rows of crops are made in; null until it is asked for. */
   #shuffled: Int32Array | null = null;
@@ -126,6 +119,7 @@ export class ClusteringRound {
     this.#shards = planShards(deps.imageCount, deps.config.data.shardSize);
     this.#rows = this.#shards.map(() => 0);
     this.#damaged = this.#shards.map(() => 0);
+    this.#columnSquares = this.#shards.map(() => 0);
     deps.artifacts.clear();
   }
 
@@ -139,6 +133,7 @@ export class ClusteringRound {
       take: ({ shard }, extracted) => {
         this.#rows[shard] = extracted.rows;
         this.#damaged[shard] = extracted.damaged.length;
+        this.#columnSquares[shard] = extracted.columnSquares;
         images += this.#shardLength(shard);
         this.#deps.images.accept(extracted.unreadable);
         if (rows !== 'memory') this.#deps.noteExtracted(extracted);
@@ -153,16 +148,9 @@ export class ClusteringRound {
   /** Moments of every shard, then the PCA solved by one worker, then every shard projected. */
   async whiten(): Promise<void> {
     const { artifacts } = this.#deps;
-    const fold = new OrderedFold<ShardMoments>((total, part) => mergeMoments([total, part]));
-    await this.#run({
-      kind: moments,
-      work: this.#perShard('moments'),
-      order: ({ shard }) => ({ shard }),
-      take: ({ shard }, part) => {
-        fold.add(shard, part);
-      },
-    });
-    const merged = fold.finish(this.#shards.length);
+    const bound = this.#columnSquares.reduce((total, squares) => total + squares, 0);
+    const rounders = momentRounders(this.#readable(), bound);
+    const merged = await sumMoments((step) => this.#run(step), this.#shardNumbers(), rounders);
     this.#spread = spreadOfMoments(merged);
     requireDifferentFeatures(this.#spread, merged.count, this.#epoch);
     const momentsArtifact = artifacts.publish(`moments-${this.#epoch}`, momentsToArrays(merged));
@@ -245,21 +233,24 @@ export class ClusteringRound {
     });
   }
 
-  /**
-   * Lloyd's steps: every shard's sums, folded in shard order, then means and the rule for empty
-   * clusters.
-   */
+  /** Lloyd's steps: the sums of all shards, then means and the rule for empty clusters. */
   async iterate(): Promise<void> {
     const { iterations } = this.#deps.config.clustering;
     for (let iteration = 0; iteration < iterations; iteration += 1) {
       const total = await this.#sumShards(iteration);
+      const inertia = inertiaOf(total, this.#centroids);
       const { centroids, refilled } = nextCentroids(total, this.#centroids);
       const dim = centroids.length / total.counts.length;
       this.#centroids = this.#isSpherical ? normaliseRows(centroids, dim) : centroids;
       this.#refilled += refilled.length;
-      const note = `inertia ${total.inertia.toPrecision(5)}`;
+      const note = `inertia ${inertia.toPrecision(5)}`;
       this.#progress(kmeansStep.phase, iteration + 1, iterations, 'iterations', note);
     }
+  }
+
+  /** [K, d] so far. */
+  get centroids(): Float32Array {
+    return this.#centroids;
   }
 
   /** In place of those that k-means finds. @param centroids [K, d] */
@@ -286,20 +277,21 @@ export class ClusteringRound {
     const centroidsArtifact = this.#publishCentroids(config.clustering.iterations);
     const pseudoLabels = new Int32Array(imageCount).fill(-1);
     const details = noDetails(finalMetric === null ? 0 : imageCount);
-    const inertias = new OrderedFold<number>((total, part) => total + part);
+    const rounder = inertiaRounder(imageCount);
+    let inertia = 0;
     await this.#run({
       kind: assign,
       work: this.#perShard('assign'),
       order: ({ shard }) => ({ shard, centroidsArtifact, finalMetric }),
-      take: ({ shard }, { ids, labels, inertia: part, details: found }) => {
+      take: (_work, { ids, labels, inertia: part, details: found }) => {
         ids.forEach((id, i) => {
           pseudoLabels[id] = labels[i]!;
         });
         if (found !== null) scatterDetails(found, ids, details);
-        inertias.add(shard, part);
+        inertia += part + rounder - rounder;
       },
     });
-    return { pseudoLabels, inertia: inertias.finish(this.#shards.length), details };
+    return { pseudoLabels, inertia, details };
   }
 
   #clustering(pseudoLabels: Int32Array, inertia: number): Clustering {
@@ -313,18 +305,12 @@ export class ClusteringRound {
     };
   }
 
-  async #sumShards(iteration: number): Promise<ShardSums> {
-    const centroidsArtifact = this.#publishCentroids(iteration);
-    const fold = new OrderedFold<ShardSums>((total, part) => mergeShardSums([total, part]));
-    await this.#run({
-      kind: kmeansStep,
-      work: this.#perShard('kmeansStep').map((work) => ({ ...work, iteration })),
-      order: ({ shard }) => ({ shard, centroidsArtifact }),
-      take: ({ shard }, sums) => {
-        fold.add(shard, { shard, ...sums });
-      },
-    });
-    return fold.finish(this.#shards.length);
+  #sumShards(iteration: number): Promise<ClusterSums> {
+    const { k } = this.#deps.config.clustering;
+    const artifact = this.#publishCentroids(iteration);
+    const dim = this.#centroids.length / k;
+    const centroids = { iteration, artifact, k, dim };
+    return sumClusters((step) => this.#run(step), this.#shardNumbers(), centroids);
   }
 
   #publishCentroids(iteration: number): string {
@@ -365,6 +351,10 @@ export class ClusteringRound {
 
   #projectOrder(shard: number): ProjectOrder {
     return { shard, whiteningArtifact: this.#whiteningArtifact, parts: this.#parts };
+  }
+
+  #shardNumbers(): number[] {
+    return this.#shards.map(({ index }) => index);
   }
 
   #perShard<Kind extends string>(kind: Kind): { readonly kind: Kind; readonly shard: number }[] {

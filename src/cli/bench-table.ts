@@ -1,6 +1,7 @@
 /** The report of a benchmark in lines for a person. */
 import type { BenchReport } from '../../bench/bench.ts';
 import type { ChaosReport, ChaosRun } from '../../bench/chaos/chaos.ts';
+import { paceOf, type PlaneReport } from '../../bench/clustering-plane/plane.ts';
 import { alignedRows } from './aligned-rows.ts';
 
 type Row = BenchReport['rows'][number];
@@ -39,6 +40,33 @@ function fieldOf({
   const twice = `, started twice ${seconds} times (${refused} refused, ${successors} went on)`;
   return `${vanishings === 0 ? '' : away}${seconds === 0 ? '' : twice}`;
 }
+
+/** What a step of k-means cost the coordinator, a row for each way of doing it. */
+export function planeLines({ machine, date, size, workers, ...report }: PlaneReport): string[] {
+  const { images, dim, k, shardSize } = size;
+  const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(0);
+  const rows = report.runs.map((run) => [
+    run.isFolded ? 'folded in the worker' : 'each data shard',
+    paceOf(run),
+    String(run.results),
+    megabytes(run.resultBytes),
+    `${((100 * run.resultBytes) / report.wholeBytes).toFixed(2)} %`,
+    run.cpuSeconds.toFixed(2),
+    megabytes(run.peakBytes),
+    run.seconds.toFixed(1),
+  ]);
+  return [
+    `machine    ${[`${machine.cpu}, ${machine.cores} cores`, ...machine.gpus].join('; ')}; ${date}`,
+    `step       ${images} x ${dim}, k ${k}, data shards of ${shardSize}, ${workers} workers`,
+    `whole      ${megabytes(report.wholeBytes)} MB: all sums of every data shard`,
+    '',
+    ...alignedRows([PLANE_HEAD, ...rows], [0, 1]),
+  ];
+}
+
+const PLANE_HEAD = [
+  ...['sums', 'shards', 'results', 'MB', 'of whole', 'CPU s', 'peak MB', 'step s'],
+];
 
 const HEAD = ['row', 'median', '(min .. max)', 'unit', 'GFLOPS', 'of limit', 'peer', 'ratio'];
 

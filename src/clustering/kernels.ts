@@ -3,7 +3,8 @@
  * kernels (src/engine/clustering), and what a process without an engine computes with.
  * Shapes: n rows, D dimensions, K centroids; matrices are flat and row-major.
  */
-import { assignShard, sumShard, type Assignment, type ShardSums } from './kmeans-reducer.ts';
+import type { ClusterSums } from './cluster-sums.ts';
+import { assignShard, sumShard, type Assignment } from './kmeans-reducer.ts';
 import { momentsOf, type ShardMoments } from './moments.ts';
 import {
   applyWhitening,
@@ -19,8 +20,8 @@ export type OnProgress = () => void;
 export interface RowsToCluster {
   /** The nearest centroid of every row, as {@link assignShard}. */
   assign(centroids: Float32Array, k: number, onProgress?: OnProgress): Assignment;
-  /** The local half of a step, as {@link sumShard}. */
-  sum(centroids: Float32Array, k: number, shard: number, onProgress?: OnProgress): ShardSums;
+  /** The local half of a step, as {@link sumShard}: the rows are added to `into`. */
+  sum(centroids: Float32Array, into: ClusterSums, onProgress?: OnProgress): void;
   /** Gives back what was prepared; the rows are the caller's own. */
   release(): void;
 }
@@ -51,7 +52,9 @@ export const FLOAT64_KERNELS: ClusteringKernels = {
   project: applyWhitening,
   rowsToCluster: (features, count, dim) => ({
     assign: (centroids, k) => assignShard(features, count, dim, centroids, k),
-    sum: (centroids, k, shard) => sumShard(features, count, dim, centroids, k, shard),
+    sum: (centroids, into) => {
+      sumShard(features, count, dim, centroids, into);
+    },
     release: () => undefined,
   }),
 };

@@ -6,17 +6,8 @@
 import { shapeMismatch } from '../errors.ts';
 import { TILE_ROWS, multiplyTransposed, widenRows } from '../math/matrix.ts';
 import { Mt19937 } from '../math/rng.ts';
-
-/** What one data shard (or several, merged) adds to the next centroids. */
-export interface ShardSums {
-  readonly shard: number;
-  /** [K, D] sums of the members' features */
-  readonly sums: Float64Array;
-  /** [K] members */
-  readonly counts: Uint32Array;
-  /** Sum of squared distances to the own centroid. */
-  readonly inertia: number;
-}
+import type { ClusterSums } from './cluster-sums.ts';
+import { requireUnitRows } from './exact-sums.ts';
 
 export interface Assignment {
   /** [N] index of the nearest centroid */
@@ -69,44 +60,33 @@ export function assignShard(
   return { labels, inertia };
 }
 
-/** The local half of a step: assigns the shard's features and sums them by cluster. */
+/**
+ * The local half of a step: assigns the shard's features and adds them to the sums of their clusters.
+ * @param into [K, D] added to in place, in the order of rows
+ * @throws TrainerError SHAPE_MISMATCH, and PROTOCOL_VIOLATION for rows that are too long for sums
+ *   that are to be exact
+ */
 export function sumShard(
   features: Float32Array,
   count: number,
   dim: number,
   centroids: Float32Array,
-  k: number,
-  shard: number,
-): ShardSums {
-  const { labels, inertia } = assignShard(features, count, dim, centroids, k);
-  const sums = new Float64Array(k * dim);
-  const counts = new Uint32Array(k);
+  into: ClusterSums,
+): void {
+  const { sums, counts, rounder } = into;
+  const { labels } = assignShard(features, count, dim, centroids, counts.length);
   for (let i = 0; i < count; i += 1) {
     const label = labels[i]!;
-    counts[label] = counts[label]! + 1;
     const to = label * dim;
     const from = i * dim;
-    for (let j = 0; j < dim; j += 1) sums[to + j] = sums[to + j]! + features[from + j]!;
-  }
-  return { shard, sums, counts, inertia };
-}
-
-/** Adds up parts in data-shard order, whatever the order in which they are given. */
-export function mergeShardSums(parts: readonly ShardSums[]): ShardSums {
-  const [first, ...rest] = parts.toSorted((a, b) => a.shard - b.shard);
-  if (first === undefined) throw new Error('no sums to merge');
-  const sums = first.sums.slice();
-  const counts = first.counts.slice();
-  let { inertia } = first;
-  for (const part of rest) {
-    if (part.sums.length !== sums.length) {
-      throw shapeMismatch('sums of a data shard', [sums.length], [part.sums.length]);
+    const squares = squaredLength(features, i, dim);
+    requireUnitRows(Math.sqrt(squares), rounder);
+    counts[label] = counts[label]! + 1;
+    into.squares += squares + rounder - rounder;
+    for (let j = 0; j < dim; j += 1) {
+      sums[to + j] = sums[to + j]! + (features[from + j]! + rounder - rounder);
     }
-    for (let i = 0; i < sums.length; i += 1) sums[i] = sums[i]! + part.sums[i]!;
-    for (let i = 0; i < counts.length; i += 1) counts[i] = counts[i]! + part.counts[i]!;
-    inertia += part.inertia;
   }
-  return { shard: first.shard, sums, counts, inertia };
 }
 
 /**
@@ -115,7 +95,10 @@ export function mergeShardSums(parts: readonly ShardSums[]): ShardSums {
  * @param total the sums of all data shards
  * @param previous [K, D] kept where no rule moves a centroid: more clusters than points
  */
-export function nextCentroids(total: ShardSums, previous: Float32Array): NextCentroids {
+export function nextCentroids(
+  total: Pick<ClusterSums, 'sums' | 'counts'>,
+  previous: Float32Array,
+): NextCentroids {
   const k = total.counts.length;
   const dim = previous.length / k;
   const centroids = previous.slice();
@@ -236,7 +219,7 @@ function findNearest(
   }
 }
 
-function squaredLength(rows: Float64Array, row: number, dim: number): number {
+function squaredLength(rows: Float32Array | Float64Array, row: number, dim: number): number {
   let squares = 0;
   for (let j = row * dim; j < (row + 1) * dim; j += 1) squares += rows[j]! * rows[j]!;
   return squares;

@@ -6,8 +6,9 @@
 import { configInvalid } from '../errors.ts';
 import { gatherRows } from '../math/matrix.ts';
 import { Mt19937, seededRng } from '../math/rng.ts';
+import { inertiaOf, noSums } from './cluster-sums.ts';
 import { FLOAT64_KERNELS, type ClusteringKernels, type RowsToCluster } from './kernels.ts';
-import { mergeShardSums, nextCentroids } from './kmeans-reducer.ts';
+import { nextCentroids } from './kmeans-reducer.ts';
 import { normaliseRows } from './odc/mixing.ts';
 
 export interface KmeansOptions {
@@ -71,7 +72,8 @@ export function kmeans(
 ): KmeansResult {
   const rows = kernels.rowsToCluster(features, n, dim);
   const start = gatherRows(features, initialCentroidIds(n, k, seed), dim);
-  const found = lloyd([rows], start, { k, iterations, isSpherical: false });
+  // Rows of any length, added by one process in their own order: their sums need not be exact.
+  const found = lloyd([rows], start, { k, iterations, isSpherical: false, rounder: 0 });
   const { labels, inertia } = rows.assign(found.centroids, k);
   rows.release();
   return { ...found, labels, inertia };
@@ -83,26 +85,29 @@ export interface LloydOptions {
   readonly iterations: number;
   /** Whether centroids are made unit rows, as of unit rows they should be. */
   readonly isSpherical: boolean;
+  /** Of the sums (exact-sums.ts); 0: rows are added as they are, shard by shard. */
+  readonly rounder: number;
 }
 
 /**
- * Lloyd's steps over the rows of data shards, whose sums are added in the order of the shards: the
- * bits are those of steps that are spread over processes.
+ * Lloyd's steps over the rows of data shards. With the rounder of a run's images, the bits are those
+ * of steps that are spread over processes.
  * @param start [K, D]
  */
 export function lloyd(
   shards: readonly RowsToCluster[],
   start: Float32Array,
-  { k, iterations, isSpherical }: LloydOptions,
+  { k, iterations, isSpherical, rounder }: LloydOptions,
 ): Pick<KmeansResult, 'centroids' | 'objectives' | 'refilled'> {
   let centroids = start;
   const dim = start.length / k;
   const objectives: number[] = [];
   const refilled: number[] = [];
   for (let iteration = 0; iteration < iterations; iteration += 1) {
-    const total = mergeShardSums(shards.map((rows, shard) => rows.sum(centroids, k, shard)));
+    const total = noSums(k, dim, rounder);
+    for (const rows of shards) rows.sum(centroids, total);
     const next = nextCentroids(total, centroids);
-    objectives.push(total.inertia);
+    objectives.push(inertiaOf(total, centroids));
     refilled.push(next.refilled.length);
     centroids = isSpherical ? normaliseRows(next.centroids, dim) : next.centroids;
   }

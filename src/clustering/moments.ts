@@ -5,6 +5,7 @@
  */
 import { shapeMismatch } from '../errors.ts';
 import { TILE_ROWS, multiplyTransposed } from '../math/matrix.ts';
+import { rounderFor } from './exact-sums.ts';
 
 export interface ShardMoments {
   readonly count: number;
@@ -37,22 +38,77 @@ export function momentsOf(features: Float32Array, count: number, dim: number): S
   return { count, sum, outer };
 }
 
-/** Adds up parts in the order given; in data-shard order the bits never depend on who computed what. */
-export function mergeMoments(parts: readonly ShardMoments[]): ShardMoments {
-  const [first, ...rest] = parts;
-  if (first === undefined) throw new Error('no moments to merge');
-  const sum = first.sum.slice();
-  const outer = first.outer.slice();
-  let { count } = first;
-  for (const part of rest) {
-    if (part.sum.length !== sum.length) {
-      throw shapeMismatch('moments', [sum.length], [part.sum.length]);
-    }
-    count += part.count;
-    addInPlace(sum, part.sum);
-    addInPlace(outer, part.outer);
+/** Moments that further ones are added to in place. */
+export interface MomentSums extends ShardMoments {
+  count: number;
+}
+
+/**
+ * How the moments of data shards are rounded before they are added, so that the total depends
+ * neither on who computed which shard nor on the order: see exact-sums.ts. Exact sums, and not a
+ * tree over shard numbers: workers hold whichever shards they extracted, of which few make a whole
+ * subtree, and leaves are as large as the total.
+ */
+export interface MomentRounders {
+  readonly sum: number;
+  readonly outer: number;
+}
+
+/**
+ * Rounders by bounds that hold of every partial sum over the rows of a run: |Σ x_i x_j| is at most
+ * the largest Σ x_i² (Cauchy-Schwarz), and |Σ x_i| the root of that times the rows. Each shard's
+ * moments are then off by at most 2^-51 of the largest entry of the total's diagonal, 2^-42 over 500
+ * shards: what a float64 sum of so many rows is off by as well.
+ * @param rows of all shards
+ * @param columnSquares at least the largest Σ x_i² over all shards: {@link columnSquaresOf} of each,
+ *   added up
+ */
+export function momentRounders(rows: number, columnSquares: number): MomentRounders {
+  return { sum: rounderFor(Math.sqrt(rows * columnSquares)), outer: rounderFor(columnSquares) };
+}
+
+/** The largest sum of squares of a column. @param features [n, D] float32; read only */
+export function columnSquaresOf(features: Float32Array, count: number, dim: number): number {
+  const squares = new Float64Array(dim);
+  for (let i = 0; i < count; i += 1) {
+    const from = i * dim;
+    for (let j = 0; j < dim; j += 1) squares[j] = squares[j]! + features[from + j]! ** 2;
   }
-  return { count, sum, outer };
+  return squares.reduce((most, value) => Math.max(most, value), 0);
+}
+
+/** Of no rows. */
+export function noMoments(dim: number): MomentSums {
+  return {
+    count: 0,
+    sum: new Float64Array(dim),
+    outer: new Float64Array((dim * (dim + 1)) / 2),
+  };
+}
+
+/** Rounds the moments of one data shard, in place. */
+export function roundMoments(moments: ShardMoments, rounders: MomentRounders): ShardMoments {
+  roundInPlace(moments.sum, rounders.sum);
+  roundInPlace(moments.outer, rounders.outer);
+  return moments;
+}
+
+/**
+ * Adds moments in place: those that were rounded, in any order and grouping; any others, in that of
+ * the calls.
+ * @throws TrainerError SHAPE_MISMATCH
+ */
+export function addMoments(into: MomentSums, { count, sum, outer }: ShardMoments): void {
+  if (sum.length !== into.sum.length || outer.length !== into.outer.length) {
+    throw shapeMismatch(
+      'moments',
+      [into.sum.length, into.outer.length],
+      [sum.length, outer.length],
+    );
+  }
+  into.count += count;
+  addInPlace(into.sum, sum);
+  addInPlace(into.outer, outer);
 }
 
 /** Rows begin .. end - 1 as columns [D, BLOCK_ROWS], zero where rows are missing. */
@@ -103,6 +159,10 @@ function addProducts(columns: Float64Array, dim: number, outer: Float64Array): v
 /** Where row i of the triangle would begin if it held its columns from 0 on: element (i, j >= i) lies at this plus j. */
 function triangleRow(i: number, dim: number): number {
   return i * dim - (i * (i + 1)) / 2;
+}
+
+function roundInPlace(values: Float64Array, rounder: number): void {
+  for (let i = 0; i < values.length; i += 1) values[i] = values[i]! + rounder - rounder;
 }
 
 function addInPlace(total: Float64Array, part: Float64Array): void {

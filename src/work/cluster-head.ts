@@ -1,10 +1,11 @@
 /**
  * A whole spherical k-means over the rows of the sample memory, by one worker: where they are few,
  * orders for every data shard and step cost more than the steps. The rows are cut into the same
- * data shards, whose sums are added in the same order, so the bits are those of the distributed
- * one. Shapes: N images, n of a data shard, K clusters, d columns.
+ * data shards, and their sums are exact, so the bits are those of the distributed one. Shapes: N
+ * images, n of a data shard, K clusters, d columns.
  */
 import { arrayOf, numberArray, numberOf } from '../arrays/bundle.ts';
+import { inertiaRounder, unitRowsRounder } from '../clustering/exact-sums.ts';
 import type { RowsToCluster } from '../clustering/kernels.ts';
 import { clusterSeed, initialCentroidIds, lloyd } from '../clustering/kmeans.ts';
 import { planShards } from '../data/shard-plan.ts';
@@ -67,11 +68,13 @@ export const clusterHead: WorkKind<ClusterHeadWork, ClusterHeadOrder, ClusteredH
     const start = gatherRows(features, initialCentroidIds(ids.length, k, seed), dim);
     const shards = preparedShards(ids, features, dim, tools);
     try {
-      const found = lloyd(shards, start, { k, iterations, isSpherical: true });
+      const rounder = unitRowsRounder(source.count);
+      const found = lloyd(shards, start, { k, iterations, isSpherical: true, rounder });
       const assigned = shards.map((rows) => {
         advance();
         return rows.assign(found.centroids, k);
       });
+      const whole = inertiaRounder(source.count);
       const labels = new Int32Array(source.count).fill(-1);
       joinedIntegers(assigned.map((shard) => shard.labels)).forEach((label, i) => {
         labels[ids[i]!] = label;
@@ -79,7 +82,7 @@ export const clusterHead: WorkKind<ClusterHeadWork, ClusterHeadOrder, ClusteredH
       return {
         labels,
         centroids: found.centroids,
-        inertia: assigned.reduce((sum, { inertia }) => sum + inertia, 0),
+        inertia: assigned.reduce((sum, { inertia }) => sum + (inertia + whole - whole), 0),
         refilled: found.refilled.reduce((sum, count) => sum + count, 0),
       };
     } finally {

@@ -1,5 +1,7 @@
 /** Computes the features of a data shard and keeps them in the worker. */
 import { drawnViews } from '../data/loader/drawn-views.ts';
+import { numberArray, numberOf } from '../arrays/bundle.ts';
+import { columnSquaresOf } from '../clustering/moments.ts';
 import { normaliseRows } from '../clustering/odc/mixing.ts';
 import { shuffledIds } from '../data/shard-plan.ts';
 import { idRange } from '../data/loader/centre-batches.ts';
@@ -30,6 +32,8 @@ export type RowsFrom = 'centre' | 'crops' | 'memory';
 export interface Extracted {
   /** Images that have a feature now. */
   readonly rows: number;
+  /** The largest sum of squares of a column of the features: a bound of their moments. */
+  readonly columnSquares: number;
   readonly unreadable: readonly UnreadableImage[];
   /** Images with a feature, of which only a part could be decoded. */
   readonly damaged: readonly UnreadableImage[];
@@ -62,7 +66,9 @@ export const extract: WorkKind<ExtractWork, ExtractOrder, Extracted> = {
     const { features, dim, unreadable, damaged } = found;
     requireFinite(features, `features of data shard ${shard}`);
     tools.held.hold(ids, { shard, ids: found.ids, features, dim, isProjected: false });
-    return { rows: found.ids.length, unreadable, damaged };
+    const { length } = found.ids;
+    const columnSquares = columnSquaresOf(features, length, dim);
+    return { rows: length, columnSquares, unreadable, damaged };
   },
 
   /** Features that the coordinator has not taken may lack an image that others have by now. */
@@ -70,11 +76,13 @@ export const extract: WorkKind<ExtractWork, ExtractOrder, Extracted> = {
     held.drop(shard);
   },
 
-  encodeResult: ({ rows, unreadable, damaged }) => ({
+  encodeResult: ({ rows, columnSquares, unreadable, damaged }) => ({
     header: { samples: rows, unreadable: [...unreadable], damaged: [...damaged] },
+    arrays: { columnSquares: numberArray(columnSquares) },
   }),
-  decodeResult: ({ header: { samples, unreadable, damaged } }) => ({
+  decodeResult: ({ header: { samples, unreadable, damaged }, arrays }) => ({
     rows: samples,
+    columnSquares: numberOf(arrays, 'columnSquares'),
     unreadable,
     damaged,
   }),

@@ -61,6 +61,12 @@ export interface WorkKind<
   readonly readsImages: boolean;
   /** Whether an idle worker computes it too when it is late. */
   readonly isBackedUp: boolean;
+  /**
+   * Whether one order may do the pieces of several data shards that a worker holds: results are sums
+   * that depend neither on order nor on grouping, and come as one. Left out: no. Such work is not
+   * backed up, and its results are not lost once they were taken.
+   */
+  readonly isFolded?: boolean;
   /** A name that is unique within the phase: `kmeansStep/3`, `trainSlice/120/1`. */
   key(work: Piece): string;
   encodeOrder(order: Order): Uint8Array;

@@ -1,9 +1,15 @@
-/** A data shard's half of one of Lloyd's steps: sums and counts by the nearest centroid. */
+/**
+ * The local half of one of Lloyd's steps: the rows of the data shards that a worker holds, added up
+ * by the nearest centroid. Their sums are exact, so that it does not matter which shards are added
+ * up where; rows are unit rows, whatever the algorithm: each is normalised when it is projected.
+ */
 import { arrayOf, numberArray, numberOf } from '../arrays/bundle.ts';
-import type { ShardSums } from '../clustering/kmeans-reducer.ts';
+import { noSums, packSums, type PackedSums } from '../clustering/cluster-sums.ts';
+import { unitRowsRounder } from '../clustering/exact-sums.ts';
 import { decodeBody, encodeBody } from '../rpc/bodies.ts';
 import { wire } from '../rpc/definitions.ts';
 import { centroidsFromArrays } from './artifacts.ts';
+import { forEachInTurn } from './folded.ts';
 import { shardKey, type WorkKind } from './kind.ts';
 
 export type KmeansStepWork = {
@@ -13,14 +19,11 @@ export type KmeansStepWork = {
 };
 
 export interface KmeansStepOrder {
-  readonly shard: number;
+  readonly shards: readonly number[];
   readonly centroidsArtifact: string;
 }
 
-/** Of which shard is known by the order. */
-export type SumsOfShard = Omit<ShardSums, 'shard'>;
-
-export const kmeansStep: WorkKind<KmeansStepWork, KmeansStepOrder, SumsOfShard> = {
+export const kmeansStep: WorkKind<KmeansStepWork, KmeansStepOrder, PackedSums> = {
   name: 'kmeansStep',
   phase: 'kmeans',
   timedAs: 'kmeans',
@@ -28,32 +31,39 @@ export const kmeansStep: WorkKind<KmeansStepWork, KmeansStepOrder, SumsOfShard> 
   makes: 'none',
   readsImages: false,
   isBackedUp: false,
+  isFolded: true,
   key: shardKey,
 
-  encodeOrder: (order) => encodeBody(wire.KmeansStep, order),
+  encodeOrder: ({ shards, centroidsArtifact }) =>
+    encodeBody(wire.KmeansStep, { shards: [...shards], centroidsArtifact }),
   decodeOrder: (body) => decodeBody('kmeansStep', wire.KmeansStep, body),
 
   prepare: ({ centroidsArtifact }, _ids, { artifact }) => {
     artifact(centroidsArtifact).catch(() => undefined);
   },
 
-  perform: async ({ shard, centroidsArtifact }, { epoch }, tools) => {
-    const { held, artifact, config, advance } = tools;
+  perform: async ({ shards, centroidsArtifact }, { epoch }, tools) => {
+    const { held, artifact, config, source, advance } = tools;
     const centroids = centroidsFromArrays(await artifact(centroidsArtifact));
-    const rows = held.rowsToCluster(held.of(epoch, shard, true));
-    return rows.sum(centroids, config.clustering.k, shard, advance);
+    const residents = shards.map((shard) => held.of(epoch, shard, true));
+    const { k } = config.clustering;
+    const total = noSums(k, centroids.length / k, unitRowsRounder(source.count));
+    await forEachInTurn(residents, tools, (resident) => {
+      held.rowsToCluster(resident).sum(centroids, total, advance);
+    });
+    return packSums(total);
   },
 
-  encodeResult: ({ sums, counts, inertia }) => ({
+  encodeResult: ({ rows, counts, squares }) => ({
     arrays: {
-      sums: { data: sums, shape: [counts.length, sums.length / counts.length] },
+      rows: { data: rows, shape: [rows.length] },
       counts: { data: counts, shape: [counts.length] },
-      inertia: numberArray(inertia),
+      squares: numberArray(squares),
     },
   }),
   decodeResult: ({ arrays }) => ({
-    sums: arrayOf(arrays, 'sums', Float64Array),
+    rows: arrayOf(arrays, 'rows', Float64Array),
     counts: arrayOf(arrays, 'counts', Uint32Array),
-    inertia: numberOf(arrays, 'inertia'),
+    squares: numberOf(arrays, 'squares'),
   }),
 };

@@ -64,6 +64,13 @@ export interface WorkTools {
   ) => Promise<PushReply>;
   /** @throws TrainerError GENERATION_FENCED when the order came in a term that is over */
   readonly requireTerm: () => void;
+  /**
+   * @throws TrainerError GENERATION_FENCED when the term, or the session that the order came in, is
+   *   over
+   */
+  readonly requireOrder: () => void;
+  /** Lets messages and timers of this thread through, between two parts of long work. */
+  readonly nextTurn: () => Promise<void>;
   /** Tells the heartbeat that something got done. */
   readonly advance: () => void;
   /** Tells a person how far a long order is. */

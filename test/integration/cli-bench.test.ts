@@ -45,6 +45,33 @@ const reportSchema = z.strictObject({
   ),
 });
 
+/** Of `bench clustering-plane --json`. */
+const planeSchema = z.strictObject({
+  machine: reportSchema.shape.machine,
+  date: z.iso.datetime(),
+  size: z.strictObject({
+    images: z.int().positive(),
+    dim: z.int().positive(),
+    k: z.int().positive(),
+    shardSize: z.int().positive(),
+  }),
+  workers: z.int().positive(),
+  wholeBytes: positive,
+  runs: z.array(
+    z.strictObject({
+      isFolded: z.boolean(),
+      isSlow: z.boolean(),
+      results: z.int().positive(),
+      resultBytes: positive,
+      centroidBytes: positive,
+      cpuSeconds: positive,
+      seconds: positive,
+      peakBytes: positive,
+      digest: z.string().min(1),
+    }),
+  ),
+});
+
 function reportOf({ code, stdout, stderr }: Ran): z.infer<typeof reportSchema> {
   assert.equal(code, 0, stderr);
   assert.equal(stdout.split('\n').length, 2); // one line and its end
@@ -91,6 +118,30 @@ describe('deepcluster bench', () => {
     assert.match(stdout, /^machine {4}.*\nengine {5}wasm .*\n\nrow +median/);
     assert.match(stdout, /^pca\/500x64-16 +\S+ +\(.+ \.\. .+\) +s /m);
     assert.match(stderr, /^pca\/500x64-16: run 1 of 1/m);
+  });
+
+  test('clustering-plane has one result a worker where sums are folded, else one a data shard', async () => {
+    const flags = ['--quick', '--engine', 'wasm', '--images', '4500', '--json'];
+    const { code, stdout, stderr } = await bench('clustering-plane', ...flags);
+    assert.equal(code, 0, stderr);
+    const { runs, size, wholeBytes } = planeSchema.parse(JSON.parse(stdout));
+    assert.deepEqual(size, { images: 4500, dim: 32, k: 200, shardSize: 1000 });
+    assert.equal(wholeBytes, 5 * 200 * (32 * 8 + 4));
+    assert.deepEqual(
+      runs.map(({ isFolded, isSlow, results }) => [isFolded, isSlow, results]),
+      [
+        [false, false, 5],
+        [true, false, 2],
+        [false, true, 5],
+        [true, true, 2],
+      ],
+    );
+    for (const { results, resultBytes, digest } of runs) {
+      assert.equal(digest, runs[0]!.digest, 'the same centroids');
+      // Of each result all sizes and Σ |x|², and the sums of the clusters that have rows.
+      const mostBytes = results * (200 * (32 * 8 + 4) + 8);
+      assert.ok(resultBytes > results * 200 * 4 && resultBytes <= mostBytes, `${resultBytes}`);
+    }
   });
 
   test('refuses rows that do not exist, and what is no regular expression', async () => {

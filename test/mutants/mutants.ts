@@ -1,4 +1,5 @@
 /** Bugs that the simulation must catch: each a change of the source, as someone might make it. */
+import { FOLDED_WORK } from './folded-work.ts';
 
 import type { Mutant } from './mutant.ts';
 import { UNIT_MUTANTS } from './unit-mutants.ts';
@@ -210,6 +211,7 @@ export const MUTANTS: readonly Mutant[] = [
       },
     ],
   },
+  ...FOLDED_WORK,
   {
     name: 'features that are made again may lack an image',
     patches: [

@@ -19,10 +19,18 @@ import { drawOdcEpoch } from '../../src/clustering/odc/sampler.ts';
 import { odcConfigOf } from '../../src/algorithms/odc/config.ts';
 import { odcSettingsOf, planOdcEpoch } from '../../src/algorithms/odc/strategy.ts';
 import { FLOAT64_KERNELS } from '../../src/clustering/kernels.ts';
-import { mergeShardSums, nextCentroids } from '../../src/clustering/kmeans-reducer.ts';
+import { noSums } from '../../src/clustering/cluster-sums.ts';
+import { unitRowsRounder } from '../../src/clustering/exact-sums.ts';
+import { nextCentroids } from '../../src/clustering/kmeans-reducer.ts';
 import { clusterSeed, initialCentroidIds } from '../../src/clustering/kmeans.ts';
 import { nearestTwo, type NearestTwo } from '../../src/clustering/nearest-two.ts';
-import { mergeMoments } from '../../src/clustering/moments.ts';
+import {
+  addMoments,
+  columnSquaresOf,
+  momentRounders,
+  noMoments,
+  roundMoments,
+} from '../../src/clustering/moments.ts';
 import { sampleWeights } from '../../src/clustering/odc/loss-weights.ts';
 import { mixAndAssign, normaliseRows } from '../../src/clustering/odc/mixing.ts';
 import { consecutiveSamples, type SliceRows } from '../../src/clustering/odc/sample-memory.ts';
@@ -139,10 +147,20 @@ class PlainLoop {
   #whitened(): [ShardRows[], number] {
     const { clustering } = this.#config;
     const shards = this.#features();
-    const moments = shards.map(({ ids, features }) =>
-      FLOAT64_KERNELS.moments(features, ids.length, FEATURE_DIM),
+    const bounds = shards.map(({ ids, features }) =>
+      columnSquaresOf(features, ids.length, FEATURE_DIM),
     );
-    const whitening = FLOAT64_KERNELS.solve(mergeMoments(moments), {
+    const rows = shards.reduce((total, { ids }) => total + ids.length, 0);
+    const rounders = momentRounders(
+      rows,
+      bounds.reduce((total, bound) => total + bound, 0),
+    );
+    const moments = noMoments(FEATURE_DIM);
+    for (const { ids, features } of shards) {
+      const own = FLOAT64_KERNELS.moments(features, ids.length, FEATURE_DIM);
+      addMoments(moments, roundMoments(own, rounders));
+    }
+    const whitening = FLOAT64_KERNELS.solve(moments, {
       outDim: clustering.pcaDim,
       epsilon: clustering.pcaEpsilon,
     });
@@ -260,8 +278,9 @@ class PlainLoop {
       FLOAT64_KERNELS.rowsToCluster(features, ids.length, dim),
     );
     for (let iteration = 0; iteration < iterations; iteration += 1) {
-      const sums = prepared.map((shard, index) => shard.sum(centroids, k, index));
-      centroids = Float32Array.from(nextCentroids(mergeShardSums(sums), centroids).centroids);
+      const total = noSums(k, dim, unitRowsRounder(this.#scenario.images));
+      for (const shard of prepared) shard.sum(centroids, total);
+      centroids = Float32Array.from(nextCentroids(total, centroids).centroids);
       if (isSpherical) centroids = Float32Array.from(normaliseRows(centroids, dim));
     }
     const labels = new Int32Array(this.#scenario.images).fill(-1);

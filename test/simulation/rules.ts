@@ -5,16 +5,18 @@ import type { CoordinatorState } from '../../coordinator/control/state.ts';
 export function requireRules(state: CoordinatorState, violate: (rule: string) => void): void {
   const { leases, tasks, members, holdings, open, ledger } = state;
   const held = new Set<string>();
-  for (const { task: key, generation, workerId, incarnation } of leases.values()) {
-    const task = tasks.get(key);
-    if (held.has(`${key} ${generation}`))
-      violate(`generation ${generation} of ${key} is held twice`);
-    held.add(`${key} ${generation}`).add(key);
+  for (const { task: first, further, generation, workerId, incarnation } of leases.values()) {
     if (members.get(workerId)?.incarnation !== incarnation) {
-      violate(`${incarnation} holds ${key} and is no member`);
+      violate(`${incarnation} holds ${first} and is no member`);
     }
-    if (task?.status !== 'leased') violate(`${key} is held, and is ${task?.status ?? 'gone'}`);
-    if (generation > (task?.generation ?? 0)) violate(`${key} is held under a future generation`);
+    for (const key of [first, ...further]) {
+      const task = tasks.get(key);
+      if (held.has(`${key} ${generation}`))
+        violate(`generation ${generation} of ${key} is held twice`);
+      held.add(`${key} ${generation}`).add(key);
+      if (task?.status !== 'leased') violate(`${key} is held, and is ${task?.status ?? 'gone'}`);
+      if (generation > (task?.generation ?? 0)) violate(`${key} is held under a future generation`);
+    }
   }
   let unfinished = 0;
   for (const [key, { status }] of tasks) {

@@ -23,7 +23,7 @@ const SHAPES = [
   { images: 6, shardSize: 6, batchSize: 3, sliceSize: 2, epochs: 2, unreadable: null },
   { images: 7, shardSize: 4, batchSize: 4, sliceSize: 2, epochs: 2, unreadable: 2 },
   { images: 6, shardSize: 6, batchSize: 2, sliceSize: 1, epochs: 2, unreadable: null },
-  { images: 6, shardSize: 3, batchSize: 3, sliceSize: 1, epochs: 2, unreadable: null },
+  { images: 6, shardSize: 2, batchSize: 3, sliceSize: 1, epochs: 2, unreadable: null },
   { images: 8, shardSize: 4, batchSize: 6, sliceSize: 2, epochs: 3, unreadable: null },
   { images: 8, shardSize: 4, batchSize: 5, sliceSize: 1, epochs: 2, unreadable: 3 },
 ];

@@ -130,6 +130,7 @@ export class SimulatedWorker {
       advance: () => {
         this.#progress += 1;
       },
+      nextTurn: () => this.#run.wait(this.process, 1, 4),
       logger,
       signal: STILL,
     };

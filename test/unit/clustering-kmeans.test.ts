@@ -2,14 +2,28 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
   assignShard,
-  mergeShardSums,
   nextCentroids,
   splitForEmpty,
   sumShard,
 } from '../../src/clustering/kmeans-reducer.ts';
 import { clusterSeed, initialCentroidIds, kmeans } from '../../src/clustering/kmeans.ts';
 import { normalizedMutualInformation } from '../../src/clustering/agreement.ts';
-import { mergeMoments, momentsOf } from '../../src/clustering/moments.ts';
+import {
+  addPacked,
+  inertiaOf,
+  noSums,
+  packSums,
+  type ClusterSums,
+} from '../../src/clustering/cluster-sums.ts';
+import { unitRowsRounder } from '../../src/clustering/exact-sums.ts';
+import {
+  addMoments,
+  columnSquaresOf,
+  momentRounders,
+  momentsOf,
+  noMoments,
+  roundMoments,
+} from '../../src/clustering/moments.ts';
 import { applyWhitening, solveWhitening } from '../../src/clustering/whitening.ts';
 import { seededRng } from '../../src/math/rng.ts';
 import { kmeansBruteForce, whitenBruteForce } from '../support/oracles/brute-force-clustering.ts';
@@ -160,21 +174,35 @@ test('assignment equals brute force in float64, ties going to the lower index', 
   for (const copy of [3, 7, 40]) assert.ok(!labels.includes(copy), `copy ${copy} wins nothing`);
 });
 
-test('sums of data shards merge to those of the whole; arrival order leaves no trace in the bits', () => {
+/** The rows added up by their nearest centroids. */
+function summed(
+  rows: Float32Array,
+  dim: number,
+  centroids: Float32Array,
+  rounder = 0,
+): ClusterSums {
+  const total = noSums(centroids.length / dim, dim, rounder);
+  sumShard(rows, rows.length / dim, dim, centroids, total);
+  return total;
+}
+
+test('sums of data shards add up to those of the whole', () => {
   const points = oraclePoints();
   const centroids = points.slice(0, 80);
-  const cut = (begin: number, end: number, shard: number) =>
-    sumShard(points.slice(begin * 8, end * 8), end - begin, 8, centroids, 10, shard);
-  const parts = [cut(0, 300, 0), cut(300, 301, 1), cut(301, 700, 2), cut(700, 1000, 3)];
-  const whole = sumShard(points, 1000, 8, centroids, 10, 0);
-  const merged = mergeShardSums(parts);
+  const cut = (begin: number, end: number) =>
+    summed(points.slice(begin * 8, end * 8), 8, centroids);
+  const parts = [cut(0, 300), cut(300, 301), cut(301, 700), cut(700, 1000)];
+  const whole = cut(0, 1000);
+  const merged = noSums(10, 8, 0);
+  for (const part of parts) addPacked(merged, packSums(part));
   assert.deepEqual([...merged.counts], [...whole.counts]);
-  assert.ok(Math.abs(merged.inertia - whole.inertia) < 1e-9 * whole.inertia);
+  const { inertia } = assignShard(points, 1000, 8, centroids, 10);
+  for (const total of [merged, whole]) {
+    assert.ok(Math.abs(inertiaOf(total, centroids) - inertia) < 1e-9 * inertia);
+  }
   merged.sums.forEach((value, i) => {
     assert.ok(Math.abs(value - whole.sums[i]!) < 1e-9, `sum ${i}`);
   });
-  const shuffled = mergeShardSums([parts[2]!, parts[0]!, parts[3]!, parts[1]!]);
-  assert.deepEqual(shuffled, merged);
 });
 
 test('a row has the same label in whatever data shard it lies', () => {
@@ -187,22 +215,41 @@ test('a row has the same label in whatever data shard it lies', () => {
 
 test('a data shard without a readable image adds nothing', () => {
   const centroids = oraclePoints().slice(0, 80);
-  const empty = sumShard(new Float32Array(0), 0, 8, centroids, 10, 0);
-  const part = sumShard(oraclePoints(), 1000, 8, centroids, 10, 1);
-  assert.deepEqual(mergeShardSums([part, empty]), { ...part, shard: 0 });
+  const empty = summed(new Float32Array(0), 8, centroids);
+  assert.equal(packSums(empty).rows.length, 0);
+  const part = summed(oraclePoints(), 8, centroids);
+  const total = { ...part, sums: part.sums.slice(), counts: part.counts.slice() };
+  addPacked(total, packSums(empty));
+  assert.deepEqual(total, part);
 });
 
 test('features and centroids of another width are refused', () => {
   const ten = new Float32Array(10);
   assert.throws(() => assignShard(ten, 3, 4, ten, 2), { code: 'SHAPE_MISMATCH' });
   assert.throws(() => assignShard(ten, 2, 5, ten, 3), { code: 'SHAPE_MISMATCH' });
-  const narrow = { shard: 1, sums: new Float64Array(4), counts: new Uint32Array(2), inertia: 0 };
-  const wide = { ...narrow, sums: new Float64Array(6), shard: 0 };
-  assert.throws(() => mergeShardSums([wide, narrow]), { code: 'SHAPE_MISMATCH' });
+  const part = { rows: new Float64Array(4), counts: Uint32Array.of(3, 1), squares: 0 };
+  assert.throws(
+    () => {
+      addPacked(noSums(2, 3, 0), part);
+    },
+    {
+      code: 'SHAPE_MISMATCH',
+      message: /cluster sums of a result: expected shape \[2, 3\], got \[4\]/,
+    },
+  );
+  assert.throws(
+    () => {
+      addPacked(noSums(3, 2, 0), part);
+    },
+    {
+      code: 'SHAPE_MISMATCH',
+      message: /cluster sizes of a result: expected shape \[3\], got \[2\]/,
+    },
+  );
 });
 
 test('a cluster without members keeps its place where nobody can be split', () => {
-  const total = { shard: 0, sums: Float64Array.of(2, 0), counts: Uint32Array.of(1, 0), inertia: 0 };
+  const total = { sums: Float64Array.of(2, 0), counts: Uint32Array.of(1, 0) };
   const { centroids, refilled } = nextCentroids(total, Float32Array.of(9, 5));
   assert.deepEqual([...centroids], [2, 5]);
   assert.deepEqual([...refilled], []);
@@ -243,12 +290,16 @@ test('the whole clustering of the planted-groups oracle: PCA, L2, k-means, agree
   assert.ok(noiseFloor > 0.5 && noiseFloor < 0.99, `two seeds on one set: ${noiseFloor}`);
 });
 
-/** The distributed clustering, with data shards that end at `ends`; every fold is in shard order. */
+/** The distributed clustering, with data shards that end at `ends`. */
 function clusterInShards(features: Float32Array, dim: number, ends: readonly number[]) {
   const cuts = ends.map((end, i) => features.slice((ends[i - 1] ?? 0) * dim, end * dim));
   const countOf = (cut: Float32Array): number => cut.length / dim;
-  const moments = cuts.map((cut) => momentsOf(cut, countOf(cut), dim));
-  const whitening = solveWhitening(mergeMoments(moments), { outDim: 6, epsilon: 1e-8 });
+  const bound = cuts.reduce((total, cut) => total + columnSquaresOf(cut, countOf(cut), dim), 0);
+  const rounders = momentRounders(countOf(features), bound);
+  const moments = noMoments(dim);
+  for (const cut of cuts)
+    addMoments(moments, roundMoments(momentsOf(cut, countOf(cut), dim), rounders));
+  const whitening = solveWhitening(moments, { outDim: 6, epsilon: 1e-8 });
   const shards = cuts.map((cut) => applyWhitening(whitening, cut, countOf(cut)));
   const d = whitening.outDim;
   const rows = Float32Array.from(shards.flatMap((shard) => [...shard]));
@@ -258,8 +309,9 @@ function clusterInShards(features: Float32Array, dim: number, ends: readonly num
     ]),
   );
   for (let iteration = 0; iteration < 20; iteration += 1) {
-    const parts = shards.map((shard, s) => sumShard(shard, shard.length / d, d, centroids, 12, s));
-    centroids = Float32Array.from(nextCentroids(mergeShardSums(parts), centroids).centroids);
+    const total = noSums(12, d, unitRowsRounder(countOf(features)));
+    for (const shard of shards) sumShard(shard, shard.length / d, d, centroids, total);
+    centroids = Float32Array.from(nextCentroids(total, centroids).centroids);
   }
   const assigned = shards.map((shard) => assignShard(shard, shard.length / d, d, centroids, 12));
   return {

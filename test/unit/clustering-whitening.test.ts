@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { mergeMoments, momentsOf } from '../../src/clustering/moments.ts';
+import {
+  addMoments,
+  columnSquaresOf,
+  momentRounders,
+  momentsOf,
+  noMoments,
+  roundMoments,
+  type ShardMoments,
+} from '../../src/clustering/moments.ts';
 import { applyWhitening, solveWhitening, type Whitening } from '../../src/clustering/whitening.ts';
 import { seededRng } from '../../src/math/rng.ts';
 import { lcgArray } from '../support/made/lcg.ts';
@@ -74,19 +82,108 @@ test('moments agree with plain sums at sizes that do not fill blocks and tiles',
   }
 });
 
-test('moments of parts merge to the moments of the whole', () => {
+function folded(parts: readonly ShardMoments[], dim: number): ShardMoments {
+  const total = noMoments(dim);
+  for (const part of parts) addMoments(total, part);
+  return total;
+}
+
+test('moments of parts add up to the moments of the whole', () => {
   const rng = seededRng('moments');
   const features = Float32Array.from({ length: 100 * 7 }, () => rng.normal());
   const whole = momentsOf(features, 100, 7);
-  const merged = mergeMoments([
-    momentsOf(features.slice(0, 33 * 7), 33, 7),
-    momentsOf(features.slice(33 * 7, 34 * 7), 1, 7),
-    momentsOf(features.slice(34 * 7), 66, 7),
-  ]);
+  const merged = folded(
+    [
+      momentsOf(features.slice(0, 33 * 7), 33, 7),
+      momentsOf(features.slice(33 * 7, 34 * 7), 1, 7),
+      momentsOf(features.slice(34 * 7), 66, 7),
+    ],
+    7,
+  );
   assert.equal(merged.count, 100);
   // float64 sums of 100 terms of size 1: rounding stays far below 1e-12.
   near(merged.sum, [...whole.sum], 1e-12);
   near(merged.outer, [...whole.outer], 1e-11);
+});
+
+test('moments of other dimensions are refused', () => {
+  assert.throws(
+    () => {
+      addMoments(noMoments(3), noMoments(2));
+    },
+    { code: 'SHAPE_MISMATCH', message: /moments: expected shape \[3, 6\], got \[2, 3\]/ },
+  );
+});
+
+/** Moments of 40 data shards whose columns have sizes from 1e-3 to 1e3, some shards of much larger rows. */
+function unevenShards(dim: number): { parts: Float32Array[]; rows: number; bound: number } {
+  const rng = seededRng('uneven shards');
+  const parts = Array.from({ length: 40 }, (_, shard) => {
+    const scale = shard % 9 === 4 ? 500 : 1;
+    return Float32Array.from(
+      { length: (1 + ((shard * 7) % 30)) * dim },
+      (_value, i) => scale * 10 ** ((i % dim) - 3) * (rng.normal() + 0.5),
+    );
+  });
+  const bounds = parts.map((part) => columnSquaresOf(part, part.length / dim, dim));
+  return {
+    parts,
+    rows: parts.reduce((total, part) => total + part.length / dim, 0),
+    bound: bounds.reduce((total, value) => total + value, 0),
+  };
+}
+
+test('rounded moments add up to the same bits in any order and grouping; as they are they do not', () => {
+  const dim = 7;
+  const { parts, rows, bound } = unevenShards(dim);
+  const rounders = momentRounders(rows, bound);
+  for (const isRounded of [true, false]) {
+    const leaves = (): ShardMoments[] =>
+      parts.map((part) => {
+        const own = momentsOf(part, part.length / dim, dim);
+        return isRounded ? roundMoments(own, rounders) : own;
+      });
+    const inOrder = folded(leaves(), dim);
+    const rng = seededRng('groupings');
+    const isEqual = Array.from({ length: 20 }, () => {
+      const scrambled = leaves()
+        .map((part) => ({ part, at: rng.float() }))
+        .toSorted((a, b) => a.at - b.at)
+        .map(({ part }) => part);
+      const size = 1 + rng.integer(12);
+      const groups: ShardMoments[] = [];
+      while (scrambled.length > 0) groups.push(folded(scrambled.splice(0, size), dim));
+      const total = folded(groups, dim);
+      return [...total.sum, ...total.outer].every((value, i) =>
+        Object.is(value, [...inOrder.sum, ...inOrder.outer][i]),
+      );
+    });
+    assert.ok(isRounded ? isEqual.every(Boolean) : !isEqual.every(Boolean), `${isRounded}`);
+  }
+});
+
+test('rounded moments are within 2^-51 a shard of the largest diagonal entry', () => {
+  const dim = 7;
+  const { parts, rows, bound } = unevenShards(dim);
+  const own = parts.map((part) => momentsOf(part, part.length / dim, dim));
+  const exact = folded(own, dim);
+  const largest = columnSquaresOf(Float32Array.from(parts.flatMap((part) => [...part])), rows, dim);
+  assert.ok(bound >= largest, 'the bound is one');
+  const rounders = momentRounders(rows, bound);
+  const rounded = folded(
+    own.map((part) => roundMoments(part, rounders)),
+    dim,
+  );
+  // The rounding of each shard, and of the float64 sums beside it.
+  const shards = 2 * parts.length;
+  rounded.outer.forEach((value, i) => {
+    assert.ok(Math.abs(value - exact.outer[i]!) <= shards * 2 ** -51 * bound, `outer ${i}`);
+  });
+  const sumBound = Math.sqrt(rows * bound);
+  rounded.sum.forEach((value, i) => {
+    assert.ok(Math.abs(value - exact.sum[i]!) <= shards * 2 ** -51 * sumBound, `sum ${i}`);
+  });
+  assert.deepEqual(momentRounders(5, 0), { sum: 0, outer: 0 }, 'features of zeros stay');
 });
 
 test('whitening agrees with faiss on the oracle: mean, eigenvalues, rows up to sign', () => {
@@ -191,7 +288,7 @@ test('a data shard without a readable image adds nothing', () => {
   const features = oracleFeatures();
   const whole = momentsOf(features, N, D);
   const empty = momentsOf(new Float32Array(0), 0, D);
-  assert.deepEqual(mergeMoments([empty, whole, empty]), whole);
+  assert.deepEqual(folded([empty, whole, empty], D), whole);
 });
 
 test('a row is whitened to the same bits in whatever data shard it lies', () => {

@@ -140,7 +140,7 @@ test('a result that its kind cannot read fails its order, and the run', async ()
   const summed = world.dispatcher.runPhase({
     ...{ kind: moments, epoch: 0, parameterVersion: 0 },
     work: [{ kind: 'moments', shard: 0 } satisfies MomentsWork],
-    order: ({ shard }) => ({ shard }),
+    order: ({ shard }) => ({ shards: [shard], rounders: { sum: 0, outer: 0 } }),
     features: {
       extract: (shard) => ({ shard, begin: 0, end: 1, leftOut: [], rows: 'centre' }),
       project: (shard) => ({ shard, whiteningArtifact: null, parts: null }),
@@ -163,7 +163,7 @@ test('a phase that has no order for features which are needed first fails the ru
   const summed = world.dispatcher.runPhase({
     ...{ kind: moments, epoch: 0, parameterVersion: 0 },
     work: [{ kind: 'moments', shard: 0 } satisfies MomentsWork],
-    order: ({ shard }) => ({ shard }),
+    order: ({ shard }) => ({ shards: [shard], rounders: { sum: 0, outer: 0 } }),
     take: () => undefined,
   });
   await assert.rejects(summed, /moments\/0 needs extract first/);

@@ -7,7 +7,9 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { FLOAT64_KERNELS } from '../../src/clustering/kernels.ts';
-import { mergeShardSums, nextCentroids } from '../../src/clustering/kmeans-reducer.ts';
+import { noSums } from '../../src/clustering/cluster-sums.ts';
+import { unitRowsRounder } from '../../src/clustering/exact-sums.ts';
+import { nextCentroids } from '../../src/clustering/kmeans-reducer.ts';
 import { normaliseRows } from '../../src/clustering/odc/mixing.ts';
 import { blurView, gaussianWeights } from '../../src/data/pixels/blur.ts';
 import type { Engine } from '../../src/engine/engine.ts';
@@ -122,7 +124,8 @@ test('spherical k-means: Lloyd steps whose centroids are made unit rows are thos
   const rows = FLOAT64_KERNELS.rowsToCluster(features, count, dim);
   let centroids = gatherRows(features, Int32Array.from(start), dim);
   for (let iteration = 0; iteration < iterations; iteration += 1) {
-    const total = mergeShardSums([rows.sum(centroids, start.length, 0)]);
+    const total = noSums(start.length, dim, unitRowsRounder(count));
+    rows.sum(centroids, total);
     const next = nextCentroids(total, centroids);
     assert.deepEqual(next.refilled, []);
     centroids = Float32Array.from(normaliseRows(next.centroids, dim));

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
+import { inertiaOf, noSums } from '../../src/clustering/cluster-sums.ts';
+import { unitRowsRounder } from '../../src/clustering/exact-sums.ts';
 import { initialCentroidIds, kmeans } from '../../src/clustering/kmeans.ts';
 import { FLOAT64_KERNELS, type ClusteringKernels } from '../../src/clustering/kernels.ts';
 import type { Multiply } from '../../src/engine/clustering/products.ts';
@@ -45,17 +47,22 @@ function assertSameStep(
 ): void {
   const k = centroids.length / dim;
   const prepared = kernels.rowsToCluster(rows, n, dim);
-  const ours = prepared.sum(centroids, k, 3);
+  const ours = noSums(k, dim, 0);
+  prepared.sum(centroids, ours);
   const assigned = prepared.assign(centroids, k);
   prepared.release();
   const oracle = FLOAT64_KERNELS.rowsToCluster(rows, n, dim);
-  const theirs = oracle.sum(centroids, k, 3);
+  const theirs = noSums(k, dim, 0);
+  oracle.sum(centroids, theirs);
   assert.deepEqual(assigned.labels, oracle.assign(centroids, k).labels, what);
   assert.deepEqual(ours.counts, theirs.counts, what);
   assert.deepEqual(ours.sums, theirs.sums, what);
-  assert.equal(ours.shard, 3);
   const scale = rows.reduce((sum, value) => sum + value * value, 0);
-  assert.ok(Math.abs(ours.inertia - theirs.inertia) <= 1e-6 * theirs.inertia + 1e-12 * scale, what);
+  const inertia = inertiaOf(ours, centroids);
+  const expected = assigned.inertia;
+  assert.ok(Math.abs(inertia - expected) <= 1e-6 * expected + 1e-12 * scale, what);
+  const byDistances = oracle.assign(centroids, k).inertia;
+  assert.ok(Math.abs(inertia - byDistances) <= 1e-6 * byDistances + 1e-12 * scale, what);
 }
 
 onEachSearch(
@@ -142,6 +149,43 @@ onEachSearch(
     assertSameStep(kernels, rows, n, dim, centroids, 'near');
   },
 );
+
+onEachSearch('exact sums of unit rows are those of float64, whoever adds which rows', (kernels) => {
+  const [n, dim, k] = [1100, 17, 23];
+  const rows = rowsOf(31, n, dim, 0, true);
+  const centroids = picked(
+    rows,
+    dim,
+    Array.from({ length: k }, (_, c) => 7 * c),
+  );
+  const rounder = unitRowsRounder(n);
+  const expected = noSums(k, dim, rounder);
+  FLOAT64_KERNELS.rowsToCluster(rows, n, dim).sum(centroids, expected);
+  const total = noSums(k, dim, rounder);
+  for (const [begin, end] of [
+    [600, 1100],
+    [0, 1],
+    [1, 600],
+  ] as const) {
+    const own = rows.slice(begin * dim, end * dim);
+    const prepared = kernels.rowsToCluster(own, end - begin, dim);
+    prepared.sum(centroids, total);
+    prepared.release();
+  }
+  assert.deepEqual([total.sums, total.counts], [expected.sums, expected.counts]);
+  const long = kernels.rowsToCluster(
+    rows.map((value) => 1.01 * value),
+    n,
+    dim,
+  );
+  assert.throws(
+    () => {
+      long.sum(centroids, total);
+    },
+    { code: 'PROTOCOL_VIOLATION', message: /rows of k-means: length: expected at most 1/ },
+  );
+  long.release();
+});
 
 onEachSearch('whole runs of k-means are those of float64', (kernels) => {
   const [n, dim, k] = [1500, 24, 40];

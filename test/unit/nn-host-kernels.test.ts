@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { noSums, type ClusterSums } from '../../src/clustering/cluster-sums.ts';
 import { FLOAT64_KERNELS } from '../../src/clustering/kernels.ts';
 import { initialCentroidIds, kmeans } from '../../src/clustering/kmeans.ts';
 import { clusteringKernels } from '../../src/engine/clustering/kernels.ts';
@@ -107,6 +108,30 @@ function centroidsOf(
   return centroids;
 }
 
+/** Sums that something has been added to. */
+function begunSums(k: number, dim: number, rounder: number): ClusterSums {
+  const total = noSums(k, dim, rounder);
+  total.sums.forEach((_sum, i) => (total.sums[i] = i / 64 - 1));
+  total.counts.forEach((_count, c) => (total.counts[c] = c % 3));
+  return total;
+}
+
+/** The naive loop. */
+function addRowsPlainly(
+  rows: Float32Array,
+  labels: Int32Array,
+  dim: number,
+  { sums, counts, rounder }: ClusterSums,
+): void {
+  labels.forEach((label, row) => {
+    counts[label]! += 1;
+    for (let j = 0; j < dim; j += 1) {
+      const value = rows[row * dim + j]!;
+      sums[label * dim + j]! += value + rounder - rounder;
+    }
+  });
+}
+
 /** Three steps, since each begins with the labels of the one before, and what float64 makes of them. */
 function assertSameSteps(
   search: HostSearch,
@@ -121,10 +146,17 @@ function assertSameSteps(
     const k = centroids.length / dim;
     const labels = search.labels(centroids, k, () => undefined);
     assert.deepEqual(labels, oracle.assign(centroids, k).labels, what);
-    const { sums, counts } = search.sumByLabel(labels, k);
-    const expected = oracle.sum(centroids, k, 0);
-    assert.deepEqual(sums, expected.sums, what);
-    assert.deepEqual(counts, expected.counts, what);
+    // As the rows are, onto sums of other rows; and on a grid that is coarse for them.
+    for (const rounder of [0, 1.5 * 2 ** 40]) {
+      const [ours, theirs] = [0, 1].map(() => begunSums(k, dim, rounder));
+      search.sumByLabel(labels, ours!);
+      addRowsPlainly(rows, labels, dim, theirs!);
+      assert.deepEqual(ours, theirs, what);
+    }
+    const [ours, theirs] = [noSums(k, dim, 0), noSums(k, dim, 0)];
+    search.sumByLabel(labels, ours);
+    oracle.sum(centroids, theirs);
+    assert.deepEqual([ours.sums, ours.counts], [theirs.sums, theirs.counts], what);
   }
 }
 
@@ -167,7 +199,9 @@ onEachKernels('any number of threads gives the same bits', (host, kernels) => {
   const results = [1, 2, 7].map((threads) => {
     const search = new HostSearch(host, rows, n, dim, { threads, kernels });
     const labels = search.labels(rows.subarray(0, k * dim), k, () => undefined);
-    return { labels, ...search.sumByLabel(labels, k), norms: search.norms };
+    const total = noSums(k, dim, 0);
+    search.sumByLabel(labels, total);
+    return { labels, total, norms: search.norms };
   });
   assert.deepEqual(results[1], results[0]);
   assert.deepEqual(results[2], results[0]);
@@ -177,7 +211,9 @@ onEachKernels('no row at all has no labels, and sums of zero', (host, kernels) =
   const search = new HostSearch(host, new Float32Array(0), 0, 3, { threads: 2, kernels });
   const centroids = Float32Array.of(1, 2, 3);
   assert.equal(search.labels(centroids, 1, () => undefined).length, 0);
-  assert.deepEqual(search.sumByLabel(new Int32Array(0), 1).sums, new Float64Array(3));
+  const total = noSums(1, 3, 0);
+  search.sumByLabel(new Int32Array(0), total);
+  assert.deepEqual(total, noSums(1, 3, 0));
 });
 
 onEachKernels('what an engine finds without them is the same to the last bit', (host, kernels) => {
@@ -225,7 +261,7 @@ test('wrong arguments are errors, and read nothing', { skip }, () => {
   const [sums, counts] = [new Float64Array(3), new Uint32Array(1)];
   for (const label of [-1, 1]) {
     assert.throws(
-      () => module!.sumByLabel(0, 1, 2, 3, rows[2], Int32Array.of(0, label), 1, sums, counts),
+      () => module!.sumByLabel(0, 1, 2, 3, rows[2], Int32Array.of(0, label), 1, 0, sums, counts),
       /none of the clusters/,
     );
   }

@@ -37,7 +37,7 @@ async function linesOf(failure: Error, outcome: 'ACCEPTED' | 'FENCED'): Promise<
       signal: ended.signal,
     };
     let advances = 0;
-    const order = orderMessage(kmeansStep, { shard: 0, centroidsArtifact: 'centroids' });
+    const order = orderMessage(kmeansStep, { shards: [0], centroidsArtifact: 'centroids' });
     new WorkerLoop(deps as unknown as WorkerDeps).take(order);
   });
   await answered;

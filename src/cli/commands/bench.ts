@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { allAlgorithms } from '../../algorithms/registry.ts';
 import type { SuiteName } from '../../../bench/bench.ts';
-import { benchTable, chaosLines } from '../bench-table.ts';
+import { benchTable, chaosLines, planeLines } from '../bench-table.ts';
 import { ProcessFailure } from '../../launch/process-failure.ts';
 import { KEEP_FREED_MEMORY } from '../../process/allocator.ts';
 import { packageRoot } from '../../process/package-root.ts';
@@ -42,6 +42,17 @@ export function addBenchCommand(program: Command, terminal: Terminal): void {
     .option('--json', 'print one JSON object')
     .action((options: OdcMemoryCommandOptions) => runOdcMemory(options, terminal));
   bench
+    .command('clustering-plane')
+    .description(
+      "what a step of k-means at ImageNet's size costs the coordinator; takes 4 GB and minutes",
+    )
+    .addOption(engineOption('tensor engine of the workers').default('auto'))
+    .option('--images <n>', "rows in all; ImageNet's by default", positiveInteger)
+    .option('--workers <n>', 'workers', positiveInteger, 2)
+    .option('--quick', 'small sizes: whether it works, not what it costs')
+    .option('--json', 'print one JSON object')
+    .action((options: PlaneCommandOptions) => runPlane(options, terminal));
+  bench
     .command('chaos')
     .description('a local run whose processes are killed at random, beside the undisturbed one')
     .option('--kills <n>', 'kills in each run', positiveInteger, 50)
@@ -58,6 +69,23 @@ export function addBenchCommand(program: Command, terminal: Terminal): void {
     .option('--out <dir>', 'folder that keeps the runs; by default they are removed')
     .option('--json', 'print one JSON object')
     .action((options: ChaosCommandOptions) => runChaos(options, terminal));
+}
+
+interface PlaneCommandOptions extends Pick<BenchCommandOptions, 'engine' | 'quick' | 'json'> {
+  readonly images?: number;
+  readonly workers: number;
+}
+
+async function runPlane(options: PlaneCommandOptions, terminal: Terminal): Promise<void> {
+  const { quick: isQuick = false, json, ...shape } = options;
+  const { benchClusteringPlane } = await import('../../../bench/clustering-plane/plane.ts');
+  const report = await benchClusteringPlane({
+    ...{ ...shape, isQuick, env: terminal.env },
+    gpus: listGpus(terminal.env).map(({ name }) => name),
+    onProgress: (text) => terminal.stderr.write(`${text}\n`),
+  });
+  if (json === true) printJson(terminal, report);
+  else printLines(terminal, planeLines(report));
 }
 
 interface ChaosCommandOptions {

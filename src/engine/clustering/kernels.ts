@@ -3,8 +3,10 @@
  * float64. Moments, whitening and projection are float64 but for float32 products of blocks; see
  * each file for its bound.
  */
+import { inertiaOf, noSums, type ClusterSums } from '../../clustering/cluster-sums.ts';
+import { requireUnitRows } from '../../clustering/exact-sums.ts';
 import type { ClusteringKernels, OnProgress, RowsToCluster } from '../../clustering/kernels.ts';
-import type { Assignment, ShardSums } from '../../clustering/kmeans-reducer.ts';
+import type { Assignment } from '../../clustering/kmeans-reducer.ts';
 import { solveWhitening, type EigenSolver } from '../../clustering/whitening.ts';
 import { shapeMismatch } from '../../errors.ts';
 import { momentsOnEngine } from './pca/moments.ts';
@@ -37,8 +39,8 @@ class RowsOnEngine implements RowsToCluster {
   readonly #run: Products['run'];
   readonly #dim: number;
   readonly #search: RowSearch;
-  /** Σ |x|² */
-  readonly #squares: number;
+  /** max |x| */
+  readonly #longest: number;
 
   constructor(
     { run }: Products,
@@ -53,51 +55,34 @@ class RowsOnEngine implements RowsToCluster {
     this.#dim = dim;
     this.#run = run;
     this.#search = run(() => makeSearch(features, count, dim));
-    this.#squares = this.#search.norms.reduce((sum, norm) => sum + norm * norm, 0);
+    this.#longest = this.#search.norms.reduce((most, norm) => Math.max(most, norm), 0);
   }
 
   assign(centroids: Float32Array, k: number, onProgress = NO_PROGRESS): Assignment {
-    const { labels, inertia } = this.#step(centroids, k, onProgress);
-    return { labels, inertia };
+    const total = noSums(k, this.#dim, 0);
+    const labels = this.#step(centroids, total, onProgress);
+    return { labels, inertia: inertiaOf(total, centroids) };
   }
 
-  sum(centroids: Float32Array, k: number, shard: number, onProgress = NO_PROGRESS): ShardSums {
-    const { sums, counts, inertia } = this.#step(centroids, k, onProgress);
-    return { shard, sums, counts, inertia };
+  sum(centroids: Float32Array, into: ClusterSums, onProgress = NO_PROGRESS): void {
+    requireUnitRows(this.#longest, into.rounder);
+    this.#step(centroids, into, onProgress);
   }
 
   release(): void {
     this.#search.release();
   }
 
-  #step(
-    centroids: Float32Array,
-    k: number,
-    onProgress: OnProgress,
-  ): Omit<ShardSums, 'shard'> & Assignment {
-    const dim = this.#dim;
-    if (centroids.length !== k * dim) {
-      throw shapeMismatch('centroids', [k, dim], [centroids.length]);
+  /** @returns labels of the rows, which have been added to `into` */
+  #step(centroids: Float32Array, into: ClusterSums, onProgress: OnProgress): Int32Array {
+    const { counts, rounder } = into;
+    const { length: k } = counts;
+    if (centroids.length !== k * this.#dim) {
+      throw shapeMismatch('centroids', [k, this.#dim], [centroids.length]);
     }
     const labels = this.#run(() => this.#search.labels(centroids, k, onProgress));
-    const { sums, counts } = this.#search.sumByLabel(labels, k);
-    return { labels, sums, counts, inertia: this.#inertia(centroids, sums, counts) };
-  }
-
-  /**
-   * Σ |x - c|² = Σ |x|² + Σ over clusters of n |c|² - 2 c·S, all in float64; rounding may leave a
-   * trace below zero.
-   */
-  #inertia(centroids: Float32Array, sums: Float64Array, counts: Uint32Array): number {
-    const dim = this.#dim;
-    let inertia = this.#squares;
-    for (let c = 0; c < counts.length; c += 1) {
-      let change = 0;
-      for (let j = c * dim; j < (c + 1) * dim; j += 1) {
-        change += centroids[j]! * (counts[c]! * centroids[j]! - 2 * sums[j]!);
-      }
-      inertia += change;
-    }
-    return Math.max(0, inertia);
+    this.#search.sumByLabel(labels, into);
+    for (const norm of this.#search.norms) into.squares += norm * norm + rounder - rounder;
+    return labels;
   }
 }

@@ -4,6 +4,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { noSums } from '../../../src/clustering/cluster-sums.ts';
 import type { RowsToCluster } from '../../../src/clustering/kernels.ts';
 import { packageRoot } from '../../../src/process/package-root.ts';
 import type { Engine } from '../../../src/engine/engine.ts';
@@ -52,8 +53,13 @@ export function begin({ clustering }: Engine, model: Model): WorkInHand {
       ]);
     },
     cluster: () => {
-      const { sums, counts } = rows.sum(features.subarray(0, K * DIM), K, 0);
-      return hashOf([rows.assign(features.subarray(0, K * DIM), K).labels, sums, counts]);
+      const total = noSums(K, DIM, 0);
+      rows.sum(features.subarray(0, K * DIM), total);
+      return hashOf([
+        rows.assign(features.subarray(0, K * DIM), K).labels,
+        total.sums,
+        total.counts,
+      ]);
     },
     whiten: () => {
       const moments = clustering.moments(features, ROWS, DIM);

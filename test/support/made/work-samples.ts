@@ -77,10 +77,16 @@ export const WORK_SAMPLES: readonly Sampled[] = [
       ...{ ...shard(rng), begin: uint(rng), end: uint(rng), leftOut: list(rng) },
       rows: (['centre', 'crops', 'memory'] as const)[rng.integer(3)]!,
     }),
-    result: (rng) => ({ ...rows(rng), unreadable: images(rng), damaged: images(rng) }),
+    result: (rng) => ({
+      ...{ ...rows(rng), columnSquares: rng.float() },
+      ...{ unreadable: images(rng), damaged: images(rng) },
+    }),
   }),
   sampled(moments, {
-    order: shard,
+    order: (rng) => ({
+      shards: list(rng),
+      rounders: { sum: rng.float(), outer: rng.float() },
+    }),
     result: (rng) => ({ count: uint(rng), sum: doubles(rng), outer: doubles(rng) }),
   }),
   sampled(solvePca, {
@@ -103,11 +109,11 @@ export const WORK_SAMPLES: readonly Sampled[] = [
     result: (rng) => ({ rows: floats(rng) }),
   }),
   sampled(kmeansStep, {
-    order: (rng) => ({ ...shard(rng), centroidsArtifact: name(rng) }),
+    order: (rng) => ({ shards: list(rng), centroidsArtifact: name(rng) }),
     result: (rng) => {
       const [k, dim] = [1 + many(rng), many(rng)];
       const counts = Uint32Array.from({ length: k }, () => rng.uint32());
-      return { sums: doubles(rng, k * dim), counts, inertia: rng.float() };
+      return { rows: doubles(rng, k * dim), counts, squares: rng.float() };
     },
   }),
   sampled(clusterHead, {

@@ -54,7 +54,7 @@ export interface HostModule {
       labels: Int32Array,
     ]
   ): void;
-  /** Writes sums [K, D] and counts [K]. */
+  /** Adds to sums [K, D], of values that `rounder` has rounded (exact-sums.ts), and counts [K]. */
   sumByLabel(
     kernels: number,
     threads: number,
@@ -63,6 +63,7 @@ export interface HostModule {
     features: Float32Array,
     labels: Int32Array,
     k: number,
+    rounder: number,
     sums: Float64Array,
     counts: Uint32Array,
   ): void;
@@ -80,7 +81,7 @@ export const CODED_NUMBERS = 4;
 /** The kernels for any processor, which an engine outruns. */
 export const PORTABLE = 'portable';
 /** Of the module; raised whenever a function takes other arguments. */
-const INTERFACE = 1;
+const INTERFACE = 2;
 const REMEDY = 'npx deepcluster setup';
 
 let found: HostKernels | null = null;

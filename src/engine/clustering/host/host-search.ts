@@ -72,10 +72,10 @@ export class HostSearch implements RowSearch {
     return this.#guesses.slice();
   }
 
-  sumByLabel(labels: Int32Array, k: number): LabelSums {
+  sumByLabel(labels: Int32Array, into: LabelSums): void {
     const [, dim, features] = this.#rows;
     const options = { threads: this.#threads, kernels: this.#kernels };
-    return sumByLabelOnHost(this.#module, options)(features, labels, dim, k);
+    sumByLabelOnHost(this.#module, options)(features, labels, dim, into);
   }
 
   /** What was prepared goes with this object. */
@@ -89,11 +89,8 @@ export function sumByLabelOnHost(
   module: HostModule,
   { threads, kernels = 0 }: HostOptions,
 ): SumByLabel {
-  return (features, labels, dim, k) => {
-    const sums = new Float64Array(k * dim);
-    const counts = new Uint32Array(k);
-    const count = labels.length;
-    module.sumByLabel(kernels, threads, count, dim, features, labels, k, sums, counts);
-    return { sums, counts };
+  return (features, labels, dim, { sums, counts, rounder }) => {
+    const [count, k] = [labels.length, counts.length];
+    module.sumByLabel(kernels, threads, count, dim, features, labels, k, rounder, sums, counts);
   };
 }

@@ -3,6 +3,7 @@
  * compare the distributed computation with, and what benchmarks measure. No run uses it. Shapes: n
  * rows, D dimensions, K centroids; matrices are flat and row-major.
  */
+import { inertiaOf, noSums } from '../../../clustering/cluster-sums.ts';
 import type { ClusteringKernels, OnProgress } from '../../../clustering/kernels.ts';
 import { nextCentroids } from '../../../clustering/kmeans-reducer.ts';
 import type { KmeansResult } from '../../../clustering/kmeans.ts';
@@ -34,9 +35,10 @@ export function kmeansOnEngine(
   const refilled: number[] = [];
   try {
     for (let iteration = 0; iteration < iterations; iteration += 1) {
-      const total = rows.sum(centroids, k, 0);
+      const total = noSums(k, dim, 0);
+      rows.sum(centroids, total);
       const next = nextCentroids(total, centroids);
-      objectives.push(total.inertia);
+      objectives.push(inertiaOf(total, centroids));
       refilled.push(next.refilled.length);
       centroids = Float32Array.from(next.centroids);
     }

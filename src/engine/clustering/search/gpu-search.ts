@@ -83,8 +83,8 @@ export class GpuSearch implements RowSearch {
     return labels;
   }
 
-  sumByLabel(labels: Int32Array, k: number): LabelSums {
-    return this.#sumByLabel(this.#rows.features, labels, this.#rows.dim, k);
+  sumByLabel(labels: Int32Array, into: LabelSums): void {
+    this.#sumByLabel(this.#rows.features, labels, this.#rows.dim, into);
   }
 
   release(): void {

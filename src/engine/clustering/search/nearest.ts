@@ -74,8 +74,8 @@ export class NearestCentroids implements RowSearch {
     return labels;
   }
 
-  sumByLabel(labels: Int32Array, k: number): LabelSums {
-    return sumByLabel(this.#rows.features, labels, this.#rows.dim, k);
+  sumByLabel(labels: Int32Array, into: LabelSums): void {
+    sumByLabel(this.#rows.features, labels, this.#rows.dim, into);
   }
 
   release(): void {

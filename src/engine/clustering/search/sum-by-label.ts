@@ -5,33 +5,33 @@
 import type { LabelSums } from './row-search.ts';
 
 /**
- * Sums of the rows with each label, in float64 and in the order of rows: the order of a plain loop,
- * with one cluster's sum in the cache at a time.
+ * Adds the rows with each label, in float64 and in the order of rows: the order of a plain loop, with
+ * one cluster's sum in the cache at a time.
  */
 export function sumByLabel(
   features: Float32Array,
   labels: Int32Array,
   dim: number,
-  k: number,
-): LabelSums {
-  const counts = new Uint32Array(k);
-  for (const label of labels) counts[label]! += 1;
-  const order = rowsByLabel(labels, counts);
-  const sums = new Float64Array(k * dim);
-  const sum = new Float64Array(dim);
+  { sums, counts, rounder }: LabelSums,
+): void {
+  const k = counts.length;
+  const own = new Uint32Array(k);
+  for (const label of labels) own[label]! += 1;
+  const order = rowsByLabel(labels, own);
   let at = 0;
   for (let c = 0; c < k; c += 1) {
-    const end = at + counts[c]!;
+    const end = at + own[c]!;
     if (end === at) continue;
-    sum.fill(0);
-    for (; at + 3 < end; at += 4) addFourRows(features, order, at, dim, sum);
+    counts[c]! += own[c]!;
+    const sum = sums.subarray(c * dim, (c + 1) * dim);
+    for (; at + 3 < end; at += 4) addFourRows(features, order, at, rounder, sum);
     for (; at < end; at += 1) {
       const from = order[at]! * dim;
-      for (let j = 0; j < dim; j += 1) sum[j] = sum[j]! + features[from + j]!;
+      for (let j = 0; j < dim; j += 1) {
+        sum[j] = sum[j]! + (features[from + j]! + rounder - rounder);
+      }
     }
-    sums.set(sum, c * dim);
   }
-  return { sums, counts };
 }
 
 /**
@@ -42,16 +42,19 @@ function addFourRows(
   features: Float32Array,
   order: Int32Array,
   at: number,
-  dim: number,
+  rounder: number,
   sum: Float64Array,
 ): void {
+  const { length: dim } = sum;
   const a = order[at]! * dim;
   const b = order[at + 1]! * dim;
   const c = order[at + 2]! * dim;
   const d = order[at + 3]! * dim;
   for (let j = 0; j < dim; j += 1) {
-    const two = sum[j]! + features[a + j]! + features[b + j]!;
-    sum[j] = two + features[c + j]! + features[d + j]!;
+    const one = sum[j]! + (features[a + j]! + rounder - rounder);
+    const two = one + (features[b + j]! + rounder - rounder);
+    const three = two + (features[c + j]! + rounder - rounder);
+    sum[j] = three + (features[d + j]! + rounder - rounder);
   }
 }
 

@@ -14,7 +14,7 @@
 namespace {
 
 /** What host-kernels.ts expects: raised whenever a function takes other arguments. */
-constexpr int32_t INTERFACE = 1;
+constexpr int32_t INTERFACE = 2;
 
 /** A call's arguments; anything but what is expected is thrown, and becomes an error of the caller. */
 class Arguments {
@@ -23,12 +23,15 @@ class Arguments {
     if (napi_get_cb_info(env, info, &count_, values_, nullptr, nullptr) != napi_ok) fail("arguments");
   }
 
-  size_t number(size_t at) const {
+  size_t number(size_t at) const { return static_cast<size_t>(real(at)); }
+
+  /** At least 0. */
+  double real(size_t at) const {
     double value = -1;
     if (at >= count_ || napi_get_value_double(env_, values_[at], &value) != napi_ok || !(value >= 0)) {
       fail("a number");
     }
-    return static_cast<size_t>(value);
+    return value;
   }
 
   const host::Kernels& kernels(size_t at) const {
@@ -119,8 +122,8 @@ void sumByLabel(const Arguments& given) {
   const size_t k = given.number(6);
   const bool isDone =
       host::sumByLabel(given.kernels(0), given.floats(4, count * dim), count, dim,
-                       given.ints(5, count), k, given.doubles(7, k * dim), given.counts(8, k),
-                       given.threads(1));
+                       given.ints(5, count), k, given.real(7), given.doubles(8, k * dim),
+                       given.counts(9, k), given.threads(1));
   if (!isDone) throw std::invalid_argument("host kernels: a label is none of the clusters");
 }
 

@@ -100,7 +100,9 @@ FOR_AVX512 double centredDot(const float* a, const float* b, const float* centre
   return centredDotLoop(a, b, centre, dim);
 }
 
-FOR_AVX512 void add(const float* row, size_t count, double* sum) { addLoop(row, count, sum); }
+FOR_AVX512 void add(const float* row, size_t count, double rounder, double* sum) {
+  addLoop(row, count, rounder, sum);
+}
 
 }  // namespace
 

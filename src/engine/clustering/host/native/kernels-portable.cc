@@ -43,7 +43,9 @@ double centredDot(const float* a, const float* b, const float* centre, size_t di
   return centredDotLoop(a, b, centre, dim);
 }
 
-void add(const float* row, size_t count, double* sum) { addLoop(row, count, sum); }
+void add(const float* row, size_t count, double rounder, double* sum) {
+  addLoop(row, count, rounder, sum);
+}
 
 constexpr size_t WRITTEN =
 #if defined(__x86_64__)

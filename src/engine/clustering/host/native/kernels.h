@@ -54,8 +54,8 @@ struct Kernels {
   double (*dot)(const float* a, const float* b, size_t dim);
   /** The same of two rows less the centre. */
   double (*centredDot)(const float* a, const float* b, const float* centre, size_t dim);
-  /** sum += row, in float64. */
-  void (*add)(const float* row, size_t count, double* sum);
+  /** sum += (row + rounder) - rounder, in float64. */
+  void (*add)(const float* row, size_t count, double rounder, double* sum);
 };
 
 /** Those that this processor runs, the fastest first; the last one runs everywhere. */

@@ -122,8 +122,11 @@ HOST_INLINE double centredDotLoop(const float* a, const float* b, const float* c
   return total;
 }
 
-HOST_INLINE void addLoop(const float* __restrict row, size_t count, double* __restrict sum) {
-  for (size_t j = 0; j < count; j += 1) sum[j] += row[j];
+HOST_INLINE void addLoop(const float* __restrict row, size_t count, double rounder,
+                         double* __restrict sum) {
+  for (size_t j = 0; j < count; j += 1) {
+    sum[j] += (static_cast<double>(row[j]) + rounder) - rounder;
+  }
 }
 
 HOST_INLINE int siftLoop(const int32_t* products, const float* scales, const float* halves,

@@ -25,14 +25,14 @@ void fetch(const float* row, size_t count) {
 }  // namespace
 
 bool sumByLabel(const Kernels& kernels, const float* features, size_t count, size_t dim,
-                const int32_t* labels, size_t k, double* sums, uint32_t* counts, size_t threads) {
+                const int32_t* labels, size_t k, double rounder, double* sums, uint32_t* counts,
+                size_t threads) {
   const auto isNone = [k](int32_t label) { return label < 0 || static_cast<size_t>(label) >= k; };
   if (std::any_of(labels, labels + count, isNone)) return false;
-  std::fill_n(counts, k, 0);
-  for (size_t i = 0; i < count; i += 1) counts[labels[i]] += 1;
   /** Where each cluster's rows begin in `order`. */
   std::vector<size_t> begins(k + 1, 0);
-  for (size_t c = 0; c < k; c += 1) begins[c + 1] = begins[c] + counts[c];
+  for (size_t i = 0; i < count; i += 1) begins[labels[i] + 1] += 1;
+  for (size_t c = 0; c < k; c += 1) begins[c + 1] += begins[c];
   std::vector<uint32_t> order(count);
   std::vector<size_t> next(begins.begin(), begins.end() - 1);
   for (size_t i = 0; i < count; i += 1) order[next[labels[i]]++] = static_cast<uint32_t>(i);
@@ -43,12 +43,12 @@ bool sumByLabel(const Kernels& kernels, const float* features, size_t count, siz
     const size_t first = part % strips * PART_COLUMNS;
     const size_t width = std::min(dim - first, PART_COLUMNS);
     double* const sum = sums + c * dim + first;
-    std::fill_n(sum, width, 0);
     for (size_t at = begins[c]; at < begins[c + 1]; at += 1) {
       if (at + AHEAD < count) fetch(features + order[at + AHEAD] * dim + first, width);
-      kernels.add(features + order[at] * dim + first, width, sum);
+      kernels.add(features + order[at] * dim + first, width, rounder, sum);
     }
   });
+  for (size_t c = 0; c < k; c += 1) counts[c] += static_cast<uint32_t>(begins[c + 1] - begins[c]);
   return true;
 }
 

@@ -2,11 +2,11 @@
 
 
 export interface KmeansStep {
-  'shard'?: (number);
   'centroidsArtifact'?: (string);
+  'shards'?: (number)[];
 }
 
 export interface KmeansStep__Output {
-  'shard': (number);
   'centroidsArtifact': (string);
+  'shards': (number)[];
 }

@@ -2,9 +2,13 @@
 
 
 export interface Moments {
-  'shard'?: (number);
+  'shards'?: (number)[];
+  'sumRounder'?: (number | string);
+  'outerRounder'?: (number | string);
 }
 
 export interface Moments__Output {
-  'shard': (number);
+  'shards': (number)[];
+  'sumRounder': (number);
+  'outerRounder': (number);
 }
