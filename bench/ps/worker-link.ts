@@ -1,0 +1,74 @@
+/**
+ * How a worker of `deepcluster bench ps` reaches the parameters: the array that its gradient is
+ * written to, and the way there and back. The one place that knows the transport.
+ * Shapes: P parameters, S statistics.
+ */
+import { cutsFor } from '../../src/ps/parameter-plan.ts';
+import { connectServers } from '../../src/server-clients/connect.ts';
+import { vectorOf } from '../../src/rpc/named-vectors.ts';
+import { openCredentials } from '../../src/security/credentials.ts';
+import { SLICE_SAMPLES, madeLayout, madeTraining } from './made-exchange.ts';
+
+/** Where a worker finds its servers. */
+export interface LinkPlan {
+  readonly addresses: readonly string[];
+  readonly term: number;
+  /** P */
+  readonly parameters: number;
+  readonly workers: number;
+  /** Which of the workers it is, from 0; its slice has the same number. */
+  readonly worker: number;
+  /** Folder; null: connections are plain. */
+  readonly credentials: string | null;
+}
+
+export interface Pulled {
+  /** [P] */
+  readonly parameters: Float32Array;
+  /** [S] */
+  readonly statistics: Float32Array;
+}
+
+export interface WorkerLink {
+  /** What moves the vectors. */
+  readonly transport: string;
+  /** [P] and [S], to be written before each push. */
+  readonly gradient: Float32Array;
+  readonly statistics: Float32Array;
+  /** @throws TrainerError UNAVAILABLE unless the servers keep the push */
+  push(step: number): Promise<void>;
+  pull(version: number): Promise<Pulled>;
+}
+
+/** The way that a worker of a run takes. */
+export function openLink(plan: LinkPlan): WorkerLink {
+  const { addresses, term, workers, worker: slice, credentials: folder } = plan;
+  const layout = madeLayout(plan.parameters);
+  const credentials = folder === null ? null : openCredentials(folder, 'worker');
+  const cuts = cutsFor(madeTraining(workers));
+  const reach = { addresses, term, layout, cuts, dim: 0, credentials };
+  const { parameters: servers } = connectServers(reach);
+  const { signal } = new AbortController();
+  const gradient = new Float32Array(layout.parameterCount);
+  const statistics = new Float32Array(layout.statisticCount);
+  const identity = { slice, generation: 1, workerId: `worker-${slice}`, incarnation: 'bench' };
+  return {
+    transport: 'grpc',
+    gradient,
+    statistics,
+    push: async (step) => {
+      // A version a step: none of them was without one.
+      const what = { step, basedOn: step, samples: SLICE_SAMPLES };
+      const { outcome } = await servers.push(
+        { ...identity, ...what, gradient, statistics },
+        signal,
+      );
+      if (outcome !== 'staged') throw new Error(`push of step ${step}, slice ${slice}: ${outcome}`);
+    },
+    pull: async (version) => {
+      const named = await servers.pull(version, signal);
+      const [parameters, running] = [vectorOf(named, 'parameters'), vectorOf(named, 'statistics')];
+      return { parameters, statistics: running };
+    },
+  };
+}
