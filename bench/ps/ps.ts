@@ -8,15 +8,17 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SPARE_COLLECTIONS, SPARE_COLLECTIONS_OF_SMALL_HEAP } from '../../src/process/allocator.ts';
-import { configInvalid, messageOf, unavailable } from '../../src/errors.ts';
+import { configInvalid, unavailable } from '../../src/errors.ts';
 import { makeCredentials } from '../../src/security/credentials-folder.ts';
 import { describeMachine, type BenchReport } from '../bench.ts';
 import { startPeer, type Peer } from '../peer.ts';
 import { spreadOf, type Row, type Spread } from '../rows.ts';
 import { BenchProcess } from './bench-process.ts';
 import type { CoordinatorRequests, Exchange, FinalState } from './coordinator-process.ts';
-import { MOST_WORKERS, expectedValues, madeLayout } from './made-exchange.ts';
-import { rowsOf, shapeName, type PeerOutcome, type PeerOutcomes, type PsShape } from './ps-rows.ts';
+import { requireExpected } from './check-state.ts';
+import { MOST_WORKERS } from './made-exchange.ts';
+import { PeerTurns } from './peer-turns.ts';
+import { rowsOf, shapeName, type PsShape } from './ps-rows.ts';
 
 export interface PsOptions {
   /** P */
@@ -156,45 +158,9 @@ async function startedPeer(
   return startPeer({ script: 'gloo.py', python, threads: 1, env });
 }
 
-/** The peer in both of its types, a turn each; one that fails leaves its row without it. */
-class PeerTurns {
-  readonly #peer: Peer | { readonly missing: string };
-  readonly #work: { readonly parameters: number; readonly ranks: number };
-  readonly #outcomes: Record<keyof PeerOutcomes, PeerOutcome>;
-
-  constructor(
-    peer: Peer | { readonly missing: string },
-    work: { readonly parameters: number; readonly ranks: number },
-  ) {
-    this.#peer = peer;
-    this.#work = work;
-    const begin = (): PeerOutcome => ('missing' in peer ? peer : { name: '', seconds: [] });
-    this.#outcomes = { float32: begin(), bf16: begin() };
-  }
-
-  async run(isCounted: boolean): Promise<void> {
-    for (const dtype of ['float32', 'bf16'] as const) {
-      const before = this.#outcomes[dtype];
-      if ('missing' in before || 'missing' in this.#peer) continue;
-      try {
-        const name = await this.#peer.prepare({ ...this.#work, dtype });
-        const seconds = await this.#peer.run(1);
-        const counted = isCounted ? [...before.seconds, seconds] : before.seconds;
-        this.#outcomes[dtype] = { name, seconds: counted };
-      } catch (error) {
-        this.#outcomes[dtype] = { missing: messageOf(error) };
-      }
-    }
-  }
-
-  outcomes(): PeerOutcomes {
-    return this.#outcomes;
-  }
-}
-
 /** @throws Error where a worker's parameters are not those of plain arithmetic */
 function figuresOf(shape: PsShape, exchanges: readonly Exchange[], state: FinalState): PsFigures {
-  const checkedElements = requireExpected(shape, WARM_UPS + exchanges.length, state);
+  const checkedElements = requireExpected({ ...shape, steps: WARM_UPS + exchanges.length }, state);
   const uses = exchanges.flatMap(({ workers }) => workers);
   const sockets = uses.flatMap(({ socketBytes }) => (socketBytes === null ? [] : [socketBytes]));
   return {
@@ -208,36 +174,4 @@ function figuresOf(shape: PsShape, exchanges: readonly Exchange[], state: FinalS
     sha256: state.workers[0]!.sha256,
     checkedElements,
   };
-}
-
-/** A time for anything else is worth nothing. @returns elements that were compared */
-function requireExpected(
-  { parameters, workers }: PsShape,
-  steps: number,
-  state: FinalState,
-): number {
-  const { indices } = state;
-  const expected = expectedValues(indices, madeLayout(parameters), workers, steps);
-  state.workers.forEach((worker, i) => {
-    if (worker.sha256 !== state.workers[0]!.sha256) {
-      throw new Error(`bench ps: expected worker ${i} to have what worker 0 has, got other values`);
-    }
-    requireEqual(`worker ${i}: parameter`, indices, expected.parameters, worker.parameters);
-    const all = expected.statistics.keys();
-    requireEqual(`worker ${i}: statistic`, [...all], expected.statistics, worker.statistics);
-  });
-  return expected.parameters.length + expected.statistics.length;
-}
-
-function requireEqual(
-  what: string,
-  indices: readonly number[],
-  expected: Float32Array,
-  got: readonly number[],
-): void {
-  const wrong = indices.findIndex((_, at) => expected[at] !== got[at]);
-  if (wrong < 0) return;
-  throw new Error(
-    `bench ps: ${what} ${indices[wrong]!}: expected ${expected[wrong]!}, got ${got[wrong]!}`,
-  );
 }

@@ -8,6 +8,8 @@ import {
   madeTraining,
   telltaleIndices,
 } from '../../bench/ps/made-exchange.ts';
+import { requireExpected } from '../../bench/ps/check-state.ts';
+import type { WorkerState } from '../../bench/ps/worker-process.ts';
 import type { Exchange } from '../../bench/ps/coordinator-process.ts';
 import { rowsOf, shapeName, sizeName, type PsShape } from '../../bench/ps/ps-rows.ts';
 import { validateLayout } from '../../src/ps/layout.ts';
@@ -97,6 +99,41 @@ describe('the made exchange', () => {
     }
     assert.ok(indices.has(0) && indices.has(COUNT - 1));
     assert.ok([...indices].every((index) => index >= 0 && index < COUNT));
+  });
+});
+
+describe('the check of the result', () => {
+  const shape = { parameters: COUNT, workers: 2, steps: 3 };
+  const indices = [0, 7, COUNT - 1];
+  const expected = expectedValues(indices, layout, 2, 3);
+  const sound: WorkerState = {
+    sha256: 'one',
+    parameters: [...expected.parameters],
+    statistics: [...expected.statistics],
+    peakBytes: 1,
+  };
+
+  test('counts what it compared', () => {
+    const compared = requireExpected(shape, { indices, workers: [sound, sound] });
+    assert.equal(compared, 3 + layout.statisticCount);
+  });
+
+  test('names the first element that is another one, and workers that differ', () => {
+    const parameters = sound.parameters.with(1, 0.5);
+    const [seven] = expected.parameters.subarray(1);
+    assert.throws(
+      () => requireExpected(shape, { indices, workers: [sound, { ...sound, parameters }] }),
+      { message: `bench ps: worker 1: parameter 7: expected ${seven!}, got 0.5` },
+    );
+    const statistics = sound.statistics.with(9, 2);
+    assert.throws(
+      () => requireExpected(shape, { indices, workers: [{ ...sound, statistics }, sound] }),
+      /worker 0: statistic 9: expected .*, got 2$/,
+    );
+    assert.throws(
+      () => requireExpected(shape, { indices, workers: [sound, { ...sound, sha256: 'other' }] }),
+      /expected worker 1 to have what worker 0 has/,
+    );
   });
 });
 
