@@ -1,18 +1,25 @@
 /** The peer's side of `deepcluster bench ps`: gloo's all-reduce in two types, by turns with ours. */
 import { messageOf } from '../../src/errors.ts';
-import type { Peer } from '../peer.ts';
+import { startPeer, type Peer } from '../peer.ts';
 import type { PeerOutcome, PeerOutcomes } from './ps-rows.ts';
+
+type PeerOrReason = Peer | { readonly missing: string };
+
+/** Each of its ranks computes on one thread. */
+export function startGloo(
+  python: string,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<PeerOrReason> {
+  return startPeer({ script: 'gloo.py', python, threads: 1, env });
+}
 
 /** The peer in both of its types, a turn each; one that fails leaves its row without it. */
 export class PeerTurns {
-  readonly #peer: Peer | { readonly missing: string };
+  readonly #peer: PeerOrReason;
   readonly #work: { readonly parameters: number; readonly ranks: number };
   readonly #outcomes: Record<keyof PeerOutcomes, PeerOutcome>;
 
-  constructor(
-    peer: Peer | { readonly missing: string },
-    work: { readonly parameters: number; readonly ranks: number },
-  ) {
+  constructor(peer: PeerOrReason, work: { readonly parameters: number; readonly ranks: number }) {
     this.#peer = peer;
     this.#work = work;
     const begin = (): PeerOutcome => ('missing' in peer ? peer : { name: '', seconds: [] });
@@ -36,5 +43,9 @@ export class PeerTurns {
 
   outcomes(): PeerOutcomes {
     return this.#outcomes;
+  }
+
+  close(): void {
+    if ('close' in this.#peer) this.#peer.close();
   }
 }

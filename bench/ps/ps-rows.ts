@@ -28,61 +28,53 @@ export function shapeName(shape: PsShape): string {
   return `ps/${sizeName(parameters)}/w${workers}/s${servers}/${way}`;
 }
 
-/** @param exchanges counted ones; @param peers null where none were asked for */
+/**
+ * @param exchanges counted ones; of several servers or workers each use counts
+ * @param peers null where none were asked for
+ */
 export function rowsOf(
   shape: PsShape,
   exchanges: readonly Exchange[],
   peers: PeerOutcomes | null,
 ): Row[] {
-  const name = shapeName(shape);
-  const row = (what: string, unit: Row['unit'], values: readonly number[]): Row => ({
-    name: `${name}/${what}`,
-    unit,
-    ours: spreadOf(values),
-  });
-  const ms = (what: keyof Exchange['seconds']): Row =>
-    row(
-      what,
-      'ms',
-      exchanges.map(({ seconds }) => 1000 * seconds[what]),
-    );
-  const whole = ms('exchange');
+  const partMs = (part: keyof Exchange['seconds']): number[] =>
+    exchanges.map(({ seconds }) => 1000 * seconds[part]);
   const servers = exchanges.flatMap((exchange) => exchange.servers);
   const workers = exchanges.flatMap((exchange) => exchange.workers);
-  const coordinator = exchanges.map(({ coordinatorCpuSeconds }) => coordinatorCpuSeconds);
-  const coordinatorName = shape.servers === 0 ? 'cpu-coordinator-with-server' : 'cpu-coordinator';
-  return [
-    peers === null ? whole : { ...whole, ...comparisonOf(whole.ours, peers.float32) },
-    ...(peers === null
-      ? []
-      : [
-          {
-            ...whole,
-            name: `${name}/exchange-beside-bf16`,
-            ...comparisonOf(whole.ours, peers.bf16),
-          },
-        ]),
-    ...(['push', 'commit', 'pull'] as const).map(ms),
-    ...(servers.length === 0
-      ? []
-      : [
-          row(
-            'cpu-server',
-            's',
-            servers.map((use) => use.cpuSeconds),
-          ),
-          row(
-            'server-block',
-            'ms',
-            servers.map((use) => use.blockMs),
-          ),
-        ]),
-    row(
-      'cpu-worker',
+  const figures: readonly Figure[] = [
+    ['push', 'ms', partMs('push')],
+    ['commit', 'ms', partMs('commit')],
+    ['pull', 'ms', partMs('pull')],
+    ['cpu-server', 's', servers.map((use) => use.cpuSeconds)],
+    ['server-block', 'ms', servers.map(({ blockMs }) => blockMs)],
+    ['cpu-worker', 's', workers.map((use) => use.cpuSeconds)],
+    [
+      shape.servers === 0 ? 'cpu-coordinator-with-server' : 'cpu-coordinator',
       's',
-      workers.map((use) => use.cpuSeconds),
-    ),
-    row(coordinatorName, 's', coordinator),
+      exchanges.map(({ coordinatorCpuSeconds }) => coordinatorCpuSeconds),
+    ],
+  ];
+  const known = figures.filter(([, , values]) => values.length > 0);
+  return [
+    ...exchangeRows(`${shapeName(shape)}/exchange`, spreadOf(partMs('exchange')), peers),
+    ...known.map(([what, unit, values]) => ({
+      name: `${shapeName(shape)}/${what}`,
+      unit,
+      ours: spreadOf(values),
+    })),
+  ];
+}
+
+/** What a row is of, and the values that it has; none where nothing can be told. */
+type Figure = readonly [what: string, unit: Row['unit'], values: readonly number[]];
+
+/** One row, or one for each type of the peer. */
+function exchangeRows(name: string, ours: Spread, peers: PeerOutcomes | null): Row[] {
+  const whole = { name, unit: 'ms', ours } as const;
+  if (peers === null) return [whole];
+  return [
+    { ...whole, ...comparisonOf(ours, peers.float32) },
+    { ...whole, name: `${name}-beside-bf16`, ...comparisonOf(ours, peers.bf16) },
   ];
 }
 

@@ -11,14 +11,13 @@ import { SPARE_COLLECTIONS, SPARE_COLLECTIONS_OF_SMALL_HEAP } from '../../src/pr
 import { configInvalid, unavailable } from '../../src/errors.ts';
 import { makeCredentials } from '../../src/security/credentials-folder.ts';
 import { describeMachine, type BenchReport } from '../bench.ts';
-import { startPeer, type Peer } from '../peer.ts';
-import { spreadOf, type Row, type Spread } from '../rows.ts';
+import { spreadOf, type Spread } from '../rows.ts';
 import { BenchProcess } from './bench-process.ts';
 import type { CoordinatorRequests, Exchange, FinalState } from './coordinator-process.ts';
 import { requireExpected } from './check-state.ts';
 import { MOST_WORKERS } from './made-exchange.ts';
-import { PeerTurns } from './peer-turns.ts';
-import { rowsOf, shapeName, type PsShape } from './ps-rows.ts';
+import { PeerTurns, startGloo } from './peer-turns.ts';
+import { rowsOf, shapeName, type PeerOutcomes, type PsShape } from './ps-rows.ts';
 
 export interface PsOptions {
   /** P */
@@ -72,21 +71,52 @@ const MOST_PARAMETERS = 2 ** 30;
  */
 export async function benchPs(options: PsOptions): Promise<PsReport> {
   requireSizes(options);
-  const { parameters, workers, servers, steps, isSecure, onProgress } = options;
   const date = new Date().toISOString();
-  const folder = isSecure ? await mkdtemp(join(tmpdir(), 'deepcluster-ps-')) : null;
+  const folder = options.isSecure ? await mkdtemp(join(tmpdir(), 'deepcluster-ps-')) : null;
   const coordinator = startCoordinator(options);
   const end = (): void => {
     void coordinator.stop();
   };
   options.signal.addEventListener('abort', end);
-  const peer = await startedPeer(options);
   try {
     if (folder !== null) await makeDayCredentials(folder);
-    const setup = { parameters, workers, servers, credentials: folder };
-    const { transport } = await coordinator.ask('start', setup);
-    const shape: PsShape = { parameters, workers, servers, transport, isSecure };
-    const peers = peer === null ? null : new PeerTurns(peer, { parameters, ranks: workers });
+    const { shape, exchanges, peers, state } = await measure(coordinator, folder, options);
+    return {
+      machine: describeMachine(options.gpus),
+      engine: { name: 'none', version: process.version, threads: 1, reason: NO_ENGINE },
+      date,
+      rows: rowsOf(shape, exchanges, peers),
+      ps: figuresOf(shape, exchanges, state),
+    };
+  } catch (error) {
+    throw options.signal.aborted ? unavailable('bench ps', 'stopped', error) : error;
+  } finally {
+    options.signal.removeEventListener('abort', end);
+    await coordinator.stop();
+    if (folder !== null) await rm(folder, { recursive: true });
+  }
+}
+
+interface Measured {
+  readonly shape: PsShape;
+  /** Counted ones. */
+  readonly exchanges: readonly Exchange[];
+  readonly peers: PeerOutcomes | null;
+  readonly state: FinalState;
+}
+
+/** Ours and the peer's by turns, after everything has started. */
+async function measure(
+  coordinator: BenchProcess<CoordinatorRequests>,
+  credentials: string | null,
+  { parameters, workers, servers, steps, isSecure, python, env, onProgress }: PsOptions,
+): Promise<Measured> {
+  const setup = { parameters, workers, servers, credentials };
+  const { transport } = await coordinator.ask('start', setup);
+  const shape: PsShape = { parameters, workers, servers, transport, isSecure };
+  const started = python === null ? null : await startGloo(python, env);
+  const peers = started && new PeerTurns(started, { parameters, ranks: workers });
+  try {
     const exchanges: Exchange[] = [];
     for (let turn = 0; turn < WARM_UPS + steps; turn += 1) {
       const exchange = await coordinator.ask('exchange', null);
@@ -96,20 +126,9 @@ export async function benchPs(options: PsOptions): Promise<PsReport> {
       onProgress(progressOf(shape, turn, steps, exchange));
     }
     const state = await coordinator.ask('finish', null);
-    return {
-      machine: describeMachine(options.gpus),
-      engine: { name: 'none', version: process.version, threads: 1, reason: NO_ENGINE },
-      date,
-      rows: rowsOf(shape, exchanges, peers?.outcomes() ?? null) satisfies Row[],
-      ps: figuresOf(shape, exchanges, state),
-    };
-  } catch (error) {
-    throw options.signal.aborted ? unavailable('bench ps', 'stopped', error) : error;
+    return { shape, exchanges, peers: peers?.outcomes() ?? null, state };
   } finally {
-    if (peer !== null && 'close' in peer) peer.close();
-    options.signal.removeEventListener('abort', end);
-    await coordinator.stop();
-    if (folder !== null) await rm(folder, { recursive: true });
+    peers?.close();
   }
 }
 
@@ -148,14 +167,6 @@ function progressOf(shape: PsShape, turn: number, steps: number, { seconds }: Ex
   const number = turn < WARM_UPS ? `warm-up ${turn + 1}` : `exchange ${turn + 1 - WARM_UPS}`;
   const all = turn < WARM_UPS ? WARM_UPS : steps;
   return `${shapeName(shape)}: ${number} of ${all}, ${seconds.exchange.toPrecision(3)} s`;
-}
-
-async function startedPeer(
-  options: PsOptions,
-): Promise<Peer | { readonly missing: string } | null> {
-  const { python, env } = options;
-  if (python === null) return null;
-  return startPeer({ script: 'gloo.py', python, threads: 1, env });
 }
 
 /** @throws Error where a worker's parameters are not those of plain arithmetic */
