@@ -128,7 +128,10 @@ export default {
       'src-is-the-library',
       'src imports src; a command imports the mains and the benchmark too',
       { path: '^src/', pathNot: '^src/cli/commands/' },
-      { path: '^(coordinator|server|worker|bench)/', pathNot: '^bench/(bench|chaos/chaos)\\.ts$' },
+      {
+        path: '^(coordinator|server|worker|bench)/',
+        pathNot: '^bench/(bench|chaos/chaos|ps/ps)\\.ts$',
+      },
     ),
     forbid(
       'commands-start-mains',

@@ -2,6 +2,7 @@
 import type { BenchReport } from '../../bench/bench.ts';
 import type { ChaosReport, ChaosRun } from '../../bench/chaos/chaos.ts';
 import { paceOf, type PlaneReport } from '../../bench/clustering-plane/plane.ts';
+import type { PsReport } from '../../bench/ps/ps.ts';
 import { alignedRows } from './aligned-rows.ts';
 
 type Row = BenchReport['rows'][number];
@@ -67,6 +68,33 @@ export function planeLines({ machine, date, size, workers, ...report }: PlaneRep
 const PLANE_HEAD = [
   ...['sums', 'shards', 'results', 'MB', 'of whole', 'CPU s', 'peak MB', 'step s'],
 ];
+
+/** What an exchange moved and took, beside its times. */
+export function psLines(ps: PsReport['ps']): string[] {
+  const { workerBytes, peakBytes, checkedElements, sha256 } = ps;
+  const { sockets } = workerBytes;
+  const through = sockets === null ? '' : `, ${megabytes(sockets.median)} through its sockets`;
+  const servers = peakBytes.servers.length === 0 ? [] : [`servers ${listed(peakBytes.servers)}`];
+  const role = peakBytes.servers.length === 0 ? 'coordinator with server' : 'coordinator';
+  const peaks = [
+    ...servers,
+    `workers ${listed(peakBytes.workers)}`,
+    `${role} ${megabytes(peakBytes.coordinator)}`,
+  ];
+  return [
+    `a worker moves ${megabytes(workerBytes.vectors)} of vectors in a step${through}`,
+    `peak memory: ${peaks.join('; ')}`,
+    `result     ${checkedElements} elements are those of plain arithmetic; all have sha256 ${sha256}`,
+  ];
+}
+
+function listed(bytes: readonly number[]): string {
+  return bytes.map(megabytes).join(', ');
+}
+
+function megabytes(bytes: number): string {
+  return `${figure(bytes / 1e6)} MB`;
+}
 
 const HEAD = ['row', 'median', '(min .. max)', 'unit', 'GFLOPS', 'of limit', 'peer', 'ratio'];
 

@@ -72,6 +72,30 @@ const planeSchema = z.strictObject({
   ),
 });
 
+const bytes = z.int().positive();
+
+/** The contract of `bench ps --json`. */
+const psReportSchema = reportSchema.extend({
+  engine: reportSchema.shape.engine.extend({ name: z.literal('none') }),
+  rows: z.array(reportSchema.shape.rows.element.extend({ unit: z.enum(['ms', 's']) })),
+  ps: z.strictObject({
+    parameters: z.int().positive(),
+    workers: z.int().positive(),
+    servers: z.int().min(0),
+    transport: z.enum(['grpc', 'shared']),
+    isSecure: z.boolean(),
+    steps: z.int().positive(),
+    workerBytes: z.strictObject({ vectors: bytes, sockets: spread.nullable() }),
+    peakBytes: z.strictObject({
+      coordinator: bytes,
+      servers: z.array(bytes),
+      workers: z.array(bytes),
+    }),
+    sha256: z.string().regex(/^[0-9a-f]{64}$/),
+    checkedElements: z.int().positive(),
+  }),
+});
+
 function reportOf({ code, stdout, stderr }: Ran): z.infer<typeof reportSchema> {
   assert.equal(code, 0, stderr);
   assert.equal(stdout.split('\n').length, 2); // one line and its end
@@ -142,6 +166,59 @@ describe('deepcluster bench', () => {
       const mostBytes = results * (200 * (32 * 8 + 4) + 8);
       assert.ok(resultBytes > results * 200 * 4 && resultBytes <= mostBytes, `${resultBytes}`);
     }
+  });
+
+  test('ps measures the exchange, says what it moved, and checks the result', async () => {
+    const flags = [
+      '--quick',
+      '--parameters',
+      '20e3',
+      '--workers',
+      '1',
+      '--servers',
+      '1',
+      '--json',
+      '--no-shared-memory',
+    ];
+    const { code, stdout, stderr } = await bench('ps', ...flags);
+    assert.equal(code, 0, stderr);
+    const { rows, ps } = psReportSchema.parse(JSON.parse(stdout));
+    assert.deepEqual(
+      rows.map(({ name, unit }) => [name.replace('ps/20000/w1/s1/grpc/', ''), unit]),
+      [
+        ...['exchange', 'push', 'commit', 'pull'].map((name) => [name, 'ms']),
+        ['cpu-server', 's'],
+        ['server-block', 'ms'],
+        ['cpu-worker', 's'],
+        ['cpu-coordinator', 's'],
+      ],
+    );
+    assert.equal(ps.steps, 2);
+    assert.match(stderr, /^ps\/20000\/w1\/s1\/grpc: exchange 2 of 2, \S+ s$/m);
+  });
+
+  test('ps prints a table, with the transport and the parameters in its rows', async () => {
+    const { code, stdout, stderr } = await bench(
+      ...['ps', '--quick', '--parameters', '0.1M', '--workers', '1', '--tls', '--no-shared-memory'],
+    );
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /^machine .*\nengine {5}none .*\n\nrow +median/);
+    assert.match(stdout, /^ps\/0\.1M\/w1\/s0\/grpc\+tls\/exchange +\S+ +\(.+ \.\. .+\) +ms /m);
+    assert.match(stdout, /^a worker moves 0\.833 MB of vectors in a step/m);
+    assert.match(stdout, /^peak memory: workers .* MB; coordinator with server .* MB$/m);
+    assert.match(
+      stdout,
+      /^result {5}\d+ elements are those of plain arithmetic; .* [0-9a-f]{64}$/m,
+    );
+  });
+
+  test('ps refuses what is no number of parameters, and medians of too few', async () => {
+    const none = await bench('ps', '--parameters', '61G');
+    assert.equal(none.code, 2);
+    assert.match(none.stderr, /Must be a number of parameters, such as 61M or 61e6/);
+    const few = await bench('ps', '--steps', '3');
+    assert.equal(few.code, 42);
+    assert.match(few.stderr, /bench\.ps\.steps: must be 5 or more, got 3 \(from --steps\)/);
   });
 
   test('refuses rows that do not exist, and what is no regular expression', async () => {

@@ -5,13 +5,14 @@ import { join } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { allAlgorithms } from '../../algorithms/registry.ts';
 import type { SuiteName } from '../../../bench/bench.ts';
-import { benchTable, chaosLines, planeLines } from '../bench-table.ts';
+import { benchTable, chaosLines, planeLines, psLines } from '../bench-table.ts';
 import { ProcessFailure } from '../../launch/process-failure.ts';
 import { KEEP_FREED_MEMORY } from '../../process/allocator.ts';
 import { packageRoot } from '../../process/package-root.ts';
 import { listGpus } from '../../engine/gpus.ts';
 import { engineEntry, type EngineChoice } from '../../engine/registry.ts';
 import { engineOption, positiveInteger, wholeNumber } from '../options.ts';
+import { takeStopSignals } from '../stop-signals.ts';
 import { printJson, printLines, type Terminal } from '../terminal.ts';
 
 interface BenchCommandOptions {
@@ -29,7 +30,7 @@ export function addBenchCommand(program: Command, terminal: Terminal): void {
   const bench = program
     .command('bench')
     .description(
-      'measure this machine: training, clustering; beside PyTorch and faiss with --peers',
+      'measure this machine: training, clustering, exchange; beside PyTorch and faiss with --peers',
     );
   addSuite(bench, terminal, 'train', 'training steps and feature passes of each network');
   addSuite(bench, terminal, 'kmeans', 'k-means and PCA of features, in one process');
@@ -41,6 +42,7 @@ export function addBenchCommand(program: Command, terminal: Terminal): void {
     .option('--python <path>', 'Python interpreter of the peer', 'python3')
     .option('--json', 'print one JSON object')
     .action((options: OdcMemoryCommandOptions) => runOdcMemory(options, terminal));
+  addPsCommand(bench, terminal);
   bench
     .command('clustering-plane')
     .description(
@@ -86,6 +88,74 @@ async function runPlane(options: PlaneCommandOptions, terminal: Terminal): Promi
   });
   if (json === true) printJson(terminal, report);
   else printLines(terminal, planeLines(report));
+}
+
+interface PsCommandOptions extends Pick<
+  BenchCommandOptions,
+  'peers' | 'python' | 'quick' | 'json'
+> {
+  readonly parameters?: number;
+  readonly workers: number;
+  readonly servers: number;
+  readonly steps?: number;
+  readonly tls?: boolean;
+  readonly sharedMemory: boolean;
+}
+
+/** Of AlexNet with its head of 1,000 clusters. */
+const PS_PARAMETERS = 61e6;
+
+function addPsCommand(bench: Command, terminal: Terminal): void {
+  bench
+    .command('ps')
+    .description('the exchange of gradients and parameters alone, between real processes')
+    .option('--parameters <n>', 'float32 parameters, such as 25M; 61M by default', parameterCount)
+    .option('--workers <n>', 'workers', positiveInteger, 2)
+    .option('--servers <n>', 'parameter servers; 0: inside the coordinator', wholeNumber, 0)
+    .option('--steps <n>', 'counted exchanges, after two others; 5 by default', positiveInteger)
+    .option('--tls', 'mutual TLS with tokens, as between machines')
+    .option('--no-shared-memory', 'all by gRPC, as between machines')
+    .option('--peers', "gloo's all-reduce by turns with ours, where Python has PyTorch")
+    .option('--python <path>', 'Python interpreter of the peer', 'python3')
+    .option('--quick', '1M parameters and two exchanges: whether it works, not how fast it is')
+    .option('--json', 'print one JSON object')
+    .action((options: PsCommandOptions) => runPs(options, terminal));
+}
+
+async function runPs(options: PsCommandOptions, terminal: Terminal): Promise<void> {
+  const { workers, servers, peers, python, quick: isQuick = false, json } = options;
+  const tell = (text: string): void => void terminal.stderr.write(`${text}\n`);
+  const { benchPs } = await import('../../../bench/ps/ps.ts');
+  const signals = takeStopSignals(() => {
+    tell('stopping all processes');
+  });
+  try {
+    const report = await benchPs({
+      parameters: options.parameters ?? (isQuick ? 1e6 : PS_PARAMETERS),
+      workers,
+      servers,
+      steps: options.steps ?? (isQuick ? 2 : 5),
+      isSecure: options.tls === true,
+      sharesMemory: options.sharedMemory,
+      isQuick,
+      python: peers === true ? python : null,
+      env: terminal.env,
+      gpus: listGpus(terminal.env).map(({ name }) => name),
+      signal: signals.stop,
+      onProgress: tell,
+    });
+    if (json === true) printJson(terminal, report);
+    else printLines(terminal, [...benchTable(report), ...psLines(report.ps)]);
+  } finally {
+    signals.release();
+  }
+}
+
+function parameterCount(text: string): number {
+  const [, digits, millions] = /^(\d+(?:\.\d+)?(?:e\d+)?)(M?)$/i.exec(text) ?? [];
+  const count = Number(digits) * (millions ? 1e6 : 1);
+  if (Number.isSafeInteger(count) && count > 0) return count;
+  throw new InvalidArgumentError('Must be a number of parameters, such as 61M or 61e6.');
 }
 
 interface ChaosCommandOptions {

@@ -337,7 +337,7 @@ export const NO_REMEDIES = [
   'All settings of a run, as the program checks them',
   'This page is written from the schemas by',
   'A setting is given in a YAML or JSON file',
-  'measure this machine: training, clustering; beside PyTorch and faiss with --peers',
+  'measure this machine: training, clustering, exchange; beside PyTorch and faiss with --peers',
   'folder with certificates and tokens, as deepcluster certs makes it',
   "exit.message?.includes('deepcluster launch')",
   'deepcluster launch --from-torch ${file} ...',
