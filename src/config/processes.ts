@@ -44,8 +44,8 @@ export const clusterConfigSchema = z.strictObject({
     .min(0)
     .default(3)
     .describe(
-      'A slice that takes this many times as long as usual is given to an idle worker as ' +
-        'well, and the first result counts; 0: never.',
+      'Work on slices that takes this many times as long as usual is given to an idle worker ' +
+        'as well, and the first result counts; 0: never.',
     ),
   engine: z
     .enum(ENGINE_CHOICES)

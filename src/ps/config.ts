@@ -17,8 +17,10 @@ export const trainingConfigSchema = z.strictObject({
     .meta({
       unit: 'images',
       description:
-        'Images per slice of a step; batch norm normalises within a slice, so this is part of ' +
-        'the algorithm, not of the layout. At most training.batchSize.',
+        'Images per slice of a step. Batch norm normalises within a slice, and dropout is drawn ' +
+        'by slice, so this is part of the algorithm, not of the layout. It is not what is sent: ' +
+        'a worker adds up as many slices as the number of workers leaves it, and pushes them ' +
+        'once; but more workers than slices have nothing to do. At most training.batchSize.',
     }),
   optimizer: z
     .enum(['sgd', 'lars'])

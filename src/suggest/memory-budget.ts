@@ -69,15 +69,18 @@ async function costOfFirst(config: RunConfig, surroundings: Surroundings): Promi
 
 /** Images that are not there, yet, leave no rows, and may fill the cache. */
 async function loadOf(config: RunConfig, workers: number): Promise<Omit<WorkerLoad, 'sliceSize'>> {
-  const { data, model, clustering } = config;
+  const { data, model, clustering, training } = config;
   const { imageSize, resizeRatio, cacheBytes } = data;
   const crops = algorithmNamed(config.algorithm).crops(config);
+  const { featureDim, layout } = describeModel(model, imageSize, clustering.k);
   const found = data.source === null ? null : await findImages(data.source).catch(() => null);
   return {
     ...{ crops, imageSize, cacheBytes, workers },
     decodedPixels: found === null ? Infinity : 1.5 * (2 * resizeRatio * imageSize) ** 2,
     images: found?.paths.length ?? 1,
-    featureDim: crops * describeModel(model, imageSize, clustering.k).featureDim,
+    featureDim: crops * featureDim,
+    batchSize: training.batchSize,
+    parameters: layout.parameterCount,
   };
 }
 

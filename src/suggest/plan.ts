@@ -27,6 +27,8 @@ export interface BaseSettings {
   readonly heads: number;
   readonly iterations: number;
   readonly featureDim: number;
+  /** Of the network. */
+  readonly parameters: number;
   readonly cacheBytes: number;
   readonly learningRate: number;
   readonly batchSize: number;
@@ -244,14 +246,15 @@ function sizeReason(
 function loadOf(
   { images, pixels }: Collection,
   { workers }: Resources,
-  { crops, cacheBytes, featureDim }: BaseSettings,
+  { crops, cacheBytes, featureDim, parameters }: BaseSettings,
   imageSize: number,
 ): Omit<WorkerLoad, 'sliceSize'> {
   // Of all crops, one behind the other.
   const dim = crops * featureDim;
   const kept = Math.min(pixels, decodedPixels(imageSize));
   const load = { crops, imageSize, cacheBytes, images, workers };
-  return { ...load, decodedPixels: kept, featureDim: dim };
+  const step = { batchSize: batchSizeFor(images), parameters };
+  return { ...load, ...step, decodedPixels: kept, featureDim: dim };
 }
 
 function gibibytes(bytes: number): string {

@@ -144,11 +144,13 @@ function textSettings(values: Readonly<Record<string, number>>): ConfigSources['
 function baseOf(config: RunConfig): BaseSettings {
   const { model, data, clustering, training } = config;
   const algorithm = algorithmNamed(config.algorithm);
+  const { featureDim, layout } = describeModel(model, data.imageSize, clustering.k);
   return {
     crops: algorithm.crops(config),
     heads: algorithm.heads(config),
     iterations: clustering.iterations,
-    featureDim: describeModel(model, data.imageSize, clustering.k).featureDim,
+    featureDim,
+    parameters: layout.parameterCount,
     cacheBytes: data.cacheBytes,
     learningRate: training.learningRate,
     batchSize: training.batchSize,

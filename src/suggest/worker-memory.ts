@@ -1,6 +1,6 @@
 /**
  * The peak of a worker's resident memory, by the measured line of its network and by what it keeps
- * besides: decoded images, views of the next slices, features. Pure.
+ * besides: decoded images, views of the next slices, features, sums. Pure.
  */
 import type { NetworkCost } from './measure/network-cost.ts';
 
@@ -19,6 +19,10 @@ export interface WorkerLoad {
   readonly workers: number;
   /** Numbers of a row that is clustered. */
   readonly featureDim: number;
+  /** Images of a step. */
+  readonly batchSize: number;
+  /** Of the network. */
+  readonly parameters: number;
 }
 
 /** What a worker has and a measured process has not: its connections, and a thread of heartbeats. */
@@ -31,7 +35,7 @@ const FORMS_OF_ROWS = 2;
 /** In training or in the extraction, whichever takes more. @returns bytes */
 export function workerPeakBytes(cost: NetworkCost, load: WorkerLoad): number {
   const { baseBytes, extractionBytes } = cost;
-  const training = baseBytes + load.sliceSize * bytesOfImage(cost, load);
+  const training = baseBytes + load.sliceSize * bytesOfImage(cost, load) + sumBytes(load);
   return keptBytes(load) + Math.max(extractionBytes, training);
 }
 
@@ -45,9 +49,26 @@ export function largestSlice(
   budgetBytes: number,
 ): number {
   const room = budgetBytes - keptBytes(load);
-  const bytes = bytesOfImage(cost, load);
-  if (room < cost.extractionBytes || room < cost.baseBytes + bytes) return 0;
-  return Math.floor((room - cost.baseBytes) / bytes);
+  if (room < cost.extractionBytes) return 0;
+  const fitting = (sums: number): number =>
+    Math.floor((room - cost.baseBytes - sums) / bytesOfImage(cost, load));
+  // Smaller slices are more of them, whose sums take more.
+  let sliceSize = fitting(0);
+  while (sliceSize >= 1) {
+    const fits = fitting(sumBytes({ ...load, sliceSize }));
+    if (fits >= sliceSize) return sliceSize;
+    sliceSize = fits;
+  }
+  return 0;
+}
+
+/**
+ * Gradients of slices that wait for those they are added to: one for each level of the tree over the
+ * slices of a worker's share of a step (src/ps/slice-tree.ts).
+ */
+function sumBytes({ batchSize, sliceSize, workers, parameters }: WorkerLoad): number {
+  const slices = Math.ceil(Math.ceil(batchSize / sliceSize) / workers);
+  return Math.ceil(Math.log2(slices)) * 4 * parameters;
 }
 
 function bytesOfImage({ bytesPerImage }: NetworkCost, load: Omit<WorkerLoad, 'sliceSize'>): number {

@@ -1,11 +1,11 @@
 /**
  * The device never waits for views that can be made in time: while a slice's gradient is computed,
- * which blocks the worker's thread, the views of the next one are made. Read off the worker's
- * trace.
+ * which blocks the worker's thread, the views of the next one are made, within a unit as from step
+ * to step. Read off the worker's trace.
  */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { after, test, type TestContext } from 'node:test';
 import { FLOAT64_KERNELS } from '../../src/clustering/kernels.ts';
 import { runConfigSchema } from '../../src/config/schema.ts';
 import { createImageLoader } from '../../src/data/loader/loader.ts';
@@ -46,23 +46,37 @@ function orderOf(step: number): Order__Output {
   return orderMessage(trainSlice, content, { leaseId: `step-${step}`, parameterVersion: step });
 }
 
+/** A step whose slices are all of one unit. */
+function wholeStep(): Order__Output {
+  const parts = Array.from({ length: STEPS }, (_, slice) => ({ slice, samples: samplesOf(slice) }));
+  const unit = { slice: 0, slices: STEPS, stepSlices: STEPS };
+  const content = { step: 0, ...unit, parts, upcoming: [], centroidVersion: 0 };
+  return orderMessage(trainSlice, content, { leaseId: 'unit', parameterVersion: 0 });
+}
+
 /** Keeps the thread for a while, as an engine does. */
 function busy(ms: number): void {
   const endMs = performance.now() + ms;
   while (performance.now() < endMs);
 }
 
-test('views of the next slice are made within the gradient of the present one', async (t) => {
+/** Views and passes of the slices of these orders, in their order. */
+async function spansOfOrders(
+  t: TestContext,
+  name: string,
+  orders: readonly Order__Output[],
+): Promise<{ views: Span[]; passes: Span[] }> {
   // Photos of a size that takes the decoder some time.
   const photo = await noiseJpeg(900, 600);
   const files = Array.from({ length: 2 * IMAGES }, (_, i) => [`${i}.jpg`, photo] as const);
-  await writeFiles(join(folder.path, 'images'), Object.fromEntries(files));
-  const source = await openImageSource(join(folder.path, 'images'));
+  const images = join(folder.path, name);
+  await writeFiles(images, Object.fromEntries(files));
+  const source = await openImageSource(images);
   const config = runConfigSchema().parse({
     data: { imageSize: SIDE, cacheBytes: 0 },
     model: { architecture: 'resnet50' },
   });
-  const path = join(folder.path, 'trace.json');
+  const path = join(folder.path, `${name}.json`);
   const trace = openTrace(path, {
     processName: 'worker',
     onFailure: (error) => assert.fail(String(error)),
@@ -80,23 +94,38 @@ test('views of the next slice are made within the gradient of the present one', 
   await loader.centre(samplesOf(0).ids);
   const computeMs = 5 * (performance.now() - startedMs);
 
-  await runSteps({
-    config,
-    source,
-    loader,
-    trace,
-    model: plainCompute({ beforeGradient: () => busy(computeMs) }).model,
-  });
+  const { model } = plainCompute({ beforeGradient: () => busy(computeMs) });
+  await runOrders(orders, { config, source, loader, trace, model });
   trace.close();
 
   const views = spansOf(path, 'b', 'views').slice(2); // the first two were made to measure
   const passes = spansOf(path, 'X', 'lossAndGradient');
   assert.deepEqual([views.length, passes.length], [STEPS, STEPS]);
+  return { views, passes };
+}
+
+test('views of the next slice are made within the gradient of the present one', async (t) => {
+  const orders = Array.from({ length: STEPS }, (_, step) => orderOf(step));
+  const { views, passes } = await spansOfOrders(t, 'steps', orders);
   for (let step = 1; step < STEPS; step += 1) {
     const [made, before] = [views[step]!, passes[step - 1]!];
-    if (step > 1) assert.ok(made.beginUs > passes[step - 2]!.endUs, `views ${step} made too early`);
-    assert.ok(made.endUs > before.beginUs, `views ${step} made before the pass, not within it`);
+    // Those of step 1 are begun with those of step 0, and may be done before it has its thread.
+    if (step > 1) {
+      assert.ok(made.beginUs > passes[step - 2]!.endUs, `views ${step} made too early`);
+      assert.ok(made.endUs > before.beginUs, `views ${step} made before the pass, not within it`);
+    }
     assert.ok(made.endUs < before.endUs, `views ${step} made after the pass before`);
+  }
+});
+
+test('within a unit, views are made two slices ahead and no more', async (t) => {
+  const { views, passes } = await spansOfOrders(t, 'unit', [wholeStep()]);
+  for (let slice = 1; slice < STEPS; slice += 1) {
+    const made = views[slice]!;
+    if (slice > 2) {
+      assert.ok(made.beginUs > passes[slice - 3]!.endUs, `views ${slice} made too early`);
+    }
+    assert.ok(made.endUs < passes[slice - 1]!.endUs, `views ${slice} made after the pass before`);
   }
 });
 
@@ -108,14 +137,14 @@ function spansOf(path: string, kind: 'X' | 'b', wanted: string): Span[] {
 
 type Given = Pick<WorkerDeps, 'config' | 'source' | 'loader' | 'trace' | 'model'>;
 
-/** Gives the worker one slice after the other, as a coordinator of one worker does. */
-function runSteps(given: Given): Promise<void> {
+/** Gives the worker one order after the other, as a coordinator of one worker does. */
+function runOrders(orders: readonly Order__Output[], given: Given): Promise<void> {
   const vectors = new Map([
     ['parameters', new Float32Array(PLAIN_LAYOUT.parameterCount)],
     ['statistics', new Float32Array(PLAIN_LAYOUT.statisticCount)],
   ]);
   return new Promise((resolve, reject) => {
-    let step = 0;
+    let done = 0;
     const loop = new WorkerLoop({
       ...given,
       identity: { workerId: 'worker-0', incarnation: '1' },
@@ -130,21 +159,21 @@ function runSteps(given: Given): Promise<void> {
       coordinator: {
         artifact: () => Promise.reject(new Error('no artifact is needed')),
         submit: ({ failure }) => {
-          step += 1;
+          done += 1;
           if (failure) reject(new Error(failure.message));
-          else if (step === STEPS) resolve();
-          else setImmediate(() => loop.take(orderOf(step)));
+          else if (done === orders.length) resolve();
+          else setImmediate(() => loop.take(orders[done]!));
           return Promise.resolve({ outcome: 'ACCEPTED' });
         },
       },
       parameters: {
         pull: (version) => Promise.resolve({ version, headEpoch: 0, vectors }),
-        push: () => Promise.resolve({ outcome: 'staged', version: step }),
+        push: () => Promise.resolve({ outcome: 'staged', version: done }),
       },
       advance: () => undefined,
       logger: createLogger({ component: 'test', level: 'error' }),
       signal: new AbortController().signal,
     });
-    loop.take(orderOf(0));
+    loop.take(orders[0]!);
   });
 }

@@ -284,6 +284,25 @@ test('a slice that is late goes to an idle worker as well; the first result coun
   }
 });
 
+test('a unit of several slices may take as long as they do', () => {
+  const units: Event = {
+    ...(train() as Extract<Event, { type: 'phaseEntered' }>),
+    work: [
+      { kind: 'trainSlice', step: 0, slice: 0, slices: 4 },
+      { kind: 'trainSlice', step: 0, slice: 4, slices: 2 },
+    ],
+  };
+  const { state, actions } = play(initialState(STRAGGLERS), [join('a'), join('b'), units]);
+  const [wide, early] = ordersOf(actions);
+  // 100 ms for each of two slices: those of the other unit are late after 3 times 400.
+  const { state: since } = transition(state, answer(early!), 200);
+  assert.equal(since.sliceMs, 100);
+  assert.equal(ordersOf(transition(since, { type: 'tick' }, 1199).actions).length, 0);
+  const [backup] = ordersOf(transition(since, { type: 'tick' }, 1200).actions);
+  assert.deepEqual([backup?.workerId, backup?.task], ['b', wide!.task]);
+  assert.deepEqual(backup?.work, wide!.work, 'whole');
+});
+
 test('a slice whose images one of two holders cannot read does not wait: the other may have them', () => {
   const { state, late } = withStraggler();
   const backed = transition(state, { type: 'tick' }, 300);

@@ -17,7 +17,7 @@ import { largestSlice, workerPeakBytes } from '../../src/suggest/worker-memory.t
 
 const GIB = 2 ** 30;
 const BASE: BaseSettings = {
-  ...{ crops: 2, heads: 3, iterations: 10, featureDim: 64 },
+  ...{ crops: 2, heads: 3, iterations: 10, featureDim: 64, parameters: 0 },
   ...{ cacheBytes: 2 ** 28, learningRate: 0.06, batchSize: 128 },
 };
 const MACHINE: Resources = { workers: 2, memoryBytes: 4 * GIB, minutes: 20 };
@@ -140,7 +140,7 @@ describe('the memory of a worker', () => {
   const cost = { ...costAt(32), baseBytes: 1e9, bytesPerImage: 1e6, extractionBytes: 1e6 };
   const load = {
     ...{ crops: 2, imageSize: 32, decodedPixels: 6144, cacheBytes: 1e8 },
-    ...{ images: 5000, workers: 2, featureDim: 128 },
+    ...{ images: 5000, workers: 2, featureDim: 128, batchSize: 128, parameters: 0 },
   };
   const view = 3 * 32 * 32;
   const decoded = 5000 * (3 * 6144 + view);
@@ -165,6 +165,24 @@ describe('the memory of a worker', () => {
       fixed + 1e9, // in place of the base of 1e9, 2e9
     );
     assert.equal(largestSlice(large, load, 1.2e9), 0);
+  });
+
+  test('has a gradient that waits for each level of the tree over its slices of a step', () => {
+    const peak = (sliceSize: number, workers: number, parameters: number): number =>
+      workerPeakBytes(cost, { ...load, parameters, sliceSize, workers });
+    const sums = (sliceSize: number, workers: number): number =>
+      peak(sliceSize, workers, 1000) - peak(sliceSize, workers, 0);
+    // Of 128 images, 8 slices by one worker are 3 levels; 4 for each of two are 2.
+    assert.deepEqual(
+      [sums(16, 1), sums(16, 2), sums(16, 3), sums(64, 1), sums(128, 1), sums(64, 2)],
+      [3 * 4000, 2 * 4000, 2 * 4000, 4000, 0, 0],
+    );
+    const budget = 1.2e9;
+    const own = { ...load, parameters: 2e6, workers: 1 };
+    const fits = largestSlice(cost, own, budget);
+    assert.ok(workerPeakBytes(cost, { ...own, sliceSize: fits }) <= budget);
+    assert.ok(workerPeakBytes(cost, { ...own, sliceSize: fits + 1 }) > budget);
+    assert.ok(fits < largestSlice(cost, { ...own, parameters: 0 }, budget));
   });
 
   test('gives the largest slice that fits: one more does not', () => {

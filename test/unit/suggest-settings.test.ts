@@ -29,7 +29,7 @@ function suggestion(workers: number, isMemoryGiven: boolean): Suggestion {
   const collection = { images: 300, shorterSide: 32, pixels: 1024, sampled: 200, readable: 198 };
   const resources = { workers, memoryBytes: 2 ** 32, minutes: 20 };
   const base = {
-    ...{ crops: 2, heads: 3, iterations: 10, featureDim: 64 },
+    ...{ crops: 2, heads: 3, iterations: 10, featureDim: 64, parameters: 0 },
     ...{ cacheBytes: 2 ** 28, learningRate: 0.06, batchSize: 128 },
   };
   const plan = planRun(collection, resources, base, () => COST);
@@ -141,7 +141,7 @@ describe('a launch takes the suggestion only where nothing says how to learn', (
 describe('a memory budget', () => {
   const load: WorkerLoad = {
     ...{ sliceSize: 64, crops: 1, imageSize: 32, decodedPixels: 0, cacheBytes: 0 },
-    ...{ images: 1, workers: 1, featureDim: 1 },
+    ...{ images: 1, workers: 1, featureDim: 1, batchSize: 128, parameters: 0 },
   };
   const fixed = 2 ** 29 + 48 * 2 ** 20 + 8;
   const each = 2 ** 20 + 4 * 3 * 32 * 32;
