@@ -16,67 +16,31 @@ import {
   nextCentroids,
   type ShardSums,
 } from '../../src/clustering/kmeans-reducer.ts';
-import { clusterSeed, initialCentroidIds } from '../../src/clustering/kmeans.ts';
+import { clusterSeed, initialCentroidIds, pickedByShard } from '../../src/clustering/kmeans.ts';
 import { mergeMoments, type ShardMoments } from '../../src/clustering/moments.ts';
-import type { RunConfig } from '../../src/config/schema.ts';
 import { normaliseRows } from '../../src/clustering/odc/mixing.ts';
 import { idRange } from '../../src/data/loader/centre-batches.ts';
 import { planShards, shuffledIds, type DataShard } from '../../src/data/shard-plan.ts';
 import { scatterRows } from '../../src/math/matrix.ts';
 import { whiteningToArrays } from '../../src/run/whitening-arrays.ts';
-import type { Progress } from '../../src/telemetry/notice.ts';
-import { centroidsToArrays, momentsToArrays } from '../../src/work/artifacts.ts';
+import { centroidsToArrays, labelsToArrays, momentsToArrays } from '../../src/work/artifacts.ts';
 import {
   assign,
   noDetails,
   scatterDetails,
   type AssignmentDetails,
 } from '../../src/work/assign.ts';
-import {
-  extract,
-  type Extracted,
-  type ExtractOrder,
-  type RowsFrom,
-} from '../../src/work/extract.ts';
+import { extract, type ExtractOrder, type RowsFrom } from '../../src/work/extract.ts';
 import { fillMemory } from '../../src/work/fill-memory.ts';
-import type { TimedWork, Work } from '../../src/work/kind.ts';
+import type { Work } from '../../src/work/kind.ts';
 import { kmeansStep } from '../../src/work/kmeans-step.ts';
 import { moments } from '../../src/work/moments.ts';
 import { project, type ProjectOrder, type RowParts } from '../../src/work/project.ts';
 import { sampleRows } from '../../src/work/sample-rows.ts';
 import { solvePca } from '../../src/work/solve-pca.ts';
-import type { Artifacts } from '../control/artifacts.ts';
-import type { Dispatcher } from '../control/dispatcher.ts';
-import type { PhaseRequest } from '../control/phase-request.ts';
+import type { ClusteringDeps, DetailedClustering, Step } from '../clustering/clustering-deps.ts';
 import { requireEnough } from '../images/enough-images.ts';
-import type { MissingImages } from '../images/missing-images.ts';
 import { OrderedFold } from './ordered-fold.ts';
-
-export interface ClusteringDeps {
-  readonly config: RunConfig;
-  readonly imageCount: number;
-  readonly dispatcher: Dispatcher;
-  readonly artifacts: Artifacts;
-  readonly images: Pick<MissingImages, 'accept' | 'beginClustering' | 'clustered' | 'leftOut'>;
-  readonly noteExtracted: (extracted: Extracted) => void;
-  /** Called when images have been left out. */
-  readonly imagesLeftOut: () => Promise<void>;
-  readonly progress: (progress: Progress) => void;
-  readonly enterPhase: (kind: TimedWork) => void;
-}
-
-/** What a step of the clustering says of its phase; the rest is the same for all. */
-type Step<Piece extends Work, Order, Result> = Omit<
-  PhaseRequest<Piece, Order, Result>,
-  'epoch' | 'parameterVersion' | 'features'
->;
-
-/**
- * A clustering with the details of every image: [N] each, NaN and -1 where it could not be read.
- */
-export interface DetailedClustering extends Clustering {
-  readonly details: AssignmentDetails;
-}
 
 export interface RoundOptions {
   /** Whether centroids are unit rows, as of unit rows they should be. */
@@ -107,6 +71,10 @@ export class ClusteringRound {
   /** Null before the PCA, and without one. */
   #whiteningArtifact: string | null = null;
   #centroids: Float32Array = new Float32Array(0);
+  /** Of centroids. */
+  #count: number;
+  /** [images] where clusters are not those of the nearest centroids; null: they are. */
+  #labels: Int32Array | null = null;
   /** Published last; null before the first. */
   #centroidsArtifact: string | null = null;
   #refilled = 0;
@@ -123,6 +91,7 @@ export class ClusteringRound {
     this.#deps = deps;
     this.#isSpherical = isSpherical;
     this.#hasRow = hasRow;
+    this.#count = deps.config.clustering.k;
     this.#shards = planShards(deps.imageCount, deps.config.data.shardSize);
     this.#rows = this.#shards.map(() => 0);
     this.#damaged = this.#shards.map(() => 0);
@@ -132,9 +101,9 @@ export class ClusteringRound {
   async extract(rows: RowsFrom = 'centre'): Promise<void> {
     this.#rowsFrom = rows;
     let images = 0;
-    await this.#run({
+    await this.run({
       kind: extract,
-      work: this.#perShard('extract'),
+      work: this.perShard('extract'),
       order: ({ shard }) => this.#extractOrder(shard),
       take: ({ shard }, extracted) => {
         this.#rows[shard] = extracted.rows;
@@ -142,7 +111,7 @@ export class ClusteringRound {
         images += this.#shardLength(shard);
         this.#deps.images.accept(extracted.unreadable);
         if (rows !== 'memory') this.#deps.noteExtracted(extracted);
-        this.#progress(extract.phase, images, this.#deps.imageCount, 'images');
+        this.progress(extract.phase, images, this.#deps.imageCount, 'images');
       },
     });
     const readable = this.#readable();
@@ -154,9 +123,9 @@ export class ClusteringRound {
   async whiten(): Promise<void> {
     const { artifacts } = this.#deps;
     const fold = new OrderedFold<ShardMoments>((total, part) => mergeMoments([total, part]));
-    await this.#run({
+    await this.run({
       kind: moments,
-      work: this.#perShard('moments'),
+      work: this.perShard('moments'),
       order: ({ shard }) => ({ shard }),
       take: ({ shard }, part) => {
         fold.add(shard, part);
@@ -166,7 +135,7 @@ export class ClusteringRound {
     this.#spread = spreadOfMoments(merged);
     requireDifferentFeatures(this.#spread, merged.count, this.#epoch);
     const momentsArtifact = artifacts.publish(`moments-${this.#epoch}`, momentsToArrays(merged));
-    await this.#run({
+    await this.run({
       kind: solvePca,
       work: [{ kind: 'solvePca' }],
       order: () => ({ momentsArtifact }),
@@ -183,13 +152,13 @@ export class ClusteringRound {
   async normalise(parts: RowParts | null = null): Promise<void> {
     this.#parts = parts;
     let done = 0;
-    await this.#run({
+    await this.run({
       kind: project,
-      work: this.#perShard('project'),
+      work: this.perShard('project'),
       order: ({ shard }) => this.#projectOrder(shard),
       take: () => {
         done += 1;
-        this.#progress('pca', done, this.#shards.length, 'shards');
+        this.progress('pca', done, this.#shards.length, 'shards');
       },
     });
   }
@@ -197,15 +166,15 @@ export class ClusteringRound {
   /** The rows go from the workers straight to the sample memory. */
   async fillMemory(): Promise<void> {
     let done = 0;
-    await this.#run({
+    await this.run({
       kind: fillMemory,
-      work: this.#perShard('fillMemory'),
+      work: this.perShard('fillMemory'),
       // Rows that came before the clustering had to begin once more give way to these.
       isRepeated: true,
       order: ({ shard }) => ({ shard }),
       take: () => {
         done += 1;
-        this.#progress(fillMemory.phase, done, this.#shards.length, 'shards');
+        this.progress(fillMemory.phase, done, this.#shards.length, 'shards');
       },
     });
   }
@@ -222,16 +191,8 @@ export class ClusteringRound {
     this.#head = head;
     this.#refilled = 0;
     this.#centroids = new Float32Array(0);
-    const picked = [...initialCentroidIds(total, k, seed)];
-    const begins = prefixSums(this.#rows);
-    const byShard = new Map<number, { row: number; centroid: number }[]>();
-    picked.forEach((position, centroid) => {
-      const shard = begins.findLastIndex((begin) => begin <= position);
-      const rows = byShard.get(shard) ?? [];
-      rows.push({ row: position - begins[shard]!, centroid });
-      byShard.set(shard, rows);
-    });
-    await this.#run({
+    const byShard = pickedByShard(initialCentroidIds(total, k, seed), this.#rows);
+    await this.run({
       kind: sampleRows,
       work: [...byShard.keys()].map((shard) => ({ kind: 'sampleRows', shard })),
       order: ({ shard }) => ({ shard, rows: byShard.get(shard)!.map(({ row }) => row) }),
@@ -258,13 +219,30 @@ export class ClusteringRound {
       this.#centroids = this.#isSpherical ? normaliseRows(centroids, dim) : centroids;
       this.#refilled += refilled.length;
       const note = `inertia ${total.inertia.toPrecision(5)}`;
-      this.#progress(kmeansStep.phase, iteration + 1, iterations, 'iterations', note);
+      this.progress(kmeansStep.phase, iteration + 1, iterations, 'iterations', note);
     }
   }
 
+  /** Of a data shard, once it is extracted: images that have a row. */
+  rowsOf(shard: number): number {
+    return this.#rows[shard]!;
+  }
+
   /** In place of those that k-means finds. @param centroids [K, d] */
-  takeCentroids(centroids: Float32Array): void {
+  takeCentroids(centroids: Float32Array, count = this.#count): void {
     this.#centroids = centroids;
+    this.#count = count;
+  }
+
+  /** In place of those of the nearest centroids. @param labels [images] */
+  takeClusters(labels: Int32Array, inertia: number): Clustering {
+    this.#labels = labels;
+    return this.#clustering(labels, inertia);
+  }
+
+  /** [images] cluster of the nearest centroid; -1 where there is no row. */
+  async nearestClusters(): Promise<Int32Array> {
+    return (await this.#assign(null, 'nearest')).pseudoLabels;
   }
 
   async assign(): Promise<Clustering> {
@@ -281,16 +259,18 @@ export class ClusteringRound {
 
   async #assign(
     finalMetric: RowMetric | null,
+    centroids: number | string = this.#deps.config.clustering.iterations,
   ): Promise<{ pseudoLabels: Int32Array; inertia: number; details: AssignmentDetails }> {
-    const { config, imageCount } = this.#deps;
-    const centroidsArtifact = this.#publishCentroids(config.clustering.iterations);
+    const { imageCount } = this.#deps;
+    const centroidsArtifact = this.#publishCentroids(centroids);
+    const labelsArtifact = this.#publishLabels();
     const pseudoLabels = new Int32Array(imageCount).fill(-1);
     const details = noDetails(finalMetric === null ? 0 : imageCount);
     const inertias = new OrderedFold<number>((total, part) => total + part);
-    await this.#run({
+    await this.run({
       kind: assign,
-      work: this.#perShard('assign'),
-      order: ({ shard }) => ({ shard, centroidsArtifact, finalMetric }),
+      work: this.perShard('assign'),
+      order: ({ shard }) => ({ shard, centroidsArtifact, finalMetric, labelsArtifact }),
       take: ({ shard }, { ids, labels, inertia: part, details: found }) => {
         ids.forEach((id, i) => {
           pseudoLabels[id] = labels[i]!;
@@ -308,6 +288,7 @@ export class ClusteringRound {
       inertia,
       refilled: this.#refilled,
       centroids: this.#centroids,
+      clusterCount: this.#count,
       whitening: this.#whitening,
       spread: this.#spread,
     };
@@ -316,9 +297,9 @@ export class ClusteringRound {
   async #sumShards(iteration: number): Promise<ShardSums> {
     const centroidsArtifact = this.#publishCentroids(iteration);
     const fold = new OrderedFold<ShardSums>((total, part) => mergeShardSums([total, part]));
-    await this.#run({
+    await this.run({
       kind: kmeansStep,
-      work: this.#perShard('kmeansStep').map((work) => ({ ...work, iteration })),
+      work: this.perShard('kmeansStep').map((work) => ({ ...work, iteration })),
       order: ({ shard }) => ({ shard, centroidsArtifact }),
       take: ({ shard }, sums) => {
         fold.add(shard, { shard, ...sums });
@@ -327,16 +308,31 @@ export class ClusteringRound {
     return fold.finish(this.#shards.length);
   }
 
-  #publishCentroids(iteration: number): string {
-    const { artifacts, config } = this.#deps;
+  /** @param version iteration that they are of, or which others they are */
+  #publishCentroids(version: number | string): string {
+    const { artifacts } = this.#deps;
     if (this.#centroidsArtifact !== null) artifacts.withdraw(this.#centroidsArtifact);
-    const name = `centroids-${this.#epoch}-${this.#head}-${iteration}`;
-    const arrays = centroidsToArrays(this.#centroids, config.clustering.k);
+    const name = `centroids-${this.#epoch}-${this.#head}-${version}`;
+    const arrays = centroidsToArrays(this.#centroids, this.#count);
     this.#centroidsArtifact = artifacts.publish(name, arrays);
     return this.#centroidsArtifact;
   }
 
-  #run<Piece extends Work, Order, Result>(step: Step<Piece, Order, Result>): Promise<void> {
+  /**
+   * Of an artifact of this clustering; another one of the epoch, which begins once more without
+   * some images, has others.
+   */
+  nameOf(what: string): string {
+    return `${what}-${this.#epoch}-${this.#deps.images.leftOut.size}`;
+  }
+
+  #publishLabels(): string | null {
+    if (this.#labels === null) return null;
+    return this.#deps.artifacts.publish(this.nameOf('labels'), labelsToArrays(this.#labels));
+  }
+
+  /** Has a phase of this clustering done, with what makes lost features again. */
+  run<Piece extends Work, Order, Result>(step: Step<Piece, Order, Result>): Promise<void> {
     this.#deps.enterPhase(step.kind);
     return this.#deps.dispatcher.runPhase({
       ...step,
@@ -367,11 +363,11 @@ export class ClusteringRound {
     return { shard, whiteningArtifact: this.#whiteningArtifact, parts: this.#parts };
   }
 
-  #perShard<Kind extends string>(kind: Kind): { readonly kind: Kind; readonly shard: number }[] {
+  perShard<Kind extends string>(kind: Kind): { readonly kind: Kind; readonly shard: number }[] {
     return this.#shards.map(({ index }) => ({ kind, shard: index }));
   }
 
-  #progress(phase: string, done: number, total: number, unit: string, note?: string): void {
+  progress(phase: string, done: number, total: number, unit: string, note?: string): void {
     const { epochs } = this.#deps.config;
     // After the last epoch it is for the run's result.
     const named = this.#epoch < epochs ? phase : `final ${phase}`;
@@ -387,14 +383,4 @@ export class ClusteringRound {
   #readable(): number {
     return this.#rows.reduce((total, rows) => total + rows, 0);
   }
-}
-
-/** Begin of each shard's rows among all rows. */
-function prefixSums(counts: readonly number[]): number[] {
-  let begin = 0;
-  return counts.map((count) => {
-    const own = begin;
-    begin += count;
-    return own;
-  });
 }

@@ -5,6 +5,7 @@
  */
 import { assignShard, sumShard, type Assignment, type ShardSums } from './kmeans-reducer.ts';
 import { momentsOf, type ShardMoments } from './moments.ts';
+import { nearestRows, type NearestRows } from './pic/nearest-rows.ts';
 import {
   applyWhitening,
   solveWhitening,
@@ -43,6 +44,8 @@ export interface ClusteringKernels {
   ): Float32Array;
   /** @param features [n, D] not to be changed until they are released */
   rowsToCluster(features: Float32Array, count: number, dim: number): RowsToCluster;
+  /** The nearest other rows of each row: the same on every engine, to the bit. */
+  nearestRows: NearestRows;
 }
 
 export const FLOAT64_KERNELS: ClusteringKernels = {
@@ -54,4 +57,5 @@ export const FLOAT64_KERNELS: ClusteringKernels = {
     sum: (centroids, k, shard) => sumShard(features, count, dim, centroids, k, shard),
     release: () => undefined,
   }),
+  nearestRows,
 };
