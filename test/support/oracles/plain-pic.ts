@@ -65,15 +65,17 @@ export function clusterPlainly(
   const found = new Set(labels).size;
   const bounded = bound(labels, graph, near, k);
   const apart = bounded.filter((label) => label < 0).length;
+  let isLate = bounded.map(() => false);
   if (apart > 0) {
     const means = meansOf(bounded, rowOf);
+    isLate = bounded.map((label) => label < 0);
     bounded.forEach((label, i) => {
       if (label >= 0) return;
       const distances = means.map((mean) => square(rowOf(i), mean.map(Math.fround)));
       bounded[i] = distances.indexOf(Math.min(...distances));
     });
   }
-  const means = meansOf(bounded, rowOf);
+  const means = meansOf(bounded, rowOf, isLate);
   return { labels: bounded, found, count: means.length, apart, means: means.flat() };
 }
 
@@ -120,10 +122,16 @@ function bound(
   }
 }
 
-function meansOf(labels: readonly number[], rowOf: (i: number) => number[]): number[][] {
+/** @param isLate images that are added up after the others */
+function meansOf(
+  labels: readonly number[],
+  rowOf: (i: number) => number[],
+  isLate: readonly boolean[] = labels.map(() => false),
+): number[][] {
   const count = Math.max(...labels) + 1;
+  const order = [...labels.keys()].sort((a, b) => Number(isLate[a]) - Number(isLate[b]) || a - b);
   return Array.from({ length: count }, (_, cluster) => {
-    const members = [...labels.keys()].filter((i) => labels[i] === cluster).map(rowOf);
+    const members = order.filter((i) => labels[i] === cluster).map(rowOf);
     const sums = members.reduce((sum, row) => sum.map((value, j) => value + row[j]!));
     return sums.map((value) => value / members.length);
   });
