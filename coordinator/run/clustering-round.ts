@@ -1,7 +1,7 @@
 /**
  * The steps of a clustering, spread over the workers. Features never leave the workers; what comes
- * here is sums per data shard, folded in shard order. Shapes: N readable images, D feature
- * dimensions, d whitened dimensions, K centroids.
+ * here is sums per data shard, folded in shard order. (The rows of a graph do: ../clustering.)
+ * Shapes: N readable images, D feature dimensions, d whitened dimensions, K centroids.
  */
 import type { NamedArrays } from '../../src/arrays/safetensors.ts';
 import type { Clustering } from '../../src/algorithms/strategy.ts';
@@ -134,7 +134,7 @@ export class ClusteringRound {
     const merged = fold.finish(this.#shards.length);
     this.#spread = spreadOfMoments(merged);
     requireDifferentFeatures(this.#spread, merged.count, this.#epoch);
-    const momentsArtifact = artifacts.publish(`moments-${this.#epoch}`, momentsToArrays(merged));
+    const momentsArtifact = artifacts.publish(this.nameOf('moments'), momentsToArrays(merged));
     await this.run({
       kind: solvePca,
       work: [{ kind: 'solvePca' }],
@@ -144,7 +144,7 @@ export class ClusteringRound {
       },
     });
     artifacts.withdraw(momentsArtifact);
-    this.#whiteningArtifact = artifacts.publish(`whitening-${this.#epoch}`, this.#whitening);
+    this.#whiteningArtifact = artifacts.publish(this.nameOf('whitening'), this.#whitening);
     await this.normalise();
   }
 
@@ -312,15 +312,15 @@ export class ClusteringRound {
   #publishCentroids(version: number | string): string {
     const { artifacts } = this.#deps;
     if (this.#centroidsArtifact !== null) artifacts.withdraw(this.#centroidsArtifact);
-    const name = `centroids-${this.#epoch}-${this.#head}-${version}`;
+    const name = this.nameOf(`centroids-${this.#head}-${version}`);
     const arrays = centroidsToArrays(this.#centroids, this.#count);
     this.#centroidsArtifact = artifacts.publish(name, arrays);
     return this.#centroidsArtifact;
   }
 
   /**
-   * Of an artifact of this clustering; another one of the epoch, which begins once more without
-   * some images, has others.
+   * Of an artifact of this clustering. One that begins the epoch once more without some images has
+   * other names: workers keep what they have fetched by its name.
    */
   nameOf(what: string): string {
     return `${what}-${this.#epoch}-${this.#deps.images.leftOut.size}`;
