@@ -122,6 +122,8 @@ async function measureStep(): Promise<PlaneFigures> {
     imagesLeftOut: () => Promise.resolve(),
     progress: () => undefined,
     enterPhase: () => undefined,
+    folder: { event: () => undefined, metrics: () => undefined },
+    logger: { info: () => undefined, warn: () => undefined },
   });
   await round.extract();
   await round.normalise();

@@ -68,7 +68,11 @@ export function summariseRun(input: SummaryInput): RunSummary {
     settingChanges: record.settingChanges,
   };
   const { doSettle } = algorithmNamed(config.algorithm).clustering;
-  const learning = learningOf({ ...figures, doSettle });
+  const learning = learningOf({
+    ...figures,
+    doSettle,
+    isBound: config.clustering.method === 'pic',
+  });
   return { ...figures, learning, ...ofAlgorithm(config, record) };
 }
 

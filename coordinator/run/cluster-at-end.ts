@@ -16,7 +16,7 @@ import type { FinalClustering } from '../../src/run/final-clustering.ts';
 import type { Logger } from '../../src/telemetry/logger.ts';
 import type { RunFolder } from '../record/run-folder.ts';
 import { clusterFinally } from './cluster-epoch.ts';
-import type { ClusteringDeps, DetailedClustering } from './clustering-round.ts';
+import type { ClusteringDeps, DetailedClustering } from '../clustering/clustering-deps.ts';
 
 export interface AtEndDeps {
   readonly config: RunConfig;
@@ -53,16 +53,18 @@ export async function clusterAtEnd(
 }
 
 function finalOf(
-  { pseudoLabels: clusters, details, inertia, refilled, centroids, whitening }: DetailedClustering,
+  found: DetailedClustering,
   trained: Int32Array,
   { config, source }: AtEndDeps,
 ): FinalClustering {
   const { k } = config.clustering;
+  const { pseudoLabels: clusters, details, inertia, refilled, whitening } = found;
+  const { centroids, clusterCount: count } = found;
   const sizes = clusterSizes(clusters, k);
   const { truth } = source;
   return {
     ...{ clusters, details, whitening },
-    centroids: { data: centroids, shape: [k, centroids.length / k] },
+    centroids: { data: centroids, shape: [count, centroids.length / count] },
     figures: {
       ...{ inertia, refilled },
       nmiToTraining: normalizedMutualInformation(trained, clusters),

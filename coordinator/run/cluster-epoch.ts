@@ -1,6 +1,6 @@
 /**
  * The clustering of an epoch, in the order of the paper: features, moments, PCA whitening, k-means,
- * assignment; and once more from the beginning where images are left out in the middle. The steps
+ * assignment, or the clusters of a graph; and once more from the beginning where images are left out in the middle. The steps
  * are in clustering-round.ts. Source: Caron et al. 2018, spec of DeepCluster, sections 4 and 5.
  */
 import type {
@@ -11,13 +11,11 @@ import type {
   MemoryToCluster,
 } from '../../src/algorithms/strategy.ts';
 import type { RowMetric } from '../../src/clustering/nearest-two.ts';
+import { clusterByGraph } from '../clustering/cluster-by-graph.ts';
 import { ImagesLeftOut } from '../images/missing-images.ts';
 import { clusterHeadsWhole } from './cluster-heads.ts';
-import {
-  ClusteringRound,
-  type ClusteringDeps,
-  type DetailedClustering,
-} from './clustering-round.ts';
+import type { ClusteringDeps, DetailedClustering } from '../clustering/clustering-deps.ts';
+import { ClusteringRound } from './clustering-round.ts';
 
 /** @param rows that the algorithm asks for */
 export async function clusterImages(
@@ -31,6 +29,7 @@ export async function clusterImages(
     await round.extract();
     if (rows === 'whitened') await round.whiten();
     else await round.normalise();
+    if (deps.config.clustering.method === 'pic') return clusterByGraph(epoch, round, deps);
     await round.drawCentroids();
     await round.iterate();
     const clustering = await round.assign();
@@ -56,7 +55,9 @@ export async function clusterFinally(
     await round.extract();
     if (plan.rows === 'whitened') await round.whiten();
     else await round.normalise();
-    if (plan.centroids === null) {
+    if (deps.config.clustering.method === 'pic') {
+      await clusterByGraph(epoch, round, deps);
+    } else if (plan.centroids === null) {
       await round.drawCentroids();
       await round.iterate();
     } else {

@@ -7,7 +7,7 @@ import { requireFilledClusters } from '../../src/clustering/clusterable.ts';
 import { idRange } from '../../src/data/loader/centre-batches.ts';
 import { clusterHead } from '../../src/work/cluster-head.ts';
 import { requireEnough } from '../images/enough-images.ts';
-import type { ClusteringDeps } from './clustering-round.ts';
+import type { ClusteringDeps } from '../clustering/clustering-deps.ts';
 
 /** @returns in the order of `heads` */
 export async function clusterHeadsWhole(
@@ -35,7 +35,8 @@ export async function clusterHeadsWhole(
       return { head, parts, part, leftOut };
     },
     take: ({ head }, { labels: pseudoLabels, ...rest }) => {
-      const clustering = { ...rest, pseudoLabels, whitening: {}, spread: null };
+      const clusterCount = config.clustering.k;
+      const clustering = { ...rest, pseudoLabels, clusterCount, whitening: {}, spread: null };
       found.set(byNumber.get(head)!, clustering);
       tell();
     },

@@ -1,8 +1,9 @@
 /**
  * The steps of a clustering, spread over the workers. Features never leave the workers; what comes
  * here is exact sums, one result for the data shards that a worker holds, added as they come: the
- * bits depend neither on who holds which shard nor on the order (exact-sums.ts). Shapes: N readable
- * images, D feature dimensions, d whitened dimensions, K centroids.
+ * bits depend neither on who holds which shard nor on the order (exact-sums.ts). (The rows of a graph
+ * do: ../clustering.) Shapes: N readable images, D feature dimensions, d whitened dimensions, K
+ * centroids.
  */
 import type { NamedArrays } from '../../src/arrays/safetensors.ts';
 import type { Clustering } from '../../src/algorithms/strategy.ts';
@@ -15,59 +16,30 @@ import { spreadOfMoments } from '../../src/clustering/collapse.ts';
 import { inertiaOf, type ClusterSums } from '../../src/clustering/cluster-sums.ts';
 import { inertiaRounder } from '../../src/clustering/exact-sums.ts';
 import { nextCentroids } from '../../src/clustering/kmeans-reducer.ts';
-import { clusterSeed, initialCentroidIds } from '../../src/clustering/kmeans.ts';
+import { clusterSeed, initialCentroidIds, pickedByShard } from '../../src/clustering/kmeans.ts';
 import { momentRounders } from '../../src/clustering/moments.ts';
-import type { RunConfig } from '../../src/config/schema.ts';
 import { normaliseRows } from '../../src/clustering/odc/mixing.ts';
 import { idRange } from '../../src/data/loader/centre-batches.ts';
 import { planShards, shuffledIds, type DataShard } from '../../src/data/shard-plan.ts';
 import { scatterRows } from '../../src/math/matrix.ts';
 import { whiteningToArrays } from '../../src/run/whitening-arrays.ts';
-import type { Progress } from '../../src/telemetry/notice.ts';
-import { centroidsToArrays, momentsToArrays } from '../../src/work/artifacts.ts';
+import { centroidsToArrays, labelsToArrays, momentsToArrays } from '../../src/work/artifacts.ts';
 import {
   assign,
   noDetails,
   scatterDetails,
   type AssignmentDetails,
 } from '../../src/work/assign.ts';
-import {
-  extract,
-  type Extracted,
-  type ExtractOrder,
-  type RowsFrom,
-} from '../../src/work/extract.ts';
+import { extract, type ExtractOrder, type RowsFrom } from '../../src/work/extract.ts';
 import { fillMemory } from '../../src/work/fill-memory.ts';
-import type { TimedWork, Work } from '../../src/work/kind.ts';
+import type { Work } from '../../src/work/kind.ts';
 import { kmeansStep } from '../../src/work/kmeans-step.ts';
 import { project, type ProjectOrder, type RowParts } from '../../src/work/project.ts';
 import { sampleRows } from '../../src/work/sample-rows.ts';
 import { solvePca } from '../../src/work/solve-pca.ts';
-import type { Artifacts } from '../control/artifacts.ts';
-import type { Dispatcher } from '../control/dispatcher.ts';
+import type { ClusteringDeps, DetailedClustering, Step } from '../clustering/clustering-deps.ts';
 import { requireEnough } from '../images/enough-images.ts';
-import type { MissingImages } from '../images/missing-images.ts';
-import { sumClusters, sumMoments, type Step } from './folded-sums.ts';
-
-export interface ClusteringDeps {
-  readonly config: RunConfig;
-  readonly imageCount: number;
-  readonly dispatcher: Dispatcher;
-  readonly artifacts: Artifacts;
-  readonly images: Pick<MissingImages, 'accept' | 'beginClustering' | 'clustered' | 'leftOut'>;
-  readonly noteExtracted: (extracted: Extracted) => void;
-  /** Called when images have been left out. */
-  readonly imagesLeftOut: () => Promise<void>;
-  readonly progress: (progress: Progress) => void;
-  readonly enterPhase: (kind: TimedWork) => void;
-}
-
-/**
- * A clustering with the details of every image: [N] each, NaN and -1 where it could not be read.
- */
-export interface DetailedClustering extends Clustering {
-  readonly details: AssignmentDetails;
-}
+import { sumClusters, sumMoments } from './folded-sums.ts';
 
 export interface RoundOptions {
   /** Whether centroids are unit rows, as of unit rows they should be. */
@@ -100,6 +72,10 @@ export class ClusteringRound {
   /** Null before the PCA, and without one. */
   #whiteningArtifact: string | null = null;
   #centroids: Float32Array = new Float32Array(0);
+  /** Of centroids. */
+  #count: number;
+  /** [images] where clusters are not those of the nearest centroids; null: they are. */
+  #labels: Int32Array | null = null;
   /** Published last; null before the first. */
   #centroidsArtifact: string | null = null;
   #refilled = 0;
@@ -116,6 +92,7 @@ export class ClusteringRound {
     this.#deps = deps;
     this.#isSpherical = isSpherical;
     this.#hasRow = hasRow;
+    this.#count = deps.config.clustering.k;
     this.#shards = planShards(deps.imageCount, deps.config.data.shardSize);
     this.#rows = this.#shards.map(() => 0);
     this.#damaged = this.#shards.map(() => 0);
@@ -126,9 +103,9 @@ export class ClusteringRound {
   async extract(rows: RowsFrom = 'centre'): Promise<void> {
     this.#rowsFrom = rows;
     let images = 0;
-    await this.#run({
+    await this.run({
       kind: extract,
-      work: this.#perShard('extract'),
+      work: this.perShard('extract'),
       order: ({ shard }) => this.#extractOrder(shard),
       take: ({ shard }, extracted) => {
         this.#rows[shard] = extracted.rows;
@@ -137,7 +114,7 @@ export class ClusteringRound {
         images += this.#shardLength(shard);
         this.#deps.images.accept(extracted.unreadable);
         if (rows !== 'memory') this.#deps.noteExtracted(extracted);
-        this.#progress(extract.phase, images, this.#deps.imageCount, 'images');
+        this.progress(extract.phase, images, this.#deps.imageCount, 'images');
       },
     });
     const readable = this.#readable();
@@ -150,11 +127,11 @@ export class ClusteringRound {
     const { artifacts } = this.#deps;
     const bound = this.#columnSquares.reduce((total, squares) => total + squares, 0);
     const rounders = momentRounders(this.#readable(), bound);
-    const merged = await sumMoments((step) => this.#run(step), this.#shardNumbers(), rounders);
+    const merged = await sumMoments((step) => this.run(step), this.#shardNumbers(), rounders);
     this.#spread = spreadOfMoments(merged);
     requireDifferentFeatures(this.#spread, merged.count, this.#epoch);
-    const momentsArtifact = artifacts.publish(`moments-${this.#epoch}`, momentsToArrays(merged));
-    await this.#run({
+    const momentsArtifact = artifacts.publish(this.nameOf('moments'), momentsToArrays(merged));
+    await this.run({
       kind: solvePca,
       work: [{ kind: 'solvePca' }],
       order: () => ({ momentsArtifact }),
@@ -163,7 +140,7 @@ export class ClusteringRound {
       },
     });
     artifacts.withdraw(momentsArtifact);
-    this.#whiteningArtifact = artifacts.publish(`whitening-${this.#epoch}`, this.#whitening);
+    this.#whiteningArtifact = artifacts.publish(this.nameOf('whitening'), this.#whitening);
     await this.normalise();
   }
 
@@ -171,13 +148,13 @@ export class ClusteringRound {
   async normalise(parts: RowParts | null = null): Promise<void> {
     this.#parts = parts;
     let done = 0;
-    await this.#run({
+    await this.run({
       kind: project,
-      work: this.#perShard('project'),
+      work: this.perShard('project'),
       order: ({ shard }) => this.#projectOrder(shard),
       take: () => {
         done += 1;
-        this.#progress('pca', done, this.#shards.length, 'shards');
+        this.progress('pca', done, this.#shards.length, 'shards');
       },
     });
   }
@@ -185,15 +162,15 @@ export class ClusteringRound {
   /** The rows go from the workers straight to the sample memory. */
   async fillMemory(): Promise<void> {
     let done = 0;
-    await this.#run({
+    await this.run({
       kind: fillMemory,
-      work: this.#perShard('fillMemory'),
+      work: this.perShard('fillMemory'),
       // Rows that came before the clustering had to begin once more give way to these.
       isRepeated: true,
       order: ({ shard }) => ({ shard }),
       take: () => {
         done += 1;
-        this.#progress(fillMemory.phase, done, this.#shards.length, 'shards');
+        this.progress(fillMemory.phase, done, this.#shards.length, 'shards');
       },
     });
   }
@@ -210,16 +187,8 @@ export class ClusteringRound {
     this.#head = head;
     this.#refilled = 0;
     this.#centroids = new Float32Array(0);
-    const picked = [...initialCentroidIds(total, k, seed)];
-    const begins = prefixSums(this.#rows);
-    const byShard = new Map<number, { row: number; centroid: number }[]>();
-    picked.forEach((position, centroid) => {
-      const shard = begins.findLastIndex((begin) => begin <= position);
-      const rows = byShard.get(shard) ?? [];
-      rows.push({ row: position - begins[shard]!, centroid });
-      byShard.set(shard, rows);
-    });
-    await this.#run({
+    const byShard = pickedByShard(initialCentroidIds(total, k, seed), this.#rows);
+    await this.run({
       kind: sampleRows,
       work: [...byShard.keys()].map((shard) => ({ kind: 'sampleRows', shard })),
       order: ({ shard }) => ({ shard, rows: byShard.get(shard)!.map(({ row }) => row) }),
@@ -244,8 +213,13 @@ export class ClusteringRound {
       this.#centroids = this.#isSpherical ? normaliseRows(centroids, dim) : centroids;
       this.#refilled += refilled.length;
       const note = `inertia ${inertia.toPrecision(5)}`;
-      this.#progress(kmeansStep.phase, iteration + 1, iterations, 'iterations', note);
+      this.progress(kmeansStep.phase, iteration + 1, iterations, 'iterations', note);
     }
+  }
+
+  /** Of a data shard, once it is extracted: images that have a row. */
+  rowsOf(shard: number): number {
+    return this.#rows[shard]!;
   }
 
   /** [K, d] so far. */
@@ -254,8 +228,20 @@ export class ClusteringRound {
   }
 
   /** In place of those that k-means finds. @param centroids [K, d] */
-  takeCentroids(centroids: Float32Array): void {
+  takeCentroids(centroids: Float32Array, count = this.#count): void {
     this.#centroids = centroids;
+    this.#count = count;
+  }
+
+  /** In place of those of the nearest centroids. @param labels [images] */
+  takeClusters(labels: Int32Array, inertia: number): Clustering {
+    this.#labels = labels;
+    return this.#clustering(labels, inertia);
+  }
+
+  /** [images] cluster of the nearest centroid; -1 where there is no row. */
+  async nearestClusters(): Promise<Int32Array> {
+    return (await this.#assign(null, 'nearest')).pseudoLabels;
   }
 
   async assign(): Promise<Clustering> {
@@ -272,17 +258,19 @@ export class ClusteringRound {
 
   async #assign(
     finalMetric: RowMetric | null,
+    centroids: number | string = this.#deps.config.clustering.iterations,
   ): Promise<{ pseudoLabels: Int32Array; inertia: number; details: AssignmentDetails }> {
-    const { config, imageCount } = this.#deps;
-    const centroidsArtifact = this.#publishCentroids(config.clustering.iterations);
+    const { imageCount } = this.#deps;
+    const centroidsArtifact = this.#publishCentroids(centroids);
+    const labelsArtifact = this.#publishLabels();
     const pseudoLabels = new Int32Array(imageCount).fill(-1);
     const details = noDetails(finalMetric === null ? 0 : imageCount);
     const rounder = inertiaRounder(imageCount);
     let inertia = 0;
-    await this.#run({
+    await this.run({
       kind: assign,
-      work: this.#perShard('assign'),
-      order: ({ shard }) => ({ shard, centroidsArtifact, finalMetric }),
+      work: this.perShard('assign'),
+      order: ({ shard }) => ({ shard, centroidsArtifact, finalMetric, labelsArtifact }),
       take: (_work, { ids, labels, inertia: part, details: found }) => {
         ids.forEach((id, i) => {
           pseudoLabels[id] = labels[i]!;
@@ -300,6 +288,7 @@ export class ClusteringRound {
       inertia,
       refilled: this.#refilled,
       centroids: this.#centroids,
+      clusterCount: this.#count,
       whitening: this.#whitening,
       spread: this.#spread,
     };
@@ -310,19 +299,34 @@ export class ClusteringRound {
     const artifact = this.#publishCentroids(iteration);
     const dim = this.#centroids.length / k;
     const centroids = { iteration, artifact, k, dim };
-    return sumClusters((step) => this.#run(step), this.#shardNumbers(), centroids);
+    return sumClusters((step) => this.run(step), this.#shardNumbers(), centroids);
   }
 
-  #publishCentroids(iteration: number): string {
-    const { artifacts, config } = this.#deps;
+  /** @param version iteration that they are of, or which others they are */
+  #publishCentroids(version: number | string): string {
+    const { artifacts } = this.#deps;
     if (this.#centroidsArtifact !== null) artifacts.withdraw(this.#centroidsArtifact);
-    const name = `centroids-${this.#epoch}-${this.#head}-${iteration}`;
-    const arrays = centroidsToArrays(this.#centroids, config.clustering.k);
+    const name = this.nameOf(`centroids-${this.#head}-${version}`);
+    const arrays = centroidsToArrays(this.#centroids, this.#count);
     this.#centroidsArtifact = artifacts.publish(name, arrays);
     return this.#centroidsArtifact;
   }
 
-  #run<Piece extends Work, Order, Result>(step: Step<Piece, Order, Result>): Promise<void> {
+  /**
+   * Of an artifact of this clustering. One that begins the epoch once more without some images has
+   * other names: workers keep what they have fetched by its name.
+   */
+  nameOf(what: string): string {
+    return `${what}-${this.#epoch}-${this.#deps.images.leftOut.size}`;
+  }
+
+  #publishLabels(): string | null {
+    if (this.#labels === null) return null;
+    return this.#deps.artifacts.publish(this.nameOf('labels'), labelsToArrays(this.#labels));
+  }
+
+  /** Has a phase of this clustering done, with what makes lost features again. */
+  run<Piece extends Work, Order, Result>(step: Step<Piece, Order, Result>): Promise<void> {
     this.#deps.enterPhase(step.kind);
     return this.#deps.dispatcher.runPhase({
       ...step,
@@ -357,11 +361,11 @@ export class ClusteringRound {
     return this.#shards.map(({ index }) => index);
   }
 
-  #perShard<Kind extends string>(kind: Kind): { readonly kind: Kind; readonly shard: number }[] {
+  perShard<Kind extends string>(kind: Kind): { readonly kind: Kind; readonly shard: number }[] {
     return this.#shards.map(({ index }) => ({ kind, shard: index }));
   }
 
-  #progress(phase: string, done: number, total: number, unit: string, note?: string): void {
+  progress(phase: string, done: number, total: number, unit: string, note?: string): void {
     const { epochs } = this.#deps.config;
     // After the last epoch it is for the run's result.
     const named = this.#epoch < epochs ? phase : `final ${phase}`;
@@ -377,14 +381,4 @@ export class ClusteringRound {
   #readable(): number {
     return this.#rows.reduce((total, rows) => total + rows, 0);
   }
-}
-
-/** Begin of each shard's rows among all rows. */
-function prefixSums(counts: readonly number[]): number[] {
-  let begin = 0;
-  return counts.map((count) => {
-    const own = begin;
-    begin += count;
-    return own;
-  });
 }

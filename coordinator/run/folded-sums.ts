@@ -8,13 +8,7 @@ import { addMoments, type MomentRounders, type MomentSums } from '../../src/clus
 import type { Work } from '../../src/work/kind.ts';
 import { kmeansStep } from '../../src/work/kmeans-step.ts';
 import { moments } from '../../src/work/moments.ts';
-import type { PhaseRequest } from '../control/phase-request.ts';
-
-/** What a step of the clustering says of its phase; the rest is the same for all. */
-export type Step<Piece extends Work, Order, Result> = Omit<
-  PhaseRequest<Piece, Order, Result>,
-  'epoch' | 'parameterVersion' | 'features'
->;
+import type { Step } from '../clustering/clustering-deps.ts';
 
 /** Has a step done, all of it. */
 type RunStep = <Piece extends Work, Order, Result>(

@@ -23,10 +23,11 @@ import type { Logger } from '../../src/telemetry/logger.ts';
 import type { Notice } from '../../src/telemetry/notice.ts';
 import type { TimedWork } from '../../src/work/kind.ts';
 import { kmeansStep } from '../../src/work/kmeans-step.ts';
+import { findNeighbours } from '../../src/work/pic/find-neighbours.ts';
 import type { Artifacts } from '../control/artifacts.ts';
 import { clusterImages, clusterMemory, fillWithCrops } from './cluster-epoch.ts';
 import { clusterAtEnd } from './cluster-at-end.ts';
-import type { ClusteringDeps } from './clustering-round.ts';
+import type { ClusteringDeps } from '../clustering/clustering-deps.ts';
 import type { Dispatcher } from '../control/dispatcher.ts';
 import { stepCount } from './epoch-plan.ts';
 import { evaluateRun } from './evaluate-run.ts';
@@ -71,6 +72,9 @@ export interface LoopDeps {
   readonly saveCheckpoint: RunDisk['saveCheckpoint'];
   readonly watcher: RunWatcher;
 }
+
+/** Iterations of k-means; searches of one block of rows after the other. */
+const REPEATED_PHASES: ReadonlySet<string> = new Set([kmeansStep.phase, findNeighbours.phase]);
 
 export class RunLoop {
   readonly #deps: LoopDeps;
@@ -337,13 +341,13 @@ export class RunLoop {
     const { record, folder } = this.#deps;
     const { epoch } = this.#position;
     record.enterPhase(timedAs ?? 'other');
-    if (phase !== kmeansStep.phase || this.#lastPhase !== phase) {
+    if (!REPEATED_PHASES.has(phase) || this.#lastPhase !== phase) {
       folder.event('phase.entered', `epoch ${epoch}: ${phase}`, { epoch, phase });
     }
     this.#lastPhase = phase;
   };
 
-  /** So that k-means' iterations are one phase in events.jsonl. */
+  /** So that what is repeated is one phase in events.jsonl. */
   #lastPhase = '';
 
   readonly #progress = (progress: Omit<Extract<Notice, { type: 'progress' }>, 'type'>): void => {

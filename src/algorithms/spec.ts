@@ -13,6 +13,7 @@ import type {
   SettingsSection,
 } from './settings.ts';
 import type { Strategy, StrategyDeps } from './strategy.ts';
+import type { ClusteringMethod } from '../clustering/config.ts';
 import type { RowMetric } from '../clustering/nearest-two.ts';
 import type { AlgorithmWork, AlgorithmWorkDeps } from './work.ts';
 
@@ -48,6 +49,8 @@ export interface AlgorithmSpec {
    */
   readonly smallRun: Readonly<Record<string, object>>;
   readonly clustering: ClusteringHabit;
+  /** Values that `clustering.method` may have; left out: k-means alone. */
+  readonly methods?: readonly ClusteringMethod[];
   /**
    * How rows are compared with centroids, of images that the run has not seen as well.
    * @param config of a run

@@ -136,6 +136,8 @@ export interface Clustering {
   readonly inertia: number;
   /** Empty clusters that were refilled, over all iterations. */
   readonly refilled: number;
+  /** Clusters that there are, K; none is numbered higher. */
+  readonly clusterCount: number;
   /** [K, d], with the whitening they live in. */
   readonly centroids: Float32Array;
   readonly whitening: NamedArrays;

@@ -1,14 +1,27 @@
 /** Settings of the clustering that each epoch starts with. Source: spec of DeepCluster, sections 4-6. */
 import { z } from 'zod';
+import { picConfigSchema } from './pic/config.ts';
+
+/** How images are grouped by their features. */
+export const CLUSTERING_METHODS = ['kmeans', 'pic'] as const;
+
+export type ClusteringMethod = (typeof CLUSTERING_METHODS)[number];
 
 export const clusteringConfigSchema = z.strictObject({
+  method: z
+    .enum(CLUSTERING_METHODS)
+    .default('kmeans')
+    .describe(
+      "`kmeans`; or `pic`, power iteration clustering of a graph of nearest neighbours, DeepCluster's " +
+        'other choice: it finds the number of clusters itself, `clustering.k` at most.',
+    ),
   k: z
     .int()
     .min(2)
     .default(10_000)
     .describe(
       'Clusters K, also the width of the head, at most as many as there are images; the paper ' +
-        'over-segments (10,000 for 1,000 classes).',
+        'over-segments (10,000 for 1,000 classes). With `pic` the most that there may be.',
     ),
   iterations: z
     .int()
@@ -51,6 +64,7 @@ export const clusteringConfigSchema = z.strictObject({
     .describe(
       'Draws per epoch as a multiple of the images: epochs of training between clusterings.',
     ),
+  pic: picConfigSchema.prefault({}),
 });
 
 export type ClusteringConfig = z.infer<typeof clusteringConfigSchema>;

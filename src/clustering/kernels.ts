@@ -6,6 +6,7 @@
 import type { ClusterSums } from './cluster-sums.ts';
 import { assignShard, sumShard, type Assignment } from './kmeans-reducer.ts';
 import { momentsOf, type ShardMoments } from './moments.ts';
+import { nearestRows, type NearestRows } from './pic/nearest-rows.ts';
 import {
   applyWhitening,
   solveWhitening,
@@ -44,6 +45,8 @@ export interface ClusteringKernels {
   ): Float32Array;
   /** @param features [n, D] not to be changed until they are released */
   rowsToCluster(features: Float32Array, count: number, dim: number): RowsToCluster;
+  /** The nearest other rows of each row: the same on every engine, to the bit. */
+  nearestRows: NearestRows;
 }
 
 export const FLOAT64_KERNELS: ClusteringKernels = {
@@ -57,4 +60,5 @@ export const FLOAT64_KERNELS: ClusteringKernels = {
     },
     release: () => undefined,
   }),
+  nearestRows,
 };

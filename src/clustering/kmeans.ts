@@ -62,6 +62,33 @@ export function initialCentroidIds(n: number, k: number, seed: number): Int32Arr
   return order.slice(0, k);
 }
 
+/** A row that a centroid starts from. */
+export interface PickedRow {
+  /** Within its data shard. */
+  readonly row: number;
+  readonly centroid: number;
+}
+
+/**
+ * Picked rows by the data shard that has them; the rows of shards follow each other.
+ * @param counts rows of each data shard
+ */
+export function pickedByShard(
+  picked: Int32Array,
+  counts: readonly number[],
+): Map<number, PickedRow[]> {
+  let begin = 0;
+  const begins = counts.map((count) => (begin += count) - count);
+  const byShard = new Map<number, PickedRow[]>();
+  picked.forEach((position, centroid) => {
+    const shard = begins.findLastIndex((first) => first <= position);
+    const rows = byShard.get(shard) ?? [];
+    rows.push({ row: position - begins[shard]!, centroid });
+    byShard.set(shard, rows);
+  });
+  return byShard;
+}
+
 /** Lloyd's algorithm on one machine. @param features [N, D] float32; read only */
 export function kmeans(
   features: Float32Array,

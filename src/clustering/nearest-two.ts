@@ -109,8 +109,33 @@ export function nearestTwo(
   metric: RowMetric,
   onProgress: OnProgress = () => undefined,
 ): NearestTwo {
-  const { values, dim } = centroids;
-  const { first, second } = rankClusters(rows, centroids, metric, { onProgress });
+  return withDistances(rows, rankClusters(rows, centroids, metric, { onProgress }), centroids);
+}
+
+/**
+ * The same for rows whose cluster is known, be it the nearest or not: that is the first, and the
+ * second the most similar of the others.
+ * @param labels [n]
+ */
+export function besidesOwn(
+  rows: Float32Array,
+  labels: Int32Array,
+  centroids: CentroidRows,
+  metric: RowMetric,
+  onProgress: OnProgress = () => undefined,
+): NearestTwo {
+  const ranked = rankClusters(rows, centroids, metric, { onProgress });
+  const second = labels.map((own, row) =>
+    ranked.first[row] === own ? ranked.second[row]! : ranked.first[row]!,
+  );
+  return withDistances(rows, { first: labels, second }, centroids);
+}
+
+function withDistances(
+  rows: Float32Array,
+  { first, second }: RankedClusters,
+  { values, dim }: CentroidRows,
+): NearestTwo {
   let inertia = 0;
   const distances = Float32Array.from(first, (cluster, row) => {
     const square = squaredDistance(rows, row, values, cluster, dim);

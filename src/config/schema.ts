@@ -42,10 +42,14 @@ export const runConfigSchema = composed((algorithms) =>
       const rule = (path: (string | number)[], message: string, input: unknown): void => {
         context.addIssue({ code: 'custom', path, message, input });
       };
-      const { training, data, cluster, model } = config;
-      const { name, neck, problems } = algorithmNamed(config.algorithm);
+      const { training, data, cluster, model, clustering } = config;
+      const { name, neck, problems, methods = ['kmeans'] } = algorithmNamed(config.algorithm);
       if (neck !== null && model.neck !== neck) {
         rule(['model', 'neck'], `must be ${neck} for algorithm ${name}`, model.neck);
+      }
+      if (!methods.includes(clustering.method)) {
+        const taken = methods.join(' or ');
+        rule(['clustering', 'method'], `must be ${taken} for algorithm ${name}`, clustering.method);
       }
       if (training.sliceSize > training.batchSize) {
         rule(

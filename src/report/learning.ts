@@ -20,6 +20,8 @@ export type LearningFacts = Pick<
   readonly nmi: Pick<RunSummary['nmi'], 'toPrevious'>;
   /** Whether clusterings of successive epochs come nearer to each other as a run learns. */
   readonly doSettle: boolean;
+  /** Whether k is only the most clusters that there may be; left out: there should be k. */
+  readonly isBound?: boolean;
 };
 
 /** A loss within this part of that of guessing is that of guessing. */
@@ -96,16 +98,19 @@ function lossFinding(facts: LearningFacts): Finding | null {
 
 function clusterFinding(facts: LearningFacts): Finding | null {
   const { k, empty, entropy } = facts.clusters;
+  const { isBound = false } = facts;
+  const expected = isBound ? k - empty : k;
+  const evenness = expected < 2 ? 1 : (entropy * Math.log(k)) / Math.log(expected);
   if (entropy < COLLAPSED_ENTROPY) {
     const text = `the clusters have collapsed: a few have nearly all images (entropy ${formatFixed(entropy, 3)} of 1)`;
     return { text, isFatal: true, advice: [lowerRates(), ...fewerClusters(facts)] };
   }
-  if (empty > MANY_EMPTY * k) {
+  if (!isBound && empty > MANY_EMPTY * k) {
     const text = `${formatCount(empty)} of ${formatNoun(k, 'cluster')} are empty`;
     return { text, isFatal: false, advice: fewerClusters(facts) };
   }
-  if (entropy < UNEVEN_ENTROPY) {
-    const text = `the clusters are filled very unevenly (entropy ${formatFixed(entropy, 3)} of 1)`;
+  if (evenness < UNEVEN_ENTROPY) {
+    const text = `the clusters are filled very unevenly (entropy ${formatFixed(evenness, 3)} of 1)`;
     return { text, isFatal: false, advice: fewerClusters(facts) };
   }
   return null;
@@ -203,9 +208,9 @@ function moreOfIt(facts: LearningFacts): string[] {
 }
 
 /** Where the clusters have few images each; small collections have presets of their own. */
-function fewerClusters({ images, clusters: { k } }: LearningFacts): string[] {
+function fewerClusters({ images, clusters: { k }, isBound }: LearningFacts): string[] {
   const fitting = Math.max(2, Math.round(images / GOOD_IMAGES));
-  if (images >= FEW_IMAGES * k || fitting >= k) {
+  if (isBound === true || images >= FEW_IMAGES * k || fitting >= k) {
     return [];
   }
   const each = formatFixed(images / k, 1);

@@ -2,6 +2,7 @@
 import { arrayOf, numberArray, numberOf } from '../arrays/bundle.ts';
 import type { NamedArrays } from '../arrays/safetensors.ts';
 import type { ShardMoments } from '../clustering/moments.ts';
+import type { RowsOfImages } from '../clustering/pic/nearest-rows.ts';
 
 /** Moments of all data shards, merged. */
 export function momentsToArrays({ count, sum, outer }: ShardMoments): NamedArrays {
@@ -29,4 +30,30 @@ export function centroidsToArrays(centroids: Float32Array, k: number): NamedArra
 /** @throws TrainerError PROTOCOL_VIOLATION */
 export function centroidsFromArrays(arrays: NamedArrays): Float32Array {
   return arrayOf(arrays, 'centroids', Float32Array);
+}
+
+/** Rows of images. */
+export function rowsToArrays({ ids, rows }: RowsOfImages): NamedArrays {
+  return {
+    ids: { data: ids, shape: [ids.length] },
+    rows: { data: rows, shape: [rows.length] },
+  };
+}
+
+/** @throws TrainerError PROTOCOL_VIOLATION */
+export function rowsFromArrays(arrays: NamedArrays): RowsOfImages {
+  return {
+    ids: arrayOf(arrays, 'ids', Int32Array),
+    rows: arrayOf(arrays, 'rows', Float32Array),
+  };
+}
+
+/** @param labels [N] cluster of every image; -1 where it has none */
+export function labelsToArrays(labels: Int32Array): NamedArrays {
+  return { labels: { data: labels, shape: [labels.length] } };
+}
+
+/** @throws TrainerError PROTOCOL_VIOLATION */
+export function labelsFromArrays(arrays: NamedArrays): Int32Array {
+  return arrayOf(arrays, 'labels', Int32Array);
 }

@@ -1,11 +1,12 @@
 /** Labels a data shard's images by their nearest centroids. */
 import { arrayOf, numberArray, numberOf } from '../arrays/bundle.ts';
 import type { NamedArrays } from '../arrays/safetensors.ts';
-import { nearestTwo, type RowMetric } from '../clustering/nearest-two.ts';
+import { besidesOwn, nearestTwo, type RowMetric } from '../clustering/nearest-two.ts';
 import { protocolViolation } from '../errors.ts';
+import { gather } from '../math/matrix.ts';
 import { decodeBody, encodeBody } from '../rpc/bodies.ts';
 import { wire } from '../rpc/definitions.ts';
-import { centroidsFromArrays } from './artifacts.ts';
+import { centroidsFromArrays, labelsFromArrays } from './artifacts.ts';
 import { shardKey, type WorkKind } from './kind.ts';
 
 export type AssignWork = { readonly kind: 'assign'; readonly shard: number };
@@ -18,6 +19,11 @@ export interface AssignOrder {
    * nearest centroid, and nothing besides.
    */
   readonly finalMetric: RowMetric | null;
+  /**
+   * Clusters that all images have already, whose details are asked for; null: the nearest
+   * centroid's.
+   */
+  readonly labelsArtifact: string | null;
 }
 
 /** What is known of the images' clusters at the end of a run. */
@@ -50,27 +56,41 @@ export const assign: WorkKind<AssignWork, AssignOrder, AssignedShard> = {
   isBackedUp: false,
   key: shardKey,
 
-  encodeOrder: ({ finalMetric, ...order }) =>
-    encodeBody(wire.Assign, { ...order, finalMetric: finalMetric ?? '' }),
+  encodeOrder: ({ finalMetric, labelsArtifact, ...order }) =>
+    encodeBody(wire.Assign, {
+      ...order,
+      finalMetric: finalMetric ?? '',
+      labelsArtifact: labelsArtifact ?? '',
+    }),
   decodeOrder: (body) => {
-    const { finalMetric, ...order } = decodeBody('assign', wire.Assign, body);
-    return { ...order, finalMetric: requireMetric(finalMetric) };
+    const { finalMetric, labelsArtifact, ...order } = decodeBody('assign', wire.Assign, body);
+    return {
+      ...order,
+      finalMetric: requireMetric(finalMetric),
+      labelsArtifact: labelsArtifact === '' ? null : labelsArtifact,
+    };
   },
 
-  prepare: ({ centroidsArtifact }, _ids, { artifact }) => {
+  prepare: ({ centroidsArtifact, labelsArtifact }, _ids, { artifact }) => {
     artifact(centroidsArtifact).catch(() => undefined);
+    if (labelsArtifact !== null) artifact(labelsArtifact).catch(() => undefined);
   },
 
-  perform: async ({ shard, centroidsArtifact, finalMetric }, { epoch }, tools) => {
-    const { held, artifact, config, advance } = tools;
-    const { k } = config.clustering;
+  perform: async (order, { epoch }, { held, artifact, advance }) => {
+    const { shard, centroidsArtifact, finalMetric, labelsArtifact } = order;
     const values = centroidsFromArrays(await artifact(centroidsArtifact));
+    const known = labelsArtifact === null ? null : labelsFromArrays(await artifact(labelsArtifact));
     const resident = held.of(epoch, shard, true);
     const { ids, features, dim } = resident;
+    const k = values.length / dim;
     if (finalMetric === null) {
       return { ids, ...held.rowsToCluster(resident).assign(values, k, advance), details: null };
     }
-    const found = nearestTwo(features, { values, clusters: k, dim }, finalMetric, advance);
+    const centroids = { values, clusters: k, dim };
+    const found =
+      known === null
+        ? nearestTwo(features, centroids, finalMetric, advance)
+        : besidesOwn(features, gather(known, ids), centroids, finalMetric, advance);
     const { first: labels, second: seconds, distances, secondDistances, inertia } = found;
     return { ids, labels, inertia, details: { distances, seconds, secondDistances } };
   },

@@ -50,6 +50,7 @@ import {
   type ShardRows,
   type V2State,
 } from './plain-memory.ts';
+import { finalByGraph, labelsByGraph } from './plain-graph.ts';
 import { PlainQueue, swappedSlice } from './plain-swav.ts';
 import {
   configOf,
@@ -138,7 +139,11 @@ class PlainLoop {
 
   #beginDeepCluster(epoch: number): EpochPlan {
     const { seed, clustering } = this.#config;
-    const { labels } = this.#cluster(...this.#whitened(), epoch);
+    const [shards, dim] = this.#whitened();
+    const labels =
+      clustering.method === 'pic'
+        ? labelsByGraph(shards, dim, this.#scenario.images, this.#config)
+        : this.#cluster(shards, dim, epoch).labels;
     this.#resetHead(epoch);
     return planEpoch(labels, epoch, seed, clustering);
   }
@@ -181,7 +186,10 @@ class PlainLoop {
   /** As another epoch would cluster, or for ODC by the centroids that steps assign by. */
   #final(): PlainRun['final'] {
     const { epochs, clustering } = this.#config;
-    const { k: clusters } = clustering;
+    const { k: clusters, method } = clustering;
+    if (method === 'pic') {
+      return finalByGraph(...this.#whitened(), this.#scenario.images, this.#config);
+    }
     const isPlain = this.#odc === null && this.#v2 === null;
     const [shards, dim] = isPlain ? this.#whitened() : [this.#unit(), FEATURE_DIM];
     const values =

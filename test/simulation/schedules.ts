@@ -50,6 +50,9 @@ export function scenarioOf(seed: number): Scenario {
   return {
     ...shape,
     algorithm,
+    // Drawn apart, so that the rest of a seed stays what it is.
+    method:
+      algorithm === 'deepcluster' && seededRng('method', seed).integer(3) === 0 ? 'pic' : 'kmeans',
     // Within a batch of crops, whose other images must stay together.
     unreadable: hasCrops && shape.unreadable !== null ? 1 : shape.unreadable,
     servers: 1 + Math.floor(3 * rng.float() ** 2),

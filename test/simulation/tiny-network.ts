@@ -19,6 +19,8 @@ import { simulatedLayout } from '../support/made/layouts.ts';
  * `everySteps` and `isWhole`. */
 export interface Scenario {
   readonly algorithm: 'deepcluster' | 'deepcluster-v2' | 'odc' | 'swav';
+  /** DeepCluster: by what it clusters. */
+  readonly method: 'kmeans' | 'pic';
   readonly images: number;
   readonly shardSize: number;
   readonly batchSize: number;
@@ -36,6 +38,8 @@ export interface Scenario {
 const NECKS = { odc: 'odc', 'deepcluster-v2': 'projection', swav: 'swav' } as const;
 export const FEATURE_DIM = 3;
 const CLASSES = 3;
+/** Of so few images, several clusters, in some epochs more than CLASSES. */
+const PIC = { neighbours: 1, sigma: 1 };
 /** SwAV: more images than a step draws, fewer than there are. */
 export const QUEUE_LENGTH = 5;
 export const TINY_LAYOUT = simulatedLayout(CLASSES);
@@ -65,8 +69,8 @@ export const CLUSTER_TIMES = {
 };
 
 export function configOf(scenario: Scenario): RunConfig {
-  const { algorithm, seed, epochs, shardSize, batchSize, sliceSize, servers, everySteps } =
-    scenario;
+  const { algorithm, method, seed, epochs, shardSize, batchSize, sliceSize } = scenario;
+  const { servers, everySteps } = scenario;
   const wholeBytes = scenario.isWhole ? {} : { wholeBytes: 0 };
   return Object.freeze(
     runConfigSchema().parse({
@@ -75,7 +79,7 @@ export function configOf(scenario: Scenario): RunConfig {
       epochs,
       data: { source: 'simulated', shardSize, maxUnreadableFraction: 0.5 },
       ...(algorithm === 'deepcluster' ? {} : { model: { neck: NECKS[algorithm] } }),
-      clustering: { k: CLASSES, iterations: 1, pcaDim: 2 },
+      clustering: { method, k: CLASSES, iterations: 1, pcaDim: 2, pic: PIC },
       deepclusterV2: wholeBytes,
       odc: { smallClusterSize: 1, publishInterval: 2, logInterval: 3 },
       swav: { queueLength: QUEUE_LENGTH },

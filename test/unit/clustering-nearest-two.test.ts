@@ -1,7 +1,12 @@
 /** The two nearest centroids of a row, against all distances written out. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { nearestTwo, rankClusters, type RowMetric } from '../../src/clustering/nearest-two.ts';
+import {
+  besidesOwn,
+  nearestTwo,
+  rankClusters,
+  type RowMetric,
+} from '../../src/clustering/nearest-two.ts';
 import { seededRng } from '../../src/math/rng.ts';
 
 const DIM = 7;
@@ -51,6 +56,31 @@ for (const metric of Object.keys(LIKENESS) as RowMetric[]) {
     assert.ok(Math.abs(found.inertia - inertia) < 1e-9 * inertia);
   });
 }
+
+test('of rows whose cluster is known, the second is the nearest of the others', () => {
+  const [n, clusters] = [40, 9];
+  const [rows, values] = [made(n, 5), made(clusters, 6)];
+  const labels = Int32Array.from({ length: n }, (_, row) => row % clusters);
+  const found = besidesOwn(rows, labels, { values, clusters, dim: DIM }, 'distance');
+  assert.deepEqual(found.first, labels);
+  let inertia = 0;
+  for (let row = 0; row < n; row += 1) {
+    const distances = Array.from({ length: clusters }, (_, c) =>
+      distanceOf(rowOf(rows, row), rowOf(values, c)),
+    );
+    const own = distances[labels[row]!]!;
+    const others = distances.map((distance, c) => (c === labels[row] ? Infinity : distance));
+    const least = Math.min(...others);
+    assert.equal(found.second[row], others.indexOf(least));
+    assert.ok(Math.abs(found.distances[row]! - own) < 1e-6);
+    assert.ok(Math.abs(found.secondDistances[row]! - least) < 1e-6);
+    inertia += own ** 2;
+  }
+  assert.ok(Math.abs(found.inertia - inertia) < 1e-9 * inertia);
+  const single = { values: values.slice(0, DIM), clusters: 1, dim: DIM };
+  const alone = besidesOwn(rows, new Int32Array(n), single, 'distance');
+  assert.deepEqual([...alone.second], new Array<number>(n).fill(-1));
+});
 
 test('of equal centroids the lower is first, the higher second; a single one has no second', () => {
   const rows = made(3, 3);

@@ -133,6 +133,18 @@ test('a loss of guessing is contradicted by accuracies only beyond their samplin
   assert.equal(at(0.08).learnt, true);
 });
 
+test('where k is only a bound, empty clusters are none that is missing', () => {
+  // ln 10 / ln 40 = 0.624: ten clusters of one size.
+  const of = (entropy: number) =>
+    learningOf(facts({ isBound: true, clusters: { k: 40, empty: 30, entropy } }));
+  assert.deepEqual(of(0.624).findings, []);
+  // 0.3 ln 40 / ln 10 = 0.481.
+  assert.match(plain(of(0.3).findings), /filled very unevenly \(entropy 0\.481 of 1\)/);
+  assert.equal(of(0.09).learnt, false);
+  const small = { isBound: true, images: 200, finalLoss: 5, evaluation: null };
+  assert.doesNotMatch(plain(learningOf(facts(small)).advice), /clustering\.k/);
+});
+
 test('collapsed clusters mean that nothing was learnt, uneven or empty ones are a remark', () => {
   const of = (empty: number, entropy: number) =>
     learningOf(facts({ clusters: { k: 40, empty, entropy } }));

@@ -1,4 +1,5 @@
 /** DeepCluster: Caron et al., ECCV 2018 (arXiv:1807.05520). */
+import { CLUSTERING_METHODS } from '../../clustering/config.ts';
 import type { AlgorithmSpec } from '../spec.ts';
 import { GRADIENT_WORK } from '../work.ts';
 import { DeepClusterStrategy } from './strategy.ts';
@@ -17,6 +18,7 @@ export const DEEPCLUSTER: AlgorithmSpec = {
     phases: ['extract', 'moments', 'pca', 'project', 'sampleRows', 'kmeans', 'assign'],
     doSettle: true,
   },
+  methods: CLUSTERING_METHODS,
   metric: () => 'distance',
   crops: () => 1,
   heads: () => 1,

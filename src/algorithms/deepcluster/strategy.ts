@@ -40,7 +40,7 @@ export class DeepClusterStrategy implements Strategy {
     const { k } = this.#deps.config.clustering;
     const previous = this.#pseudoLabels;
     const clustering = await this.#deps.cluster(epoch, version, 'whitened');
-    const { pseudoLabels, inertia, refilled, centroids, whitening } = clustering;
+    const { pseudoLabels, inertia, refilled, centroids, clusterCount, whitening } = clustering;
     if (clustering.spread !== null) {
       const figures = figuresOf(clustering.spread, pseudoLabels, k);
       this.#deps.noteClusters(figures, { epoch, step: version });
@@ -48,7 +48,7 @@ export class DeepClusterStrategy implements Strategy {
     this.#pseudoLabels = pseudoLabels;
     this.#clustering = {
       ...whitening,
-      centroids: { data: centroids, shape: [k, centroids.length / k] },
+      centroids: { data: centroids, shape: [clusterCount, centroids.length / clusterCount] },
     };
     const previousLabels = previous.length === 0 ? null : previous;
     return { previousLabels, isClustered: true, inertia, refilled };

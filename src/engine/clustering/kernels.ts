@@ -13,6 +13,7 @@ import { momentsOnEngine } from './pca/moments.ts';
 import { projectOnEngine } from './pca/project.ts';
 import { topEigen } from './pca/top-eigen.ts';
 import type { Products } from './products.ts';
+import { nearestRowsOn } from './search/nearest-rows.ts';
 import type { RowSearch } from './search/row-search.ts';
 import type { MakeSearch } from './searches.ts';
 
@@ -30,6 +31,7 @@ export function clusteringKernels(products: Products, makeSearch: MakeSearch): C
     project: (...input) => run(() => projectOnEngine(multiply, ...input)),
     rowsToCluster: (features, count, dim) =>
       new RowsOnEngine(products, features, count, dim, makeSearch),
+    nearestRows: nearestRowsOn(products),
   };
 }
 

@@ -1,4 +1,5 @@
 /** Random orders and results of every kind of work. */
+import { NeighbourLists } from '../../../src/clustering/pic/neighbour-lists.ts';
 import type { Hits } from '../../../src/evaluation/confidence.ts';
 import { NETWORKS, type Network } from '../../../src/evaluation/gains.ts';
 import type { Rng } from '../../../src/math/rng.ts';
@@ -13,6 +14,8 @@ import { moments } from '../../../src/work/moments.ts';
 import { project, type ProjectOrder } from '../../../src/work/project.ts';
 import { sampleRows } from '../../../src/work/sample-rows.ts';
 import { solvePca } from '../../../src/work/solve-pca.ts';
+import { findNeighbours } from '../../../src/work/pic/find-neighbours.ts';
+import { shareRows } from '../../../src/work/pic/share-rows.ts';
 import type { SliceSamples } from '../../../src/work/tools.ts';
 import { trainSlice } from '../../../src/work/train-slice.ts';
 
@@ -127,6 +130,7 @@ export const WORK_SAMPLES: readonly Sampled[] = [
     order: (rng) => ({
       ...{ ...shard(rng), centroidsArtifact: name(rng) },
       finalMetric: ([null, 'distance', 'dot', 'cosine'] as const)[rng.integer(4)]!,
+      labelsArtifact: rng.integer(2) === 0 ? null : name(rng),
     }),
     result: (rng) => {
       const length = many(rng);
@@ -139,6 +143,19 @@ export const WORK_SAMPLES: readonly Sampled[] = [
         ...{ ids: ints(rng, length), labels: ints(rng, length), inertia: rng.float() },
         details: rng.integer(2) === 0 ? null : details,
       };
+    },
+  }),
+  sampled(shareRows, {
+    order: shard,
+    result: (rng) => ({ ids: ints(rng), rows: floats(rng) }),
+  }),
+  sampled(findNeighbours, {
+    order: (rng) => ({ ...shard(rng), rowsArtifact: name(rng) }),
+    result: (rng) => {
+      const [length, most] = [many(rng), 1 + rng.integer(5)];
+      const [neighbours, distances] = [ints(rng, length * most), floats(rng, length * most)];
+      const lists = new NeighbourLists(length, most, neighbours, distances);
+      return { ids: ints(rng, length), lists };
     },
   }),
   sampled(fillMemory, { order: shard, result: rows }),

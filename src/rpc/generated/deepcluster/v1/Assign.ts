@@ -5,10 +5,12 @@ export interface Assign {
   'shard'?: (number);
   'centroidsArtifact'?: (string);
   'finalMetric'?: (string);
+  'labelsArtifact'?: (string);
 }
 
 export interface Assign__Output {
   'shard': (number);
   'centroidsArtifact': (string);
   'finalMetric': (string);
+  'labelsArtifact': (string);
 }
