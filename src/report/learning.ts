@@ -99,8 +99,7 @@ function lossFinding(facts: LearningFacts): Finding | null {
 function clusterFinding(facts: LearningFacts): Finding | null {
   const { k, empty, entropy } = facts.clusters;
   const { isBound = false } = facts;
-  const expected = isBound ? k - empty : k;
-  const evenness = expected < 2 ? 1 : (entropy * Math.log(k)) / Math.log(expected);
+  const evenness = isBound ? evennessOf(facts.clusters) : entropy;
   if (entropy < COLLAPSED_ENTROPY) {
     const text = `the clusters have collapsed: a few have nearly all images (entropy ${formatFixed(entropy, 3)} of 1)`;
     return { text, isFatal: true, advice: [lowerRates(), ...fewerClusters(facts)] };
@@ -114,6 +113,11 @@ function clusterFinding(facts: LearningFacts): Finding | null {
     return { text, isFatal: false, advice: fewerClusters(facts) };
   }
   return null;
+}
+
+/** Entropy of the sizes as a share of the most that the clusters with images may have. */
+function evennessOf({ k, empty, entropy }: LearningFacts['clusters']): number {
+  return k - empty < 2 ? 1 : (entropy * Math.log(k)) / Math.log(k - empty);
 }
 
 /**

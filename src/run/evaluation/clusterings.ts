@@ -27,8 +27,8 @@ export interface ClusteredImages {
 }
 
 /** K of a clustering of these images: the run's, or one for each where they are fewer. */
-export function clusterCount({ config }: OpenedRun, images: number): number {
-  return Math.min(config.clustering.k, images);
+export function clusterCount({ config, centroids }: OpenedRun, images: number): number {
+  return Math.min(centroids?.count ?? config.clustering.k, images);
 }
 
 /**
