@@ -12,8 +12,8 @@ export interface StateSettings {
   /** Of those who come after these, each waits until one of them leaves. */
   readonly maxWorkers: number;
   /**
-   * A unit of slices that takes this many times as long as usual is given to an idle worker as well, and the
-   * first result counts; 0: never.
+   * A unit of slices that takes this many times as long as usual is given to an idle worker as
+   * well, and the first result counts; 0: never.
    */
   readonly backupFactor: number;
   readonly leaseTtlMs: number;
@@ -124,7 +124,7 @@ export interface CoordinatorState {
   readonly ledger: Ledger;
   /** Results that came for a lease that was gone. */
   readonly fenced: number;
-  /** Running mean of the time from a lease to its result, for each slice; 0 before the first [ms]. */
+  /** Running mean of the time of a slice, from lease to result; 0 before the first [ms]. */
   readonly sliceMs: number;
   /** Whether work waits because there are too few workers. */
   readonly isPaused: boolean;

@@ -1,7 +1,8 @@
 /**
- * The training of an epoch: step after step, each cut into slices, of which a worker computes a unit
- * at a time, as wide as the number of workers allows (src/ps/slice-units.ts), and committed once. The commit is the one point where a step takes effect: parameters, statistics and
- * ledger move together or not at all.
+ * The training of an epoch: step after step, each cut into slices and committed once. A worker
+ * computes a unit of slices at a time, as wide as the number of workers allows
+ * (src/ps/slice-units.ts). The commit is the one point where a step takes effect: parameters,
+ * statistics and ledger move together or not at all.
  */
 import type { EpochPlan } from '../../src/algorithms/epoch-plan.ts';
 import type { SliceFacts } from '../../src/algorithms/strategy.ts';

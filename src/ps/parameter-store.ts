@@ -1,6 +1,7 @@
 /**
  * The parameter store: the values of a run and the one place where a step takes effect.
- * Pushes of a step's units are staged; the commit names those that count, by their first slices, and applies exactly these, once.
+ * Pushes of a step's units are staged; the commit names those that count, by their first slices,
+ * and applies exactly these, once.
  * Pure: transport is in src/rpc. Shapes: P parameters (body, then head), S batch-norm statistics.
  */
 import { nonFinite, protocolViolation } from '../errors.ts';
@@ -80,7 +81,7 @@ export function initialState(layout: ParameterLayout, seed: number): StoreState 
   };
 }
 
-/** Generations of one unit that wait at most: leases on it that are alive at a time, and some that are not. */
+/** Generations of a unit that wait at most: of leases that are alive, and of some that are not. */
 const CANDIDATES = 4;
 
 export class ParameterStore {
@@ -107,7 +108,10 @@ export class ParameterStore {
   #momentum = new LentVector(new Float32Array(0));
   /** [S], replaced, never written. */
   #statistics: Float32Array = new Float32Array(0);
-  /** By the unit's first slice, then by generation: pushes that a commit may name. All are based on #version, of #step, and finite. */
+  /**
+   * By the unit's first slice, then by generation: pushes that a commit may name. All are based on
+   * #version, of #step, and finite.
+   */
   readonly #staged = new Map<number, Map<number, SlicePush>>();
   /** By slice of #step: the lowest generation that is not fenced. */
   readonly #fence = new Map<number, number>();
@@ -154,8 +158,9 @@ export class ParameterStore {
   }
 
   /**
-   * Keeps a push until the step is committed. Several generations of a unit may wait side by side, since a straggler's unit
-   * is given to a second worker: which of them counts is the commit's to say. The newest few are kept.
+   * Keeps a push until the step is committed. Several generations of a unit may wait side by side,
+   * since a straggler's unit is given to a second worker: which of them counts is the commit's to
+   * say. The newest few are kept.
    * @throws TrainerError SHAPE_MISMATCH, NON_FINITE, PROTOCOL_VIOLATION; the state is then unchanged
    */
   stage(push: SlicePush): PushOutcome {
@@ -183,8 +188,10 @@ export class ParameterStore {
   }
 
   /**
-   * Which of these units, by first slice, a commit could not apply; none when the step may be committed here, or has been.
-   * @throws TrainerError PROTOCOL_VIOLATION for a step not yet due, or units that are not all of a step's slices, each once
+   * Which of these units, by first slice, a commit could not apply; none when the step may be
+   * committed here, or has been.
+   * @throws TrainerError PROTOCOL_VIOLATION for a step not yet due, and for units that do not have
+   *   every slice of the step once
    */
   missing(step: number, slices: readonly SliceGeneration[]): number[] {
     if (step < this.#step) return [];
@@ -196,11 +203,12 @@ export class ParameterStore {
   }
 
   /**
-   * Applies exactly these units as one step, by the tree of slice numbers; other pushes of the step are dropped.
+   * Applies exactly these units as one step, added up by the tree of slice numbers; other pushes of
+   * the step are dropped.
    * A step whose units used no sample at all counts, and moves no value.
    * @param learningRateFactor scales the learning rates of body and head in this step; greater than 0
-   * @throws TrainerError PROTOCOL_VIOLATION for a step not yet due, for other units than a step was committed with, and
-   *   for units that are not all of a step's slices, each once
+   * @throws TrainerError PROTOCOL_VIOLATION for a step not yet due, for other units than a step was
+   *   committed with, and for units that do not have every slice of the step once
    */
   commit(step: number, slices: readonly SliceGeneration[], learningRateFactor = 1): CommitOutcome {
     requireFactor(step, learningRateFactor);
@@ -300,7 +308,7 @@ export class ParameterStore {
       .map(([slice]) => slice);
   }
 
-  /** In slice order. @throws TrainerError PROTOCOL_VIOLATION unless they are the slices of a step, each once */
+  /** In slice order. @throws TrainerError PROTOCOL_VIOLATION unless they have every slice once */
   #pushesOf(step: number, generations: ReadonlyMap<number, number>): SlicePush[] {
     const pushes = [...generations].map(([slice, generation]) =>
       this.#staged.get(slice)!.get(generation)!,

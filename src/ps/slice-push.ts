@@ -1,4 +1,7 @@
-/** The sums of a unit of slices as they come to the store, and the checks of what comes from outside. Shapes as in parameter-store.ts. */
+/**
+ * The sums of a unit of slices as they come to the store, and the checks of what comes from
+ * outside. Shapes as in parameter-store.ts.
+ */
 import { nonFinite, protocolViolation } from '../errors.ts';
 import { requireLength } from '../math/checks.ts';
 import { firstNonFiniteValue } from '../parameter-plane/module.ts';
@@ -14,7 +17,7 @@ export interface SliceGeneration {
   readonly generation: number;
 }
 
-/** What a worker computed for one unit of a step. The store keeps both arrays: write to them no more. */
+/** What a worker computed for one unit of a step. The store keeps both arrays: write no more. */
 export interface SlicePush extends SliceGeneration, UnitOfStep {
   readonly step: number;
   /** Version of the parameters that the gradient was computed on. */

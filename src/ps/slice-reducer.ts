@@ -1,7 +1,8 @@
 /**
- * Reduces what the units of a step pushed: gradients to their mean over samples, batch-norm statistics to one batch's.
- * Both sum by the tree of slice numbers (slice-tree.ts): neither the order of arrival nor who computed what shows in the bits.
- * Divides by samples, never by slices or workers. Shapes: P parameters, S statistics.
+ * Reduces what the units of a step pushed: gradients to their mean over samples, batch-norm
+ * statistics to one batch's. Both sum by the tree of slice numbers (slice-tree.ts): neither the
+ * order of arrival nor who computed what shows in the bits. Divides by samples, never by slices or
+ * workers. Shapes: P parameters, S statistics.
  */
 import type { SlicePush } from './slice-push.ts';
 import { TreeSum, addVectors } from './slice-tree.ts';

@@ -63,8 +63,8 @@ export function largestSlice(
 }
 
 /**
- * Gradients of slices that wait for those they are added to: one for each level of the tree over the
- * slices of a worker's share of a step (src/ps/slice-tree.ts).
+ * Gradients of slices that wait for those they are added to: one for each level of the tree over
+ * the slices of a worker's share of a step (src/ps/slice-tree.ts).
  */
 function sumBytes({ batchSize, sliceSize, workers, parameters }: WorkerLoad): number {
   const slices = Math.ceil(Math.ceil(batchSize / sliceSize) / workers);

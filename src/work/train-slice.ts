@@ -178,7 +178,7 @@ async function trainPart(
   return { ...passed, damaged, memory };
 }
 
-/** The rows of slices, one behind the other: of an image that is in several, the last one stands. */
+/** The rows of slices, one behind the other: of an image's in several, the last one stands. */
 function joinedRows(moved: readonly MovedRows[]): MovedRows {
   const [first] = moved;
   if (moved.length === 1 && first !== undefined) return first;

@@ -1,6 +1,6 @@
 /**
- * Units of slices: a worker gets as many slices of a step at a time as the number of workers allows,
- * and whoever computes what, the run is the same.
+ * Units of slices: a worker gets as many slices of a step at a time as the number of workers
+ * allows, and whoever computes what, the run is the same.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

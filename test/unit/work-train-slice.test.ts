@@ -1,4 +1,4 @@
-/** A unit of slices, computed by one worker: one push of their sums, whatever each slice has for itself. */
+/** A unit of slices, computed by one worker: one push of their sums; a slice has its own seed. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { runConfigSchema } from '../../src/config/schema.ts';

@@ -32,8 +32,8 @@ export function beginViews(slice: NamedSlice, maker: ViewMaker): void {
 }
 
 /**
- * @param others of the unit, whose views are asked for where an image of this one cannot be read, so
- *   that one decision is of all
+ * @param others of the unit, whose views are asked for where an image of this one cannot be read,
+ *   so that one decision is of all
  * @throws ImagesUnreadable
  */
 export async function viewsOf(

@@ -1,7 +1,7 @@
 /**
- * Sums over the slices of a step as the definition has them: node i of level L is the float32 sum of
- * nodes 2i and 2i + 1 of level L - 1, or the one that there is. Whole vectors, one level after the
- * other; nothing is shared with src/ps/slice-tree.ts.
+ * Sums over the slices of a step as the definition has them: node i of level L is the float32 sum
+ * of nodes 2i and 2i + 1 of level L - 1, or the one that there is. Whole vectors, one level after
+ * the other; nothing is shared with src/ps/slice-tree.ts.
  */
 
 /** @param slices vectors of all slices in slice order, null where one has none; at least one has */
