@@ -9,6 +9,7 @@ import { errorCodeOf } from '../../src/rpc/status.ts';
 import type { Work } from '../../src/work/kind.ts';
 import { WORK_KINDS, type WorkKinds } from '../../src/work/kinds.ts';
 import type { ResultPayload } from '../fleet/service.ts';
+import { tasksOf } from './draft.ts';
 import type { OrderFailure, RunFailure } from './failure-policy.ts';
 import { openPhase, type OpenPhase, type PhaseRequest } from './phase-request.ts';
 import {
@@ -188,7 +189,7 @@ export class Dispatcher {
         const isAwaited = this.#pending !== null;
         if (waitsForImages && isAwaited) this.#deps.images.taskWaits(lease.task, header);
         if (!completesTask) return;
-        this.#deps.images.taskDone(lease.task);
+        for (const task of tasksOf(lease)) this.#deps.images.taskDone(task);
         if (isAwaited) this.#orFail(give);
       },
     );

@@ -17,6 +17,7 @@ export function takeResult(draft: Draft, event: Arrived): string {
   draft.changeMember(lease.workerId, { lastSeenMs: draft.nowMs, isStuck: false });
   if (event.waitsForImages === true) {
     setAside(draft, lease);
+    for (const key of lease.further) draft.reopen(key);
     // Not noted as answered: who made features without some of the images is to forget them,
     // however often it asks.
     draft.answer('fenced', lease);

@@ -9,6 +9,8 @@ import { Membership, type MembershipDeps } from '../../coordinator/control/membe
 import type { Event } from '../../coordinator/control/state.ts';
 import { RunRecord } from '../../coordinator/record/run-record.ts';
 import type { Order } from '../../src/rpc/generated/deepcluster/v1/Order.ts';
+import { noMoments } from '../../src/clustering/moments.ts';
+import { extract, type ExtractWork } from '../../src/work/extract.ts';
 import { moments, type MomentsWork } from '../../src/work/moments.ts';
 import { trainSlice, type TrainedSlice, type TrainSliceWork } from '../../src/work/train-slice.ts';
 import { receivedResult } from '../support/made/wire-results.ts';
@@ -19,6 +21,8 @@ interface World {
   readonly dispatcher: Dispatcher;
   readonly orders: Order[];
   readonly decisions: Decision[];
+  /** Tasks that were done, as the watch over images is told. */
+  readonly done: string[];
   /** Called with every record. */
   onRecord: () => void;
 }
@@ -26,6 +30,7 @@ interface World {
 function worldOf(): World {
   const orders: Order[] = [];
   const decisions: Decision[] = [];
+  const done: string[] = [];
   const settings = {
     ...{ minWorkers: 1, maxWorkers: 8, backupFactor: 0, leaseTtlMs: 1_000 },
     ...{ heartbeatTimeoutMs: 1_000, ordersInFlight: 4, leasePrefix: 't-' },
@@ -33,6 +38,7 @@ function worldOf(): World {
   const world: World = {
     orders,
     decisions,
+    done,
     onRecord: () => undefined,
     dispatcher: new Dispatcher(settings, {
       now: () => 0,
@@ -43,7 +49,7 @@ function worldOf(): World {
       images: {
         mustWait: () => false,
         taskWaits: () => undefined,
-        taskDone: () => undefined,
+        taskDone: (task) => done.push(task),
         phaseBegins: () => undefined,
       },
       journal: (decision) => decisions.push(decision),
@@ -156,6 +162,41 @@ test('a result that its kind cannot read fails its order, and the run', async ()
   assert.equal(verdict, 'failed');
   await assert.rejects(summed, { code: 'PROTOCOL_VIOLATION', message: /array sum/ });
   assert.deepEqual(taken, []);
+});
+
+test('an order for two data shards has both in its body, and its result is taken once', async () => {
+  const world = worldOf();
+  const extracted = world.dispatcher.runPhase({
+    ...{ kind: extract, epoch: 0, parameterVersion: 0 },
+    work: [0, 1].map((shard): ExtractWork => ({ kind: 'extract', shard })),
+    order: ({ shard }) => ({ shard, begin: 0, end: 1, leftOut: [], rows: 'centre' as const }),
+    take: () => undefined,
+  });
+  const found = { rows: 1, columnSquares: 4, unreadable: [], damaged: [] };
+  for (const order of world.orders.splice(0)) {
+    const { header = {}, arrays } = extract.encodeResult(found);
+    world.dispatcher.takeResult(receivedResult(headerOf(order, header), arrays));
+  }
+  await extracted;
+  const taken: unknown[] = [];
+  const summed = world.dispatcher.runPhase({
+    ...{ kind: moments, epoch: 0, parameterVersion: 0 },
+    work: [0, 1].map((shard): MomentsWork => ({ kind: 'moments', shard })),
+    order: (piece, further) => ({
+      shards: [piece, ...further].map(({ shard }) => shard),
+      rounders: { sum: 0, outer: 0 },
+    }),
+    take: ({ shard }, { count }) => taken.push([shard, count]),
+  });
+  assert.equal(world.orders.length, 1);
+  const order = world.orders[0]!;
+  assert.deepEqual(moments.decodeOrder(order.body as Uint8Array).shards, [0, 1]);
+  const { header = {}, arrays } = moments.encodeResult({ ...noMoments(1), count: 2 });
+  world.done.length = 0;
+  world.dispatcher.takeResult(receivedResult(headerOf(order, header), arrays));
+  await summed;
+  assert.deepEqual(taken, [[0, 2]]);
+  assert.deepEqual(world.done, ['moments/0', 'moments/1'], 'neither waits for its images');
 });
 
 test('a phase that has no order for features which are needed first fails the run', async () => {
