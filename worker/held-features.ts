@@ -29,10 +29,10 @@ export class FeatureStore implements HeldFeatures {
   }
 
   hold(
-    { epoch, parameterVersion }: OrderIds,
-    shard: Omit<ResidentShard, 'epoch' | 'parameterVersion'>,
+    { epoch, parameterVersion, clustering }: OrderIds,
+    shard: Omit<ResidentShard, 'epoch' | 'parameterVersion' | 'clustering'>,
   ): void {
-    this.#held = hold(this.#held, { ...shard, epoch, parameterVersion });
+    this.#held = hold(this.#held, { ...shard, epoch, parameterVersion, clustering });
     this.#releaseUnheld();
   }
 

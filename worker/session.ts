@@ -327,11 +327,9 @@ function openRunImages(
 }
 
 function holdingsOf({ held }: WorkerLoop): NonNullable<Ready['holdings']> {
-  return [...held.values()].map(({ shard, epoch, parameterVersion, isProjected, ids }) => ({
-    rows: ids.length,
-    shard,
-    epoch,
-    parameterVersion,
-    projected: isProjected,
+  return [...held.values()].map(({ shard, epoch, parameterVersion, clustering, ...rest }) => ({
+    ...{ shard, epoch, parameterVersion, clustering },
+    projected: rest.isProjected,
+    rows: rest.ids.length,
   }));
 }

@@ -13,9 +13,13 @@ export const NOTHING_HELD: Residency = new Map();
 
 /** Takes a shard's features in; lets go of every shard of another clustering. */
 export function hold(held: Residency, resident: ResidentShard): Residency {
+  const isSame = (
+    key: 'epoch' | 'parameterVersion' | 'clustering',
+    other: ResidentShard,
+  ): boolean => other[key] === resident[key];
   const kept = [...held].filter(
     ([, other]) =>
-      other.epoch === resident.epoch && other.parameterVersion === resident.parameterVersion,
+      isSame('epoch', other) && isSame('parameterVersion', other) && isSame('clustering', other),
   );
   return new Map([...kept, [resident.shard, resident]]);
 }

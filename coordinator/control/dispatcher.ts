@@ -260,10 +260,11 @@ export class Dispatcher {
   /** Lease, generation, epoch and version are the state machine's alone. */
   #send(lease: Lease): void {
     const { id: leaseId, generation, workerId, incarnation, work } = lease;
-    const { epoch, parameterVersion } = this.#state;
+    const { epoch, parameterVersion, clustering } = this.#state;
     const body = this.#phase?.bodyOf(lease);
     if (body === undefined) throw new Error(`${lease.task} was leased before any phase`);
-    const order = { leaseId, generation, epoch, parameterVersion, kind: work.kind, body };
+    const phase = { epoch, parameterVersion, clustering };
+    const order = { leaseId, generation, ...phase, kind: work.kind, body };
     this.#deps.sendOrder(workerId, incarnation, order);
   }
 

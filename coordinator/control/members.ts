@@ -25,11 +25,15 @@ export function join(draft: Draft, event: Extract<Event, { type: 'workerJoined' 
   return reason;
 }
 
-/** Features that lack an image, or have one more than those that count, are of no use. */
+/**
+ * Features of another clustering, even one of the same epoch and version, are of no use; nor are
+ * those that lack an image, or have one more than those that count.
+ */
 function takeHolding(draft: Draft, workerId: string, offered: OfferedHolding): boolean {
-  const { epoch, parameterVersion, holdings, shardRows } = draft.next;
+  const { epoch, parameterVersion, clustering, holdings, shardRows } = draft.next;
   const { shard, stage } = offered;
-  const isCurrent = offered.epoch === epoch && offered.parameterVersion === parameterVersion;
+  const isOfVersion = offered.epoch === epoch && offered.parameterVersion === parameterVersion;
+  const isCurrent = isOfVersion && offered.clustering === clustering;
   if (!isCurrent || shardRows.get(shard) !== offered.rows) return false;
   if (!draft.active().includes(workerId) || holdings.has(shard)) return false;
   holdings.set(shard, { workerId, stage });

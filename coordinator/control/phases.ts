@@ -7,7 +7,10 @@ export function enterPhase(draft: Draft, event: Extract<Event, { type: 'phaseEnt
   const { next } = draft;
   const { phase, epoch, parameterVersion, isRepeated = false } = event;
   const isNewClustering = event.work.some((work) => draft.kindOf(work).makes === 'extracted');
-  if (isNewClustering) next.shardRows = new Map();
+  if (isNewClustering) {
+    next.shardRows = new Map();
+    next.clustering += 1;
+  }
   if (isNewClustering || parameterVersion !== next.parameterVersion) next.holdings.clear();
   Object.assign(next, { phase, epoch, parameterVersion, recomputations: 0 });
   next.leases.clear();

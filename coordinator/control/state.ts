@@ -88,6 +88,7 @@ export interface OfferedHolding extends Omit<Holding, 'workerId'> {
   readonly shard: number;
   readonly epoch: number;
   readonly parameterVersion: number;
+  readonly clustering: number;
   /** Of the shard's images, those that the features are of. */
   readonly rows: number;
 }
@@ -99,6 +100,11 @@ export interface CoordinatorState {
   readonly epoch: number;
   /** The version of parameters that the phase's work is based on. */
   readonly parameterVersion: number;
+  /**
+   * Clusterings that have begun, by an extraction each: of one epoch and version there may be
+   * several, whose features differ.
+   */
+  readonly clustering: number;
   readonly members: ReadonlyMap<string, Member>;
   /** Tasks of the phase by key, in the order in which they are given out. */
   readonly tasks: ReadonlyMap<string, Task>;
@@ -252,6 +258,7 @@ export function initialState(settings: StateSettings): CoordinatorState {
     phase: 'gathering',
     epoch: 0,
     parameterVersion: 0,
+    clustering: 0,
     members: new Map(),
     tasks: new Map(),
     earlierTasks: new Map(),

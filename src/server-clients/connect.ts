@@ -30,7 +30,16 @@ export interface ServersToReach {
 }
 
 export function connectServers(reach: ServersToReach): Servers {
-  const { addresses, term, layout, cuts, dim, lost, credentials = null, sharesMemory = false } = reach;
+  const {
+    addresses,
+    term,
+    layout,
+    cuts,
+    dim,
+    lost,
+    credentials = null,
+    sharesMemory = false,
+  } = reach;
   const shards = planParameterShards(layout, addresses.length, cuts);
   const links = shards.map(({ hash: planHash, shardIndex }): ServerLink => {
     const address = addresses[shardIndex]!;

@@ -29,6 +29,8 @@ export interface OrderIds {
   readonly epoch: number;
   /** The version of parameters that the work is based on. */
   readonly parameterVersion: number;
+  /** The clustering under way, by its number in the coordinator's term. */
+  readonly clustering: number;
 }
 
 export interface WorkTools {
@@ -201,6 +203,7 @@ export interface ResidentShard {
   readonly shard: number;
   readonly epoch: number;
   readonly parameterVersion: number;
+  readonly clustering: number;
   /** [n] ids of the readable images. */
   readonly ids: Int32Array;
   /** [n, dim] as extracted, then whitened and L2-normalised. */
@@ -220,7 +223,7 @@ export interface HeldFeatures {
    * Takes in features that were made for this order; lets go of every data shard of another
    * clustering.
    */
-  hold(ids: OrderIds, shard: Omit<ResidentShard, 'epoch' | 'parameterVersion'>): void;
+  hold(ids: OrderIds, shard: Omit<ResidentShard, 'epoch' | 'parameterVersion' | 'clustering'>): void;
   /** Lets go of one data shard. */
   drop(shard: number): void;
   letGo(): void;

@@ -14,7 +14,7 @@ const K = 5;
 const ITERATIONS = 6;
 const EPOCH = 2;
 const ORDER = { head: 1, parts: 2, part: 1, leftOut: [3, 17, 59] };
-const IDS = { leaseId: 'lease', generation: 1, epoch: EPOCH, parameterVersion: 9 };
+const IDS = { leaseId: 'lease', generation: 1, epoch: EPOCH, parameterVersion: 9, clustering: 1 };
 
 const CONFIG = runConfigSchema().parse({
   algorithm: 'deepcluster-v2',

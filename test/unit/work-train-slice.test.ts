@@ -9,7 +9,7 @@ import { trainSlice, type TrainSliceOrder } from '../../src/work/train-slice.ts'
 import { GRADIENT_WORK } from '../../src/algorithms/work.ts';
 import { treeSum } from '../support/oracles/plain-tree.ts';
 
-const IDS = { leaseId: 'lease', generation: 3, epoch: 2, parameterVersion: 9 };
+const IDS = { leaseId: 'lease', generation: 3, epoch: 2, parameterVersion: 9, clustering: 1 };
 const CONFIG = runConfigSchema().parse({ training: { batchSize: 16, sliceSize: 2 } });
 
 /** Two images, of which no other slice has any. */

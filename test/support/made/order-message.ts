@@ -9,6 +9,6 @@ export function orderMessage<Order>(
   ids: Partial<OrderIds> = {},
 ): Order__Output {
   const body = Buffer.from(kind.encodeOrder(content));
-  const all = { leaseId: 'a', generation: 1, epoch: 0, parameterVersion: 0, ...ids };
+  const all = { leaseId: 'a', generation: 1, epoch: 0, parameterVersion: 0, clustering: 0, ...ids };
   return { ...all, kind: kind.name, body };
 }

@@ -7,6 +7,7 @@ export interface Holding {
   'parameterVersion'?: (number);
   'projected'?: (boolean);
   'rows'?: (number);
+  'clustering'?: (number);
 }
 
 export interface Holding__Output {
@@ -15,4 +16,5 @@ export interface Holding__Output {
   'parameterVersion': (number);
   'projected': (boolean);
   'rows': (number);
+  'clustering': (number);
 }

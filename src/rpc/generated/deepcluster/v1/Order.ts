@@ -6,6 +6,7 @@ export interface Order {
   'generation'?: (number);
   'epoch'?: (number);
   'parameterVersion'?: (number);
+  'clustering'?: (number);
   'kind'?: (string);
   'body'?: (Buffer | Uint8Array | string);
 }
@@ -15,6 +16,7 @@ export interface Order__Output {
   'generation': (number);
   'epoch': (number);
   'parameterVersion': (number);
+  'clustering': (number);
   'kind': (string);
   'body': (Buffer);
 }
