@@ -371,3 +371,26 @@ test('below the least number of workers the run pauses, says so once, and goes o
   assert.deepEqual(names(back.actions), ['worker.joined', 'run.continued']);
   assert.ok(ordersOf(back.actions).length > 0);
 });
+
+test('features that a worker brings along are taken for those of their own clustering alone', () => {
+  const extracted = (clusterings: number): CoordinatorState => {
+    let state = play(initialState(SETTINGS), [join('a')]).state;
+    for (let i = 0; i < clusterings; i += 1) {
+      const entered = play(state, [extract(0)]);
+      const [lease] = ordersOf(entered.actions);
+      ({ state } = play(entered.state, [{ ...answer(lease!), samples: 7 } as Event]));
+    }
+    return play(state, [
+      { type: 'workerLost', workerId: 'a', incarnation: 'a-1', reason: 'its connection broke' },
+    ]).state;
+  };
+  const offered = { shard: 0, epoch: 0, parameterVersion: 0, rows: 7, stage: 'projected' } as const;
+  const back = (clustering: number): Event => ({
+    ...{ type: 'workerJoined', workerId: 'a', incarnation: 'a-1' },
+    holdings: [{ ...offered, clustering }],
+  });
+  // Two clusterings of one epoch and one version, as of a memory in parts.
+  const state = extracted(2);
+  assert.equal(play(state, [back(1)]).state.holdings.size, 0);
+  assert.deepEqual([...play(state, [back(2)]).state.holdings.keys()], [0]);
+});
