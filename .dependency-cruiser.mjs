@@ -10,7 +10,7 @@ const MAY_IMPORT = {
   process: [],
   tables: [],
   clustering: ['math', 'arrays'],
-  ps: ['math', 'messages', 'parameter-plane/module'],
+  ps: ['math', 'messages', 'parameter-plane/kernels'],
   // Memory that processes share, and long loops over vectors; it knows nothing of runs.
   'parameter-plane': ['math', 'process', 'ps/lent-vector'],
   arrays: ['messages'],

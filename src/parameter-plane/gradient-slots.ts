@@ -3,7 +3,7 @@
  * a slot from its push on, and stays as it is until the parameters have another version: by then
  * its step has been applied, by this push or by another's, or its term is over.
  */
-import { kernelThreads, parameterKernels } from './module.ts';
+import { kernelThreads, parameterKernels } from './kernels.ts';
 import { OwnSegment, type SegmentPlace } from './segment.ts';
 
 /** Where the parameters stand, in the order in which that happens. */

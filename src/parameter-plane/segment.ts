@@ -9,7 +9,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
-import { parameterKernels, type ParameterModule } from './module.ts';
+import { parameterKernels, type ParameterModule } from './kernels.ts';
 
 /** Where another process finds a segment. */
 export interface SegmentPlace {

@@ -7,7 +7,7 @@ import {
   kernelThreads,
   parameterKernels,
   type ParameterModule,
-} from '../parameter-plane/module.ts';
+} from '../parameter-plane/kernels.ts';
 import type { TrainingConfig } from './config.ts';
 import { bodyCount, isVector, type ParameterLayout, type VariableGroup } from './layout.ts';
 import type { WritableVector } from './lent-vector.ts';

@@ -4,7 +4,7 @@
  */
 import { nonFinite, protocolViolation } from '../errors.ts';
 import { requireLength } from '../math/checks.ts';
-import { firstNonFiniteValue } from '../parameter-plane/module.ts';
+import { firstNonFiniteValue } from '../parameter-plane/kernels.ts';
 import type { ParameterLayout } from './layout.ts';
 import { isNode } from './slice-tree.ts';
 import type { UnitOfStep } from './slice-units.ts';

@@ -5,7 +5,7 @@
  * slices of a node may add them up: the bits are the same, whoever adds what. Pairwise, so an error
  * grows with the logarithm of the slices (Higham 1993, "The accuracy of floating point summation").
  */
-import { kernelThreads, parameterKernels } from '../parameter-plane/module.ts';
+import { kernelThreads, parameterKernels } from '../parameter-plane/kernels.ts';
 
 /** Slices of a step that one holder adds up: a node of the tree. */
 export interface SliceUnit {

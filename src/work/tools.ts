@@ -223,7 +223,10 @@ export interface HeldFeatures {
    * Takes in features that were made for this order; lets go of every data shard of another
    * clustering.
    */
-  hold(ids: OrderIds, shard: Omit<ResidentShard, 'epoch' | 'parameterVersion' | 'clustering'>): void;
+  hold(
+    ids: OrderIds,
+    shard: Omit<ResidentShard, 'epoch' | 'parameterVersion' | 'clustering'>,
+  ): void;
   /** Lets go of one data shard. */
   drop(shard: number): void;
   letGo(): void;

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { parseCpuFeatures } from '../../src/process/cpu-features.ts';
 import { packageRoot } from '../../src/process/package-root.ts';
 import { hostKernels } from '../../src/engine/clustering/host/host-kernels.ts';
-import { parameterKernels } from '../../src/parameter-plane/module.ts';
+import { parameterKernels } from '../../src/parameter-plane/kernels.ts';
 import { testEngines } from '../support/engines/engines.ts';
 
 for (const { name, skip, engine } of await testEngines()) {

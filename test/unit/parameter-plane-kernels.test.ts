@@ -8,7 +8,7 @@ import {
   firstNonFiniteValue,
   loadParameterKernels,
   parameterKernels,
-} from '../../src/parameter-plane/module.ts';
+} from '../../src/parameter-plane/kernels.ts';
 import { trainingConfigSchema, type TrainingConfig } from '../../src/ps/config.ts';
 import { Optimizer } from '../../src/ps/optimizer.ts';
 import { addVectors } from '../../src/ps/slice-tree.ts';

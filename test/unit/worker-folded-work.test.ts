@@ -148,8 +148,10 @@ test('an order ends between two shards when its session does, and the next one i
     worker.loop.abandonOrders();
   };
   const { header } = await worker.do(STEP);
-  assert.equal(header.failure?.code, 'GENERATION_FENCED');
-  assert.match(header.failure?.message ?? '', /session with the coordinator that is over/);
+  const { failure } = header;
+  assert.ok(failure);
+  assert.equal(failure.code, 'GENERATION_FENCED');
+  assert.match(failure.message ?? '', /session with the coordinator that is over/);
   assert.equal(turns, 1);
   worker.between = () => undefined;
   const next = await worker.do(STEP);

@@ -55,7 +55,7 @@ async function examineMachine(options: DoctorOptions, terminal: Terminal): Promi
   const { startEngine } = await import('../../engine/start.ts');
   const { measureConvolution, measureGemm } = await import('../../engine/probe.ts');
   const { hostKernels } = await import('../../engine/clustering/host/host-kernels.ts');
-  const { parameterKernels } = await import('../../parameter-plane/module.ts');
+  const { parameterKernels } = await import('../../parameter-plane/kernels.ts');
   const engine = await startEngine(options.engine);
   const { name, version, reason, device, threads, hasOwnKernels } = engine;
   const gpus = listGpus(terminal.env);

@@ -1,5 +1,5 @@
 /**
- * The parameter plane's kernels as a module of Node. src/parameter-plane/module.ts says what each
+ * The parameter plane's kernels as a module of Node. src/parameter-plane/kernels.ts says what each
  * function takes. It keeps nothing but the segments that it maps, each until its ArrayBuffer is
  * collected.
  */
@@ -14,7 +14,7 @@
 
 namespace {
 
-/** What module.ts expects: raised whenever a function takes other arguments. */
+/** What kernels.ts expects: raised whenever a function takes other arguments. */
 constexpr int32_t INTERFACE = 1;
 
 [[noreturn]] void fail(const std::string& expected) {
