@@ -11,6 +11,16 @@
 
 #include "parallel.h"
 
+/**
+ * The same loop for several instruction sets, of which the processor's best is taken. None of them
+ * has products and sums contracted, so the bits are the same.
+ */
+#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__)
+#define FOR_EACH_PROCESSOR __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define FOR_EACH_PROCESSOR
+#endif
+
 namespace plane {
 namespace {
 
@@ -27,7 +37,7 @@ struct Scratch {
 };
 
 /** The units' mean gradient per sample of elements at .. at + count, in `scratch.means`. */
-void meanGradient(const Stretch& stretch, size_t at, size_t count, Scratch& scratch) {
+FOR_EACH_PROCESSOR void meanGradient(const Stretch& stretch, size_t at, size_t count, Scratch& scratch) {
   const float* parts[MOST_DEPTH];
   size_t open = 0;
   size_t next = 0;
@@ -51,7 +61,7 @@ void meanGradient(const Stretch& stretch, size_t at, size_t count, Scratch& scra
   }
 }
 
-void stepBlock(const Stretch& stretch, const Rule& rule, size_t at, size_t count,
+FOR_EACH_PROCESSOR void stepBlock(const Stretch& stretch, const Rule& rule, size_t at, size_t count,
                Scratch& scratch) {
   meanGradient(stretch, at, count, scratch);
   const float* const means = scratch.means;
@@ -95,10 +105,17 @@ size_t endOfNode(size_t a, size_t b) {
   return (a / width + 1) * width;
 }
 
-bool isNonFinite(float value) {
+inline bool isNonFinite(float value) {
   uint32_t bits;
   std::memcpy(&bits, &value, sizeof bits);
   return (bits & 0x7f800000u) == 0x7f800000u;
+}
+
+/** In a loop that has no way out, which the compiler vectorises. */
+FOR_EACH_PROCESSOR bool hasNonFinite(const float* values, size_t begin, size_t end) {
+  uint32_t any = 0;
+  for (size_t i = begin; i < end; i += 1) any |= isNonFinite(values[i]) ? 1 : 0;
+  return any != 0;
 }
 
 }  // namespace
@@ -136,10 +153,7 @@ void step(const Stretch& stretch, const Rule& rule, size_t threads) {
 size_t firstNonFinite(const float* values, size_t count, size_t threads) {
   std::atomic<size_t> first{count};
   inPieces(threads, 0, count, [&](size_t begin, size_t end) {
-    // The common case in a loop that has no way out, which the compiler vectorises.
-    uint32_t any = 0;
-    for (size_t i = begin; i < end; i += 1) any |= isNonFinite(values[i]) ? 1 : 0;
-    if (any == 0) return;
+    if (!hasNonFinite(values, begin, end)) return;
     size_t at = begin;
     while (!isNonFinite(values[at])) at += 1;
     size_t known = first.load();
