@@ -17,7 +17,9 @@ export interface PlaneSize {
 
 /** How the step is done. */
 export interface PlaneVariant {
-  /** Whether one order does all data shards that a worker holds; else each has an order of its own. */
+  /**
+   * Whether one order does all data shards that a worker holds; else each has an order of its own.
+   */
   readonly isFolded: boolean;
   /** Whether one data shard takes ten times as long as the others. */
   readonly isSlow: boolean;

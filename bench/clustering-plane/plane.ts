@@ -41,7 +41,9 @@ export interface PlaneOptions {
 export interface PlaneReport extends Pick<BenchReport, 'machine' | 'date'> {
   readonly size: PlaneSize;
   readonly workers: number;
-  /** Of results of the sums of every data shard, K rows of float64 each: what releases before had. */
+  /**
+   * Of results of the sums of every data shard, K rows of float64 each: what releases before had.
+   */
   readonly wholeBytes: number;
   readonly runs: readonly (PlaneVariant & PlaneFigures)[];
 }

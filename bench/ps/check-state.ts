@@ -1,4 +1,7 @@
-/** Whether the workers have at the end what plain arithmetic comes to: a time for anything else is worth nothing. */
+/**
+ * Whether the workers have at the end what plain arithmetic comes to: a time for anything else is
+ * worth nothing.
+ */
 import type { FinalState } from './coordinator-process.ts';
 import { expectedValues, madeLayout } from './made-exchange.ts';
 import type { PsShape } from './ps-rows.ts';

@@ -30,7 +30,9 @@ export interface ExchangeSetup {
 
 /** One exchange: all workers push, the step is committed, all workers pull. */
 export interface Exchange {
-  /** From the moment that all may push until all have the next parameters, and its three parts [s]. */
+  /**
+   * From the moment that all may push until all have the next parameters, and its three parts [s].
+   */
   readonly seconds: {
     readonly exchange: number;
     readonly push: number;

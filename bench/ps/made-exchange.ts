@@ -1,8 +1,9 @@
 /**
- * What `deepcluster bench ps` exchanges: a made network, made gradients, and the parameters that plain arithmetic comes to.
- * A gradient's values are multiples of 2^-15 of 16 bits each, other ones for every worker and step: sums of up to 256 of
- * them are exact in float32, so that the result depends on no order and no grouping of the sums.
- * Shapes: P parameters (body, then head), S statistics. Pure.
+ * What `deepcluster bench ps` exchanges: a made network, made gradients, and the parameters that
+ * plain arithmetic comes to. A gradient's values are multiples of 2^-15 of 16 bits each, other ones
+ * for every worker and step: sums of up to 256 of them are exact in float32, so that the result
+ * depends on no order and no grouping of the sums. Shapes: P parameters (body, then head), S
+ * statistics. Pure.
  */
 import { trainingConfigSchema, type TrainingConfig } from '../../src/ps/config.ts';
 import type { ParameterLayout } from '../../src/ps/layout.ts';
@@ -63,8 +64,9 @@ export interface ExpectedValues {
 }
 
 /**
- * Steps element after element: the mean gradient, g += wd * w; v = momentum * v + g; w -= lr * v, the head without
- * momentum; statistics move to the batch's. In float64, rounded to float32 where it is stored.
+ * Steps element after element: the mean gradient, g += wd * w; v = momentum * v + g; w -= lr * v,
+ * the head without momentum; statistics move to the batch's. In float64, rounded to float32 where
+ * it is stored.
  * @param indices of parameters
  */
 export function expectedValues(
@@ -106,8 +108,8 @@ export function expectedValues(
 }
 
 /**
- * Indices of parameters to look at: first and last, both sides of the head's beginning and of every cut between servers,
- * and some in between.
+ * Indices of parameters to look at: first and last, both sides of the head's beginning and of every
+ * cut between servers, and some in between.
  */
 export function telltaleIndices(layout: ParameterLayout, servers: number): number[] {
   const count = layout.parameterCount;
@@ -132,7 +134,10 @@ function seedOf(worker: number, step: number): number {
   return (Math.imul(worker + 1, 0x85eb_ca6b) ^ Math.imul(step + 1, 0xc2b2_ae35)) >>> 1;
 }
 
-/** A multiple of 2^-15 in [-1, 1). Multiplicative hashing (Knuth, TAOCP 3, 6.4): neighbours have values far apart. */
+/**
+ * A multiple of 2^-15 in [-1, 1). Multiplicative hashing (Knuth, TAOCP 3, 6.4): neighbours have
+ * values far apart.
+ */
 function madeValue(index: number): number {
   return (Math.imul(index, 0x9e37_79b1) >> 16) * 2 ** -15;
 }

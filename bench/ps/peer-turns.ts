@@ -1,4 +1,6 @@
-/** The peer's side of `deepcluster bench ps`: gloo's all-reduce in two types, by turns with ours. */
+/**
+ * The peer's side of `deepcluster bench ps`: gloo's all-reduce in two types, by turns with ours.
+ */
 import { messageOf } from '../../src/errors.ts';
 import { startPeer, type Peer } from '../peer.ts';
 import type { PeerOutcome, PeerOutcomes } from './ps-rows.ts';

@@ -46,7 +46,9 @@ export interface PsOptions {
 export interface PsFigures extends PsShape {
   /** Counted exchanges, after the uncounted ones. */
   readonly steps: number;
-  /** A worker moves them in a step: its vectors, and all that goes through its sockets, if known. */
+  /**
+   * A worker moves them in a step: its vectors, and all that goes through its sockets, if known.
+   */
   readonly workerBytes: { readonly vectors: number; readonly sockets: Spread | null };
   /** Peaks of resident memory; without server processes the server is in the coordinating one. */
   readonly peakBytes: FinalState['peakBytes'] & { readonly workers: readonly number[] };

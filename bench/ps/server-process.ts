@@ -1,4 +1,7 @@
-/** A parameter server of `deepcluster bench ps`: the product's service, without its session with a coordinator. */
+/**
+ * A parameter server of `deepcluster bench ps`: the product's service, without its session with a
+ * coordinator.
+ */
 import { startServer } from '../../src/rpc/channel/channel.ts';
 import { openCredentials } from '../../src/security/credentials.ts';
 import { addParametersService } from '../../server/parameter-service.ts';

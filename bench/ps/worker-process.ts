@@ -1,4 +1,7 @@
-/** A worker of `deepcluster bench ps`: no network and no tensor library, a made gradient in place of one. */
+/**
+ * A worker of `deepcluster bench ps`: no network and no tensor library, a made gradient in place of
+ * one.
+ */
 import { createHash } from 'node:crypto';
 import { answerRequests } from './bench-process.ts';
 import { fillMade } from './made-exchange.ts';

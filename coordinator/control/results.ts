@@ -88,7 +88,9 @@ function noteFailure(draft: Draft, lease: Lease, failure: OrderFailure): string 
   return `${workerId} could not do ${key}; it goes to another`;
 }
 
-/** Each task of the lease is given out by itself from now on: the one that failed will fail again. */
+/**
+ * Each task of the lease is given out by itself from now on: the one that failed will fail again.
+ */
 function separate(draft: Draft, lease: Lease): string {
   const keys = tasksOf(lease);
   for (const key of keys) {

@@ -51,8 +51,8 @@ export interface Lease {
   /** The key of the task, or of the first of several whose results are folded. */
   readonly task: string;
   /**
-   * Keys of the others, whose data shards the worker holds as well; most often none. The lease stands
-   * for all of them: one result completes them together, and together they go back.
+   * Keys of the others, whose data shards the worker holds as well; most often none. The lease
+   * stands for all of them: one result completes them together, and together they go back.
    */
   readonly further: readonly string[];
   /** What was ordered: the (first) task's own work, or the features it needs first. */

@@ -1,7 +1,8 @@
 /**
  * The clustering of an epoch, in the order of the paper: features, moments, PCA whitening, k-means,
- * assignment, or the clusters of a graph; and once more from the beginning where images are left out in the middle. The steps
- * are in clustering-round.ts. Source: Caron et al. 2018, spec of DeepCluster, sections 4 and 5.
+ * assignment, or the clusters of a graph; and once more from the beginning where images are left
+ * out in the middle. The steps are in clustering-round.ts. Source: Caron et al. 2018, spec of
+ * DeepCluster, sections 4 and 5.
  */
 import type {
   ClusteredRows,

@@ -1,9 +1,9 @@
 /**
  * The steps of a clustering, spread over the workers. Features never leave the workers; what comes
  * here is exact sums, one result for the data shards that a worker holds, added as they come: the
- * bits depend neither on who holds which shard nor on the order (exact-sums.ts). (The rows of a graph
- * do: ../clustering.) Shapes: N readable images, D feature dimensions, d whitened dimensions, K
- * centroids.
+ * bits depend neither on who holds which shard nor on the order (exact-sums.ts). (The rows of a
+ * graph do: ../clustering.) Shapes: N readable images, D feature dimensions, d whitened dimensions,
+ * K centroids.
  */
 import type { NamedArrays } from '../../src/arrays/safetensors.ts';
 import type { Clustering } from '../../src/algorithms/strategy.ts';

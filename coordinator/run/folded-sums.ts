@@ -1,7 +1,7 @@
 /**
- * The phases of a clustering whose results are exact sums: one for all the data shards that a worker
- * holds, added in place as they come, so that nothing waits for another's turn and the coordinator
- * has one total and one result at a time. Shapes: K centroids, D columns.
+ * The phases of a clustering whose results are exact sums: one for all the data shards that a
+ * worker holds, added in place as they come, so that nothing waits for another's turn and the
+ * coordinator has one total and one result at a time. Shapes: K centroids, D columns.
  */
 import { addPacked, noSums, type ClusterSums } from '../../src/clustering/cluster-sums.ts';
 import { addMoments, type MomentRounders, type MomentSums } from '../../src/clustering/moments.ts';

@@ -1,7 +1,8 @@
 /**
- * Compiles this project's own loops in C++, each module with one call of the compiler: clustering's (host kernels) and those of the
- * parameter plane. They need nothing of TensorFlow, and nothing needs them: where they cannot be had, a line says why, and the same is
- * done more slowly in JavaScript.
+ * Compiles this project's own loops in C++, each module with one call of the compiler: clustering's
+ * (host kernels) and those of the parameter plane. They need nothing of TensorFlow, and nothing
+ * needs them: where they cannot be had, a line says why, and the same is done more slowly in
+ * JavaScript.
  */
 import { createHash } from 'node:crypto';
 import {
@@ -44,7 +45,10 @@ const FLAGS = [
   '-ffp-contract=off',
 ];
 
-/** Makes them unless they were made of the same sources; never throws. @param log takes a line for a person */
+/**
+ * Makes them unless they were made of the same sources; never throws. @param log takes a line for a
+ * person
+ */
 export async function buildHostModules(log) {
   for (const module of MODULES) {
     const partial = join(FOLDER, `${module.file}.partial.node`);

@@ -1,7 +1,7 @@
 /**
- * What the members of each cluster add up to: all that a step of k-means needs to know of any number
- * of rows. Sums are added to in place, by the kernels row by row and by whoever folds those of
- * others. Shapes: K clusters, D dimensions, M clusters that have members.
+ * What the members of each cluster add up to: all that a step of k-means needs to know of any
+ * number of rows. Sums are added to in place, by the kernels row by row and by whoever folds those
+ * of others. Shapes: K clusters, D dimensions, M clusters that have members.
  */
 import { shapeMismatch } from '../errors.ts';
 

@@ -4,10 +4,10 @@
  * these below 2^53. No addition rounds then, so whoever adds up what, in whatever order, gets the
  * same bits: a worker its data shards, the coordinator its workers.
  *
- * A rounder is 1.5 * 2^(52 - e): the spacing of float64 around it is 2^-e, so adding and subtracting
- * it rounds a value below 2^(51 - e) to a multiple, ties to even, in JavaScript and C++ alike. The
- * rounder 0 leaves every value as it is.
- * Source: Demmel and Nguyen, Fast Reproducible Floating-Point Summation (ARITH 2013), section 3.
+ * A rounder is 1.5 * 2^(52 - e): the spacing of float64 around it is 2^-e, so adding and
+ * subtracting it rounds a value below 2^(51 - e) to a multiple, ties to even, in JavaScript and C++
+ * alike. The rounder 0 leaves every value as it is. Source: Demmel and Nguyen, Fast Reproducible
+ * Floating-Point Summation (ARITH 2013), section 3.
  */
 import { protocolViolation } from '../errors.ts';
 
@@ -20,8 +20,8 @@ const WHOLE_BITS = 53;
 
 /**
  * The rounder for sums over the elements, or the squared lengths, of at most so many rows of length
- * at most 1: e is 32 up to 2^21 rows (2,097,088 by the tolerance of a row's length), and one less for
- * each doubling from there.
+ * at most 1: e is 32 up to 2^21 rows (2,097,088 by the tolerance of a row's length), and one less
+ * for each doubling from there.
  */
 export function unitRowsRounder(rows: number): number {
   const bits = Math.ceil(Math.log2(Math.max(1, rows) * LONGEST_ROW ** 2));
@@ -39,8 +39,8 @@ export function rounderFor(bound: number): number {
 }
 
 /**
- * The rounder for the inertias of data shards with at most so many unit rows in all: a row is at most
- * 2 away from a centroid that is a mean of such rows, or as long.
+ * The rounder for the inertias of data shards with at most so many unit rows in all: a row is at
+ * most 2 away from a centroid that is a mean of such rows, or as long.
  */
 export function inertiaRounder(rows: number): number {
   return rounderFor(8 * rows);

@@ -1,7 +1,7 @@
 /**
- * The numeric work of one clustering, as a worker asks for it. Here in float64 JavaScript: the oracle of the engines'
- * kernels (src/engine/clustering), and what a process without an engine computes with.
- * Shapes: n rows, D dimensions, K centroids; matrices are flat and row-major.
+ * The numeric work of one clustering, as a worker asks for it. Here in float64 JavaScript: the
+ * oracle of the engines' kernels (src/engine/clustering), and what a process without an engine
+ * computes with. Shapes: n rows, D dimensions, K centroids; matrices are flat and row-major.
  */
 import type { ClusterSums } from './cluster-sums.ts';
 import { assignShard, sumShard, type Assignment } from './kmeans-reducer.ts';

@@ -1,7 +1,8 @@
 /**
- * Initial values of parameters and statistics: each variable from a generator of its own, seeded by the run's seed and the
- * variable's name, so that a variable more or less in the layout moves no other. Source: spec of DeepCluster, section 2.3.
- * Shapes: P parameters, S statistics; drawn in float64, stored in float32.
+ * Initial values of parameters and statistics: each variable from a generator of its own, seeded by
+ * the run's seed and the variable's name, so that a variable more or less in the layout moves no
+ * other. Source: spec of DeepCluster, section 2.3. Shapes: P parameters, S statistics; drawn in
+ * float64, stored in float32.
  */
 import { seededRng } from '../math/rng.ts';
 import { bodyCount } from './layout.ts';

@@ -1,7 +1,8 @@
 /**
- * The parameter layout: which named variables a network has and where each lies in the flat vectors.
- * Plain data, so that coordinator and parameter server need no tensor library: it travels as JSON, with its hash.
- * Shapes: P trainable parameters, S batch-norm statistics; both vectors are flat float32.
+ * The parameter layout: which named variables a network has and where each lies in the flat
+ * vectors. Plain data, so that coordinator and parameter server need no tensor library: it travels
+ * as JSON, with its hash. Shapes: P trainable parameters, S batch-norm statistics; both vectors are
+ * flat float32.
  */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
@@ -13,7 +14,10 @@ export type InitialRule =
   | { readonly kind: 'normal'; readonly std: number }
   | { readonly kind: 'constant'; readonly value: number };
 
-/** `body` has momentum and lives through the run; `head` is made anew at each clustering and has none. */
+/**
+ * `body` has momentum and lives through the run; `head` is made anew at each clustering and has
+ * none.
+ */
 export type VariableGroup = 'body' | 'head';
 
 export interface VariableSpec {
@@ -27,7 +31,10 @@ export interface VariableSpec {
   readonly offset: number;
   /** Elements. */
   readonly size: number;
-  /** In the layout of a parameter shard: elements of the variable that lie before these, on other servers. */
+  /**
+   * In the layout of a parameter shard: elements of the variable that lie before these, on other
+   * servers.
+   */
   readonly skipped?: number;
   /** Likewise, of a variable that a cut goes through: the dimensions of the whole one. */
   readonly rank?: number;
@@ -38,7 +45,9 @@ export interface StatisticSpec {
   readonly name: string;
   readonly shape: readonly number[];
   readonly initial: InitialRule;
-  /** Weight of the newest batch in the running value, where it is not the one configured for all. */
+  /**
+   * Weight of the newest batch in the running value, where it is not the one configured for all.
+   */
   readonly momentum?: number | undefined;
   /** First element in the flat statistics vector [S]. */
   readonly offset: number;
@@ -59,15 +68,23 @@ export interface ParameterLayout {
   readonly statisticCount: number;
 }
 
-/** A hash that every rpc on parameters carries: peers of different layouts never mix their numbers. */
+/**
+ * A hash that every rpc on parameters carries: peers of different layouts never mix their numbers.
+ */
 export function layoutHash(layout: ParameterLayout): string {
   return createHash('sha256').update(JSON.stringify(layout)).digest('hex').slice(0, 16);
 }
 
-/** Elements of one vector on a server or on the wire at most: 2 GiB of float32, what one typed array safely holds. */
+/**
+ * Elements of one vector on a server or on the wire at most: 2 GiB of float32, what one typed array
+ * safely holds.
+ */
 export const MAX_VECTOR_ELEMENTS = 2 ** 29;
 
-/** Of a whole network, on two servers or more. More is refused before memory is taken: layouts arrive over the wire. */
+/**
+ * Of a whole network, on two servers or more. More is refused before memory is taken: layouts
+ * arrive over the wire.
+ */
 const MAX_ELEMENTS = 2 * MAX_VECTOR_ELEMENTS;
 
 const initialRuleSchema = z.discriminatedUnion('kind', [
@@ -100,7 +117,8 @@ const layoutSchema = z.strictObject({
 });
 
 /**
- * A layout that arrived as JSON, checked. What is returned hashes as the sender's does: its keys keep their order.
+ * A layout that arrived as JSON, checked. What is returned hashes as the sender's does: its keys
+ * keep their order.
  * @throws TrainerError PROTOCOL_VIOLATION, SHAPE_MISMATCH
  */
 export function parseLayout(json: string): ParameterLayout {

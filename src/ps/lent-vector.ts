@@ -1,11 +1,13 @@
 /**
- * A vector that readers hold without a copy while the owner goes on writing: what is lent never changes. While nobody holds
- * the current values, they are written in place; otherwise the next values go to another buffer, which is one that was given
- * back if there is any, since fresh memory costs more than the step itself.
+ * A vector that readers hold without a copy while the owner goes on writing: what is lent never
+ * changes. While nobody holds the current values, they are written in place; otherwise the next
+ * values go to another buffer, which is one that was given back if there is any, since fresh memory
+ * costs more than the step itself.
  */
 
 /**
- * A vector being written: `from` has the current values, `to` the next ones; they may be one buffer.
+ * A vector being written: `from` has the current values, `to` the next ones; they may be one
+ * buffer.
  */
 export interface WritableVector {
   readonly from: Float32Array;
@@ -15,8 +17,8 @@ export interface WritableVector {
 /** Where buffers come from. */
 export interface VectorMemory {
   /**
-   * Whether others read at any time without borrowing: two buffers then take turns, so that a reader
-   * has a step's time.
+   * Whether others read at any time without borrowing: two buffers then take turns, so that a
+   * reader has a step's time.
    */
   readonly isShared: boolean;
   readonly allocate: (length: number) => Float32Array;
@@ -35,7 +37,10 @@ export const privateMemory: VectorMemory = {
 export class LentVector {
   readonly #memory: VectorMemory;
   #values: Float32Array;
-  /** How often a buffer is lent; weak, so that a reader who never gives back costs memory and nothing else. */
+  /**
+   * How often a buffer is lent; weak, so that a reader who never gives back costs memory and
+   * nothing else.
+   */
   readonly #readers = new WeakMap<Float32Array, number>();
   /** A buffer that nobody reads and that is not the current one. */
   #spare: Float32Array | null = null;
@@ -69,8 +74,8 @@ export class LentVector {
   }
 
   /**
-   * Begins the next values: the caller must write all of `to` at once, without a wait in between, and
-   * then call endWrite or undo.
+   * Begins the next values: the caller must write all of `to` at once, without a wait in between,
+   * and then call endWrite or undo.
    * @param canBeUndone the current values stay as they are, until endWrite
    * @returns from, the current values; to, the same buffer or another one with anything in it
    */

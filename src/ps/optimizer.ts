@@ -130,7 +130,9 @@ function stepByKernel(
   );
 }
 
-/** Neighbours with the same rule are one stretch: what a step costs does not grow with variables. */
+/**
+ * Neighbours with the same rule are one stretch: what a step costs does not grow with variables.
+ */
 function stretchesOf(layout: ParameterLayout, training: TrainingConfig): Stretch[] {
   const body = bodyCount(layout);
   const isLars = training.optimizer === 'lars';

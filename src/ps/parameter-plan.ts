@@ -32,7 +32,10 @@ export interface ParameterShardPlan {
   readonly shardIndex: number;
   /** Parameter shards of the run. */
   readonly shardCount: number;
-  /** Names layout, plan and parameter shard; every rpc carries it, and the server of another one refuses it. */
+  /**
+   * Names layout, plan and parameter shard; every rpc carries it, and the server of another one
+   * refuses it.
+   */
   readonly hash: string;
   /** Range of the flat parameter vector [P]. */
   readonly parameters: Range;
@@ -50,7 +53,10 @@ export interface Range {
 /** Servers that a run can have; each needs a parameter at least. */
 export const MAX_PARAMETER_SHARDS = 256;
 
-/** @throws TrainerError PROTOCOL_VIOLATION for more parameter shards than parameters, none, or too few for their vectors */
+/**
+ * @throws TrainerError PROTOCOL_VIOLATION for more parameter shards than parameters, none, or too
+ *   few for their vectors
+ */
 export function planParameterShards(
   layout: ParameterLayout,
   shardCount: number,
@@ -162,7 +168,9 @@ function endsBetween(variables: readonly StatisticSpec[], count: number): number
   });
 }
 
-/** The variables within the range; of one that a cut goes through, the elements here, as a vector. */
+/**
+ * The variables within the range; of one that a cut goes through, the elements here, as a vector.
+ */
 function variablesIn<Spec extends StatisticSpec>(
   specs: readonly Spec[],
   { begin, end }: Range,

@@ -13,11 +13,15 @@ import type { ParameterLayout } from './layout.ts';
 import { LentVector, privateMemory, type VectorMemory } from './lent-vector.ts';
 import { Optimizer } from './optimizer.ts';
 import {
+  describeSlices,
+  generationsBySlice,
+  isSameMap,
+  isUnchanged,
   requireCount,
+  requireFactor,
   requireFinite,
   requireForm,
   requireIntact,
-  isUnchanged,
   type PushLimits,
   type SliceGeneration,
   type SlicePush,
@@ -25,7 +29,10 @@ import {
 import { SliceReducer } from './slice-reducer.ts';
 import { requireTiling } from './slice-units.ts';
 
-/** All that a store is made of. Staged pushes are not: after a restore their slices are simply computed again. */
+/**
+ * All that a store is made of. Staged pushes are not: after a restore their slices are simply
+ * computed again.
+ */
 export interface StoreState {
   /** Count of applied steps. */
   readonly version: number;
@@ -46,7 +53,10 @@ export interface PulledParameters extends Pick<
   StoreState,
   'version' | 'headEpoch' | 'parameters' | 'statistics'
 > {
-  /** To be called after the last read: the memory is used again. Without it the next step takes fresh memory. */
+  /**
+   * To be called after the last read: the memory is used again. Without it the next step takes
+   * fresh memory.
+   */
   readonly release: () => void;
 }
 
@@ -161,7 +171,8 @@ export class ParameterStore {
    * Keeps a push until the step is committed. Several generations of a unit may wait side by side,
    * since a straggler's unit is given to a second worker: which of them counts is the commit's to
    * say. The newest few are kept.
-   * @throws TrainerError SHAPE_MISMATCH, NON_FINITE, PROTOCOL_VIOLATION; the state is then unchanged
+   * @throws TrainerError SHAPE_MISMATCH, NON_FINITE, PROTOCOL_VIOLATION; the state is then
+   *   unchanged
    */
   stage(push: SlicePush): PushOutcome {
     requireForm(push, this.#layout, this.#limits);
@@ -204,9 +215,9 @@ export class ParameterStore {
 
   /**
    * Applies exactly these units as one step, added up by the tree of slice numbers; other pushes of
-   * the step are dropped.
-   * A step whose units used no sample at all counts, and moves no value.
-   * @param learningRateFactor scales the learning rates of body and head in this step; greater than 0
+   * the step are dropped. A step whose units used no sample at all counts, and moves no value.
+   * @param learningRateFactor scales the learning rates of body and head in this step; greater than
+   *   0
    * @throws TrainerError PROTOCOL_VIOLATION for a step not yet due, for other units than a step was
    *   committed with, and for units that do not have every slice of the step once
    */
@@ -232,8 +243,8 @@ export class ParameterStore {
   }
 
   /**
-   * Gives a new clustering its new head, once per epoch. Pushes staged before were computed on the old one: they are
-   * dropped, and their generations fenced.
+   * Gives a new clustering its new head, once per epoch. Pushes staged before were computed on the
+   * old one: they are dropped, and their generations fenced.
    */
   resetHead(epoch: number): ResetOutcome {
     requireCount('epoch of the head', epoch);
@@ -250,7 +261,9 @@ export class ParameterStore {
     return { kind: 'applied', version: this.#version };
   }
 
-  /** Everything that decides the future, without a copy: to read, not to write; it stays as it is. */
+  /**
+   * Everything that decides the future, without a copy: to read, not to write; it stays as it is.
+   */
   snapshot(): StoreState {
     return {
       version: this.#version,
@@ -263,8 +276,10 @@ export class ParameterStore {
   }
 
   /**
-   * Puts the store where a snapshot was taken; staged pushes are dropped. The arrays are read, never written.
-   * @throws TrainerError SHAPE_MISMATCH, PROTOCOL_VIOLATION, NON_FINITE; the store is then unchanged
+   * Puts the store where a snapshot was taken; staged pushes are dropped. The arrays are read,
+   * never written.
+   * @throws TrainerError SHAPE_MISMATCH, PROTOCOL_VIOLATION, NON_FINITE; the store is then
+   *   unchanged
    */
   restore(state: StoreState): void {
     const { parameters, statistics, momentum } = state;
@@ -317,7 +332,10 @@ export class ParameterStore {
     return pushes;
   }
 
-  /** An applied step stays as it was applied; which slices the steps before the last one had is forgotten. */
+  /**
+   * An applied step stays as it was applied; which slices the steps before the last one had is
+   * forgotten.
+   */
   #repeatedCommit(step: number, generations: ReadonlyMap<number, number>): CommitOutcome {
     const isKnown = step === this.#step - 1 && this.#committed.size > 0;
     if (isKnown && !isSameMap(generations, this.#committed)) {
@@ -370,42 +388,4 @@ function statisticMomenta(layout: ParameterLayout, usual: number): Float64Array 
     if (momentum !== undefined) momenta.fill(momentum, offset, offset + size);
   }
   return momenta;
-}
-
-/** In slice order. */
-function generationsBySlice(
-  step: number,
-  slices: readonly SliceGeneration[],
-): ReadonlyMap<number, number> {
-  const inOrder = slices.toSorted((a, b) => a.slice - b.slice);
-  const generations = new Map(inOrder.map(({ slice, generation }) => [slice, generation]));
-  if (generations.size !== slices.length || slices.length === 0) {
-    const got = slices.map(({ slice }) => slice).join(', ');
-    throw protocolViolation(
-      `commit of step ${step}`,
-      'slices, each once',
-      `slices [${got}]`,
-      'run the same release on every process',
-    );
-  }
-  return generations;
-}
-
-function isSameMap(a: ReadonlyMap<number, number>, b: ReadonlyMap<number, number>): boolean {
-  return a.size === b.size && [...a].every(([key, value]) => b.get(key) === value);
-}
-
-function describeSlices(generations: ReadonlyMap<number, number>): string {
-  return [...generations].map(([slice, generation]) => `${slice}g${generation}`).join(', ');
-}
-
-/** A peer that sends none sends 0: a step that silently moved nothing. */
-function requireFactor(step: number, factor: number): void {
-  if (Number.isFinite(factor) && factor > 0) return;
-  throw protocolViolation(
-    `learning rate factor of step ${step}`,
-    'a number greater than 0',
-    factor,
-    'run the same release on every process',
-  );
 }

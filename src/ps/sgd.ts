@@ -1,9 +1,10 @@
 /**
  * Stochastic gradient descent as the reference does it, in place on a range of the flat vectors.
- * Source: spec of DeepCluster, section 7: g += wd * w; v = momentum * v + g; w -= lr * v. The head has no momentum.
- * LARS: You et al. 2017 (arXiv:1708.03888), eq. 6: g becomes trust * |w| / (|g| + wd * |w|) times
- * (g + wd * w) of a variable, before momentum; the learning rate stays outside of it.
- * Rounding: computed in float64; v and w are rounded to float32 once, when stored, and w moves by the stored v.
+ * Source: spec of DeepCluster, section 7: g += wd * w; v = momentum * v + g; w -= lr * v. The head
+ * has no momentum. LARS: You et al. 2017 (arXiv:1708.03888), eq. 6: g becomes trust * |w| / (|g| +
+ * wd * |w|) times (g + wd * w) of a variable, before momentum; the learning rate stays outside of
+ * it. Rounding: computed in float64; v and w are rounded to float32 once, when stored, and w moves
+ * by the stored v.
  */
 
 export interface SgdRule {
@@ -24,7 +25,8 @@ export interface MomentumRule extends SgdRule {
 /**
  * One step of the body.
  * @param parameters [n] updated in place
- * @param momentum [n] the buffer v, updated in place; zeros before the first step, which so gives v = g
+ * @param momentum [n] the buffer v, updated in place; zeros before the first step, which so gives v
+ *   = g
  * @param gradient [n] mean over the step's samples; read only
  */
 export function stepWithMomentum(

@@ -29,8 +29,8 @@ export interface SlicePush extends SliceGeneration, UnitOfStep {
   /** [S], batch means and unbiased variances of each slice times its samples, summed likewise. */
   readonly statistics: Float32Array;
   /**
-   * Of a gradient in memory that the worker lends: whether it is still what was pushed. Left out: it
-   * is the store's own.
+   * Of a gradient in memory that the worker lends: whether it is still what was pushed. Left out:
+   * it is the store's own.
    */
   readonly isIntact?: () => boolean;
   /** Called once the store has no more use for a push that it staged. */
@@ -94,7 +94,9 @@ export function isUnchanged({ isIntact }: SlicePush): boolean {
   return isIntact === undefined || isIntact();
 }
 
-/** @throws TrainerError PROTOCOL_VIOLATION for a gradient that was written to after it was pushed */
+/**
+ * @throws TrainerError PROTOCOL_VIOLATION for a gradient that was written to after it was pushed
+ */
 export function requireIntact(push: SlicePush): void {
   if (isUnchanged(push)) return;
   throw protocolViolation(
@@ -116,5 +118,43 @@ export function requireCount(
     `an integer from 0 to ${limit}`,
     got,
     'run the same release and the same configuration on every process',
+  );
+}
+
+/** In slice order. */
+export function generationsBySlice(
+  step: number,
+  slices: readonly SliceGeneration[],
+): ReadonlyMap<number, number> {
+  const inOrder = slices.toSorted((a, b) => a.slice - b.slice);
+  const generations = new Map(inOrder.map(({ slice, generation }) => [slice, generation]));
+  if (generations.size !== slices.length || slices.length === 0) {
+    const got = slices.map(({ slice }) => slice).join(', ');
+    throw protocolViolation(
+      `commit of step ${step}`,
+      'slices, each once',
+      `slices [${got}]`,
+      'run the same release on every process',
+    );
+  }
+  return generations;
+}
+
+export function isSameMap(a: ReadonlyMap<number, number>, b: ReadonlyMap<number, number>): boolean {
+  return a.size === b.size && [...a].every(([key, value]) => b.get(key) === value);
+}
+
+export function describeSlices(generations: ReadonlyMap<number, number>): string {
+  return [...generations].map(([slice, generation]) => `${slice}g${generation}`).join(', ');
+}
+
+/** A peer that sends none sends 0: a step that silently moved nothing. */
+export function requireFactor(step: number, factor: number): void {
+  if (Number.isFinite(factor) && factor > 0) return;
+  throw protocolViolation(
+    `learning rate factor of step ${step}`,
+    'a number greater than 0',
+    factor,
+    'run the same release on every process',
   );
 }

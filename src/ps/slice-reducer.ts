@@ -55,7 +55,8 @@ export class SliceReducer {
   }
 
   /**
-   * The running statistics after the step: (1 - m) * running + m * mean, the mean over slices weighted by samples.
+   * The running statistics after the step: (1 - m) * running + m * mean, the mean over slices
+   * weighted by samples.
    * @param running [S] read only
    * @param momenta [S] m, the weight of the newest batch
    * @returns [S], rounded to float32 once

@@ -1,4 +1,7 @@
-/** Bundles of arrays that orders name and workers fetch; the whitening has its own file (src/run/whitening-arrays.ts). */
+/**
+ * Bundles of arrays that orders name and workers fetch; the whitening has its own file
+ * (src/run/whitening-arrays.ts).
+ */
 import { arrayOf, numberArray, numberOf } from '../arrays/bundle.ts';
 import type { NamedArrays } from '../arrays/safetensors.ts';
 import type { ShardMoments } from '../clustering/moments.ts';

@@ -2,8 +2,8 @@
 import type { ResidentShard, WorkTools } from './tools.ts';
 
 /**
- * Works on shard after shard. Between two of them this thread takes what has come meanwhile, and the
- * order ends where it counts no more: it may be as long as a step of the clustering.
+ * Works on shard after shard. Between two of them this thread takes what has come meanwhile, and
+ * the order ends where it counts no more: it may be as long as a step of the clustering.
  * @throws TrainerError GENERATION_FENCED
  */
 export async function forEachInTurn(

@@ -1,9 +1,11 @@
 /**
- * A kind of work as one value: what the state machine must know of it to give it out, how its order and its result travel,
- * and how a worker performs it. Each kind is one file of this folder and one line of built-in.ts.
+ * A kind of work as one value: what the state machine must know of it to give it out, how its order
+ * and its result travel, and how a worker performs it. Each kind is one file of this folder and one
+ * line of built-in.ts.
  *
- * Members that take a piece of work, an order or a result are methods: the registry holds kinds of different types, and
- * whoever looks one up by its name gives it what that kind itself made or decoded.
+ * Members that take a piece of work, an order or a result are methods: the registry holds kinds of
+ * different types, and whoever looks one up by its name gives it what that kind itself made or
+ * decoded.
  */
 import type { NamedArrays } from '../arrays/safetensors.ts';
 import type {
@@ -62,9 +64,9 @@ export interface WorkKind<
   /** Whether an idle worker computes it too when it is late. */
   readonly isBackedUp: boolean;
   /**
-   * Whether one order may do the pieces of several data shards that a worker holds: results are sums
-   * that depend neither on order nor on grouping, and come as one. Left out: no. Such work is not
-   * backed up, and its results are not lost once they were taken.
+   * Whether one order may do the pieces of several data shards that a worker holds: results are
+   * sums that depend neither on order nor on grouping, and come as one. Left out: no. Such work is
+   * not backed up, and its results are not lost once they were taken.
    */
   readonly isFolded?: boolean;
   /** A name that is unique within the phase: `kmeansStep/3`, `trainSlice/120/1`. */
@@ -74,7 +76,9 @@ export interface WorkKind<
   decodeOrder(body: Uint8Array): Order;
   /** Begins, when the order arrives, what does not need the device: downloads and decoding. */
   prepare?(order: Order, ids: OrderIds, tools: WorkTools): void;
-  /** Does it, in its turn. @throws TrainerError, by whose code the coordinator decides what follows */
+  /**
+   * Does it, in its turn. @throws TrainerError, by whose code the coordinator decides what follows
+   */
   perform(order: Order, ids: OrderIds, tools: WorkTools): Promise<Result>;
   /** Puts back what it changed in this process: the coordinator has not taken the result. */
   undo?(order: Order, tools: WorkTools): void;

@@ -1,5 +1,6 @@
 /**
- * Sums up the features and their products of data shards that a worker holds: their part of the PCA.
+ * Sums up the features and their products of data shards that a worker holds: their part of the
+ * PCA.
  */
 import { arrayOf } from '../arrays/bundle.ts';
 import {

@@ -70,10 +70,9 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: STORE,
-        find: `if (candidates.has(generation)) return { kind: 'duplicate' };`,
-        replace: `const earlier = candidates.get(generation);
-    if (earlier !== undefined) {
-      const gradient = push.gradient.map((value, i) => value + earlier.gradient[i]!);
+        find: `if (known !== undefined && isUnchanged(known)) return { kind: 'duplicate' };`,
+        replace: `if (known !== undefined) {
+      const gradient = push.gradient.map((value, i) => value + known.gradient[i]!);
       candidates.set(generation, { ...push, gradient });
       return { kind: 'staged' };
     }`,
@@ -246,10 +245,10 @@ export const MUTANTS: readonly Mutant[] = [
       {
         file: STORE,
         find: `    this.#committed = generations;
-    this.#staged.clear();`,
+    this.#dropStaged();`,
         replace: `    this.#committed = generations;
     this.#last = pushes.filter(({ samples }) => samples > 0);
-    this.#staged.clear();`,
+    this.#dropStaged();`,
       },
       {
         file: STORE,

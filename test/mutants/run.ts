@@ -19,7 +19,7 @@ const COPIED = [
   'proto',
   'test/simulation',
   'test/support/made/layouts.ts',
-  'test/support/oracles/plain-tree.ts',
+  'test/support/oracles',
   'package.json',
   'tsconfig.json',
 ];
