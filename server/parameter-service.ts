@@ -104,7 +104,8 @@ function handlersOf(host: ParameterHost): ParametersHandlers {
     Snapshot: (call) => {
       void download(call, () => {
         const { store, memory } = host.require(call.request);
-        const state = store.snapshot();
+        const { state, release } = store.lendSnapshot();
+        releaseAfter(call, release);
         const vectors = new Map([
           ['parameters', state.parameters],
           ['statistics', state.statistics],

@@ -1,8 +1,14 @@
 /** Segments of other processes that this one has mapped, each once. */
 import { ForeignSegment, hostName, type SegmentPlace } from './segment.ts';
 
+/**
+ * Of one process at a time: a server's two buffers and some that a checkpoint holds, a worker's
+ * gradients of a step. What is let go of too early is mapped again.
+ */
+const MOST_OF_A_PROCESS = 8;
+
 export class ForeignSegments {
-  /** By process, descriptor and key. */
+  /** By process, descriptor and key; those in use last come last. */
   readonly #mapped = new Map<
     string,
     { readonly owner: number; readonly segment: ForeignSegment }
@@ -14,11 +20,16 @@ export class ForeignSegments {
     const { process: owner, descriptor, key, elements } = place;
     const name = `${owner}/${descriptor}/${key}/${elements}`;
     const known = this.#mapped.get(name);
-    if (known !== undefined) return known.segment;
+    if (known !== undefined) {
+      this.#mapped.delete(name);
+      this.#mapped.set(name, known);
+      return known.segment;
+    }
     this.#letGoOfTheDead();
     try {
       const segment = new ForeignSegment(place);
       this.#mapped.set(name, { owner, segment });
+      this.#letGoOfTheOldest(owner);
       return segment;
     } catch {
       return null; // the numbers come by another way
@@ -28,6 +39,13 @@ export class ForeignSegments {
   /** Mapped segments, for figures. */
   get count(): number {
     return this.#mapped.size;
+  }
+
+  #letGoOfTheOldest(owner: number): void {
+    const names = [...this.#mapped].flatMap(([name, mapped]) =>
+      mapped.owner === owner ? [name] : [],
+    );
+    for (const name of names.slice(0, -MOST_OF_A_PROCESS)) this.#mapped.delete(name);
   }
 
   /** Memory of a process that has ended is freed when nobody maps it any more. */

@@ -265,14 +265,26 @@ export class ParameterStore {
    * Everything that decides the future, without a copy: to read, not to write; it stays as it is.
    */
   snapshot(): StoreState {
-    return {
+    return this.lendSnapshot().state;
+  }
+
+  /** The same; once it is released, its memory is used again. */
+  lendSnapshot(): { readonly state: StoreState; readonly release: () => void } {
+    const parameters = this.#parameters.lend();
+    const momentum = this.#momentum.lend();
+    const state = {
       version: this.#version,
       step: this.#step,
       headEpoch: this.#headEpoch,
-      parameters: this.#parameters.lend().values,
+      parameters: parameters.values,
       statistics: this.#statistics,
-      momentum: this.#momentum.lend().values,
+      momentum: momentum.values,
     };
+    const release = (): void => {
+      parameters.giveBack();
+      momentum.giveBack();
+    };
+    return { state, release };
   }
 
   /**

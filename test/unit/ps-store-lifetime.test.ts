@@ -120,3 +120,18 @@ test('restore goes back exactly, refuses what does not fit, and writes to nothin
   store.restore(initial);
   assertUnchanged(store, initial);
 });
+
+test('snapshots that are released cost no buffer: two take turns, however many there are', () => {
+  const store = newStore();
+  const seen = new Set<Float32Array>();
+  for (let step = 0; step < 6; step += 1) {
+    const { state, release } = store.lendSnapshot();
+    const before = state.parameters.slice();
+    stageAll(store, [pushOf({ step })]);
+    store.commit(step, [{ slice: 0, generation: 1 }]);
+    assert.deepEqual(state.parameters, before);
+    if (step > 0) seen.add(state.parameters);
+    release();
+  }
+  assert.equal(seen.size, 2);
+});
