@@ -19,12 +19,17 @@ import type { MovedRows } from '../src/server-clients/sample-shards.ts';
 /** Layout and cuts of the parameters, and columns of the sample memory. */
 export type NetworkOnServers = Pick<ServersToReach, 'layout' | 'cuts' | 'dim'>;
 
+export type GradientWay = 'shared memory' | 'gRPC';
+
 export class ServerAccess
   implements Pick<ParameterServers, 'pull' | 'push'>, Pick<MemoryServers, 'fill' | 'rows'>
 {
   readonly #network: NetworkOnServers;
   readonly #credentials: Credentials | null;
   readonly #sharesMemory: boolean;
+  readonly #tellWay: (way: GradientWay) => void;
+  /** Of the last push; null before the first. */
+  #way: GradientWay | null = null;
   /** Whichever term the servers are of. */
   readonly #slots = new GradientSlots();
   #term = 0;
@@ -33,15 +38,20 @@ export class ServerAccess
   /** Addresses and term of #servers. */
   #key = '';
 
-  /** @param sharesMemory whether numbers go through memory that servers on this machine share */
+  /**
+   * @param sharesMemory whether numbers go through memory that servers on this machine share
+   * @param tellWay is told how gradients go, at first and when that changes
+   */
   constructor(
     network: NetworkOnServers,
     credentials: Credentials | null = null,
     sharesMemory = false,
+    tellWay: (way: GradientWay) => void = () => undefined,
   ) {
     this.#network = network;
     this.#credentials = credentials;
     this.#sharesMemory = sharesMemory;
+    this.#tellWay = tellWay;
   }
 
   /** Calls under way to the servers of an earlier term end. */
@@ -62,15 +72,21 @@ export class ServerAccess
     return this.#now().parameters.pull(version, signal);
   }
 
-  push(push: SentPush<MovedRows>, signal: AbortSignal): Promise<PushReply> {
+  async push(push: SentPush<MovedRows>, signal: AbortSignal): Promise<PushReply> {
     const { parameters } = this.#now();
-    if (!parameters.takesSegments) return parameters.push(push, signal);
     const moment = { term: this.#term, version: push.basedOn };
-    const segment = this.#slots.fill(push.gradient, moment);
-    return parameters.push(
-      segment === null ? push : { ...push, segment: { ...segment, offset: 0 } },
-      signal,
-    );
+    const slot = parameters.takesSegments ? this.#slots.fill(push.gradient, moment) : null;
+    const sent = slot === null ? push : { ...push, segment: { ...slot, offset: 0 } };
+    const reply = await parameters.push(sent, signal);
+    // A server that could not open the segment was sent the numbers.
+    this.#noteWay(slot !== null && parameters.takesSegments ? 'shared memory' : 'gRPC');
+    return reply;
+  }
+
+  #noteWay(way: GradientWay): void {
+    if (way === this.#way) return;
+    this.#way = way;
+    this.#tellWay(way);
   }
 
   fill(

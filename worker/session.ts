@@ -195,6 +195,9 @@ async function prepare(
     { layout, cuts: cutsFor(config.training), dim: memoryColumns(config, featureDim) },
     options.credentials,
     config.cluster.sharedMemory,
+    (way) => {
+      logger.info('gradients.way', { way });
+    },
   );
   const heartbeat = startHeartbeat(
     {

@@ -1,7 +1,8 @@
 /**
  * k-means over features spread across data shards: Lloyd's step as a local half and a reduce.
- * Source: Caron et al. 2018 (arXiv:1807.05520), eq. 2; spec of DeepCluster, section 5 (faiss' rules). Pure: transport is in
- * src/rpc. Shapes: N samples, D feature dimensions, K centroids; matrices are flat and row-major. Sums in float64.
+ * Source: Caron et al. 2018 (arXiv:1807.05520), eq. 2; spec of DeepCluster, section 5 (faiss'
+ * rules). Pure: transport is in src/rpc. Shapes: N samples, D feature dimensions, K centroids;
+ * matrices are flat and row-major. Sums in float64.
  */
 import { shapeMismatch } from '../errors.ts';
 import { TILE_ROWS, multiplyTransposed, widenRows } from '../math/matrix.ts';
@@ -61,7 +62,8 @@ export function assignShard(
 }
 
 /**
- * The local half of a step: assigns the shard's features and adds them to the sums of their clusters.
+ * The local half of a step: assigns the shard's features and adds them to the sums of their
+ * clusters.
  * @param into [K, D] added to in place, in the order of rows
  * @throws TrainerError SHAPE_MISMATCH, and PROTOCOL_VIOLATION for rows that are too long for sums
  *   that are to be exact
@@ -90,8 +92,9 @@ export function sumShard(
 }
 
 /**
- * Means of the members; then each empty cluster takes half of a large one, by faiss' rule: clusters are visited in turn and
- * one is split with probability (size - 1) / (N - K), its two copies pushed apart by 1 / 1024 with alternating signs.
+ * Means of the members; then each empty cluster takes half of a large one, by faiss' rule: clusters
+ * are visited in turn and one is split with probability (size - 1) / (N - K), its two copies pushed
+ * apart by 1 / 1024 with alternating signs.
  * @param total the sums of all data shards
  * @param previous [K, D] kept where no rule moves a centroid: more clusters than points
  */
@@ -172,7 +175,10 @@ function centroidTable(centroids: Float32Array, k: number, dim: number): Centroi
   return { k, dim, values, halfSquares };
 }
 
-/** For each row of a tile the smallest |c|²/2 - x·c so far, which orders centroids as the distance does, and whose it is. */
+/**
+ * For each row of a tile the smallest |c|²/2 - x·c so far, which orders centroids as the distance
+ * does, and whose it is.
+ */
 interface Nearest {
   /** [TILE_ROWS] */
   readonly indices: Int32Array;

@@ -1,7 +1,8 @@
 /**
- * First and second moments of features, per data shard: all that PCA needs to know of them.
- * Shapes: n rows, D dimensions; the second moment is symmetric and kept as its upper triangle, row by row.
- * Summed in float64 and about the origin: features are O(1..100), so float64 leaves 10 digits after the cancellation.
+ * First and second moments of features, per data shard: all that PCA needs to know of them. Shapes:
+ * n rows, D dimensions; the second moment is symmetric and kept as its upper triangle, row by row.
+ * Summed in float64 and about the origin: features are O(1..100), so float64 leaves 10 digits after
+ * the cancellation.
  */
 import { shapeMismatch } from '../errors.ts';
 import { TILE_ROWS, multiplyTransposed } from '../math/matrix.ts';
@@ -15,7 +16,10 @@ export interface ShardMoments {
   readonly outer: Float64Array;
 }
 
-/** Rows summed at a time, and dimensions that meet in a tile: the sums of a tile are kept in registers over the rows. */
+/**
+ * Rows summed at a time, and dimensions that meet in a tile: the sums of a tile are kept in
+ * registers over the rows.
+ */
 const BLOCK_ROWS = 64;
 
 /**
@@ -57,11 +61,11 @@ export interface MomentRounders {
 /**
  * Rounders by bounds that hold of every partial sum over the rows of a run: |Σ x_i x_j| is at most
  * the largest Σ x_i² (Cauchy-Schwarz), and |Σ x_i| the root of that times the rows. Each shard's
- * moments are then off by at most 2^-51 of the largest entry of the total's diagonal, 2^-42 over 500
- * shards: what a float64 sum of so many rows is off by as well.
+ * moments are then off by at most 2^-51 of the largest entry of the total's diagonal, 2^-42 over
+ * 500 shards: what a float64 sum of so many rows is off by as well.
  * @param rows of all shards
- * @param columnSquares at least the largest Σ x_i² over all shards: {@link columnSquaresOf} of each,
- *   added up
+ * @param columnSquares at least the largest Σ x_i² over all shards: {@link columnSquaresOf} of
+ *   each, added up
  */
 export function momentRounders(rows: number, columnSquares: number): MomentRounders {
   return { sum: rounderFor(Math.sqrt(rows * columnSquares)), outer: rounderFor(columnSquares) };
@@ -135,7 +139,9 @@ function addSums(columns: Float64Array, sum: Float64Array): void {
   }
 }
 
-/** Products of all columns with those at and behind them, a tile of columns with a tile at a time. */
+/**
+ * Products of all columns with those at and behind them, a tile of columns with a tile at a time.
+ */
 function addProducts(columns: Float64Array, dim: number, outer: Float64Array): void {
   const products = new Float64Array(TILE_ROWS * TILE_ROWS);
   for (let i0 = 0; i0 < dim; i0 += TILE_ROWS) {
@@ -156,7 +162,10 @@ function addProducts(columns: Float64Array, dim: number, outer: Float64Array): v
   }
 }
 
-/** Where row i of the triangle would begin if it held its columns from 0 on: element (i, j >= i) lies at this plus j. */
+/**
+ * Where row i of the triangle would begin if it held its columns from 0 on: element (i, j >= i)
+ * lies at this plus j.
+ */
 function triangleRow(i: number, dim: number): number {
   return i * dim - (i * (i + 1)) / 2;
 }

@@ -179,6 +179,26 @@ test('what cannot be opened goes by gRPC from then on', { skip }, async () => {
   });
 });
 
+test('a worker says how its gradients go', { skip }, async () => {
+  for (const [sharesMemory, way] of [
+    [true, 'shared memory'],
+    [false, 'gRPC'],
+  ] as const) {
+    await withServers(1, async ({ addresses, coordinator }) => {
+      const ways: string[] = [];
+      const network = { layout, cuts: 'anywhere', dim: 0 } as const;
+      const worker = new ServerAccess(network, null, sharesMemory, (told) => ways.push(told));
+      worker.connect(addresses, 1);
+      for (const step of [0, 1]) {
+        await worker.push({ ...pushOf({ step }), ...identity }, signal);
+        await coordinator.parameters.commit(step, [{ slice: 0, generation: 1 }], 1, signal);
+      }
+      assert.deepEqual(ways, [way]);
+      worker.close();
+    });
+  }
+});
+
 test('a place that cannot be is refused before anything is read', { skip }, async () => {
   await withServers(1, async ({ addresses }) => {
     const [plan] = planParameterShards(layout, 1);
