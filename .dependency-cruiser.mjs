@@ -12,7 +12,7 @@ const MAY_IMPORT = {
   clustering: ['math', 'arrays'],
   ps: ['math', 'messages', 'parameter-plane/kernels'],
   // Memory that processes share, and long loops over vectors; it knows nothing of runs.
-  'parameter-plane': ['math', 'process', 'ps/lent-vector'],
+  'parameter-plane': ['math', 'process', 'ps/lent-vector', 'ps/gradient-arrays'],
   arrays: ['messages'],
   data: ['math', 'process'],
   engine: ['math', 'clustering', 'process', 'ps'],

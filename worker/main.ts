@@ -3,6 +3,7 @@
  * coordinator.
  */
 import { describeModel } from '../src/nn/architectures.ts';
+import { GradientMemory } from '../src/parameter-plane/gradient-memory.ts';
 import type { Notice, OrderProgress } from '../src/telemetry/notice.ts';
 import { workThroughSessions, type WorkerOptions } from './session.ts';
 
@@ -27,11 +28,13 @@ export function runWorker(
     const { name, version, device, threads, reason } = engine;
     logger.info('engine.started', { engine: name, version, device, threads, reason });
     options.notify({ type: 'engine', name, reason });
+    const gradients = new GradientMemory();
     const spec = describeModel(config.model, config.data.imageSize, config.clustering.k);
     return {
       ...spec,
       engine: name,
-      model: createModel(spec, engine),
+      model: createModel(spec, engine, gradients),
+      gradients,
       clustering: engine.clustering,
       wideProducts: rowMatricesOn(engine),
     };

@@ -3,7 +3,7 @@
  * the term, that it names.
  */
 import type { IdentifiedRows } from '../src/clustering/odc/bundles.ts';
-import { GradientSlots } from '../src/parameter-plane/gradient-slots.ts';
+import { GradientMemory } from '../src/parameter-plane/gradient-memory.ts';
 import type { NamedVectors } from '../src/rpc/named-vectors.ts';
 import type { SentPush } from '../src/rpc/parameters-client.ts';
 import type { Credentials } from '../src/security/credentials.ts';
@@ -21,6 +21,17 @@ export type NetworkOnServers = Pick<ServersToReach, 'layout' | 'cuts' | 'dim'>;
 
 export type GradientWay = 'shared memory' | 'gRPC';
 
+export interface ServerAccessOptions {
+  /** Null or left out: connections are plain. */
+  readonly credentials?: Credentials | null;
+  /** Where gradients lie that are pushed; left out: each in memory of its own. */
+  readonly gradients?: GradientMemory;
+  /** Whether numbers go through memory that servers on this machine share; left out: not. */
+  readonly sharesMemory?: boolean;
+  /** Is told how gradients go, at first and when that changes. */
+  readonly tellWay?: (way: GradientWay) => void;
+}
+
 export class ServerAccess
   implements Pick<ParameterServers, 'pull' | 'push'>, Pick<MemoryServers, 'fill' | 'rows'>
 {
@@ -31,25 +42,25 @@ export class ServerAccess
   /** Of the last push; null before the first. */
   #way: GradientWay | null = null;
   /** Whichever term the servers are of. */
-  readonly #slots = new GradientSlots();
+  readonly #gradients: GradientMemory;
   #term = 0;
   /** Null before the first welcome. */
   #servers: Servers | null = null;
   /** Addresses and term of #servers. */
   #key = '';
 
-  /**
-   * @param sharesMemory whether numbers go through memory that servers on this machine share
-   * @param tellWay is told how gradients go, at first and when that changes
-   */
   constructor(
     network: NetworkOnServers,
-    credentials: Credentials | null = null,
-    sharesMemory = false,
-    tellWay: (way: GradientWay) => void = () => undefined,
+    {
+      credentials = null,
+      gradients = new GradientMemory(),
+      sharesMemory = false,
+      tellWay = () => undefined,
+    }: ServerAccessOptions = {},
   ) {
     this.#network = network;
     this.#credentials = credentials;
+    this.#gradients = gradients;
     this.#sharesMemory = sharesMemory;
     this.#tellWay = tellWay;
   }
@@ -72,10 +83,16 @@ export class ServerAccess
     return this.#now().parameters.pull(version, signal);
   }
 
+  /** A unit of slices begins that is computed on these parameters. */
+  beginUnit(version: number): void {
+    const moment = { term: this.#term, version };
+    this.#gradients.begin(moment, this.#servers?.parameters.takesSegments === true);
+  }
+
   async push(push: SentPush<MovedRows>, signal: AbortSignal): Promise<PushReply> {
     const { parameters } = this.#now();
     const moment = { term: this.#term, version: push.basedOn };
-    const slot = parameters.takesSegments ? this.#slots.fill(push.gradient, moment) : null;
+    const slot = parameters.takesSegments ? this.#gradients.lend(push.gradient, moment) : null;
     const sent = slot === null ? push : { ...push, segment: { ...slot, offset: 0 } };
     const reply = await parameters.push(sent, signal);
     // A server that could not open the segment was sent the numbers.

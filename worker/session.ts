@@ -30,6 +30,7 @@ import type { OrderProgress } from '../src/telemetry/notice.ts';
 import { NO_TRACE, type Trace } from '../src/telemetry/trace.ts';
 import { startHeartbeat } from './heartbeat-thread.ts';
 import { WorkerLoop } from './loop.ts';
+import { GradientMemory } from '../src/parameter-plane/gradient-memory.ts';
 import { ServerAccess } from './server-access.ts';
 import { CoordinatorClient, sessionError, type WorkerIdentity } from './service.ts';
 
@@ -65,6 +66,8 @@ export interface Compute {
   /** What is evaluated: the feature, or what a neck is fed. */
   readonly representationDim: number;
   readonly representationName: string;
+  /** Where the model's gradients lie; left out: each in memory of its own. */
+  readonly gradients?: GradientMemory;
   /** What clustering is computed with; float64 JavaScript if absent. */
   readonly clustering?: ClusteringKernels;
   /** Products with rows of thousands of numbers; float64 JavaScript if absent. */
@@ -190,13 +193,17 @@ async function prepare(
   );
   const compute = await startCompute(config, logger);
   const { layout, featureDim, featureName, representationDim, model } = compute;
+  const { gradients = new GradientMemory() } = compute;
   const hash = layoutHash(layout);
   const servers = new ServerAccess(
     { layout, cuts: cutsFor(config.training), dim: memoryColumns(config, featureDim) },
-    options.credentials,
-    config.cluster.sharedMemory,
-    (way) => {
-      logger.info('gradients.way', { way });
+    {
+      ...(options.credentials === undefined ? {} : { credentials: options.credentials }),
+      gradients,
+      sharesMemory: config.cluster.sharedMemory,
+      tellWay: (way) => {
+        logger.info('gradients.way', { way });
+      },
     },
   );
   const heartbeat = startHeartbeat(
@@ -241,6 +248,14 @@ async function prepare(
     coordinator: client,
     parameters: servers,
     memory: servers,
+    gradients: {
+      begin: (version) => {
+        servers.beginUnit(version);
+      },
+      giveBack: (gradient) => {
+        gradients.giveBack(gradient);
+      },
+    },
     advance: () => {
       heartbeat.advance();
     },

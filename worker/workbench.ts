@@ -37,6 +37,8 @@ export interface WorkbenchDeps {
   readonly wideProducts?: NonNullable<WorkTools['wideProducts']>;
   readonly coordinator: Pick<CoordinatorClient, 'artifact'>;
   readonly parameters: Pick<ParameterServers, 'pull' | 'push'>;
+  /** Left out: none is used again. */
+  readonly gradients?: WorkTools['gradients'];
   readonly memory: Pick<MemoryServers, 'fill' | 'rows'>;
   /** Tells the heartbeat that something got done. */
   readonly advance: () => void;
@@ -49,6 +51,11 @@ export interface WorkbenchDeps {
   readonly trace?: Trace;
   readonly signal: AbortSignal;
 }
+
+const NO_GRADIENTS: WorkTools['gradients'] = {
+  begin: () => undefined,
+  giveBack: () => undefined,
+};
 
 export class Workbench {
   readonly features: FeatureStore;
@@ -135,6 +142,7 @@ export class Workbench {
       fillMemory: (shard, generation, rows) => memory.fill(shard, generation, rows, signal),
       memoryRows: (step, ids) => memory.rows(step, ids, signal),
       artifact: (name) => this.#prefetch.artifact(name),
+      gradients: this.#deps.gradients ?? NO_GRADIENTS,
       push: (push) => parameters.push({ ...push, ...identity }, signal),
       requireTerm: () => {
         this.#requireTerm(term);

@@ -4,6 +4,7 @@
  * Shapes: P parameters, S statistics.
  */
 import { cutsFor } from '../../src/ps/parameter-plan.ts';
+import { GradientMemory } from '../../src/parameter-plane/gradient-memory.ts';
 import { hostName } from '../../src/parameter-plane/segment.ts';
 import { weighted } from '../../src/ps/unit-sum.ts';
 import { vectorOf } from '../../src/rpc/named-vectors.ts';
@@ -38,8 +39,9 @@ export interface Pulled {
 export interface WorkerLink {
   /** What moves the vectors. */
   readonly transport: string;
-  /** [P] and [S], to be written before each push. */
-  readonly gradient: Float32Array;
+  /** The gradient of a step's push, [P], to be written: where the engine of a run writes it. */
+  begin(step: number): Float32Array;
+  /** [S], to be written before each push. */
   readonly statistics: Float32Array;
   /** @throws TrainerError UNAVAILABLE unless the servers keep the push */
   push(step: number): Promise<void>;
@@ -52,24 +54,32 @@ export function openLink(plan: LinkPlan): WorkerLink {
   const layout = madeLayout(plan.parameters);
   const credentials = folder === null ? null : openCredentials(folder, 'worker');
   const cuts = cutsFor(madeTraining(workers));
-  const servers = new ServerAccess({ layout, cuts, dim: 0 }, credentials, plan.sharesMemory);
+  const gradients = new GradientMemory();
+  const options = { credentials, gradients, sharesMemory: plan.sharesMemory };
+  const servers = new ServerAccess({ layout, cuts, dim: 0 }, options);
   servers.connect(addresses, term);
   const { signal } = new AbortController();
-  const gradient = new Float32Array(layout.parameterCount);
+  let gradient: Float32Array = new Float32Array(0);
   const statistics = new Float32Array(layout.statisticCount);
   const unit = { slice, slices: 1, stepSlices: workers };
   const identity = { ...unit, generation: 1, workerId: `worker-${slice}`, incarnation: 'bench' };
   return {
     transport: plan.sharesMemory && hostName() !== '' ? 'shared' : 'grpc',
-    gradient,
+    begin: (step) => {
+      // A version a step: none of them was without one.
+      servers.beginUnit(step);
+      const { parameterCount } = layout;
+      gradient = gradients.take(parameterCount) ?? new Float32Array(parameterCount);
+      return gradient;
+    },
     statistics,
     push: async (step) => {
-      // A version a step: none of them was without one.
       const what = { step, basedOn: step, samples: SLICE_SAMPLES };
       const { outcome } = await servers.push(
         { ...identity, ...what, gradient, statistics: weighted(statistics, SLICE_SAMPLES) },
         signal,
       );
+      gradients.giveBack(gradient);
       if (outcome !== 'staged') throw new Error(`push of step ${step}, slice ${slice}: ${outcome}`);
     },
     pull: async (version) => {

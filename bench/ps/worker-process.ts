@@ -42,7 +42,9 @@ const handlers = {
   /** Writes the gradient of a step. */
   make: ({ step }: { readonly step: number }) => {
     const { worker, parameters } = required(plan);
-    const { gradient, statistics } = required(link);
+    const made = required(link);
+    const { statistics } = made;
+    const gradient = made.begin(step);
     fillMade(gradient, 0, worker, step);
     fillMade(statistics, parameters, worker, step);
     return null;
@@ -61,12 +63,12 @@ const handlers = {
   /** Since the push began. */
   used: (_: null): WorkerUse => {
     const { parameters, statistics } = required(pulled);
-    const { gradient, statistics: sent } = required(link);
-    const vectors = [gradient, sent, parameters, statistics];
+    // As many gradients as parameters were sent, and as many statistics.
+    const vectors = [parameters, statistics];
     const bytes = transferredBytes();
     return {
       cpuSeconds: cpuSeconds() - before.cpu,
-      vectorBytes: vectors.reduce((total, { byteLength }) => total + byteLength, 0),
+      vectorBytes: 2 * vectors.reduce((total, { byteLength }) => total + byteLength, 0),
       socketBytes: bytes === null || before.bytes === null ? null : bytes - before.bytes,
     };
   },

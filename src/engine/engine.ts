@@ -5,6 +5,7 @@
  */
 import type * as tf from '@tensorflow/tfjs';
 import type { ClusteringKernels } from '../clustering/kernels.ts';
+import type { GradientArrays } from '../ps/gradient-arrays.ts';
 import type { ParameterLayout, StatisticSpec } from '../ps/layout.ts';
 import type { Products } from './clustering/products.ts';
 import type { Operations } from './operations.ts';
@@ -47,8 +48,14 @@ export interface Engine extends EngineFacts {
     vector: Float32Array,
     into: Map<string, tf.Tensor>,
   ) => void;
-  /** For one step, within `run`. */
-  readonly createStepResults: (layout: ParameterLayout) => StepResults;
+  /**
+   * For one step, within `run`.
+   * @param gradients where the step's may lie; left out: in memory of its own
+   */
+  readonly createStepResults: (
+    layout: ParameterLayout,
+    gradients?: Pick<GradientArrays, 'take'>,
+  ) => StepResults;
   /**
    * Runs a training slice. Should memory not hold it, the error says how many images would fit.
    * @param run with so many images of the slice; leaves nothing behind, also when it fails

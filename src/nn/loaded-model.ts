@@ -4,6 +4,7 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { shapeMismatch } from '../errors.ts';
+import { FRESH_GRADIENTS, type GradientArrays } from '../ps/gradient-arrays.ts';
 import { requireLength } from '../math/checks.ts';
 import type { ModelSpec } from './architectures.ts';
 import { evaluationPass, type EvaluationPass } from './evaluation-pass.ts';
@@ -35,14 +36,21 @@ const EVALUATION_BATCH = 32;
 /**
  * A network without values; `load` gives it some.
  * @param engine computes it; must outlive the model
+ * @param gradients where those of passes lie, for as long as their caller has them; left out: each
+ *   in memory of its own
  */
-export function createModel(spec: ModelSpec, engine: Engine): NetworkModel {
-  return new LoadedModel(spec, engine);
+export function createModel(
+  spec: ModelSpec,
+  engine: Engine,
+  gradients: GradientArrays = FRESH_GRADIENTS,
+): NetworkModel {
+  return new LoadedModel(spec, engine, gradients);
 }
 
 class LoadedModel implements NetworkModel {
   readonly #spec: ModelSpec;
   readonly #engine: Engine;
+  readonly #gradients: GradientArrays;
   /** Parameters and running statistics of the loaded version, by name; empty before the first. */
   #variables = new Map<string, tf.Tensor>();
   /** [S] the loaded version's. */
@@ -53,9 +61,10 @@ class LoadedModel implements NetworkModel {
    */
   readonly #passes = new Map<string, EvaluationPass>();
 
-  constructor(spec: ModelSpec, engine: Engine) {
+  constructor(spec: ModelSpec, engine: Engine, gradients: GradientArrays) {
     this.#spec = spec;
     this.#engine = engine;
+    this.#gradients = gradients;
   }
 
   load(parameters: Float32Array, statistics: Float32Array): void {
@@ -193,7 +202,7 @@ class LoadedModel implements NetworkModel {
     // The outcome leaves the scope by assignment: a scope searches what is returned for tensors,
     // element by element.
     tidy(() => {
-      const results = createStepResults(this.#spec.layout);
+      const results = createStepResults(this.#spec.layout, this.#gradients);
       const pass = this.#forward(start);
       const loss = lossOf(pass);
       pass.backward(loss.gradient, (name, gradient) => {
@@ -241,7 +250,10 @@ class LoadedModel implements NetworkModel {
       const seed = [...dropoutSeed, 'small'];
       const second = this.#prototypes({ ...common, ...small, dropoutSeed: seed });
       const { batchNormMomentum } = small;
-      return inTwoBatches(large, second, { layout, running: this.#running, batchNormMomentum });
+      const running = this.#running;
+      const whole = inTwoBatches(large, second, { layout, running, batchNormMomentum });
+      this.#gradients.giveBack(second.gradient);
+      return whole;
     });
   }
 

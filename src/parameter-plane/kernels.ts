@@ -97,3 +97,13 @@ export function firstNonFiniteValue(values: Float32Array): number {
   const { module } = parameterKernels();
   return module?.firstNonFinite(kernelThreads(), values) ?? firstNonFinite(values);
 }
+
+/** Fewer are copied before threads have begun. */
+const LEAST_TO_COPY = 262_144;
+
+/** Of equal lengths. */
+export function copyVector(from: Float32Array, to: Float32Array): void {
+  const { module } = from.length >= LEAST_TO_COPY ? parameterKernels() : { module: null };
+  if (module === null) to.set(from);
+  else module.copy(kernelThreads(), from, to);
+}

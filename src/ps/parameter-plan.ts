@@ -10,6 +10,7 @@
  */
 import { createHash } from 'node:crypto';
 import { protocolViolation } from '../errors.ts';
+import { copyVector } from '../parameter-plane/kernels.ts';
 import type { TrainingConfig } from './config.ts';
 import {
   MAX_VECTOR_ELEMENTS,
@@ -119,17 +120,27 @@ export function planParameterShard(
   };
 }
 
-/** The whole vector from those of the parameter shards, in their order. */
-export function joinShards(vectors: readonly Float32Array[]): Float32Array {
+/**
+ * The whole vector from those of the parameter shards, in their order.
+ * @param into of that length, to be written to where there are several; left out: a fresh one
+ */
+export function joinShards(
+  vectors: readonly Float32Array[],
+  into: Float32Array | null = null,
+): Float32Array {
   const [only] = vectors;
   if (vectors.length === 1 && only !== undefined) return only;
-  const whole = new Float32Array(vectors.reduce((total, { length }) => total + length, 0));
+  const whole = into ?? new Float32Array(totalLength(vectors));
   let at = 0;
   for (const vector of vectors) {
-    whole.set(vector, at);
+    copyVector(vector, whole.subarray(at, at + vector.length));
     at += vector.length;
   }
   return whole;
+}
+
+export function totalLength(vectors: readonly Float32Array[]): number {
+  return vectors.reduce((total, { length }) => total + length, 0);
 }
 
 /** With cuts anywhere it is what it was before there were others. */

@@ -2,6 +2,7 @@
  * What a worker pushes of a unit: the sums over its slices, by the tree of slice numbers.
  * Shapes: P parameters, S batch-norm statistics.
  */
+import { FRESH_GRADIENTS, type GradientArrays } from './gradient-arrays.ts';
 import type { SlicePush } from './slice-push.ts';
 import { TreeSum, addVectors } from './slice-tree.ts';
 
@@ -15,9 +16,18 @@ export interface SliceGradients {
 }
 
 export class UnitSum {
-  readonly #gradients = new TreeSum<Float32Array>((left, right) => addVectors(left, right));
+  readonly #gradients: TreeSum<Float32Array>;
   readonly #statistics = new TreeSum<Float32Array>((left, right) => addVectors(left, right));
   #samples = 0;
+
+  /** @param arrays get back each gradient that has been added to another */
+  constructor(arrays: Pick<GradientArrays, 'giveBack'> = FRESH_GRADIENTS) {
+    this.#gradients = new TreeSum((left, right) => {
+      const sum = addVectors(left, right);
+      arrays.giveBack(right);
+      return sum;
+    });
+  }
 
   /** @param passed of a slice above those before; its gradient is taken over, and written to */
   add(slice: number, { samples, gradient, statistics }: SliceGradients): void {

@@ -12,8 +12,9 @@ import type { MemoryShape } from '../clustering/odc/sample-memory.ts';
 import { gatherRows } from '../math/matrix.ts';
 import { hitFailpoint } from '../process/failpoints.ts';
 import { TrainerError, protocolViolation } from '../errors.ts';
-import { joinShards, type ParameterShardPlan } from '../ps/parameter-plan.ts';
+import { joinShards, totalLength, type ParameterShardPlan } from '../ps/parameter-plan.ts';
 import type { SliceGeneration } from '../ps/slice-push.ts';
+import { VectorPool } from '../ps/vector-pool.ts';
 import { withAnySignal } from '../rpc/any-signal.ts';
 import { vectorOf, type NamedVectors } from '../rpc/named-vectors.ts';
 import type { ParametersClient, RestoreContent, SentPush } from '../rpc/parameters-client.ts';
@@ -53,6 +54,8 @@ export class ParameterServers {
   readonly #shards: readonly ParameterShardPlan[];
   readonly #servers: readonly ParameterServer[];
   readonly #lost: AbortSignal;
+  /** For parameters of several servers. */
+  readonly #spare = new VectorPool();
 
   /**
    * @param shards of the plan, in their order; `servers` one for each
@@ -77,7 +80,7 @@ export class ParameterServers {
     const pulled = await this.#all(signal, (server, _shard, either) =>
       server.pull(version, either),
     );
-    return joined(pulled, ['parameters', 'statistics']);
+    return joined(pulled, ['parameters', 'statistics'], this.#spare);
   }
 
   /** Whether some server reads gradients in memory that this process shares. */
@@ -248,17 +251,30 @@ function snapshotOfShard(
   return { version: whole.version, headEpoch: whole.headEpoch, vectors };
 }
 
-function joined(shards: readonly NamedVectors[], names: readonly string[]): NamedVectors {
+/** @param pool for vectors of several servers, until the caller releases them */
+function joined(
+  shards: readonly NamedVectors[],
+  names: readonly string[],
+  pool = new VectorPool(),
+): NamedVectors {
   const version = agreed('version of the parameters', shards);
   const headEpoch = agreedHead(shards);
-  const vectors = names.map((name): [string, Float32Array] => [
-    name,
-    joinShards(shards.map((shard) => vectorOf(shard, name))),
-  ]);
-  const checks = shards.flatMap(({ isIntact }) => (isIntact === undefined ? [] : [isIntact]));
-  const whole = { version, headEpoch, vectors: new Map(vectors) };
-  if (checks.length === 0) return whole;
-  return { ...whole, isIntact: () => checks.every((isIntact) => isIntact()) };
+  const [only] = shards;
+  if (shards.length === 1 && only !== undefined) {
+    return { ...only, vectors: new Map(names.map((name) => [name, vectorOf(only, name)])) };
+  }
+  const vectors = names.map((name): [string, Float32Array] => {
+    const parts = shards.map((shard) => vectorOf(shard, name));
+    return [name, joinShards(parts, pool.take(totalLength(parts)))];
+  });
+  // What was lent has been copied: whether that came in time is known.
+  const wasIntact = shards.every(({ isIntact }) => isIntact?.() !== false);
+  for (const { release } of shards) release?.();
+  const release = (): void => {
+    for (const [, values] of vectors) pool.giveBack(values);
+  };
+  const whole = { version, headEpoch, vectors: new Map(vectors), release };
+  return wasIntact ? whole : { ...whole, isIntact: () => false };
 }
 
 /**

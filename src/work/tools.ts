@@ -14,6 +14,7 @@ import type { Draws, SmallCrop } from '../data/loader/drawn-views.ts';
 import type { OpenProducts } from '../evaluation/products.ts';
 import type { LoadedViews } from '../data/loader/loader.ts';
 import type { ImageSource } from '../data/source/source.ts';
+import type { GradientArrays } from '../ps/gradient-arrays.ts';
 import type { SentPush } from '../rpc/parameters-client.ts';
 import type { MemoryServers } from '../server-clients/memory-servers.ts';
 import type { PushReply } from '../server-clients/parameter-servers.ts';
@@ -60,6 +61,7 @@ export interface WorkTools {
   ) => ReturnType<MemoryServers['fill']>;
   /** Rows of the sample memory as they were before a step. @returns [n, columns] */
   readonly memoryRows: (step: number, ids: Int32Array) => Promise<Float32Array>;
+  readonly gradients: UnitGradients;
   /** Stages a unit's sums on the parameter servers, in this process's name. */
   readonly push: (
     push: Omit<SentPush<MovedRows>, 'workerId' | 'incarnation'>,
@@ -77,6 +79,12 @@ export interface WorkTools {
   readonly advance: () => void;
   /** Tells a person how far a long order is. */
   readonly tell: (progress: OrderProgress) => void;
+}
+
+/** The arrays that gradients of slices come in. */
+export interface UnitGradients extends Pick<GradientArrays, 'giveBack'> {
+  /** A unit begins: those that the one before it left are free. @param version of its parameters */
+  begin(version: number): void;
 }
 
 /** What a training pass over one slice gives. */

@@ -86,7 +86,8 @@ export const trainSlice: WorkKind<TrainSliceWork, TrainSliceOrder, TrainedSlice>
 
   perform: async (order, ids, tools) => {
     tools.held.letGo();
-    const unit = new UnitSum();
+    tools.gradients.begin(ids.parameterVersion);
+    const unit = new UnitSum(tools.gradients);
     const lossSums: number[] = [];
     const damaged: UnreadableImage[] = [];
     const moved: MovedRows[] = [];
@@ -102,6 +103,7 @@ export const trainSlice: WorkKind<TrainSliceWork, TrainSliceOrder, TrainedSlice>
     const sums = unit.finish();
     const memory = moved.length === 0 ? {} : { memory: joinedRows(moved) };
     const repeatedPush = await pushUnit(order, ids, tools, { ...sums, ...memory });
+    tools.gradients.giveBack(sums.gradient);
     return { samples: sums.samples, lossSums, damaged, repeatedPush };
   },
 

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { readlinkSync } from 'node:fs';
 import { test } from 'node:test';
 import { ForeignSegments } from '../../src/parameter-plane/foreign-segments.ts';
-import { GradientSlots } from '../../src/parameter-plane/gradient-slots.ts';
+import { GradientMemory } from '../../src/parameter-plane/gradient-memory.ts';
 import { hostName, OwnSegment, type SegmentPlace } from '../../src/parameter-plane/segment.ts';
 import { sharedValues } from '../../src/parameter-plane/shared-values.ts';
 import { LentVector } from '../../src/ps/lent-vector.ts';
@@ -87,9 +87,9 @@ test(
   'a slot is used again when the parameters have another version, and not before',
   { skip },
   () => {
-    const slots = new GradientSlots();
+    const slots = new GradientMemory();
     const fill = (value: number, term: number, version: number) =>
-      slots.fill(new Float32Array(64).fill(value), { term, version })!;
+      slots.lend(new Float32Array(64).fill(value), { term, version })!;
     const segments = new ForeignSegments();
     const first = fill(1, 1, 5);
     const second = fill(2, 1, 5);
@@ -106,6 +106,47 @@ test(
     assert.ok([first, second, late].some(({ key }) => key === resumed.key));
   },
 );
+
+test(
+  'a gradient is lent where it was computed, and what was not lent can be taken again',
+  { skip },
+  () => {
+    const memory = new GradientMemory();
+    const segments = new ForeignSegments();
+    const moment = (version: number) => ({ term: 1, version });
+    memory.begin(moment(0), true);
+    const [sum, added] = [memory.take(8)!, memory.take(8)!];
+    assert.notEqual(added, sum);
+    sum.fill(1);
+    memory.giveBack(added);
+    assert.equal(memory.take(8), added);
+    const lent = memory.lend(sum, moment(0))!;
+    const { sequence, values } = segments.open(lent)!;
+    assert.deepEqual([sequence, [...values]], [lent.sequence, Array(8).fill(1)]);
+    // A push that is repeated is the same.
+    assert.deepEqual(memory.lend(sum, moment(0)), lent);
+    memory.giveBack(sum);
+    // A second unit on the same parameters; the first one failed while it computed.
+    memory.begin(moment(0), true);
+    assert.equal(memory.take(8), added, 'not the one that is lent');
+    // The step is over.
+    memory.begin(moment(1), true);
+    assert.equal(memory.take(8), sum);
+    assert.notEqual(segments.open(lent)!.sequence, lent.sequence, 'it is no more what was pushed');
+  },
+);
+
+test('without shared memory arrays that are given back are taken again', () => {
+  const memory = new GradientMemory();
+  memory.begin({ term: 1, version: 0 }, false);
+  assert.equal(memory.take(8), null);
+  const own = new Float32Array(8);
+  memory.giveBack(own);
+  memory.giveBack(own);
+  assert.equal(memory.take(9), null, 'of another length');
+  assert.equal(memory.take(8), own);
+  assert.equal(memory.take(8), null);
+});
 
 test(
   'shared parameters take turns between two buffers, and say which content is which',

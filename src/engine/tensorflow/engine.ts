@@ -40,7 +40,7 @@ function makeEngine(why: string): Engine {
     backend: BACKEND,
     lease,
     upload: isGpu ? uploadWhole : uploadEach({ keepsArrays: true }),
-    createStepResults: (layout) => createStepResults(layout, isGpu),
+    createStepResults: (layout, gradients) => createStepResults(layout, isGpu, gradients),
     withinMemory: (images, run) => run(images),
     products: {
       multiply: isGpu ? splitProduct : tf.matMul,

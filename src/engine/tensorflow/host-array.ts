@@ -28,41 +28,54 @@ export function canCopyOut(): boolean {
   return hasKernel(COPY_OUT_KERNEL, 'tensorflow');
 }
 
-/** The engine's part of it ends with the tidy scope, too. */
-export function hostArray(length: number): HostArray {
+/**
+ * The engine's part of it ends with the tidy scope, too.
+ * @param given the array to write into; left out: a fresh one
+ */
+export function hostArray(length: number, given: Float32Array | null = null): HostArray {
+  if (given !== null) return sharedWith(given) ?? copiedInto(given);
   // Not filled with zeros: that alone would take a tenth of the time of a small step.
   const { buffer } = Buffer.allocUnsafeSlow(4 * (length + MOST_ALIGNMENT));
   const whole = new Float32Array(buffer);
-  const words = new Int32Array(buffer);
   for (let begin = 0; begin < MOST_ALIGNMENT; begin += LEAST_ALIGNMENT) {
-    if (!isSharedFrom(words, begin)) continue;
-    const values = whole.subarray(begin, begin + length);
-    // To the engine its numbers are integers, which it leaves where they are, also where it
-    // computes on a GPU.
-    const destination = tf.tensor1d(words.subarray(begin, begin + length), 'int32');
-    return {
-      values,
-      write: (part, offset) => {
-        copyOut(destination, part, offset);
-      },
-      release: () => {
-        destination.dispose();
-      },
-    };
+    const shared = sharedWith(whole.subarray(begin, begin + length));
+    if (shared !== null) return shared;
   }
-  // No address that the engine shares: numbers come by way of a copy.
+  return copiedInto(whole.subarray(0, length));
+}
+
+/** Null where the engine does not share that address. */
+function sharedWith(values: Float32Array): HostArray | null {
+  // To the engine its numbers are integers, which it leaves where they are, also where it computes
+  // on a GPU.
+  const words = new Int32Array(values.buffer, values.byteOffset, values.length);
+  if (!isShared(words)) return null;
+  const destination = tf.tensor1d(words, 'int32');
   return {
-    values: whole.subarray(0, length),
+    values,
     write: (part, offset) => {
-      whole.set(part.dataSync<'float32'>(), offset);
+      copyOut(destination, part, offset);
+    },
+    release: () => {
+      destination.dispose();
+    },
+  };
+}
+
+/** Numbers come by way of a copy. */
+function copiedInto(values: Float32Array): HostArray {
+  return {
+    values,
+    write: (part, offset) => {
+      values.set(part.dataSync<'float32'>(), offset);
     },
     release: () => undefined,
   };
 }
 
 /** Whether a number that the engine writes there arrives. */
-function isSharedFrom(words: Int32Array, begin: number): boolean {
-  const place = words.subarray(begin, begin + 1);
+function isShared(words: Int32Array): boolean {
+  const place = words.subarray(0, 1);
   place[0] = 0;
   tf.tidy(() => {
     copyOut(tf.tensor1d(place, 'int32'), tf.tensor1d([1]), 0);

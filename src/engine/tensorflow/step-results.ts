@@ -6,6 +6,7 @@
  * that. Shapes: P parameters, S batch-norm statistics.
  */
 import * as tf from '@tensorflow/tfjs';
+import { FRESH_GRADIENTS, type GradientArrays } from '../../ps/gradient-arrays.ts';
 import type { ParameterLayout } from '../../ps/layout.ts';
 import type { Engine, StepResults } from '../engine.ts';
 import { statisticsByName } from '../tfjs/transfer.ts';
@@ -22,17 +23,27 @@ export const uploadWhole: Engine['upload'] = (specs, vector, into) => {
   flat.dispose();
 };
 
-export function createStepResults(layout: ParameterLayout, isGpu: boolean): StepResults {
-  return canCopyOut() && !isGpu ? copiedByEngine(layout) : joinedOnDevice(layout);
+export function createStepResults(
+  layout: ParameterLayout,
+  isGpu: boolean,
+  gradients: Pick<GradientArrays, 'take'> = FRESH_GRADIENTS,
+): StepResults {
+  return canCopyOut() && !isGpu
+    ? copiedByEngine(layout, gradients)
+    : joinedOnDevice(layout, gradients);
 }
 
 /** Into an array that lies in the program's memory from the first gradient on. */
-function copiedByEngine(layout: ParameterLayout): StepResults {
+function copiedByEngine(
+  layout: ParameterLayout,
+  gradients: Pick<GradientArrays, 'take'>,
+): StepResults {
   const { variables, statistics: specs, parameterCount, statisticCount } = layout;
   const specOf = new Map(variables.map((spec) => [spec.name, spec]));
   const missing = new Set(specOf.keys());
   let host: HostArray | null = null;
-  const begun = (): HostArray => (host ??= hostArray(parameterCount + statisticCount));
+  const begun = (): HostArray =>
+    (host ??= hostArray(parameterCount, gradients.take(parameterCount)));
   return {
     takeGradient: (name, gradient) => {
       begun().write(gradient, specOf.get(name)!.offset);
@@ -40,57 +51,56 @@ function copiedByEngine(layout: ParameterLayout): StepResults {
       gradient.dispose();
     },
     read: (statistics) => {
-      const { values, write, release } = begun();
+      const { values, release } = begun();
       for (const name of missing) {
         const { offset, size } = specOf.get(name)!;
         values.fill(0, offset, offset + size);
       }
       const measured = statisticsByName(statistics);
-      for (const { name, offset } of specs) write(measured.get(name)!, parameterCount + offset);
+      const own = hostArray(statisticCount);
+      for (const { name, offset } of specs) own.write(measured.get(name)!, offset);
       release();
-      return {
-        gradient: values.subarray(0, parameterCount),
-        statistics: values.slice(parameterCount),
-      };
+      own.release();
+      return { gradient: values, statistics: own.values.slice() };
     },
   };
 }
 
-function joinedOnDevice({
-  variables,
-  statistics: specs,
-  parameterCount,
-}: ParameterLayout): StepResults {
-  const gradients = new Map<string, tf.Tensor>();
+function joinedOnDevice(
+  { variables, statistics: specs, parameterCount }: ParameterLayout,
+  gradients: Pick<GradientArrays, 'take'>,
+): StepResults {
+  const taken = new Map<string, tf.Tensor>();
   return {
     takeGradient: (name, gradient) => {
-      gradients.set(name, gradient);
+      taken.set(name, gradient);
     },
     read: (statistics) => {
-      const flat = tf.tidy(() => {
-        const measured = statisticsByName(statistics);
-        return tf.concat1d(
-          [
-            ...variables.map(
-              ({ name, size }) => gradients.get(name)?.flatten() ?? tf.zeros([size]),
-            ),
-            ...specs.map(({ name }) => measured.get(name)!.flatten()),
-          ].map((part) => part as tf.Tensor1D),
-        );
-      });
-      tf.dispose([...gradients.values()]);
-      const values = canCopyOut() ? copyOf(flat) : flat.dataSync<'float32'>();
-      flat.dispose();
-      return {
-        gradient: values.subarray(0, parameterCount),
-        statistics: values.slice(parameterCount),
+      const measured = statisticsByName(statistics);
+      const flat = joinedParts(
+        variables.map(({ name, size }) => taken.get(name) ?? tf.zeros([size])),
+      );
+      const flatStatistics = joinedParts(specs.map(({ name }) => measured.get(name)!));
+      tf.dispose([...taken.values()]);
+      const results = {
+        gradient: copyOf(flat, gradients.take(parameterCount)),
+        statistics: copyOf(flatStatistics, null),
       };
+      tf.dispose([flat, flatStatistics]);
+      return results;
     },
   };
 }
 
-function copyOf(vector: tf.Tensor): Float32Array {
-  const { values, write, release } = hostArray(vector.size);
+function joinedParts(parts: readonly tf.Tensor[]): tf.Tensor1D {
+  if (parts.length === 0) return tf.zeros([0]);
+  return tf.tidy(() => tf.concat1d(parts.map((part) => part.flatten())));
+}
+
+/** @param place null: in a fresh array */
+function copyOf(vector: tf.Tensor, place: Float32Array | null): Float32Array {
+  if (!canCopyOut() && place === null) return vector.dataSync<'float32'>();
+  const { values, write, release } = hostArray(vector.size, place);
   write(vector, 0);
   release();
   return values;

@@ -4,6 +4,7 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import type { BatchStatistics, Engine, StepResults } from '../engine.ts';
+import { FRESH_GRADIENTS, type GradientArrays } from '../../ps/gradient-arrays.ts';
 import type { ParameterLayout } from '../../ps/layout.ts';
 
 /** `keepsArrays`: the engine keeps the array that it is given, which must then be a copy. */
@@ -27,15 +28,20 @@ export const readByCopy: ReadInto = (tensor, target, offset) => {
 export function copiedOneByOne(
   { variables, statistics: specs, ...counts }: ParameterLayout,
   readInto: ReadInto,
+  gradients: Pick<GradientArrays, 'take'> = FRESH_GRADIENTS,
 ): StepResults {
-  const gradient = new Float32Array(counts.parameterCount);
+  const kept = gradients.take(counts.parameterCount);
+  const gradient = kept ?? new Float32Array(counts.parameterCount);
+  const missing = new Map(variables.map((spec) => [spec.name, spec]));
   const offsets = new Map(variables.map(({ name, offset }) => [name, offset]));
   return {
     takeGradient: (name, values) => {
       readInto(values, gradient, offsets.get(name)!);
+      missing.delete(name);
       values.dispose();
     },
     read: (measured) => {
+      for (const { offset, size } of missing.values()) gradient.fill(0, offset, offset + size);
       const statistics = new Float32Array(counts.statisticCount);
       const byName = statisticsByName(measured);
       for (const { name, offset } of specs) {

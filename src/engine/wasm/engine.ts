@@ -52,10 +52,14 @@ function makeEngine(facts: EngineFacts, lease: WasmLease): Engine {
     lease,
     // Numbers are copied to the heap at once.
     upload: uploadEach({ keepsArrays: false }),
-    createStepResults: (layout) =>
-      copiedOneByOne(layout, (tensor, target, offset) => {
-        target.set(viewOf(backend, tensor), offset);
-      }),
+    createStepResults: (layout, gradients) =>
+      copiedOneByOne(
+        layout,
+        (tensor, target, offset) => {
+          target.set(viewOf(backend, tensor), offset);
+        },
+        gradients,
+      ),
     withinMemory: (images, run) => withinHeap(backend, images, run),
     products: { multiply: tf.matMul, factorRounding: 0, bfloat16: () => null },
     makeSearch: (products) => searchOnCpu(facts.threads, products),

@@ -23,7 +23,7 @@ export function plainEngine(): Engine {
     backend: 'cpu',
     lease: { isOpen: true },
     upload: uploadEach({ keepsArrays: true }),
-    createStepResults: (layout) => copiedOneByOne(layout, readByCopy),
+    createStepResults: (layout, gradients) => copiedOneByOne(layout, readByCopy, gradients),
     withinMemory: (images, run) => run(images),
     products: { multiply: tf.matMul, factorRounding: 0, bfloat16: () => null },
     makeSearch: searchOnEngine,
