@@ -117,7 +117,7 @@ function settingsOf({ collection, resources, base, size, seconds, needed }: Chos
     row(
       'epochs',
       epochs,
-      `${steps} steps each, ${steps * epochs} in all: 80 epochs of 5,000 images helped, and more images take more steps`,
+      `${steps} steps each, ${steps * epochs} in all: 200 epochs of 5,000 images helped, and more images take more steps`,
     ),
     row('data.imageSize', imageSize, sizeReason(collection, resources, imageSize, seconds)),
     row(
@@ -141,7 +141,7 @@ function settingsOf({ collection, resources, base, size, seconds, needed }: Chos
       learningRate,
       `${base.learningRate} for a batch of ${base.batchSize}, in proportion, at most ${MOST_LEARNING_RATE}`,
     ),
-    row('training.warmupEpochs', warmupFor(epochs), 'a fortieth of the epochs, at least one'),
+    row('training.warmupEpochs', warmupFor(epochs), 'a hundredth of the epochs, at least one'),
   ];
 }
 
@@ -195,8 +195,8 @@ function learningRateFor(batchSize: number, { learningRate, batchSize: of }: Bas
   return Number(Math.min(MOST_LEARNING_RATE, scaled).toPrecision(3));
 }
 
-/** 80 epochs of 5,000 images in batches of 128. */
-const MEASURED = { steps: 80 * 40, images: 5000 };
+/** 200 epochs of 5,000 images in batches of 128. */
+const MEASURED = { steps: 200 * 40, images: 5000 };
 /** Fewer than ten clusterings are too few to follow each other; small collections repeat. */
 const FEWEST_EPOCHS = 10;
 const MOST_EPOCHS = 400;
@@ -208,7 +208,7 @@ export function epochsFor(images: number, batchSize: number): number {
 }
 
 function warmupFor(epochs: number): number {
-  return Math.max(1, Math.round(epochs / 40));
+  return Math.max(1, Math.round(epochs / 100));
 }
 
 /** Of a slice: 64 views are two crops of half of them. */

@@ -44,11 +44,11 @@ function planned(images: number, shorterSide: number, machine: Partial<Resources
 describe('rules by the number of images', () => {
   const rows: readonly [number, object][] = [
     // images / 50 clusters, at least 10; an eighth of the images a shard, in steps of 32, at least 64
-    [300, { batchSize: 64, k: 10, shardSize: 64, epochs: 400 }], // 3200 / 5 steps, but 400 at most
-    [2000, { batchSize: 128, k: 40, shardSize: 256, epochs: 200 }], // 3200 / 16
-    [5000, { batchSize: 128, k: 100, shardSize: 640, epochs: 80 }], // 3200 / 40
-    [20_000, { batchSize: 128, k: 400, shardSize: 2528, epochs: 41 }], // 2 * 3200 / 157
-    [1_000_000, { batchSize: 256, k: 3000, shardSize: 4096, epochs: 12 }], // 14.14 * 3200 / 3907
+    [300, { batchSize: 64, k: 10, shardSize: 64, epochs: 400 }], // 8000 / 5 steps, but 400 at most
+    [2000, { batchSize: 128, k: 40, shardSize: 256, epochs: 400 }], // 8000 / 16, but 400 at most
+    [5000, { batchSize: 128, k: 100, shardSize: 640, epochs: 200 }], // 8000 / 40
+    [20_000, { batchSize: 128, k: 400, shardSize: 2528, epochs: 102 }], // 2 * 8000 / 157
+    [1_000_000, { batchSize: 256, k: 3000, shardSize: 4096, epochs: 29 }], // 14.14 * 8000 / 3907
     [100_000_000, { batchSize: 256, k: 3000, shardSize: 4096, epochs: 10 }],
   ];
   for (const [images, expected] of rows) {
@@ -69,7 +69,7 @@ test('a plan of 5,000 small photos is what was measured', () => {
   const { settings, preset, size } = planned(5000, 32);
   assert.equal(preset.name, 'small-photos');
   assert.deepEqual(Object.fromEntries(settings.map(({ key, value }) => [key, value])), {
-    epochs: 80,
+    epochs: 200,
     'data.imageSize': 32,
     'data.shardSize': 640,
     'clustering.k': 100,
@@ -103,9 +103,9 @@ describe('the size of views', () => {
     assert.equal(sizeOf(5000, 20), 32); // the smallest there is
     assert.equal(sizeOf(5000, 70, { minutes: 1e6 }), 64);
     assert.equal(sizeOf(5000, 500, { minutes: 1e6 }), 128);
-    // 80 epochs of 5,000 images in 2 workers at 64 px: 4 * (1 + 2 * 0.1) ms an image, 960 s, and the rest.
-    assert.equal(sizeOf(5000, 500, { minutes: 20 }), 64);
-    assert.equal(sizeOf(5000, 500, { minutes: 12 }), 48);
+    // 200 epochs of 5,000 images in 2 workers at 64 px: 4 * (1 + 2 * 0.1) ms an image, 2400 s, and the rest.
+    assert.equal(sizeOf(5000, 500, { minutes: 50 }), 64);
+    assert.equal(sizeOf(5000, 500, { minutes: 30 }), 48);
   });
 
   test('is the smallest where no other is quick enough, and the plan says so', () => {
