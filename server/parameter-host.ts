@@ -46,14 +46,18 @@ export class ParameterHost {
   readonly spare = new VectorPool();
   /** Of the workers on this machine. */
   readonly segments = new ForeignSegments();
-  /** Where the parameters lie; null where workers cannot share memory. */
-  readonly shared: SharedValues | null = sharedValues();
+  readonly shared: SharedValues | null;
   /** Null until the first restore. */
   #held: {
     readonly term: number;
     readonly version: number;
     readonly shard: ParameterShard;
   } | null = null;
+
+  /** @param shared where the parameters lie; null where workers cannot share memory */
+  constructor(shared: SharedValues | null = sharedValues()) {
+    this.shared = shared;
+  }
 
   /**
    * Begins a term. The restore of the term that is under way changes nothing: it is a repeat, or

@@ -6,8 +6,13 @@
  * by another's, or its term is over.
  */
 import type { GradientArrays } from '../ps/gradient-arrays.ts';
-import { kernelThreads, parameterKernels } from './kernels.ts';
-import { OwnSegment, type SegmentPlace } from './segment.ts';
+import { copyVector } from './kernels.ts';
+import {
+  ownSegment,
+  type MakeSegment,
+  type SegmentPlace,
+  type WritableSegment,
+} from './segment.ts';
 
 /** Where the parameters stand, in the order in which that happens. */
 export interface ParameterMoment {
@@ -22,7 +27,7 @@ export interface LentGradient extends SegmentPlace {
 }
 
 interface Slot {
-  readonly segment: OwnSegment;
+  readonly segment: WritableSegment;
   /** Of the parameters that the gradient in it was computed on; `taken`: it is being computed. */
   use: ParameterMoment | 'taken' | 'free';
 }
@@ -31,11 +36,16 @@ interface Slot {
 const MOST_PRIVATE = 4;
 
 export class GradientMemory implements GradientArrays {
+  readonly #makeSegment: MakeSegment;
   readonly #slots: Slot[] = [];
   /** Free ones. */
   readonly #private: Float32Array[] = [];
   #moment: ParameterMoment = { term: 0, version: 0 };
   #isShared = false;
+
+  constructor(makeSegment = ownSegment) {
+    this.#makeSegment = makeSegment;
+  }
 
   /**
    * A unit of slices begins; what the one before it took and did not lend is free again.
@@ -78,7 +88,7 @@ export class GradientMemory implements GradientArrays {
     const { segment } = slot;
     if (slot !== own) {
       segment.beginWrite();
-      parameterKernels().module!.copy(kernelThreads(), gradient, segment.values);
+      copyVector(gradient, segment.values);
     }
     slot.use = moment;
     return { ...segment.place, sequence: segment.endWrite() };
@@ -98,7 +108,7 @@ export class GradientMemory implements GradientArrays {
 
   #added(parameters: number): Slot | null {
     try {
-      const slot: Slot = { segment: new OwnSegment(parameters), use: 'free' };
+      const slot: Slot = { segment: this.#makeSegment(parameters), use: 'free' };
       this.#slots.push(slot);
       return slot;
     } catch {

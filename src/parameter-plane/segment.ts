@@ -51,10 +51,27 @@ function readHostName(): string {
   }
 }
 
-/** A segment of this process, which it alone writes to. */
-export class OwnSegment {
+/** A segment as its owner has it, who alone writes to it. */
+export interface WritableSegment {
   readonly place: SegmentPlace;
   /** [elements] */
+  readonly values: Float32Array;
+  /** Of the content; odd while it is being written. */
+  readonly sequence: number;
+  /** From here on whoever reads learns that the content is not what it was. */
+  beginWrite(): void;
+  /** @returns the content's sequence number */
+  endWrite(): number;
+}
+
+/** @throws Error where there is no such memory, or no room for it */
+export type MakeSegment = (elements: number) => WritableSegment;
+
+export const ownSegment: MakeSegment = (elements) => new OwnSegment(elements);
+
+/** A segment of this process. */
+export class OwnSegment implements WritableSegment {
+  readonly place: SegmentPlace;
   readonly values: Float32Array;
   readonly #header: Int32Array;
 
@@ -74,17 +91,14 @@ export class OwnSegment {
     };
   }
 
-  /** Of the content; odd while it is being written. */
   get sequence(): number {
     return Atomics.load(this.#header, SEQUENCE_WORD);
   }
 
-  /** From here on whoever reads learns that the content is not what it was. */
   beginWrite(): void {
     if (this.sequence % 2 === 0) Atomics.add(this.#header, SEQUENCE_WORD, 1);
   }
 
-  /** @returns the content's sequence number */
   endWrite(): number {
     if (this.sequence % 2 !== 0) Atomics.add(this.#header, SEQUENCE_WORD, 1);
     return this.sequence;

@@ -1,15 +1,20 @@
 /** A server's parameters in segments that workers on its machine read without a call for each number. */
 import type { VectorMemory } from '../ps/lent-vector.ts';
-import { OwnSegment, hostName } from './segment.ts';
+import { hostName, ownSegment, type MakeSegment, type WritableSegment } from './segment.ts';
 
 export class SharedValues implements VectorMemory {
   readonly isShared = true;
-  readonly #segments = new WeakMap<Float32Array, OwnSegment>();
+  readonly #makeSegment: MakeSegment;
+  readonly #segments = new WeakMap<Float32Array, WritableSegment>();
+
+  constructor(makeSegment = ownSegment) {
+    this.#makeSegment = makeSegment;
+  }
 
   allocate(length: number): Float32Array {
-    let segment: OwnSegment;
+    let segment: WritableSegment;
     try {
-      segment = new OwnSegment(length);
+      segment = this.#makeSegment(length);
     } catch {
       return new Float32Array(length); // no room: it goes by gRPC
     }
@@ -26,7 +31,7 @@ export class SharedValues implements VectorMemory {
   }
 
   /** Undefined for values that lie in none. */
-  segmentOf(values: Float32Array): OwnSegment | undefined {
+  segmentOf(values: Float32Array): WritableSegment | undefined {
     return this.#segments.get(values);
   }
 }

@@ -1,6 +1,6 @@
 /** What a simulated process needs of the run that it is part of, and of the others in it. */
 import type { CoordinatorState } from '../../coordinator/control/state.ts';
-import type { CallIdentity } from '../../server/parameter-host.ts';
+import type { CallIdentity, ParameterHost } from '../../server/parameter-host.ts';
 import type { ParameterShard } from '../../server/parameter-shard.ts';
 import type { RunConfig } from '../../src/config/schema.ts';
 import type { UnreadableImage } from '../../src/data/source/unreadable.ts';
@@ -14,6 +14,7 @@ import type { Logger } from '../../src/telemetry/logger.ts';
 import type { Network, Respond, Session, SessionEnd } from './network.ts';
 import type { FinalClustering } from '../../src/run/final-clustering.ts';
 import type { PlainRun } from './plain-run.ts';
+import type { SimulatedMemory } from './simulated-memory.ts';
 import type { SimulatedDisk } from './simulated-disk.ts';
 import type { Scenario } from './tiny-network.ts';
 import type { SimulatedProcess, World } from './virtual-world.ts';
@@ -50,6 +51,7 @@ export interface CoordinatorActor extends Actor {
 /** A parameter server, as the others see it. */
 export interface ServerActor extends Actor {
   readonly address: string;
+  readonly host: ParameterHost;
   /** A call of some term. @throws what the server refuses */
   answer<Reply>(identity: CallIdentity, work: (shard: ParameterShard) => Reply): Reply;
   restore(content: RestoreContent & { readonly term: number }, planHash: string): number;
@@ -70,6 +72,8 @@ export interface SimulatedRun {
   readonly logger: Logger;
   /** Whether a server that is started again listens at the same address. */
   readonly keepsAddresses: boolean;
+  /** That workers and servers share; null: they are on several machines. */
+  readonly sharedMemory: SimulatedMemory | null;
   /** Images that are missing now, by id. */
   readonly absent: ReadonlySet<number>;
 

@@ -24,6 +24,8 @@ import { PROTOCOL_VERSION } from '../../src/rpc/definitions.ts';
 import type { RestoreContent, SentPush } from '../../src/rpc/parameters-client.ts';
 import type { MemoryServer } from '../../src/server-clients/memory-servers.ts';
 import type { ParameterServer } from '../../src/server-clients/parameter-servers.ts';
+import { SharedValues } from '../../src/parameter-plane/shared-values.ts';
+import type { SlicePush } from '../../src/ps/slice-push.ts';
 import { HEARTBEAT_MS, TINY_LAYOUT } from './tiny-network.ts';
 import type { Sender, ServerActor, SimulatedRun } from './simulated-run.ts';
 import { SimulatedProcess } from './virtual-world.ts';
@@ -44,7 +46,7 @@ export class SimulatedServer implements ServerActor {
   readonly shardIndex: number;
   readonly incarnation: string;
   readonly address: string;
-  readonly host = new ParameterHost();
+  readonly host: ParameterHost;
   readonly #run: SimulatedRun;
   /** With the coordinator; null between two. */
   #session: Sender | null = null;
@@ -56,6 +58,10 @@ export class SimulatedServer implements ServerActor {
 
   constructor(run: SimulatedRun, shardIndex: number, birth: number) {
     this.#run = run;
+    const { sharedMemory } = run;
+    this.host = new ParameterHost(
+      sharedMemory === null ? null : new SharedValues(sharedMemory.make),
+    );
     this.shardIndex = shardIndex;
     this.incarnation = `s${shardIndex}.${birth}`;
     this.process = new SimulatedProcess(`server-${shardIndex}`);
@@ -230,18 +236,26 @@ export function parameterLink(link: Link): ParameterServer {
   const ask = <Reply>(
     what: string,
     signal: AbortSignal,
-    work: (shard: ParameterShard) => Reply,
-  ): Promise<Reply> => callServer(link, what, signal, (server) => server.answer(identity, work));
+    work: (shard: ParameterShard, host: ParameterHost) => Reply,
+  ): Promise<Reply> =>
+    callServer(link, what, signal, (server) =>
+      server.answer(identity, (shard) => work(shard, server.host)),
+    );
   return {
+    takesSegments: run.sharedMemory !== null,
     pull: (version, signal) =>
-      ask(`pull of ${version}`, signal, ({ store }) => {
+      ask(`pull of ${version}`, signal, ({ store }, host) => {
         const pulled = store.pull();
+        const { parameters, statistics } = pulled;
+        const segment = host.shared?.segmentOf(parameters);
+        const sequence = segment?.sequence;
         const vectors = new Map([
-          ['parameters', pulled.parameters.slice()],
-          ['statistics', pulled.statistics.slice()],
+          ['parameters', segment === undefined ? parameters.slice() : parameters],
+          ['statistics', statistics.slice()],
         ]);
         pulled.release();
-        if (pulled.version === version) return { ...pulled, vectors };
+        const isIntact = (): boolean => segment?.sequence === sequence;
+        if (pulled.version === version) return { ...pulled, vectors, isIntact };
         throw new TrainerError(
           'GENERATION_FENCED',
           `pull of version ${version}: version ${pulled.version} is current`,
@@ -254,15 +268,16 @@ export function parameterLink(link: Link): ParameterServer {
         `push of step ${step}, slice ${slice}, generation ${generation}`,
         signal,
         (shard) => {
-          const { gradient, statistics, basedOn, samples, slices, stepSlices } = push;
+          const { statistics, basedOn, samples, slices, stepSlices } = push;
           const rows =
             push.memory === undefined ? null : sliceFromBundle(decoded(push.memory), slice);
-          const values = { gradient: gradient.slice(), statistics: statistics.slice() };
+          const values = { ...gradientOf(push, run), statistics: statistics.slice() };
           const { kind } = shard.stage(
             { step, slice, slices, stepSlices, generation, basedOn, samples, ...values },
             rows,
           );
           run.count(`push.${kind}`);
+          if (values.isIntact !== undefined) run.count('push.lent');
           if (slices > 1) run.count('push.of-several-slices');
           return { outcome: PUSHES[kind], version: shard.store.version };
         },
@@ -360,6 +375,20 @@ export function memoryLink(link: Link): MemoryServer {
 
 function decoded(bytes: Uint8Array): NamedArrays {
   return decodeSafetensors(bytes, { what: 'bundle', code: 'PROTOCOL_VIOLATION' }).arrays;
+}
+
+/** Where it lies, of a push that says so. */
+function gradientOf(
+  { gradient, segment }: SentPush<Uint8Array>,
+  { sharedMemory }: SimulatedRun,
+): Pick<SlicePush, 'gradient' | 'isIntact'> {
+  if (segment === undefined || sharedMemory === null) return { gradient: gradient.slice() };
+  const { descriptor, offset, sequence } = segment;
+  const opened = sharedMemory.open(descriptor);
+  return {
+    gradient: opened.values.subarray(offset, offset + gradient.length),
+    isIntact: () => opened.sequence === sequence,
+  };
 }
 
 /** As it is when it is sent: the sender may write to its arrays afterwards. */

@@ -15,6 +15,7 @@ import { PROTOCOL_VERSION } from '../../src/rpc/definitions.ts';
 import type { CoordinatorMessage } from '../../src/rpc/generated/deepcluster/v1/CoordinatorMessage.ts';
 import type { Order__Output } from '../../src/rpc/generated/deepcluster/v1/Order.ts';
 import type { Welcome } from '../../src/rpc/generated/deepcluster/v1/Welcome.ts';
+import { GradientMemory } from '../../src/parameter-plane/gradient-memory.ts';
 import { MemoryServers } from '../../src/server-clients/memory-servers.ts';
 import { ParameterServers } from '../../src/server-clients/parameter-servers.ts';
 import { WorkerLoop, type WorkerDeps } from '../../worker/loop.ts';
@@ -78,6 +79,7 @@ export class SimulatedWorker {
   readonly #loop: WorkerLoop;
   #servers: Servers | null = null;
   #serversKey = '';
+  #term = 0;
   /** Pieces of work done, as heartbeats tell. */
   #progress = 0;
 
@@ -98,11 +100,12 @@ export class SimulatedWorker {
   }
 
   #deps(): WorkerDeps {
-    const { config, scenario, logger } = this.#run;
+    const { config, scenario, logger, sharedMemory } = this.#run;
     const now = (): Servers => {
       if (this.#servers === null) throw new Error('no coordinator has welcomed this worker yet');
       return this.#servers;
     };
+    const gradients = new GradientMemory(sharedMemory?.make);
     const views = (): Promise<void> => this.#run.wait(this.process, 1, 8);
     return {
       identity: this.identity,
@@ -112,7 +115,7 @@ export class SimulatedWorker {
       layout: TINY_LAYOUT,
       featureDim: FEATURE_DIM,
       representationDim: FEATURE_DIM,
-      model: new TinyModel(),
+      model: new TinyModel(gradients),
       clustering: FLOAT64_KERNELS,
       coordinator: {
         artifact: (name, signal) => this.#artifact(name, signal),
@@ -120,7 +123,22 @@ export class SimulatedWorker {
       },
       parameters: {
         pull: (version, signal) => now().parameters.pull(version, signal),
-        push: (push, signal) => now().parameters.push(push, signal),
+        push: (push, signal) => {
+          const { parameters } = now();
+          const moment = { term: this.#term, version: push.basedOn };
+          const lent = parameters.takesSegments ? gradients.lend(push.gradient, moment) : null;
+          const sent = lent === null ? push : { ...push, segment: { ...lent, offset: 0 } };
+          return parameters.push(sent, signal);
+        },
+      },
+      gradients: {
+        begin: (version) => {
+          const isShared = this.#servers?.parameters.takesSegments === true;
+          gradients.begin({ term: this.#term, version }, isShared);
+        },
+        giveBack: (gradient) => {
+          gradients.giveBack(gradient);
+        },
       },
       memory: {
         fill: (shard, generation, rows, signal) =>
@@ -166,6 +184,7 @@ export class SimulatedWorker {
       this.#servers?.close();
       this.#servers = connectServers(this.#run, this.process, parameterServers, term);
       this.#serversKey = key;
+      this.#term = term;
     }
     this.#loop.beginTerm(term);
   }

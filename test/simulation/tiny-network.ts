@@ -11,6 +11,7 @@ import { normaliseRows } from '../../src/clustering/odc/mixing.ts';
 import type { Prototypes } from '../../src/clustering/prototypes.ts';
 import type { SwappedPrediction } from '../../src/clustering/swapped-prediction.ts';
 import type { Model, SliceGradient, SliceOptions } from '../../src/nn/model.ts';
+import { FRESH_GRADIENTS, type GradientArrays } from '../../src/ps/gradient-arrays.ts';
 import { bodyCount } from '../../src/ps/layout.ts';
 import { planParameterShards, type ParameterShardPlan } from '../../src/ps/parameter-plan.ts';
 import { simulatedLayout } from '../support/made/layouts.ts';
@@ -169,8 +170,13 @@ function signal(...parts: readonly number[]): number {
 }
 
 export class TinyModel implements Model {
+  readonly #gradients: Pick<GradientArrays, 'take'>;
   #parameters: Float32Array = new Float32Array(TINY_LAYOUT.parameterCount);
   #statistics: Float32Array = new Float32Array(TINY_LAYOUT.statisticCount);
+
+  constructor(gradients: Pick<GradientArrays, 'take'> = FRESH_GRADIENTS) {
+    this.#gradients = gradients;
+  }
 
   load(parameters: Float32Array, statistics: Float32Array): void {
     this.#parameters = parameters.slice();
@@ -195,7 +201,9 @@ export class TinyModel implements Model {
     { weights }: SliceOptions = {},
   ): SliceGradient {
     const parameters = this.#parameters;
-    const gradient = new Float32Array(TINY_LAYOUT.parameterCount);
+    const { parameterCount } = TINY_LAYOUT;
+    const kept = this.#gradients.take(parameterCount);
+    const gradient = kept?.fill(0) ?? new Float32Array(parameterCount);
     const statistics = new Float32Array(TINY_LAYOUT.statisticCount);
     const [, , step, slice] = dropoutSeed as [number, string, number, number];
     let lossSum = 0;
