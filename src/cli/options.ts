@@ -15,13 +15,19 @@ export interface ConfigOptions {
   readonly set: readonly TextSetting[];
 }
 
-/** `--config`, `--preset`, `--set` and the flags that stand for one setting each. */
-export function addConfigOptions(command: Command): Command {
+/**
+ * `--config`, `--preset`, `--set` and the flags that stand for one setting each.
+ * @param engines what `--engine` takes
+ */
+export function addConfigOptions(
+  command: Command,
+  engines: readonly string[] = ENGINE_CHOICES,
+): Command {
   return command
     .option('--config <file>', 'run configuration, YAML or JSON; may build on a preset')
     .addOption(presetOption())
     .option('--data <source>', 'images: a folder or a list file (data.source)')
-    .addOption(engineOption('tensor engine (cluster.engine)'))
+    .addOption(engineOption('tensor engine (cluster.engine)', engines))
     .option('--workers <n>', 'workers to start (cluster.workers)', positiveInteger)
     .option('--servers <n>', 'parameter server processes (cluster.servers)', wholeNumber)
     .addOption(setOption());
@@ -68,8 +74,11 @@ export function setOption(): Option {
     .default([], 'none');
 }
 
-export function engineOption(description: string): Option {
-  return new Option('--engine <name>', description).choices(ENGINE_CHOICES);
+export function engineOption(
+  description: string,
+  engines: readonly string[] = ENGINE_CHOICES,
+): Option {
+  return new Option('--engine <name>', description).choices(engines);
 }
 
 /** The sources of the configuration, flags with their origin, as src/config/load.ts takes them. */
@@ -79,7 +88,11 @@ export function configSourcesOf(options: ConfigOptions): Omit<ConfigSources, 'en
     if (value !== undefined) settings.push({ key, value: String(value), origin });
   };
   add('data.source', options.data, '--data');
-  add('cluster.engine', options.engine, '--engine');
+  add(
+    'cluster.engine',
+    ENGINE_CHOICES.find((engine) => engine === options.engine),
+    '--engine',
+  );
   add('cluster.workers', options.workers, '--workers');
   add('cluster.servers', options.servers, '--servers');
   return {

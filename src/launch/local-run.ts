@@ -21,6 +21,7 @@ import {
 import { initialWeights } from '../run/initial-weights.ts';
 import { requireFreeFolder } from '../run/lock/take-folder.ts';
 import { engineEntry } from '../engine/registry.ts';
+import { withFastestEngine } from '../suggest/fastest-engine.ts';
 import { requireMemory } from '../suggest/memory-budget.ts';
 import { withSuggestion } from '../suggest/suggested-sources.ts';
 import type { LogLevel } from '../telemetry/logger.ts';
@@ -39,6 +40,8 @@ export interface LocalRunRequest {
   readonly isWaiting?: boolean;
   /** Take the folder from another process that holds it; left out: no. */
   readonly takesOver?: boolean;
+  /** Take the engine that trains the run's network fastest here; left out: the settings' one. */
+  readonly measuresEngine?: boolean;
   /** Whether the workers write traces. */
   readonly isTraced: boolean;
   /** `host:port` of the live page; null, as when left out: none. */
@@ -98,7 +101,12 @@ export async function runLocally(
   const surroundings = { env, signal: signals.stop, onMeasure: hooks.onRemark };
   const suggested = isResumed ? null : await withSuggestion(saved, surroundings);
   if (suggested !== null) hooks.onRemark(suggested.story);
-  const sources = suggested?.sources ?? saved;
+  let sources = suggested?.sources ?? saved;
+  if (request.measuresEngine === true) {
+    const measured = await withFastestEngine(sources, surroundings);
+    hooks.onRemark(measured.story);
+    ({ sources } = measured);
+  }
   const loaded = loadRunConfig({ ...sources, env });
   if (loaded.config.data.source === null) {
     throw configInvalid('data.source', 'must name the images (give --data)', null, 'the default');

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { loadRunConfig } from '../../src/config/load.ts';
 import type { EngineName } from '../../src/engine/registry.ts';
+import { withFastestEngine } from '../../src/suggest/fastest-engine.ts';
 import { networkCost, networkCosts } from '../../src/suggest/measure/measured-network.ts';
 import { temporaryFolder } from '../support/runs/in-process-run.ts';
 
@@ -49,6 +50,23 @@ test('an engine that is missing is left out; where there is no other, its absenc
     ['wasm'],
   );
   await assert.rejects(costs(['tensorflow']), { code: 'ENGINE_UNAVAILABLE' });
+});
+
+test("the fastest engine is that of the run's own network, and becomes a setting of the run", async () => {
+  const stories: string[] = [];
+  const onMeasure = (text: string): void => void stories.push(text);
+  const settings = [set('model.width', '8'), set('clustering.k', '10')];
+  const given = { preset: 'small-photos', settings };
+  const surroundings = { env, signal, onMeasure };
+  const { sources, story } = await withFastestEngine(given, surroundings);
+  const { config: chosen, origins } = loadRunConfig({ ...sources, env: {} });
+  const { engine } = chosen.cluster;
+  assert.ok(engine === 'tensorflow' || engine === 'wasm', engine);
+  assert.match(story, new RegExp(`^engine ${engine}: (the one that|\\d\\.\\d times as fast as)`));
+  assert.equal(origins['cluster.engine'], '--engine fastest');
+  const measured = stories.length;
+  assert.deepEqual(await withFastestEngine(given, surroundings), { sources, story });
+  assert.equal(stories.length, measured, 'it is remembered');
 });
 
 test('a measurement that is not wanted any more is ended', async () => {

@@ -1,6 +1,8 @@
 /** `deepcluster launch`: a whole run on one machine, shown in a terminal; src/launch runs it. */
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
+import { ENGINE_CHOICES } from '../../engine/registry.ts';
+import { FASTEST } from '../../suggest/fastest-engine.ts';
 import { runLocally, type LocalRunRequest } from '../../launch/local-run.ts';
 import type { LogLevel } from '../../telemetry/logger.ts';
 import { credentialsOption } from '../credentials.ts';
@@ -33,7 +35,8 @@ interface LaunchOptions extends ConfigOptions, FolderOptions, QuietLogOptions {
 }
 
 export function addLaunchCommand(program: Command, terminal: Terminal): void {
-  addQuietLogOptions(addFolderOptions(addConfigOptions(program.command('launch'))))
+  const engines = [...ENGINE_CHOICES, FASTEST];
+  addQuietLogOptions(addFolderOptions(addConfigOptions(program.command('launch'), engines)))
     .description('run a coordinator and its workers on this machine, and keep them running')
     .option('--out <dir>', 'folder of the run; runs/<algorithm>-<time> by default')
     .option('--resume', 'go on with the run in --out, by its own configuration if none is given')
@@ -64,6 +67,7 @@ export function addLaunchCommand(program: Command, terminal: Terminal): void {
           isWaiting: options.wait === true,
           takesOver: options.takeOver === true,
           isTraced: options.trace === true,
+          measuresEngine: options.engine === FASTEST,
           dashboard: pageAddressOf(options.dashboard, OWN_PAGE),
           ...(options.credentials === undefined ? {} : { credentials: options.credentials }),
           isJson: options.json === true,
