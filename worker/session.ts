@@ -192,7 +192,12 @@ async function prepare(
   const { layout, featureDim, featureName, representationDim, model } = compute;
   const hash = layoutHash(layout);
   const servers = new ServerAccess(
-    { layout, cuts: cutsFor(config.training), dim: memoryColumns(config, featureDim) },
+    {
+      layout,
+      cuts: cutsFor(config.training),
+      codec: config.training.codec,
+      dim: memoryColumns(config, featureDim),
+    },
     options.credentials,
     config.cluster.sharedMemory,
     (way) => {

@@ -15,13 +15,27 @@ export interface SliceGradients {
 }
 
 export class UnitSum {
-  readonly #gradients = new TreeSum<Float32Array>((left, right) => addVectors(left, right));
+  readonly #round: (gradient: Float32Array) => void;
+  readonly #gradients = new TreeSum<Float32Array>((left, right) => {
+    const sum = addVectors(left, right);
+    this.#round(sum);
+    return sum;
+  });
   readonly #statistics = new TreeSum<Float32Array>((left, right) => addVectors(left, right));
   #samples = 0;
+
+  /**
+   * @param round to the values of the run's codec, in place: of each slice's gradient and of each
+   *   sum of two; left out: they stay as they are
+   */
+  constructor(round: (gradient: Float32Array) => void = () => undefined) {
+    this.#round = round;
+  }
 
   /** @param passed of a slice above those before; its gradient is taken over, and written to */
   add(slice: number, { samples, gradient, statistics }: SliceGradients): void {
     this.#samples += samples;
+    this.#round(gradient);
     this.#gradients.push(slice, gradient);
     this.#statistics.push(slice, weighted(statistics, samples));
   }

@@ -256,7 +256,10 @@ function joined(shards: readonly NamedVectors[], names: readonly string[]): Name
     joinShards(shards.map((shard) => vectorOf(shard, name))),
   ]);
   const checks = shards.flatMap(({ isIntact }) => (isIntact === undefined ? [] : [isIntact]));
-  const whole = { version, headEpoch, vectors: new Map(vectors) };
+  const release = (): void => {
+    for (const shard of shards) shard.release?.();
+  };
+  const whole = { version, headEpoch, vectors: new Map(vectors), release };
   if (checks.length === 0) return whole;
   return { ...whole, isIntact: () => checks.every((isIntact) => isIntact()) };
 }

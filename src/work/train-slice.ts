@@ -86,7 +86,7 @@ export const trainSlice: WorkKind<TrainSliceWork, TrainSliceOrder, TrainedSlice>
 
   perform: async (order, ids, tools) => {
     tools.held.letGo();
-    const unit = new UnitSum();
+    const unit = new UnitSum((gradient) => tools.gradientCoding?.round(gradient));
     const lossSums: number[] = [];
     const damaged: UnreadableImage[] = [];
     const moved: MovedRows[] = [];
