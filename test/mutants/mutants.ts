@@ -1,4 +1,5 @@
-/** Bugs that the simulation must catch: each a change of the source, as someone might make it. */
+/** Bugs that the simulation, or the test they name, must catch: each a change of the source, as someone might make it. */
+import { CODEC_MUTANTS } from './codec-mutants.ts';
 import { FOLDED_WORK } from './folded-work.ts';
 
 import type { Mutant } from './mutant.ts';
@@ -14,6 +15,7 @@ const CONDUCT = 'coordinator/run/conduct-run.ts';
 
 export const MUTANTS: readonly Mutant[] = [
   ...UNIT_MUTANTS,
+  ...CODEC_MUTANTS,
   {
     name: 'two coordinators in one folder: a claim that another made first counts',
     patches: [
