@@ -3,6 +3,8 @@
  * written to, and the way there and back. The one place that knows the transport.
  * Shapes: P parameters, S statistics.
  */
+import type { CodecName } from '../../src/ps/codec/codec-name.ts';
+import { exchangeCodings } from '../../src/ps/codec/vector-coding.ts';
 import { cutsFor } from '../../src/ps/parameter-plan.ts';
 import { hostName } from '../../src/parameter-plane/segment.ts';
 import { weighted } from '../../src/ps/unit-sum.ts';
@@ -24,6 +26,7 @@ export interface LinkPlan {
   readonly credentials: string | null;
   /** Whether vectors go through shared memory, where there is some. */
   readonly sharesMemory: boolean;
+  readonly codec: CodecName;
 }
 
 export interface Pulled {
@@ -41,7 +44,9 @@ export interface WorkerLink {
   /** [P] and [S], to be written before each push. */
   readonly gradient: Float32Array;
   readonly statistics: Float32Array;
-  /** @throws TrainerError UNAVAILABLE unless the servers keep the push */
+  /** Of what is sent and of what comes in a step, where it goes by gRPC. */
+  readonly vectorBytes: number;
+  /** Rounds the gradient to the codec's values. @throws TrainerError UNAVAILABLE unless the servers keep the push */
   push(step: number): Promise<void>;
   pull(version: number): Promise<Pulled>;
 }
@@ -51,8 +56,10 @@ export function openLink(plan: LinkPlan): WorkerLink {
   const { addresses, term, workers, worker: slice, credentials: folder } = plan;
   const layout = madeLayout(plan.parameters);
   const credentials = folder === null ? null : openCredentials(folder, 'worker');
-  const cuts = cutsFor(madeTraining(workers));
-  const servers = new ServerAccess({ layout, cuts, dim: 0 }, credentials, plan.sharesMemory);
+  const { codec, sharesMemory } = plan;
+  const cuts = cutsFor(madeTraining(workers, codec));
+  const servers = new ServerAccess({ layout, cuts, codec, dim: 0 }, credentials, sharesMemory);
+  const codings = exchangeCodings(layout, codec);
   servers.connect(addresses, term);
   const { signal } = new AbortController();
   const gradient = new Float32Array(layout.parameterCount);
@@ -60,10 +67,15 @@ export function openLink(plan: LinkPlan): WorkerLink {
   const unit = { slice, slices: 1, stepSlices: workers };
   const identity = { ...unit, generation: 1, workerId: `worker-${slice}`, incarnation: 'bench' };
   return {
-    transport: plan.sharesMemory && hostName() !== '' ? 'shared' : 'grpc',
+    transport: sharesMemory && hostName() !== '' ? 'shared' : 'grpc',
     gradient,
     statistics,
+    vectorBytes:
+      (codings?.gradients.bytes ?? gradient.byteLength) +
+      (codings?.parameters.bytes ?? gradient.byteLength) +
+      2 * statistics.byteLength,
     push: async (step) => {
+      codings?.gradients.round(gradient);
       // A version a step: none of them was without one.
       const what = { step, basedOn: step, samples: SLICE_SAMPLES };
       const { outcome } = await servers.push(

@@ -172,8 +172,8 @@ export const MUTANTS: readonly Mutant[] = [
       {
         file: 'server/parameter-host.ts',
         find: `    if (term < this.#held.term) throw fenced(term, this.#held.term);
-    const { shard }`,
-        replace: `    const { shard }`,
+    return this.#held.shard;`,
+        replace: `    return this.#held.shard;`,
       },
     ],
   },
