@@ -6,9 +6,12 @@
  */
 import type { MemoryShape } from '../src/clustering/odc/sample-memory.ts';
 import { hitFailpoint } from '../src/process/failpoints.ts';
+import { requireCodec } from '../src/rpc/encoded-vectors.ts';
+import type { Codec__Output } from '../src/rpc/generated/deepcluster/v1/Codec.ts';
 import type { Segment } from '../src/rpc/generated/deepcluster/v1/Segment.ts';
 import { vectorOf, type NamedVectors } from '../src/rpc/named-vectors.ts';
 import { TrainerError, protocolViolation } from '../src/errors.ts';
+import { exchangeCodings, type ExchangeCodings } from '../src/ps/codec/vector-coding.ts';
 import type { TrainingConfig } from '../src/ps/config.ts';
 import { cutsFor, planParameterShard } from '../src/ps/parameter-plan.ts';
 import type { ParameterLayout } from '../src/ps/layout.ts';
@@ -88,7 +91,8 @@ export class ParameterHost {
     );
     const keeper = memory === null ? null : new MemoryKeeper(memory, rowsOf(snapshot));
     const { version } = store;
-    this.#held = { term, version, shard: new ParameterShard(plan, store, keeper) };
+    const codings = exchangeCodings(plan.layout, training.codec);
+    this.#held = { term, version, shard: new ParameterShard(plan, store, keeper, codings) };
     hitFailpoint('server.restored', { term, step: version, part: plan.shardIndex });
     return version;
   }
@@ -109,14 +113,7 @@ export class ParameterHost {
    *   it is over, PROTOCOL_VIOLATION for another parameter shard or layout
    */
   require({ planHash, term }: CallIdentity): ParameterShard {
-    if (this.#held === null || term > this.#held.term) {
-      throw new TrainerError(
-        'UNAVAILABLE',
-        `parameter server: the coordinator has not filled it yet for term ${term}`,
-      );
-    }
-    if (term < this.#held.term) throw fenced(term, this.#held.term);
-    const { shard } = this.#held;
+    const shard = this.#heldIn(term);
     if (shard.plan.hash !== planHash) {
       throw protocolViolation(
         'plan of the parameters',
@@ -126,6 +123,31 @@ export class ParameterHost {
       );
     }
     return shard;
+  }
+
+  /**
+   * The same for a call that moves numbers. Its codec is looked at first: another one may come with
+   * another plan.
+   * @throws TrainerError as {@link require}, PROTOCOL_VIOLATION for another codec than the run's
+   */
+  requireCodec(
+    { codec, ...identity }: CallIdentity & { readonly codec: Codec__Output },
+    what: string,
+    moved: keyof ExchangeCodings,
+  ): ParameterShard {
+    requireCodec(what, this.#heldIn(identity.term).codings?.[moved] ?? null, codec);
+    return this.require(identity);
+  }
+
+  #heldIn(term: number): ParameterShard {
+    if (this.#held === null || term > this.#held.term) {
+      throw new TrainerError(
+        'UNAVAILABLE',
+        `parameter server: the coordinator has not filled it yet for term ${term}`,
+      );
+    }
+    if (term < this.#held.term) throw fenced(term, this.#held.term);
+    return this.#held.shard;
   }
 }
 

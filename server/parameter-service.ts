@@ -7,6 +7,7 @@ import { firstIssue } from '../src/messages/schema-issue.ts';
 import { hitFailpoint } from '../src/process/failpoints.ts';
 import { TrainerError, messageOf, protocolViolation } from '../src/errors.ts';
 import { trainingConfigSchema, type TrainingConfig } from '../src/ps/config.ts';
+import type { VectorCoding } from '../src/ps/codec/vector-coding.ts';
 import { bodyCount, parseLayout, type ParameterLayout } from '../src/ps/layout.ts';
 import { cutsFor, planParameterShard } from '../src/ps/parameter-plan.ts';
 import type { SlicePush } from '../src/ps/slice-push.ts';
@@ -17,6 +18,7 @@ import { answer, download, receive, type Receiver } from '../src/rpc/answers.ts'
 import { requireAtMost } from '../src/rpc/bounds.ts';
 import { ChunkAssembler, VectorAssembler } from '../src/rpc/chunks.ts';
 import { wire } from '../src/rpc/definitions.ts';
+import { EncodedVectorAssembler } from '../src/rpc/encoded-vectors.ts';
 import type { Segment__Output } from '../src/rpc/generated/deepcluster/v1/Segment.ts';
 import type { CommitReply } from '../src/rpc/generated/deepcluster/v1/CommitReply.ts';
 import type { ParametersHandlers } from '../src/rpc/generated/deepcluster/v1/Parameters.ts';
@@ -43,7 +45,8 @@ function handlersOf(host: ParameterHost): ParametersHandlers {
   return {
     Pull: (call) => {
       void download(call, () => {
-        const { store } = host.require(call.request);
+        const what = `pull of version ${call.request.version}`;
+        const { store, codings } = host.requireCodec(call.request, what, 'parameters');
         const pulled = store.pull();
         // Messages wait in the stream as views of the store's memory: it is given back when the
         // last has left.
@@ -51,7 +54,7 @@ function handlersOf(host: ParameterHost): ParametersHandlers {
         if (pulled.version !== call.request.version) {
           throw new TrainerError(
             'GENERATION_FENCED',
-            `pull of version ${call.request.version}: version ${pulled.version} is current`,
+            `${what}: version ${pulled.version} is current`,
             { version: pulled.version },
           );
         }
@@ -66,6 +69,7 @@ function handlersOf(host: ParameterHost): ParametersHandlers {
             ]),
           },
           segment === null ? {} : { parameters: segment },
+          codings === null ? {} : { parameters: codings.parameters },
         );
       });
     },
@@ -142,8 +146,17 @@ interface ArrivingGradient {
   readonly finish: () => Pick<SlicePush, 'gradient' | 'isIntact' | 'release'> | null;
 }
 
-function sentGradient(what: string, elements: number, { spare }: ParameterHost): ArrivingGradient {
-  const assembler = new VectorAssembler(what, elements, spare);
+/** @param coding null: as float32 */
+function sentGradient(
+  what: string,
+  elements: number,
+  coding: VectorCoding | null,
+  { spare }: ParameterHost,
+): ArrivingGradient {
+  const assembler =
+    coding === null
+      ? new VectorAssembler(what, elements, spare)
+      : new EncodedVectorAssembler(what, elements, coding, spare);
   return {
     add: (chunk) => {
       assembler.add(chunk);
@@ -251,8 +264,9 @@ class PushReceiver implements Receiver<PushMessage__Output, PushReply> {
 
   /** Lengths are checked against the layout before memory is taken. */
   #begin(header: PushHeader__Output): void {
-    const { layout } = this.#host.require(header).plan;
     const what = `push of step ${header.step}, slice ${header.slice}`;
+    const { plan, codings } = this.#host.requireCodec(header, what, 'gradients');
+    const { layout } = plan;
     for (const [name, expected, got] of [
       ['gradient', layout.parameterCount, header.gradientElements],
       ['statistics', layout.statisticCount, header.statisticsElements],
@@ -267,9 +281,10 @@ class PushReceiver implements Receiver<PushMessage__Output, PushReply> {
       }
     }
     this.#header = header;
+    const [name, elements] = [`${what}: gradient`, layout.parameterCount];
     this.#gradient = header.gradient
-      ? lentGradient(`${what}: gradient`, layout.parameterCount, header.gradient, this.#host)
-      : sentGradient(`${what}: gradient`, layout.parameterCount, this.#host);
+      ? lentGradient(name, elements, header.gradient, this.#host)
+      : sentGradient(name, elements, codings?.gradients ?? null, this.#host);
     this.#statistics = new VectorAssembler(`${what}: statistics`, layout.statisticCount);
   }
 

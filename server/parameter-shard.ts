@@ -6,6 +6,7 @@
 import type { MemoryShape, SliceRows } from '../src/clustering/odc/sample-memory.ts';
 import { hitFailpoint } from '../src/process/failpoints.ts';
 import { TrainerError, protocolViolation } from '../src/errors.ts';
+import type { ExchangeCodings } from '../src/ps/codec/vector-coding.ts';
 import type { ParameterShardPlan } from '../src/ps/parameter-plan.ts';
 import type { CommitOutcome, ParameterStore, PushOutcome } from '../src/ps/parameter-store.ts';
 import type { SliceGeneration, SlicePush } from '../src/ps/slice-push.ts';
@@ -14,6 +15,8 @@ import { MemoryKeeper, RowStage, type MemoryOutcome } from './memory-keeper.ts';
 export class ParameterShard {
   readonly plan: ParameterShardPlan;
   readonly store: ParameterStore;
+  /** Forms of what workers push and pull; null: float32. */
+  readonly codings: ExchangeCodings | null;
   /**
    * Null unless the run has a sample memory. Sealed at the store's version; in step with it from
    * then on.
@@ -21,7 +24,13 @@ export class ParameterShard {
   #keeper: MemoryKeeper | null;
   readonly #stage = new RowStage();
 
-  constructor(plan: ParameterShardPlan, store: ParameterStore, keeper: MemoryKeeper | null) {
+  constructor(
+    plan: ParameterShardPlan,
+    store: ParameterStore,
+    keeper: MemoryKeeper | null,
+    codings: ExchangeCodings | null = null,
+  ) {
+    this.codings = codings;
     this.plan = plan;
     this.store = store;
     this.#keeper = keeper;

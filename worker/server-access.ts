@@ -16,8 +16,8 @@ import type { MemoryServers } from '../src/server-clients/memory-servers.ts';
 import type { ParameterServers, PushReply } from '../src/server-clients/parameter-servers.ts';
 import type { MovedRows } from '../src/server-clients/sample-shards.ts';
 
-/** Layout and cuts of the parameters, and columns of the sample memory. */
-export type NetworkOnServers = Pick<ServersToReach, 'layout' | 'cuts' | 'dim'>;
+/** Layout, cuts and codec of the parameters, and columns of the sample memory. */
+export type NetworkOnServers = Pick<ServersToReach, 'layout' | 'cuts' | 'dim' | 'codec'>;
 
 export type GradientWay = 'shared memory' | 'gRPC';
 

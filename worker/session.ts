@@ -196,7 +196,12 @@ async function prepare(
   const { gradients = new GradientMemory() } = compute;
   const hash = layoutHash(layout);
   const servers = new ServerAccess(
-    { layout, cuts: cutsFor(config.training), dim: memoryColumns(config, featureDim) },
+    {
+      layout,
+      cuts: cutsFor(config.training),
+      codec: config.training.codec,
+      dim: memoryColumns(config, featureDim),
+    },
     {
       ...(options.credentials === undefined ? {} : { credentials: options.credentials }),
       gradients,

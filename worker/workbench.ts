@@ -11,6 +11,7 @@ import type { ImageLoader } from '../src/data/loader/loader.ts';
 import type { ImageSource } from '../src/data/source/source.ts';
 import { TrainerError } from '../src/errors.ts';
 import type { Model } from '../src/nn/model.ts';
+import { exchangeCodings, type VectorCoding } from '../src/ps/codec/vector-coding.ts';
 import type { ParameterLayout } from '../src/ps/layout.ts';
 import type { MemoryServers } from '../src/server-clients/memory-servers.ts';
 import type { ParameterServers } from '../src/server-clients/parameter-servers.ts';
@@ -64,13 +65,14 @@ export class Workbench {
   readonly #views: ViewTools;
   readonly #network: LoadedNetwork;
   readonly #algorithm: AlgorithmWork;
+  readonly #gradientCoding: VectorCoding | null;
   /** The coordinator's; what was ordered in an earlier one changes nothing any more. */
   #term = 0;
   /** Sessions that have ended: orders of theirs count no more. */
   #sessions = 0;
 
   constructor(deps: WorkbenchDeps) {
-    const { config, loader, signal } = deps;
+    const { config, layout, loader, signal } = deps;
     const { imageSize } = config.data;
     this.#deps = deps;
     const prefetch = new Prefetch({ ...deps, imageSize });
@@ -86,6 +88,7 @@ export class Workbench {
     };
     this.features = new FeatureStore(deps.clustering);
     this.#algorithm = algorithmNamed(config.algorithm).work({ ...deps, artifact });
+    this.#gradientCoding = exchangeCodings(layout, config.training.codec)?.gradients ?? null;
     this.#network = new LoadedNetwork({ ...deps, prefetch, algorithm: this.#algorithm });
   }
 
@@ -143,6 +146,7 @@ export class Workbench {
       memoryRows: (step, ids) => memory.rows(step, ids, signal),
       artifact: (name) => this.#prefetch.artifact(name),
       gradients: this.#deps.gradients ?? NO_GRADIENTS,
+      gradientCoding: this.#gradientCoding,
       push: (push) => parameters.push({ ...push, ...identity }, signal),
       requireTerm: () => {
         this.#requireTerm(term);

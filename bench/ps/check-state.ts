@@ -12,11 +12,16 @@ import type { PsShape } from './ps-rows.ts';
  * @throws Error where workers differ, or an element is not that of plain arithmetic
  */
 export function requireExpected(
-  { parameters, workers, steps }: Pick<PsShape, 'parameters' | 'workers'> & { steps: number },
+  {
+    parameters,
+    workers,
+    steps,
+    codec = 'float32',
+  }: Pick<PsShape, 'parameters' | 'workers'> & { steps: number } & Partial<Pick<PsShape, 'codec'>>,
   state: Pick<FinalState, 'indices' | 'workers'>,
 ): number {
   const { indices } = state;
-  const expected = expectedValues(indices, madeLayout(parameters), workers, steps);
+  const expected = expectedValues(indices, madeLayout(parameters), workers, steps, codec);
   state.workers.forEach((worker, i) => {
     if (worker.sha256 !== state.workers[0]!.sha256) {
       throw new Error(`bench ps: expected worker ${i} to have what worker 0 has, got other values`);

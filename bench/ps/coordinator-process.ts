@@ -6,6 +6,7 @@
 import { availableParallelism } from 'node:os';
 import { workerShare } from '../../src/launch/machine.ts';
 import { SPARE_COLLECTIONS, SPARE_COLLECTIONS_OF_SMALL_HEAP } from '../../src/process/allocator.ts';
+import type { CodecName } from '../../src/ps/codec/codec-name.ts';
 import { cutsFor } from '../../src/ps/parameter-plan.ts';
 import { openCredentials } from '../../src/security/credentials.ts';
 import { connectServers, type Servers } from '../../src/server-clients/connect.ts';
@@ -26,6 +27,8 @@ export interface ExchangeSetup {
   readonly credentials: string | null;
   /** Whether vectors go through shared memory, where there is some. */
   readonly sharesMemory: boolean;
+  /** Of gradients and parameters. */
+  readonly codec: CodecName;
 }
 
 /** One exchange: all workers push, the step is committed, all workers pull. */
@@ -61,7 +64,7 @@ const { signal } = new AbortController();
 
 let setup: ExchangeSetup = {
   ...{ parameters: 0, workers: 0, servers: 0 },
-  ...{ credentials: null, sharesMemory: false },
+  ...{ credentials: null, sharesMemory: false, codec: 'float32' },
 };
 let workers: readonly BenchProcess<WorkerRequests>[] = [];
 let servers: readonly BenchProcess<ServerRequests>[] = [];
@@ -169,7 +172,7 @@ async function serverAddresses(credentials: string | null): Promise<readonly str
 
 async function restoredServers(addresses: readonly string[]): Promise<Servers> {
   const layout = madeLayout(setup.parameters);
-  const training = madeTraining(setup.workers);
+  const training = madeTraining(setup.workers, setup.codec);
   const credentials =
     setup.credentials === null ? null : openCredentials(setup.credentials, 'coordinator');
   const cuts = cutsFor(training);

@@ -6,7 +6,10 @@
  * statistics. Pure.
  */
 import { trainingConfigSchema, type TrainingConfig } from '../../src/ps/config.ts';
-import type { ParameterLayout } from '../../src/ps/layout.ts';
+import type { CodecName, LossyCodecName } from '../../src/ps/codec/codec-name.ts';
+import { gradientCodec, type GradientCodec } from '../../src/ps/codec/gradient-codec.ts';
+import { isCoded } from '../../src/ps/codec/vector-coding.ts';
+import type { ParameterLayout, VariableSpec } from '../../src/ps/layout.ts';
 
 /** S */
 const STATISTICS = 4096;
@@ -26,8 +29,8 @@ export function madeLayout(parameterCount: number): ParameterLayout {
   return {
     architecture: 'made',
     variables: [
-      { name: 'body.weight', shape: [body], group: 'body', initial, offset: 0, size: body },
-      { name: 'head.weight', shape: [head], group: 'head', initial, offset: body, size: head },
+      { name: 'body.weight', shape: [1, body], group: 'body', initial, offset: 0, size: body },
+      { name: 'head.weight', shape: [1, head], group: 'head', initial, offset: body, size: head },
     ],
     statistics: [
       { name: 'body.running_mean', shape: [STATISTICS], initial, offset: 0, size: STATISTICS },
@@ -38,8 +41,9 @@ export function madeLayout(parameterCount: number): ParameterLayout {
 }
 
 /** SGD with momentum; a slice a worker. */
-export function madeTraining(workers: number): TrainingConfig {
+export function madeTraining(workers: number, codec: CodecName = 'float32'): TrainingConfig {
   return trainingConfigSchema.parse({
+    codec,
     batchSize: workers * SLICE_SAMPLES,
     sliceSize: SLICE_SAMPLES,
   });
@@ -66,7 +70,8 @@ export interface ExpectedValues {
 /**
  * Steps element after element: the mean gradient, g += wd * w; v = momentum * v + g; w -= lr * v,
  * the head without momentum; statistics move to the batch's. In float64, rounded to float32 where
- * it is stored.
+ * it is stored. With a codec leaves and sums of two are rounded, level by level of the tree, and the
+ * parameters as workers have them.
  * @param indices of parameters
  */
 export function expectedValues(
@@ -74,23 +79,30 @@ export function expectedValues(
   layout: ParameterLayout,
   workers: number,
   steps: number,
+  codec: CodecName = 'float32',
 ): ExpectedValues {
   const training = madeTraining(workers);
   const { learningRate, headLearningRate, weightDecay, batchNormMomentum } = training;
   const [{ size: body } = { size: 0 }] = layout.variables;
   const parameter = (index: number): number => {
+    const variable = layout.variables.find(({ offset, size }) => index < offset + size)!;
+    const form = codec !== 'float32' && isCoded(variable) ? formsOf(codec) : null;
+    const sumOf = (at: number, step: number): number =>
+      form === null
+        ? sumOverWorkers(at, workers, step)
+        : roundedSum(at, variable, workers, step, form.gradients);
     const isHead = index >= body;
     const rate = isHead ? headLearningRate : learningRate;
     const momentum = isHead ? 0 : training.momentum;
     let [w, v] = [Math.fround(INITIAL_VALUE), 0];
     for (let step = 0; step < steps; step += 1) {
-      const g = Math.fround(sumOverWorkers(index, workers, step) / (workers * SLICE_SAMPLES));
+      const g = Math.fround(sumOf(index, step) / (workers * SLICE_SAMPLES));
       const next = momentum * v + (g + weightDecay * w);
       // The head keeps no buffer that would round it.
       v = isHead ? next : Math.fround(next);
       w = Math.fround(w - rate * v);
     }
-    return w;
+    return form === null ? w : roundedValue(w, form.parameters);
   };
   const statistic = (index: number): number => {
     let running = Math.fround(INITIAL_VALUE);
@@ -105,6 +117,46 @@ export function expectedValues(
     parameters: Float32Array.from(indices, parameter),
     statistics: Float32Array.from({ length: layout.statisticCount }, (_, i) => statistic(i)),
   };
+}
+
+/** JavaScript's, which tests hold against those of others (test/unit/ps-codec.test.ts). */
+function formsOf(codec: LossyCodecName): Record<'gradients' | 'parameters', GradientCodec> {
+  const gradients = gradientCodec(codec, null);
+  return { gradients, parameters: codec === 'int8' ? gradientCodec('bfloat16', null) : gradients };
+}
+
+function roundedValue(value: number, codec: GradientCodec): number {
+  const one = Float32Array.of(value);
+  codec.round(one);
+  return one[0]!;
+}
+
+/** The root of the tree at an element: of its whole block, since the block is what is rounded. */
+function roundedSum(
+  index: number,
+  { offset, size }: VariableSpec,
+  workers: number,
+  step: number,
+  codec: GradientCodec,
+): number {
+  const begin = index - ((index - offset) % codec.block);
+  const length = Math.min(codec.block, offset + size - begin);
+  let level = Array.from({ length: workers }, (_, worker) => {
+    const values = new Float32Array(length);
+    fillMade(values, begin, worker, step);
+    codec.round(values);
+    return values;
+  });
+  while (level.length > 1) {
+    level = Array.from({ length: Math.ceil(level.length / 2) }, (_, i) => {
+      const [left, right] = [level[2 * i]!, level[2 * i + 1]];
+      if (right === undefined) return left;
+      const sum = left.map((value, at) => value + right[at]!);
+      codec.round(sum);
+      return sum;
+    });
+  }
+  return level[0]![index - begin]!;
 }
 
 /**

@@ -1,5 +1,6 @@
 /** The rows of `deepcluster bench ps`: medians with least and most, and what stands beside them. */
 import { advantage, spreadOf, type PeerTimes, type Row, type Spread } from '../rows.ts';
+import type { CodecName } from '../../src/ps/codec/codec-name.ts';
 import type { Exchange } from './coordinator-process.ts';
 
 /** What was run, for the names of rows. */
@@ -11,6 +12,7 @@ export interface PsShape {
   readonly servers: number;
   readonly transport: string;
   readonly isSecure: boolean;
+  readonly codec: CodecName;
 }
 
 /** A peer's times, or why there are none. */
@@ -21,11 +23,11 @@ export interface PeerOutcomes {
   readonly bf16: PeerOutcome;
 }
 
-/** `ps/61M/w2/s0/grpc+tls` */
+/** `ps/61M/w2/s0/grpc+tls`, with another codec than float32 `ps/61M/w2/s0/grpc+tls/int8` */
 export function shapeName(shape: PsShape): string {
-  const { parameters, workers, servers, transport, isSecure } = shape;
+  const { parameters, workers, servers, transport, isSecure, codec } = shape;
   const way = `${transport}${isSecure ? '+tls' : ''}`;
-  return `ps/${sizeName(parameters)}/w${workers}/s${servers}/${way}`;
+  return `ps/${sizeName(parameters)}/w${workers}/s${servers}/${way}${codec === 'float32' ? '' : `/${codec}`}`;
 }
 
 /**

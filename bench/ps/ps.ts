@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SPARE_COLLECTIONS, SPARE_COLLECTIONS_OF_SMALL_HEAP } from '../../src/process/allocator.ts';
 import { configInvalid, unavailable } from '../../src/errors.ts';
+import type { CodecName } from '../../src/ps/codec/codec-name.ts';
 import { makeCredentials } from '../../src/security/credentials-folder.ts';
 import { describeMachine, type BenchReport } from '../bench.ts';
 import { spreadOf, type Spread } from '../rows.ts';
@@ -31,6 +32,8 @@ export interface PsOptions {
   readonly isSecure: boolean;
   /** Vectors go through shared memory, where there is some; else by gRPC, as between machines. */
   readonly sharesMemory: boolean;
+  /** Of gradients and parameters, as `training.codec`. */
+  readonly codec: CodecName;
   /** Allows fewer exchanges than a median needs. */
   readonly isQuick: boolean;
   /** Python interpreter of the peer; null: none is asked for. */
@@ -115,11 +118,11 @@ async function measure(
   credentials: string | null,
   options: PsOptions,
 ): Promise<Measured> {
-  const { parameters, workers, servers, steps, isSecure, sharesMemory } = options;
+  const { parameters, workers, servers, steps, isSecure, sharesMemory, codec } = options;
   const { python, env, onProgress } = options;
-  const setup = { parameters, workers, servers, credentials, sharesMemory };
+  const setup = { parameters, workers, servers, credentials, sharesMemory, codec };
   const { transport } = await coordinator.ask('start', setup);
-  const shape: PsShape = { parameters, workers, servers, transport, isSecure };
+  const shape: PsShape = { parameters, workers, servers, transport, isSecure, codec };
   const started = python === null ? null : await startGloo(python, env);
   const peers = started && new PeerTurns(started, { parameters, ranks: workers });
   try {

@@ -3,6 +3,8 @@
  * written to, and the way there and back. The one place that knows the transport.
  * Shapes: P parameters, S statistics.
  */
+import type { CodecName } from '../../src/ps/codec/codec-name.ts';
+import { exchangeCodings } from '../../src/ps/codec/vector-coding.ts';
 import { cutsFor } from '../../src/ps/parameter-plan.ts';
 import { GradientMemory } from '../../src/parameter-plane/gradient-memory.ts';
 import { hostName } from '../../src/parameter-plane/segment.ts';
@@ -25,6 +27,7 @@ export interface LinkPlan {
   readonly credentials: string | null;
   /** Whether vectors go through shared memory, where there is some. */
   readonly sharesMemory: boolean;
+  readonly codec: CodecName;
 }
 
 export interface Pulled {
@@ -43,7 +46,9 @@ export interface WorkerLink {
   begin(step: number): Float32Array;
   /** [S], to be written before each push. */
   readonly statistics: Float32Array;
-  /** @throws TrainerError UNAVAILABLE unless the servers keep the push */
+  /** Of what is sent and of what comes in a step, where it goes by gRPC. */
+  readonly vectorBytes: number;
+  /** Rounds the gradient to the codec's values. @throws TrainerError UNAVAILABLE unless the servers keep the push */
   push(step: number): Promise<void>;
   pull(version: number): Promise<Pulled>;
 }
@@ -53,10 +58,12 @@ export function openLink(plan: LinkPlan): WorkerLink {
   const { addresses, term, workers, worker: slice, credentials: folder } = plan;
   const layout = madeLayout(plan.parameters);
   const credentials = folder === null ? null : openCredentials(folder, 'worker');
-  const cuts = cutsFor(madeTraining(workers));
+  const { codec, sharesMemory } = plan;
+  const cuts = cutsFor(madeTraining(workers, codec));
   const gradients = new GradientMemory();
-  const options = { credentials, gradients, sharesMemory: plan.sharesMemory };
-  const servers = new ServerAccess({ layout, cuts, dim: 0 }, options);
+  const options = { credentials, gradients, sharesMemory };
+  const servers = new ServerAccess({ layout, cuts, codec, dim: 0 }, options);
+  const codings = exchangeCodings(layout, codec);
   servers.connect(addresses, term);
   const { signal } = new AbortController();
   let gradient: Float32Array = new Float32Array(0);
@@ -64,7 +71,7 @@ export function openLink(plan: LinkPlan): WorkerLink {
   const unit = { slice, slices: 1, stepSlices: workers };
   const identity = { ...unit, generation: 1, workerId: `worker-${slice}`, incarnation: 'bench' };
   return {
-    transport: plan.sharesMemory && hostName() !== '' ? 'shared' : 'grpc',
+    transport: sharesMemory && hostName() !== '' ? 'shared' : 'grpc',
     begin: (step) => {
       // A version a step: none of them was without one.
       servers.beginUnit(step);
@@ -73,7 +80,12 @@ export function openLink(plan: LinkPlan): WorkerLink {
       return gradient;
     },
     statistics,
+    vectorBytes:
+      (codings?.gradients.bytes ?? 4 * layout.parameterCount) +
+      (codings?.parameters.bytes ?? 4 * layout.parameterCount) +
+      2 * statistics.byteLength,
     push: async (step) => {
+      codings?.gradients.round(gradient);
       const what = { step, basedOn: step, samples: SLICE_SAMPLES };
       const { outcome } = await servers.push(
         { ...identity, ...what, gradient, statistics: weighted(statistics, SLICE_SAMPLES) },

@@ -11,7 +11,7 @@ import { openLink, type LinkPlan, type Pulled, type WorkerLink } from './worker-
 /** What a worker used for an exchange. */
 export interface WorkerUse {
   readonly cpuSeconds: number;
-  /** Of the vectors that it sent and was sent. */
+  /** Of the vectors that it sent and was sent, as they go by gRPC. */
   readonly vectorBytes: number;
   /** Through its sockets; null where the system does not tell. */
   readonly socketBytes: number | null;
@@ -62,13 +62,11 @@ const handlers = {
   },
   /** Since the push began. */
   used: (_: null): WorkerUse => {
-    const { parameters, statistics } = required(pulled);
-    // As many gradients as parameters were sent, and as many statistics.
-    const vectors = [parameters, statistics];
+    const { vectorBytes } = required(link);
     const bytes = transferredBytes();
     return {
       cpuSeconds: cpuSeconds() - before.cpu,
-      vectorBytes: 2 * vectors.reduce((total, { byteLength }) => total + byteLength, 0),
+      vectorBytes,
       socketBytes: bytes === null || before.bytes === null ? null : bytes - before.bytes,
     };
   },

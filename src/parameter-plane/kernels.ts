@@ -24,7 +24,9 @@ export interface ParameterModule {
   /**
    * One step of elements begin .. end, by src/ps/sgd.ts; vectors are [P], and of the body, without
    * which momenta are null. Gradients are added up by src/ps/slice-tree.ts.
+   * Blocks of a codec are counted from `begin`.
    * @param slices the first slice of each gradient's unit, ascending
+   * @param codec to whose values each sum of two is rounded
    */
   step(
     threads: number,
@@ -42,6 +44,7 @@ export interface ParameterModule {
       ownRate: number,
       momentum: number,
       slices: readonly number[],
+      codec: number,
     ]
   ): void;
   /** sum = left + right, of equal lengths; `sum` may be one of them. */
@@ -50,7 +53,14 @@ export interface ParameterModule {
   firstNonFinite(threads: number, values: Float32Array): number;
   /** Of equal lengths. */
   copy(threads: number, from: Float32Array, to: Float32Array): void;
+  /** src/ps/codec/gradient-codec.ts; `to` may be `from`. */
+  round(threads: number, codec: number, from: Float32Array, to: Float32Array): void;
+  encode(threads: number, codec: number, from: Float32Array, to: Uint8Array): void;
+  decode(threads: number, codec: number, from: Uint8Array, to: Float32Array): void;
 }
+
+/** By which the module knows the codecs. */
+export const CODEC_NUMBERS = { float32: 0, bfloat16: 1, float16: 2, int8: 3 } as const;
 
 export interface ParameterKernels {
   readonly module: ParameterModule | null;
@@ -60,7 +70,7 @@ export interface ParameterKernels {
 
 const FILE = 'parameter-kernels.node';
 /** Of the module; raised whenever a function takes other arguments. */
-const INTERFACE = 1;
+const INTERFACE = 2;
 const REMEDY = 'npx deepcluster setup';
 /** More gain nothing: memory is what they wait for. */
 const MOST_THREADS = 8;

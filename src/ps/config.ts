@@ -3,6 +3,7 @@
  * DeepCluster, section 7.
  */
 import { z } from 'zod';
+import { CODEC_NAMES } from './codec/codec-name.ts';
 
 export const trainingConfigSchema = z.strictObject({
   batchSize: z
@@ -95,6 +96,17 @@ export const trainingConfigSchema = z.strictObject({
     .max(1)
     .default(0.1)
     .describe("Weight of the newest batch in batch norm's running statistics."),
+  codec: z
+    .enum(CODEC_NAMES)
+    .default('float32')
+    .describe(
+      'Form of gradients, and of the parameters that workers compute with. `float32` is exact; ' +
+        '`bfloat16` and `float16` halve what travels between machines, and `int8` quarters the ' +
+        'gradients (parameters are then bfloat16). Gradients are rounded slice by slice and sum ' +
+        'by sum, so that runs are the same bits with any number of workers and servers, but ' +
+        'other bits than with another codec. The servers keep and step float32; vectors and ' +
+        'variables below 2,048 numbers always travel as float32.',
+    ),
 });
 
 export type TrainingConfig = z.infer<typeof trainingConfigSchema>;

@@ -36,8 +36,9 @@ export interface VariableSpec {
    * servers.
    */
   readonly skipped?: number;
-  /** Likewise, of a variable that a cut goes through: the dimensions of the whole one. */
+  /** Likewise, of a variable that a cut goes through: dimensions and elements of the whole one. */
   readonly rank?: number;
+  readonly wholeSize?: number;
 }
 
 export interface StatisticSpec {
@@ -54,6 +55,7 @@ export interface StatisticSpec {
   readonly size: number;
   readonly skipped?: number;
   readonly rank?: number;
+  readonly wholeSize?: number;
 }
 
 export interface ParameterLayout {

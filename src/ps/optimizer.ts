@@ -8,6 +8,9 @@ import {
   parameterKernels,
   type ParameterModule,
 } from '../parameter-plane/kernels.ts';
+import type { CodecName } from './codec/codec-name.ts';
+import { gradientCodec, type GradientCodec } from './codec/gradient-codec.ts';
+import { isCoded } from './codec/vector-coding.ts';
 import type { TrainingConfig } from './config.ts';
 import { bodyCount, isVector, type ParameterLayout, type VariableGroup } from './layout.ts';
 import type { WritableVector } from './lent-vector.ts';
@@ -22,6 +25,8 @@ interface Stretch {
   readonly decays: boolean;
   /** LARS: it is a whole variable, which has a rate of its own. */
   readonly isAdapted: boolean;
+  /** To whose values sums of gradients are rounded: of a whole variable, or of a shard's part. */
+  readonly codec: GradientCodec | null;
 }
 
 /** What a step writes. */
@@ -50,7 +55,7 @@ export class Optimizer {
   ) {
     this.#training = training;
     this.#kernels = kernels;
-    this.#stretches = stretchesOf(layout, training);
+    this.#stretches = stretchesOf(layout, training, codecOf(training.codec, kernels));
   }
 
   /**
@@ -68,7 +73,7 @@ export class Optimizer {
       if (this.#kernels !== null && end - begin >= LEAST_FOR_KERNELS) {
         stepByKernel(this.#kernels, stretch, values, reducer, rule);
       } else {
-        stepByBlocks({ begin, end, group }, values, reducer, rule);
+        stepByBlocks(stretch, values, reducer, rule);
       }
     }
   }
@@ -77,26 +82,26 @@ export class Optimizer {
    * LARS: of a whole variable. Squares are summed in float64, element after element: neither blocks
    * nor servers show in the bits. The slices' gradients are reduced once more for it.
    */
-  #ownRate({ begin, end }: Stretch, { parameters }: OptimizedValues, reducer: SliceReducer) {
+  #ownRate({ begin, end, codec }: Stretch, { parameters }: OptimizedValues, reducer: SliceReducer) {
     const { larsTrust: trust, weightDecay } = this.#training;
     let [values, gradients] = [0, 0];
     for (const [from, to] of blocks(begin, end)) {
       values = addSquares(parameters.from.subarray(from, to), values);
-      gradients = addSquares(reducer.meanGradient(from, to), gradients);
+      gradients = addSquares(reducer.meanGradient(from, to, codec), gradients);
     }
     return larsRate(Math.sqrt(values), Math.sqrt(gradients), { trust, weightDecay });
   }
 }
 
 function stepByBlocks(
-  { begin, end, group }: Pick<Stretch, 'begin' | 'end' | 'group'>,
+  { begin, end, group, codec }: Stretch,
   values: OptimizedValues,
   reducer: SliceReducer,
   rule: MomentumRule,
 ): void {
   for (const [from, to] of blocks(begin, end)) {
     const parameters = blockToWrite(values.parameters, from, to);
-    const gradient = reducer.meanGradient(from, to);
+    const gradient = reducer.meanGradient(from, to, codec);
     if (group === 'head') {
       stepPlain(parameters, gradient, rule);
     } else {
@@ -109,7 +114,7 @@ function stepByBlocks(
 /** The same, on several threads, with the same bits. */
 function stepByKernel(
   kernels: ParameterModule,
-  { begin, end, group }: Stretch,
+  { begin, end, group, codec }: Stretch,
   { parameters, momentum }: OptimizedValues,
   reducer: SliceReducer,
   { learningRate, weightDecay, ownRate = 1, momentum: decay }: MomentumRule,
@@ -126,14 +131,18 @@ function stepByKernel(
       parameters.to,
     ] as const),
     ...([velocity?.from ?? null, velocity?.to ?? null] as const),
-    ...([learningRate, weightDecay, ownRate, decay, reducer.slices] as const),
+    ...([learningRate, weightDecay, ownRate, decay, reducer.slices, codec?.number ?? 0] as const),
   );
 }
 
 /**
  * Neighbours with the same rule are one stretch: what a step costs does not grow with variables.
  */
-function stretchesOf(layout: ParameterLayout, training: TrainingConfig): Stretch[] {
+function stretchesOf(
+  layout: ParameterLayout,
+  training: TrainingConfig,
+  lossy: GradientCodec | null,
+): Stretch[] {
   const body = bodyCount(layout);
   const isLars = training.optimizer === 'lars';
   const decaysVectors = training.decayNormsAndBiases && !isLars;
@@ -143,15 +152,22 @@ function stretchesOf(layout: ParameterLayout, training: TrainingConfig): Stretch
     const group = begin < body ? 'body' : 'head';
     const decays = decaysVectors || !isVector(variable);
     const isAdapted = isLars && !isVector(variable);
+    // Its blocks are counted from its first element: it is a stretch by itself.
+    const codec = isCoded(variable) ? lossy : null;
     const before = stretches.at(-1);
-    const next = { begin, end: begin + size, group, decays, isAdapted } as const;
-    if (before?.group === group && before.decays === decays && !isAdapted) {
+    const next = { begin, end: begin + size, group, decays, isAdapted, codec } as const;
+    const isAlike = before?.group === group && before.decays === decays;
+    if (isAlike && !isAdapted && before.codec === null && codec === null) {
       stretches.splice(-1, 1, { ...next, begin: before.begin });
     } else {
       stretches.push(next);
     }
   }
   return stretches;
+}
+
+function codecOf(name: CodecName, kernels: ParameterModule | null): GradientCodec | null {
+  return name === 'float32' ? null : gradientCodec(name, kernels);
 }
 
 /** @param sum what came before */

@@ -4,13 +4,14 @@
  * equal length, wherever the cuts fall: servers carry the same bytes to within one element, and a
  * large tensor lies on several of them. LARS asks for norms of whole variables: with it the cuts
  * fall between them, as near to those places as they can, and servers differ by up to about the
- * largest variable.
+ * largest variable. With the codec `int8` they fall between its blocks.
  * Shapes: P parameters, S batch-norm statistics of the whole network; each of n parameter shards
  * has P / n and S / n of them.
  */
 import { createHash } from 'node:crypto';
 import { protocolViolation } from '../errors.ts';
 import { copyVector } from '../parameter-plane/kernels.ts';
+import { nearestBlock } from './codec/vector-coding.ts';
 import type { TrainingConfig } from './config.ts';
 import {
   MAX_VECTOR_ELEMENTS,
@@ -20,11 +21,15 @@ import {
 } from './layout.ts';
 
 /** Where a parameter vector may be cut. */
-export type ParameterCuts = 'anywhere' | 'betweenVariables';
+export type ParameterCuts = 'anywhere' | 'betweenBlocks' | 'betweenVariables';
 
-/** Which cuts an optimizer can do with. */
-export function cutsFor({ optimizer }: Pick<TrainingConfig, 'optimizer'>): ParameterCuts {
-  return optimizer === 'lars' ? 'betweenVariables' : 'anywhere';
+/** Which cuts an optimizer and a codec can do with. */
+export function cutsFor({
+  optimizer,
+  codec,
+}: Pick<TrainingConfig, 'optimizer' | 'codec'>): ParameterCuts {
+  if (optimizer === 'lars') return 'betweenVariables';
+  return codec === 'int8' ? 'betweenBlocks' : 'anywhere';
 }
 
 /** Which part of the parameters one server holds. */
@@ -75,23 +80,24 @@ export function planParameterShard(
   shardIndex: number,
   cuts: ParameterCuts = 'anywhere',
 ): ParameterShardPlan {
-  const places = cuts === 'anywhere' ? layout.parameterCount : layout.variables.length;
+  const places = cuts === 'betweenVariables' ? layout.variables.length : layout.parameterCount;
   const most = Math.min(MAX_PARAMETER_SHARDS, places);
   if (!(shardCount >= 1 && shardCount <= most && shardIndex >= 0 && shardIndex < shardCount)) {
     throw protocolViolation(
       'parameter shard',
       `one of 1 to ${most}`,
       `${shardIndex} of ${shardCount}, counted from 0`,
-      cuts === 'anywhere'
-        ? 'run the same number of servers on every process'
-        : 'use fewer parameter servers: with LARS each holds a variable at least',
+      cuts === 'betweenVariables'
+        ? 'use fewer parameter servers: with LARS each holds a variable at least'
+        : 'run the same number of servers on every process',
     );
   }
-  const ends =
-    cuts === 'anywhere'
-      ? evenEnds(layout.parameterCount, shardCount)
-      : endsBetween(layout.variables, shardCount);
+  const ends = endsOf(layout, shardCount, cuts);
   const lengths = ends.map((end, i) => end - (ends[i - 1] ?? 0));
+  if (lengths.some((length) => length === 0)) {
+    const remedy = 'use fewer parameter servers: with int8 each holds a block at least';
+    throw protocolViolation('parameter shards', `fewer than ${shardCount}`, shardCount, remedy);
+  }
   const largest = Math.max(...lengths, Math.ceil(layout.statisticCount / shardCount));
   if (largest > MAX_VECTOR_ELEMENTS) {
     throw protocolViolation(
@@ -152,6 +158,12 @@ function planHash(layout: ParameterLayout, shardCount: number, cuts: ParameterCu
     .slice(0, 16);
 }
 
+function endsOf(layout: ParameterLayout, count: number, cuts: ParameterCuts): number[] {
+  if (cuts === 'betweenVariables') return endsBetween(layout.variables, count);
+  const ends = evenEnds(layout.parameterCount, count);
+  return cuts === 'anywhere' ? ends : ends.map((end) => nearestBlock(layout, end));
+}
+
 function rangeOf(ends: readonly number[], index: number): Range {
   return { begin: ends[index - 1] ?? 0, end: ends[index]! };
 }
@@ -197,7 +209,9 @@ function variablesIn<Spec extends StatisticSpec>(
         offset: first - begin,
         size,
         shape: isWhole ? spec.shape : [size],
-        ...(isWhole ? {} : { skipped: first - spec.offset, rank: spec.shape.length }),
+        ...(isWhole
+          ? {}
+          : { skipped: first - spec.offset, rank: spec.shape.length, wholeSize: spec.size }),
       };
     });
 }

@@ -4,13 +4,17 @@
  * order of arrival nor who computed what shows in the bits. Divides by samples, never by slices or
  * workers. Shapes: P parameters, S statistics.
  */
+import type { GradientCodec } from './codec/gradient-codec.ts';
 import type { SlicePush } from './slice-push.ts';
 import { TreeSum, addVectors } from './slice-tree.ts';
 
 /** Of at least one sample. */
 export type ReducibleUnit = Pick<SlicePush, 'slice' | 'samples' | 'gradient' | 'statistics'>;
 
-/** Small enough that the scratch stays in the nearest caches while every unit passes over it. */
+/**
+ * Small enough that the scratch stays in the nearest caches while every unit passes over it; whole
+ * blocks of every codec.
+ */
 export const BLOCK_ELEMENTS = 8192;
 
 export class SliceReducer {
@@ -45,10 +49,11 @@ export class SliceReducer {
 
   /**
    * Mean gradient per sample of the elements begin .. end, at most BLOCK_ELEMENTS of them.
+   * @param codec to whose values each sum of two is rounded; blocks of it are counted from `begin`
    * @returns [end - begin], valid until the next call
    */
-  meanGradient(begin: number, end: number): Float32Array {
-    const sums = this.#sumOf('gradient', begin, end);
+  meanGradient(begin: number, end: number, codec: GradientCodec | null = null): Float32Array {
+    const sums = this.#sumOf('gradient', begin, end, codec);
     const means = this.#means.subarray(0, end - begin);
     for (let i = 0; i < means.length; i += 1) means[i] = sums[i]! / this.#samples;
     return means;
@@ -74,10 +79,17 @@ export class SliceReducer {
   }
 
   /** @returns [end - begin] at most BLOCK_ELEMENTS, to read, valid until the next call */
-  #sumOf(what: 'gradient' | 'statistics', begin: number, end: number): Float32Array {
+  #sumOf(
+    what: 'gradient' | 'statistics',
+    begin: number,
+    end: number,
+    codec: GradientCodec | null = null,
+  ): Float32Array {
     const tree = new TreeSum<Float32Array>((left, right, depth) => {
       this.#sums[depth] ??= new Float32Array(BLOCK_ELEMENTS);
-      return addVectors(left, right, this.#sums[depth].subarray(0, end - begin));
+      const sum = addVectors(left, right, this.#sums[depth].subarray(0, end - begin));
+      codec?.round(sum);
+      return sum;
     });
     for (const unit of this.#units) tree.push(unit.slice, unit[what].subarray(begin, end));
     return tree.finish() ?? new Float32Array(end - begin);

@@ -16,15 +16,25 @@ export interface SliceGradients {
 }
 
 export class UnitSum {
+  readonly #round: (gradient: Float32Array) => void;
   readonly #gradients: TreeSum<Float32Array>;
   readonly #statistics = new TreeSum<Float32Array>((left, right) => addVectors(left, right));
   #samples = 0;
 
-  /** @param arrays get back each gradient that has been added to another */
-  constructor(arrays: Pick<GradientArrays, 'giveBack'> = FRESH_GRADIENTS) {
+  /**
+   * @param arrays get back each gradient that has been added to another
+   * @param round to the values of the run's codec, in place: of each slice's gradient and of each
+   *   sum of two; left out: they stay as they are
+   */
+  constructor(
+    arrays: Pick<GradientArrays, 'giveBack'> = FRESH_GRADIENTS,
+    round: (gradient: Float32Array) => void = () => undefined,
+  ) {
+    this.#round = round;
     this.#gradients = new TreeSum((left, right) => {
       const sum = addVectors(left, right);
       arrays.giveBack(right);
+      round(sum);
       return sum;
     });
   }
@@ -32,6 +42,7 @@ export class UnitSum {
   /** @param passed of a slice above those before; its gradient is taken over, and written to */
   add(slice: number, { samples, gradient, statistics }: SliceGradients): void {
     this.#samples += samples;
+    this.#round(gradient);
     this.#gradients.push(slice, gradient);
     this.#statistics.push(slice, weighted(statistics, samples));
   }

@@ -1,8 +1,11 @@
 /** Named float32 vectors as messages: a server's answers, and what it is restored from. */
-import { protocolViolation } from '../errors.ts';
+import { protocolViolation, shapeMismatch } from '../errors.ts';
 import { MAX_VECTOR_ELEMENTS } from '../ps/layout.ts';
+import type { VectorCoding } from '../ps/codec/vector-coding.ts';
 import type { VectorPool } from '../ps/vector-pool.ts';
-import { VectorAssembler, chunkVector } from './chunks.ts';
+import { CHUNK_BYTES, VectorAssembler, chunkVector } from './chunks.ts';
+import { EncodedVectorAssembler, requireCodec, wireCodec } from './encoded-vectors.ts';
+import type { Codec__Output } from './generated/deepcluster/v1/Codec.ts';
 import type { Segment, Segment__Output } from './generated/deepcluster/v1/Segment.ts';
 import type { VectorHeader__Output } from './generated/deepcluster/v1/VectorHeader.ts';
 import type { VectorMessage__Output } from './generated/deepcluster/v1/VectorMessage.ts';
@@ -21,6 +24,9 @@ export interface NamedVectors {
   readonly release?: () => void;
 }
 
+/** By name: of vectors that do not travel as float32. */
+export type VectorCodings = Readonly<Record<string, VectorCoding>>;
+
 /**
  * As messages, each a header or a chunk.
  * @param segments by name: where those vectors lie that the receiver reads there
@@ -28,6 +34,7 @@ export interface NamedVectors {
 export function* vectorMessages(
   { version, headEpoch, vectors }: NamedVectors,
   segments: Readonly<Record<string, Segment>> = {},
+  codings: VectorCodings = {},
 ): Generator<
   | {
       header: {
@@ -36,6 +43,7 @@ export function* vectorMessages(
         version: number;
         headEpoch: number;
         segment?: Segment;
+        codec?: Codec__Output;
       };
       chunk?: never;
     }
@@ -44,13 +52,22 @@ export function* vectorMessages(
   for (const [name, values] of vectors) {
     const segment = segments[name];
     const header = { name, elements: values.length, version, headEpoch };
+    const coding = codings[name] ?? null;
     if (segment === undefined) {
-      yield { header };
-      for (const chunk of chunkVector(values)) yield { chunk };
+      yield coding === null ? { header } : { header: { ...header, codec: wireCodec(coding) } };
+      for (const chunk of chunksOf(values, coding)) yield { chunk };
     } else {
       yield { header: { ...header, segment } };
     }
   }
+}
+
+/** @param coding null: as float32 */
+export function chunksOf(
+  values: Float32Array,
+  coding: VectorCoding | null,
+): Iterable<{ offset: number; values: Buffer }> {
+  return coding === null ? chunkVector(values) : coding.chunks(values, CHUNK_BYTES);
 }
 
 /** Segments of the sender that the receiver can read. */
@@ -69,25 +86,39 @@ interface ArrivingVector {
   readonly finish: () => Float32Array;
 }
 
+interface ArrivingChunks extends ArrivingVector {
+  readonly add: VectorAssembler['add'];
+}
+
 /** Puts a stream of named vectors together. */
 export class VectorCollector {
   readonly #what: string;
   readonly #segments: OpensSegments | null;
   readonly #pool: VectorPool | undefined;
+  readonly #codings: VectorCodings;
   readonly #vectors = new Map<string, ArrivingVector>();
+  /** Names of vectors in the sender's memory. */
+  readonly #lentNames = new Set<string>();
   readonly #checks: (() => boolean)[] = [];
-  #current: VectorAssembler | null = null;
+  #current: ArrivingChunks | null = null;
   #version = 0;
   #headEpoch = -1;
 
   /**
    * @param segments null: the sender sends numbers
    * @param pool for vectors that the receiver gives back
+   * @param codings of vectors that must come by them: what is read in the sender's memory is rounded
    */
-  constructor(what: string, segments: OpensSegments | null = null, pool?: VectorPool) {
+  constructor(
+    what: string,
+    segments: OpensSegments | null = null,
+    pool?: VectorPool,
+    codings: VectorCodings = {},
+  ) {
     this.#what = what;
     this.#segments = segments;
     this.#pool = pool;
+    this.#codings = codings;
   }
 
   add(message: VectorMessage__Output): void {
@@ -96,7 +127,8 @@ export class VectorCollector {
   }
 
   begin(
-    header: Omit<VectorHeader__Output, 'segment'> & Partial<Pick<VectorHeader__Output, 'segment'>>,
+    header: Omit<VectorHeader__Output, 'segment' | 'codec'> &
+      Partial<Pick<VectorHeader__Output, 'segment' | 'codec'>>,
   ): void {
     if (header.elements > MAX_VECTOR_ELEMENTS) {
       throw protocolViolation(
@@ -113,12 +145,15 @@ export class VectorCollector {
       this.#vectors.set(header.name, this.#lent(header, header.segment));
       return;
     }
-    this.#current = new VectorAssembler(
-      `${this.#what}: ${header.name}`,
-      header.elements,
-      this.#pool,
-    );
-    this.#vectors.set(header.name, this.#current);
+    const { name, elements, codec = 'FLOAT32' } = header;
+    const what = `${this.#what}: ${name}`;
+    const coding = this.#codings[name] ?? null;
+    requireCodec(what, coding, codec);
+    this.#current =
+      coding === null
+        ? new VectorAssembler(what, elements, this.#pool)
+        : new EncodedVectorAssembler(what, elements, coding, this.#pool);
+    this.#vectors.set(name, this.#current);
   }
 
   #lent(
@@ -142,8 +177,26 @@ export class VectorCollector {
         },
       };
     }
-    this.#checks.push(() => opened.sequence === segment.sequence);
-    return { finish: () => opened.values.subarray(segment.offset, end) };
+    const values = opened.values.subarray(segment.offset, end);
+    const isIntact = (): boolean => opened.sequence === segment.sequence;
+    const coding = this.#codings[name];
+    if (coding === undefined) {
+      this.#lentNames.add(name);
+      this.#checks.push(isIntact);
+      return { finish: () => values };
+    }
+    if (elements !== coding.elements) {
+      throw shapeMismatch(`${this.#what}: ${name}`, [coding.elements], [elements]);
+    }
+    return {
+      finish: () => {
+        const rounded = this.#pool?.take(elements) ?? new Float32Array(elements);
+        coding.round(values, rounded);
+        const wasIntact = isIntact();
+        this.#checks.push(() => wasIntact);
+        return rounded;
+      },
+    };
   }
 
   chunk(chunk: { offset: number; values: Uint8Array }): void {
@@ -164,13 +217,16 @@ export class VectorCollector {
     for (const [name, assembler] of this.#vectors) vectors.set(name, assembler.finish());
     const named = { version: this.#version, headEpoch: this.#headEpoch, vectors };
     const checks = this.#checks;
-    if (checks.length === 0) {
-      const release = (): void => {
-        for (const values of vectors.values()) this.#pool?.giveBack(values);
-      };
-      return this.#pool === undefined ? named : { ...named, release };
-    }
-    return { ...named, isIntact: () => checks.every((isIntact) => isIntact()) };
+    const release = (): void => {
+      for (const [name, values] of vectors) {
+        if (!this.#lentNames.has(name)) this.#pool?.giveBack(values);
+      }
+    };
+    return {
+      ...named,
+      ...(this.#pool === undefined ? {} : { release }),
+      ...(checks.length === 0 ? {} : { isIntact: () => checks.every((isIntact) => isIntact()) }),
+    };
   }
 }
 

@@ -5,6 +5,7 @@
  */
 import { ForeignSegments } from '../parameter-plane/foreign-segments.ts';
 import { hostName, type SegmentPlace } from '../parameter-plane/segment.ts';
+import type { ExchangeCodings, VectorCoding } from '../ps/codec/vector-coding.ts';
 import { VectorPool } from '../ps/vector-pool.ts';
 import type { SliceGeneration, SlicePush } from '../ps/slice-push.ts';
 import type { Credentials } from '../security/credentials.ts';
@@ -12,6 +13,7 @@ import { callDownload, callUnary, callUpload, retryTransient, type CallLimits } 
 import { channelTo } from './channel/channel.ts';
 import { chunkBytes, chunkVector } from './chunks.ts';
 import { wire } from './definitions.ts';
+import { wireCodec } from './encoded-vectors.ts';
 import type { CommitReply__Output } from './generated/deepcluster/v1/CommitReply.ts';
 import type { MemoryShape } from './generated/deepcluster/v1/MemoryShape.ts';
 import type { PrepareReply__Output } from './generated/deepcluster/v1/PrepareReply.ts';
@@ -25,11 +27,16 @@ import { forManyCalls } from './many-listeners.ts';
 import {
   SegmentUnreachable,
   VectorCollector,
+  chunksOf,
   vectorMessages,
   type NamedVectors,
+  type VectorCodings,
 } from './named-vectors.ts';
 
-/** A push on its way: from whom it is, and for ODC what takes effect with the gradient. */
+/**
+ * A push on its way: from whom it is, and for ODC what takes effect with the gradient, which is
+ * rounded to the values of the run's codec.
+ */
 export interface SentPush<MemoryRows> extends SlicePush {
   readonly workerId: string;
   readonly incarnation: string;
@@ -73,6 +80,8 @@ export interface ServerLink {
   readonly credentials: Credentials | null;
   /** Whether numbers may go through memory that a server on this machine shares; left out: not. */
   readonly sharesMemory?: boolean;
+  /** Forms of what a worker pushes and pulls; null, as when left out: float32. */
+  readonly codings?: ExchangeCodings | null;
 }
 
 const CALL_MS = 30_000;
@@ -83,6 +92,7 @@ const RETRY_MS = 30_000;
 export class ParametersClient {
   readonly #client: InstanceType<typeof wire.Parameters>;
   readonly #identity: { readonly planHash: string; readonly term: number };
+  readonly #codings: ExchangeCodings | null;
   readonly #closed = new AbortController();
   /** For parameters that arrive. */
   readonly #spare = new VectorPool();
@@ -92,7 +102,9 @@ export class ParametersClient {
   #readsSegments: boolean;
   #takesSegments: boolean;
 
-  constructor({ address, planHash, term, credentials, sharesMemory = false }: ServerLink) {
+  constructor(link: ServerLink) {
+    const { address, planHash, term, credentials, sharesMemory = false, codings = null } = link;
+    this.#codings = codings;
     this.#readsSegments = sharesMemory && hostName() !== '';
     this.#takesSegments = this.#readsSegments;
     this.#client = new wire.Parameters(...channelTo(address, 'parameters', credentials));
@@ -106,10 +118,16 @@ export class ParametersClient {
    */
   async pull(version: number, signal: AbortSignal): Promise<NamedVectors> {
     const host = this.#readsSegments ? hostName() : '';
-    const request = { ...this.#identity, version, host };
+    const coding = this.#codings?.parameters ?? null;
+    const request = { ...this.#identity, version, host, codec: wireCodec(coding) };
+    const codings = coding === null ? {} : { parameters: coding };
     try {
-      return await this.#download(`pull of version ${version}`, signal, (receive, limits) =>
-        callDownload(this.#client.pull.bind(this.#client), request, receive, limits),
+      return await this.#download(
+        `pull of version ${version}`,
+        signal,
+        (receive, limits) =>
+          callDownload(this.#client.pull.bind(this.#client), request, receive, limits),
+        codings,
       );
     } catch (error) {
       if (!(error instanceof SegmentUnreachable)) throw error;
@@ -130,7 +148,7 @@ export class ParametersClient {
     const reply = await this.#repeat<PushReply__Output>(signal, () =>
       callUpload(
         this.#client.push.bind(this.#client),
-        pushMessages(isLent ? push : whole, this.#identity),
+        pushMessages(isLent ? push : whole, this.#identity, this.#codings?.gradients ?? null),
         this.#limits(what, BULK_MS, signal),
       ),
     );
@@ -223,9 +241,10 @@ export class ParametersClient {
     what: string,
     signal: AbortSignal,
     run: (receive: (message: VectorMessage__Output) => void, limits: CallLimits) => Promise<void>,
+    codings: VectorCodings = {},
   ): Promise<NamedVectors> {
     return this.#repeat(signal, async () => {
-      const collector = new VectorCollector(what, this.#segments, this.#spare);
+      const collector = new VectorCollector(what, this.#segments, this.#spare, codings);
       await run(
         (message) => {
           collector.add(message);
@@ -240,6 +259,7 @@ export class ParametersClient {
 function* pushMessages(
   push: SentPush<Uint8Array>,
   link: { readonly planHash: string; readonly term: number },
+  coding: VectorCoding | null,
 ): Generator<PushMessage> {
   const { gradient, statistics, memory, segment, ...identity } = push;
   yield {
@@ -248,11 +268,12 @@ function* pushMessages(
       ...link,
       gradientElements: gradient.length,
       statisticsElements: statistics.length,
+      codec: wireCodec(coding),
       ...(segment === undefined ? {} : { gradient: segment }),
     },
   };
   if (segment === undefined) {
-    for (const chunk of chunkVector(gradient)) yield { gradient: chunk };
+    for (const chunk of chunksOf(gradient, coding)) yield { gradient: chunk };
   }
   for (const chunk of chunkVector(statistics)) yield { statistics: chunk };
   if (memory === undefined) return;

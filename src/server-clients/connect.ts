@@ -1,4 +1,6 @@
 /** Clients of all parameter servers of a run, under one term. */
+import type { CodecName } from '../ps/codec/codec-name.ts';
+import { exchangeCodings } from '../ps/codec/vector-coding.ts';
 import type { ParameterLayout } from '../ps/layout.ts';
 import { planParameterShards, type ParameterCuts } from '../ps/parameter-plan.ts';
 import { ParametersClient, type ServerLink } from '../rpc/parameters-client.ts';
@@ -27,6 +29,8 @@ export interface ServersToReach {
   readonly lost?: AbortSignal;
   /** Whether numbers go through memory that servers on this machine share; left out: not. */
   readonly sharesMemory?: boolean;
+  /** Of what a worker pushes and pulls; left out: float32. All else is float32. */
+  readonly codec?: CodecName;
 }
 
 export function connectServers(reach: ServersToReach): Servers {
@@ -39,11 +43,13 @@ export function connectServers(reach: ServersToReach): Servers {
     lost,
     credentials = null,
     sharesMemory = false,
+    codec = 'float32',
   } = reach;
   const shards = planParameterShards(layout, addresses.length, cuts);
-  const links = shards.map(({ hash: planHash, shardIndex }): ServerLink => {
+  const links = shards.map(({ hash: planHash, shardIndex, layout: own }): ServerLink => {
     const address = addresses[shardIndex]!;
-    return { address, planHash, term, credentials, sharesMemory };
+    const codings = exchangeCodings(own, codec);
+    return { address, planHash, term, credentials, sharesMemory, codings };
   });
   const parameters = new ParameterServers(
     shards,

@@ -14,6 +14,7 @@ import type { Draws, SmallCrop } from '../data/loader/drawn-views.ts';
 import type { OpenProducts } from '../evaluation/products.ts';
 import type { LoadedViews } from '../data/loader/loader.ts';
 import type { ImageSource } from '../data/source/source.ts';
+import type { VectorCoding } from '../ps/codec/vector-coding.ts';
 import type { GradientArrays } from '../ps/gradient-arrays.ts';
 import type { SentPush } from '../rpc/parameters-client.ts';
 import type { MemoryServers } from '../server-clients/memory-servers.ts';
@@ -62,6 +63,8 @@ export interface WorkTools {
   /** Rows of the sample memory as they were before a step. @returns [n, columns] */
   readonly memoryRows: (step: number, ids: Int32Array) => Promise<Float32Array>;
   readonly gradients: UnitGradients;
+  /** To whose values gradients and their sums are rounded before they are pushed; null: they stay. */
+  readonly gradientCoding: VectorCoding | null;
   /** Stages a unit's sums on the parameter servers, in this process's name. */
   readonly push: (
     push: Omit<SentPush<MovedRows>, 'workerId' | 'incarnation'>,

@@ -87,7 +87,7 @@ export const trainSlice: WorkKind<TrainSliceWork, TrainSliceOrder, TrainedSlice>
   perform: async (order, ids, tools) => {
     tools.held.letGo();
     tools.gradients.begin(ids.parameterVersion);
-    const unit = new UnitSum(tools.gradients);
+    const unit = new UnitSum(tools.gradients, (gradient) => tools.gradientCoding?.round(gradient));
     const lossSums: number[] = [];
     const damaged: UnreadableImage[] = [];
     const moved: MovedRows[] = [];

@@ -28,7 +28,7 @@ after(() => {
 function ran(options: Partial<PsOptions>): Promise<PsReport> {
   return benchPs({
     ...{ parameters: COUNT, workers: 2, servers: 0, steps: STEPS, isQuick: true },
-    ...{ isSecure: false, sharesMemory: false, python: null, env, gpus: [] },
+    ...{ isSecure: false, sharesMemory: false, codec: 'float32', python: null, env, gpus: [] },
     signal: new AbortController().signal,
     onProgress: () => undefined,
     ...options,
@@ -36,10 +36,11 @@ function ran(options: Partial<PsOptions>): Promise<PsReport> {
 }
 
 /** Of all parameters and statistics, by plain arithmetic. */
-function expectedSha256(workers: number): string {
+function expectedSha256(workers: number, codec: PsOptions['codec'] = 'float32'): string {
   const layout = madeLayout(COUNT);
   const indices = Array.from({ length: COUNT }, (_, i) => i);
-  const { parameters, statistics } = expectedValues(indices, layout, workers, WARM_UPS + STEPS);
+  const steps = WARM_UPS + STEPS;
+  const { parameters, statistics } = expectedValues(indices, layout, workers, steps, codec);
   return createHash('sha256').update(parameters).update(statistics).digest('hex');
 }
 
@@ -71,6 +72,30 @@ describe('the exchange comes to what plain arithmetic does', () => {
       assert.equal(ps.peakBytes.servers.length, servers);
       assert.equal(ps.peakBytes.workers.length, workers);
       assert.deepEqual(readdirSync(process.env['TMPDIR']), []);
+    });
+  }
+});
+
+describe('with a codec it comes to what plain arithmetic with rounding does', () => {
+  const body = COUNT - Math.floor(COUNT / 16);
+  /** What is not encoded: the head, which is small, and statistics. */
+  const others = 4 * (COUNT - body + madeLayout(COUNT).statisticCount);
+  for (const [codec, workers, servers, sharesMemory, bytes] of [
+    ['bfloat16', 3, 2, false, 2 * body + 2 * body],
+    ['float16', 2, 0, true, 2 * body + 2 * body],
+    ['int8', 3, 2, false, body + 4 * Math.ceil(body / 256) + 2 * body],
+    ['int8', 5, 1, true, body + 4 * Math.ceil(body / 256) + 2 * body],
+  ] as const) {
+    const skip = sharesMemory && hostName() === '' && 'no shared memory on this system';
+    const way = sharesMemory ? 'shared' : 'grpc';
+    test(`${codec}, ${workers} workers, ${servers} servers, ${way}`, { skip }, async () => {
+      const { ps, rows } = await ran({ workers, servers, sharesMemory, codec });
+      assert.equal(ps.sha256, expectedSha256(workers, codec));
+      assert.equal(rows[0]!.name, `ps/4099/w${workers}/s${servers}/${way}/${codec}/exchange`);
+      assert.equal(ps.workerBytes.vectors, bytes + 2 * others);
+      // Words of protocol come on top of the numbers: a few hundred bytes a message.
+      const sent = ps.workerBytes.sockets;
+      if (sent !== null && !sharesMemory) assert.ok(sent.max < bytes + 2 * others + 8192);
     });
   }
 });

@@ -84,6 +84,7 @@ const psReportSchema = reportSchema.extend({
     servers: z.int().min(0),
     transport: z.enum(['grpc', 'shared']),
     isSecure: z.boolean(),
+    codec: z.enum(['float32', 'bfloat16', 'float16', 'int8']),
     steps: z.int().positive(),
     workerBytes: z.strictObject({ vectors: bytes, sockets: spread.nullable() }),
     peakBytes: z.strictObject({

@@ -1,4 +1,4 @@
-/** A bug that the simulation must catch. */
+/** A bug that the simulation, or a test, must catch. */
 
 /** One place of a change; `find` must be there exactly once. */
 export interface Patch {
@@ -9,5 +9,7 @@ export interface Patch {
 
 export interface Mutant {
   readonly name: string;
+  /** The test file that must catch it; left out: the simulation. */
+  readonly test?: string;
   readonly patches: readonly Patch[];
 }

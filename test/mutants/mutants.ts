@@ -1,4 +1,5 @@
-/** Bugs that the simulation must catch: each a change of the source, as someone might make it. */
+/** Bugs that the simulation, or the test they name, must catch: each a change of the source, as someone might make it. */
+import { CODEC_MUTANTS } from './codec-mutants.ts';
 import { FOLDED_WORK } from './folded-work.ts';
 
 import { MEMORY_MUTANTS } from './memory-mutants.ts';
@@ -16,6 +17,7 @@ const CONDUCT = 'coordinator/run/conduct-run.ts';
 export const MUTANTS: readonly Mutant[] = [
   ...UNIT_MUTANTS,
   ...MEMORY_MUTANTS,
+  ...CODEC_MUTANTS,
   {
     name: 'two coordinators in one folder: a claim that another made first counts',
     patches: [
@@ -172,8 +174,8 @@ export const MUTANTS: readonly Mutant[] = [
       {
         file: 'server/parameter-host.ts',
         find: `    if (term < this.#held.term) throw fenced(term, this.#held.term);
-    const { shard }`,
-        replace: `    const { shard }`,
+    return this.#held.shard;`,
+        replace: `    return this.#held.shard;`,
       },
     ],
   },

@@ -145,6 +145,7 @@ const SHAPE: PsShape = {
   servers: 1,
   transport: 'grpc',
   isSecure: true,
+  codec: 'float32',
 };
 
 /** An exchange of `base` seconds, and CPU times that tell who used them. */

@@ -72,10 +72,18 @@ const RULES: Readonly<Record<string, Partial<TrainingConfig>>> = {
   'sgd without decay of vectors': { decayNormsAndBiases: false, weightDecay: 0.01 },
   lars: { optimizer: 'lars', larsTrust: 0.001, weightDecay: 1e-4 },
 };
+/** Which round each sum of two. */
+const ROUNDED: typeof RULES = {
+  'sgd of bfloat16': { codec: 'bfloat16' },
+  'sgd of float16': { codec: 'float16' },
+  'sgd of int8': { codec: 'int8', decayNormsAndBiases: false },
+  'lars of int8': { codec: 'int8', optimizer: 'lars' },
+};
+/** First slices of units: nodes of several widths, and steps that end within a node. */
+const UNITS = [[0], [0, 1], [0, 2, 3, 4, 6], [0, 4, 8, 12, 14, 15, 16], [5, 6]];
 
-for (const [name, settings] of Object.entries(RULES)) {
-  // First slices of units: nodes of several widths, and steps that end within a node.
-  for (const slices of [[0], [0, 1], [0, 2, 3, 4, 6], [0, 4, 8, 12, 14, 15, 16], [5, 6]]) {
+for (const [name, settings] of Object.entries({ ...RULES, ...ROUNDED })) {
+  for (const slices of name in ROUNDED ? UNITS.slice(2, 3) : UNITS) {
     test(
       `a step of ${name} by kernels has JavaScript's bits, units from ${slices.join()}`,
       { skip },
@@ -96,7 +104,7 @@ test('threads do not show in the bits', { skip }, () => {
     const to = new Float32Array(P);
     const rule = [0.1, 0.01, 1, 0.9] as const;
     const from = madeVector(8, P, 1);
-    module!.step(threads, 0, P, gradients, 9, from, to, null, null, ...rule, [0, 1]);
+    module!.step(threads, 0, P, gradients, 9, from, to, null, null, ...rule, [0, 1], 0);
     return to;
   });
   assert.deepEqual(results[1], results[0]);
@@ -129,7 +137,7 @@ test('what does not fit is refused, and nothing is written', { skip }, () => {
   const rule = [0.1, 0, 1, 0.9] as const;
   const step = (end: number, gradients: readonly Float32Array[]): void => {
     const slices = [...gradients.keys()];
-    module!.step(2, 0, end, gradients, 1, from, to, null, null, ...rule, slices);
+    module!.step(2, 0, end, gradients, 1, from, to, null, null, ...rule, slices, 0);
   };
   assert.throws(() => {
     step(11, [new Float32Array(11)]);
@@ -142,10 +150,10 @@ test('what does not fit is refused, and nothing is written', { skip }, () => {
   }, /expected vectors/);
   assert.throws(() => {
     const two = [from, from];
-    module!.step(1, 0, 10, two, 1, from, to, null, null, ...rule, [1, 1]);
+    module!.step(1, 0, 10, two, 1, from, to, null, null, ...rule, [1, 1], 0);
   }, /expected ascending numbers/);
   assert.throws(() => {
-    module!.step(1, 0, 10, [from], 1, from, to, null, null, ...rule, [0, 1]);
+    module!.step(1, 0, 10, [from], 1, from, to, null, null, ...rule, [0, 1], 0);
   }, /expected 1 numbers/);
   assert.throws(() => {
     module!.add(1, from, from, new Float32Array(9));

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
+import { CODEC_NAMES, type CodecName } from '../../ps/codec/codec-name.ts';
 import { allAlgorithms } from '../../algorithms/registry.ts';
 import type { SuiteName } from '../../../bench/bench.ts';
 import { benchTable, chaosLines, planeLines, psLines } from '../bench-table.ts';
@@ -100,6 +101,7 @@ interface PsCommandOptions extends Pick<
   readonly steps?: number;
   readonly tls?: boolean;
   readonly sharedMemory: boolean;
+  readonly codec: CodecName;
 }
 
 /** Of AlexNet with its head of 1,000 clusters. */
@@ -115,6 +117,11 @@ function addPsCommand(bench: Command, terminal: Terminal): void {
     .option('--steps <n>', 'counted exchanges, after two others; 5 by default', positiveInteger)
     .option('--tls', 'mutual TLS with tokens, as between machines')
     .option('--no-shared-memory', 'all by gRPC, as between machines')
+    .addOption(
+      new Option('--codec <name>', 'form of gradients and parameters, as training.codec')
+        .choices(CODEC_NAMES)
+        .default('float32'),
+    )
     .option('--peers', "gloo's all-reduce by turns with ours, where Python has PyTorch")
     .option('--python <path>', 'Python interpreter of the peer', 'python3')
     .option('--quick', '1M parameters and two exchanges: whether it works, not how fast it is')
@@ -137,6 +144,7 @@ async function runPs(options: PsCommandOptions, terminal: Terminal): Promise<voi
       steps: options.steps ?? (isQuick ? 2 : 5),
       isSecure: options.tls === true,
       sharesMemory: options.sharedMemory,
+      codec: options.codec,
       isQuick,
       python: peers === true ? python : null,
       env: terminal.env,

@@ -9,13 +9,14 @@
 #include <stdexcept>
 #include <string>
 
+#include "codec.h"
 #include "segment.h"
 #include "step.h"
 
 namespace {
 
 /** What kernels.ts expects: raised whenever a function takes other arguments. */
-constexpr int32_t INTERFACE = 1;
+constexpr int32_t INTERFACE = 2;
 
 [[noreturn]] void fail(const std::string& expected) {
   throw std::invalid_argument("parameter kernels: expected " + expected);
@@ -46,6 +47,12 @@ class Arguments {
     return threads;
   }
 
+  plane::Codec codec(size_t at) const {
+    const size_t codec = number(at);
+    if (codec > static_cast<size_t>(plane::Codec::int8)) fail("a codec's number");
+    return static_cast<plane::Codec>(codec);
+  }
+
   bool isNull(size_t at) const {
     napi_valuetype type = napi_undefined;
     return at < count_ && napi_typeof(env_, values_[at], &type) == napi_ok && type == napi_null;
@@ -54,6 +61,18 @@ class Arguments {
   float* floats(size_t at, size_t* length) const {
     if (at >= count_) fail("an array of float32");
     return floatsOf(values_[at], length);
+  }
+
+  uint8_t* bytes(size_t at, size_t* length) const {
+    napi_typedarray_type type;
+    void* data = nullptr;
+    if (at >= count_ ||
+        napi_get_typedarray_info(env_, values_[at], &type, length, &data, nullptr, nullptr) !=
+            napi_ok ||
+        type != napi_uint8_array) {
+      fail("an array of bytes");
+    }
+    return static_cast<uint8_t*>(data);
   }
 
   std::vector<size_t> numbers(size_t at, size_t expected) const {
@@ -158,6 +177,7 @@ napi_value step(napi_env, const Arguments& given) {
   stretch.gradients = given.vectors(3, stretch.end);
   stretch.samples = given.real(4);
   stretch.moves = plane::treeMoves(given.numbers(13, stretch.gradients.size()));
+  stretch.codec = given.codec(14);
   size_t lengths[4] = {stretch.end, stretch.end, stretch.end, stretch.end};
   stretch.from = given.floats(5, &lengths[0]);
   stretch.to = given.floats(6, &lengths[1]);
@@ -199,6 +219,40 @@ napi_value copy(napi_env, const Arguments& given) {
   return nullptr;
 }
 
+napi_value round(napi_env, const Arguments& given) {
+  const plane::Codec codec = given.codec(1);
+  size_t lengths[2] = {0, 0};
+  const float* const from = given.floats(2, &lengths[0]);
+  float* const to = given.floats(3, &lengths[1]);
+  if (lengths[0] != lengths[1]) fail("two vectors of one length");
+  plane::round(codec, from, to, lengths[0], given.threads(0));
+  return nullptr;
+}
+
+napi_value encode(napi_env, const Arguments& given) {
+  const plane::Codec codec = given.codec(1);
+  size_t count = 0;
+  size_t length = 0;
+  const float* const from = given.floats(2, &count);
+  uint8_t* const to = given.bytes(3, &length);
+  const size_t expected = plane::encodedBytes(codec, count);
+  if (length != expected) fail(std::to_string(expected) + " bytes");
+  plane::encode(codec, from, to, count, given.threads(0));
+  return nullptr;
+}
+
+napi_value decode(napi_env, const Arguments& given) {
+  const plane::Codec codec = given.codec(1);
+  size_t count = 0;
+  size_t length = 0;
+  const uint8_t* const from = given.bytes(2, &length);
+  float* const to = given.floats(3, &count);
+  const size_t expected = plane::encodedBytes(codec, count);
+  if (length != expected) fail(std::to_string(expected) + " bytes");
+  plane::decode(codec, from, to, count, given.threads(0));
+  return nullptr;
+}
+
 /** What C++ throws must not reach Node. */
 template <napi_value (*Work)(napi_env, const Arguments&)>
 napi_value call(napi_env env, napi_callback_info info) {
@@ -229,5 +283,8 @@ NAPI_MODULE_INIT() {
   define(env, exports, "firstNonFinite", call<firstNonFinite>);
   define(env, exports, "add", call<add>);
   define(env, exports, "copy", call<copy>);
+  define(env, exports, "round", call<round>);
+  define(env, exports, "encode", call<encode>);
+  define(env, exports, "decode", call<decode>);
   return exports;
 }

@@ -10,22 +10,14 @@
 #include <limits>
 
 #include "parallel.h"
-
-/**
- * The same loop for several instruction sets, of which the processor's best is taken. None of them
- * has products and sums contracted, so the bits are the same.
- */
-#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__)
-#define FOR_EACH_PROCESSOR __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define FOR_EACH_PROCESSOR
-#endif
+#include "processors.h"
 
 namespace plane {
 namespace {
 
 /** Elements whose sums stay in the nearest cache while every slice passes over them. */
 constexpr size_t BLOCK = 2048;
+static_assert(BLOCK % SCALED == 0 && PIECE % BLOCK == 0);
 
 /** Levels of a tree over as many slices as a size_t counts. */
 constexpr size_t MOST_DEPTH = 65;
@@ -52,6 +44,7 @@ FOR_EACH_PROCESSOR void meanGradient(const Stretch& stretch, size_t at, size_t c
     const float* const right = parts[open - 1];
     float* const sum = scratch.sums.data() + move.depth * BLOCK;
     for (size_t i = 0; i < count; i += 1) sum[i] = left[i] + right[i];
+    if (stretch.codec != Codec::float32) round(stretch.codec, sum, sum, count);
     open -= 1;
     parts[open - 1] = sum;
   }

@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <vector>
 
+#include "codec.h"
+
 namespace plane {
 
 /** One move of a sum by the tree of slice numbers, over a stack of parts. */
@@ -36,6 +38,8 @@ struct Stretch {
   std::vector<const float*> gradients;
   /** How they are added up. */
   std::vector<TreeMove> moves;
+  /** That each sum is rounded to; blocks are counted from `begin`. */
+  Codec codec;
   /** Of all slices together. */
   double samples;
   const float* from;

@@ -1,5 +1,5 @@
 import type * as grpc from '@grpc/grpc-js';
-import type { MessageTypeDefinition } from '@grpc/proto-loader';
+import type { EnumTypeDefinition, MessageTypeDefinition } from '@grpc/proto-loader';
 
 import type { BeginMemoryRequest as _deepcluster_v1_BeginMemoryRequest, BeginMemoryRequest__Output as _deepcluster_v1_BeginMemoryRequest__Output } from './deepcluster/v1/BeginMemoryRequest.ts';
 import type { Chunk as _deepcluster_v1_Chunk, Chunk__Output as _deepcluster_v1_Chunk__Output } from './deepcluster/v1/Chunk.ts';
@@ -39,6 +39,7 @@ export interface ProtoGrpcType {
     v1: {
       BeginMemoryRequest: MessageTypeDefinition<_deepcluster_v1_BeginMemoryRequest, _deepcluster_v1_BeginMemoryRequest__Output>
       Chunk: MessageTypeDefinition<_deepcluster_v1_Chunk, _deepcluster_v1_Chunk__Output>
+      Codec: EnumTypeDefinition
       CommitReply: MessageTypeDefinition<_deepcluster_v1_CommitReply, _deepcluster_v1_CommitReply__Output>
       CommitRequest: MessageTypeDefinition<_deepcluster_v1_CommitRequest, _deepcluster_v1_CommitRequest__Output>
       CommitSlice: MessageTypeDefinition<_deepcluster_v1_CommitSlice, _deepcluster_v1_CommitSlice__Output>

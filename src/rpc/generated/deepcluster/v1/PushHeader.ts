@@ -1,6 +1,7 @@
 // Original file: proto/parameters.proto
 
 import type { Segment as _deepcluster_v1_Segment, Segment__Output as _deepcluster_v1_Segment__Output } from '../../deepcluster/v1/Segment.ts';
+import type { Codec as _deepcluster_v1_Codec, Codec__Output as _deepcluster_v1_Codec__Output } from '../../deepcluster/v1/Codec.ts';
 
 export interface PushHeader {
   'planHash'?: (string);
@@ -17,6 +18,7 @@ export interface PushHeader {
   'gradient'?: (_deepcluster_v1_Segment | null);
   'slices'?: (number);
   'stepSlices'?: (number);
+  'codec'?: (_deepcluster_v1_Codec);
 }
 
 export interface PushHeader__Output {
@@ -34,4 +36,5 @@ export interface PushHeader__Output {
   'gradient': (_deepcluster_v1_Segment__Output | null);
   'slices': (number);
   'stepSlices': (number);
+  'codec': (_deepcluster_v1_Codec__Output);
 }
