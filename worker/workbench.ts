@@ -12,6 +12,7 @@ import type { ImageSource } from '../src/data/source/source.ts';
 import { TrainerError } from '../src/errors.ts';
 import type { Model } from '../src/nn/model.ts';
 import type { ParameterLayout } from '../src/ps/layout.ts';
+import { LocalReplica } from '../src/ps/local-replica.ts';
 import type { MemoryServers } from '../src/server-clients/memory-servers.ts';
 import type { ParameterServers } from '../src/server-clients/parameter-servers.ts';
 import type { Logger } from '../src/telemetry/logger.ts';
@@ -56,6 +57,7 @@ export class Workbench {
   readonly #prefetch: Prefetch;
   readonly #views: ViewTools;
   readonly #network: LoadedNetwork;
+  readonly #replica: LocalReplica;
   readonly #algorithm: AlgorithmWork;
   /** The coordinator's; what was ordered in an earlier one changes nothing any more. */
   #term = 0;
@@ -80,6 +82,7 @@ export class Workbench {
     this.features = new FeatureStore(deps.clustering);
     this.#algorithm = algorithmNamed(config.algorithm).work({ ...deps, artifact });
     this.#network = new LoadedNetwork({ ...deps, prefetch, algorithm: this.#algorithm });
+    this.#replica = new LocalReplica(deps.layout, config.training);
   }
 
   get term(): number {
@@ -129,6 +132,7 @@ export class Workbench {
         tell,
       },
       network: this.#network,
+      replica: this.#replica,
       views: this.#views,
       held: this.features,
       algorithm: this.#algorithm,

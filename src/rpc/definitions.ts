@@ -10,7 +10,7 @@ import type { ProtoGrpcType as ParametersTypes } from './generated/parameters.ts
 import type { ProtoGrpcType as WorkTypes } from './generated/work.ts';
 
 /** Peers of another version are refused by name; raise it with every change of proto/. */
-export const PROTOCOL_VERSION = 9;
+export const PROTOCOL_VERSION = 10;
 
 type Wire = CoordinatorTypes['deepcluster']['v1'] &
   ParametersTypes['deepcluster']['v1'] &
