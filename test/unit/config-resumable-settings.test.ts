@@ -38,6 +38,7 @@ test('of all settings, those may change that hold from a step on, or that move n
     'data.loaderThreads',
     'deepclusterV2.wholeBytes',
     'odc.logInterval',
+    'training.outerLearningRate',
     'training.larsTrust',
     'training.learningRate',
     'training.weightDecay',
