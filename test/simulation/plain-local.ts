@@ -62,7 +62,7 @@ export function outerStep(
     let step = value;
     if (i < BODY) {
       momentum[i] = outerMomentum * momentum[i]! + value;
-      step = nesterov ? value + outerMomentum * momentum[i]! : momentum[i]!;
+      step = nesterov ? value + outerMomentum * momentum[i] : momentum[i];
     }
     parameters[i] = parameters[i]! - outerLearningRate * step;
   });
