@@ -5,44 +5,6 @@
 import { z } from 'zod';
 
 export const trainingConfigSchema = z.strictObject({
-  mode: z
-    .enum(['sync', 'local'])
-    .default('sync')
-    .describe(
-      '`sync`: every slice is one gradient, and each step moves the parameters by their mean. ' +
-        '`local`: a slice is trained by itself for `localSteps` batches (local SGD), and each ' +
-        'step, then called a round, moves the parameters by the mean of the moves, through the ' +
-        'outer optimizer (DiLoCo): a worker exchanges parameters once a round.',
-    ),
-  localSteps: z
-    .int()
-    .min(1)
-    .default(8)
-    .meta({
-      unit: 'local steps',
-      description:
-        'With `local`: batches of training.sliceSize images that a slice takes one after the ' +
-        'other before moves are exchanged. A round has so many times training.batchSize images; ' +
-        'what is exchanged for an image falls in proportion, and replicas drift apart.',
-    }),
-  outerLearningRate: z
-    .number()
-    .gt(0)
-    .default(0.7)
-    .describe(
-      'With `local`: what the mean of the moves is multiplied by; no schedule. 1 without ' +
-        'momentum is plain averaging of the replicas.',
-    ),
-  outerMomentum: z
-    .number()
-    .min(0)
-    .lt(1)
-    .default(0.9)
-    .describe('With `local`: momentum of the mean moves of the body, from round to round.'),
-  nesterov: z
-    .boolean()
-    .default(true)
-    .describe("With `local`: Nesterov's form of the outer momentum."),
   batchSize: z.int().min(1).default(256).meta({
     unit: 'images',
     description: 'Images per optimizer step over all workers; with `local`, per local step.',
@@ -140,6 +102,44 @@ export const trainingConfigSchema = z.strictObject({
     .max(1)
     .default(0.1)
     .describe("Weight of the newest batch in batch norm's running statistics."),
+  mode: z
+    .enum(['sync', 'local'])
+    .default('sync')
+    .describe(
+      '`sync`: every slice is one gradient, and each step moves the parameters by their mean. ' +
+        '`local`: a slice is trained by itself for `localSteps` batches (local SGD), and each ' +
+        'step, then called a round, moves the parameters by the mean of the moves, through the ' +
+        'outer optimizer (DiLoCo): a worker exchanges parameters once a round.',
+    ),
+  localSteps: z
+    .int()
+    .min(1)
+    .default(8)
+    .meta({
+      unit: 'steps',
+      description:
+        'With `local`: batches of training.sliceSize images that a slice takes one after the ' +
+        'other before moves are exchanged. A round has so many times training.batchSize images; ' +
+        'what is exchanged for an image falls in proportion, and replicas drift apart.',
+    }),
+  outerLearningRate: z
+    .number()
+    .gt(0)
+    .default(0.7)
+    .describe(
+      'With `local`: what the mean of the moves is multiplied by; no schedule. 1 without ' +
+        'momentum is plain averaging of the replicas.',
+    ),
+  outerMomentum: z
+    .number()
+    .min(0)
+    .lt(1)
+    .default(0.9)
+    .describe('With `local`: momentum of the mean moves of the body, from round to round.'),
+  nesterov: z
+    .boolean()
+    .default(true)
+    .describe("With `local`: Nesterov's form of the outer momentum."),
 });
 
 export type TrainingConfig = z.infer<typeof trainingConfigSchema>;

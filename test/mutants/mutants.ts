@@ -1,6 +1,7 @@
 /** Bugs that the simulation must catch: each a change of the source, as someone might make it. */
 import { FOLDED_WORK } from './folded-work.ts';
 
+import { LOCAL_MUTANTS } from './local-mutants.ts';
 import type { Mutant } from './mutant.ts';
 import { UNIT_MUTANTS } from './unit-mutants.ts';
 
@@ -14,6 +15,7 @@ const CONDUCT = 'coordinator/run/conduct-run.ts';
 
 export const MUTANTS: readonly Mutant[] = [
   ...UNIT_MUTANTS,
+  ...LOCAL_MUTANTS,
   {
     name: 'two coordinators in one folder: a claim that another made first counts',
     patches: [
@@ -355,7 +357,7 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'src/algorithms/swav/queue.ts',
-        find: 'return Math.floor(place / batchSize) * batchSize;',
+        find: 'return Math.floor(place / stepSize) * stepSize;',
         replace: 'return place;',
       },
     ],
