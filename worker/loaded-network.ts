@@ -23,11 +23,20 @@ interface Loaded {
   readonly headEpoch: number;
 }
 
+/** Values of a version as they came: in mode `local` a slice begins with them again. */
+interface Kept extends Loaded {
+  /** [P] and [S] */
+  readonly parameters: Float32Array;
+  readonly statistics: Float32Array;
+}
+
 export class LoadedNetwork implements NetworkTools {
   readonly model: Model;
   readonly #deps: LoadedNetworkDeps;
   /** Null: values that belong to no version, or none. */
   #loaded: Loaded | null = null;
+  /** Of the version loaded last; null: none, and always in mode `sync`. */
+  #kept: Kept | null = null;
 
   constructor(deps: LoadedNetworkDeps) {
     this.#deps = deps;
@@ -39,22 +48,48 @@ export class LoadedNetwork implements NetworkTools {
   }
 
   prefetch(version: number, headEpoch: number): void {
-    if (this.#holds(version, headEpoch)) return;
+    if (this.#holds(version, headEpoch) || this.#keptOf(version, headEpoch) !== null) return;
     this.#deps.prefetch.parameters(version, headEpoch).catch(() => undefined);
   }
 
   async load(version: number, headEpoch: number | null, times: Times): Promise<void> {
     if (this.#holds(version, headEpoch)) return;
+    const kept = this.#keptOf(version, headEpoch);
+    if (kept !== null) {
+      await times.span('load parameters', { version }, () => {
+        this.model.load(kept.parameters, kept.statistics);
+      });
+      this.#loaded = kept;
+      return;
+    }
     const pulled = this.#deps.prefetch.parameters(version, headEpoch);
     const values = await times.span('wait for pull', { version }, () => pulled);
+    const vectors = {
+      parameters: vectorOf(values, 'parameters'),
+      statistics: vectorOf(values, 'statistics'),
+    };
+    this.forget();
     await times.span('load parameters', { version }, () => {
-      this.#loaded = null;
-      this.model.load(vectorOf(values, 'parameters'), vectorOf(values, 'statistics'));
+      this.model.load(vectors.parameters, vectors.statistics);
     });
     this.#deps.prefetch.releaseParameters();
+    const loaded = { version, headEpoch: values.headEpoch };
+    const isLocal = this.#deps.config.training.mode === 'local';
+    const copies = isLocal ? copiesOf(vectors) : null;
     if (values.isIntact?.() === false) throw overtaken(version);
     values.release?.();
-    this.#loaded = { version, headEpoch: values.headEpoch };
+    this.#loaded = loaded;
+    this.#kept = copies === null ? null : { ...loaded, ...copies };
+  }
+
+  loadedParameters(): Float32Array {
+    return this.#requireKept().parameters;
+  }
+
+  loadMoved(parameters: Float32Array): void {
+    const { statistics } = this.#requireKept();
+    this.#loaded = null;
+    this.model.load(parameters, statistics);
   }
 
   loadInitial(): void {
@@ -66,12 +101,29 @@ export class LoadedNetwork implements NetworkTools {
   /** What it holds is not the servers' any more: they may have gone back to a checkpoint. */
   forget(): void {
     this.#loaded = null;
+    this.#kept = null;
+  }
+
+  #requireKept(): Kept {
+    if (this.#kept === null) throw new Error('no version is kept: none is loaded, or mode is sync');
+    return this.#kept;
+  }
+
+  #keptOf(version: number, headEpoch: number | null): Kept | null {
+    return isOf(this.#kept, version, headEpoch) ? this.#kept : null;
   }
 
   #holds(version: number, headEpoch: number | null): boolean {
-    const { version: held, headEpoch: heldHead } = this.#loaded ?? {};
-    return held === version && (headEpoch === null || heldHead === headEpoch);
+    return isOf(this.#loaded, version, headEpoch);
   }
+}
+
+function isOf(loaded: Loaded | null, version: number, headEpoch: number | null): boolean {
+  return loaded?.version === version && (headEpoch === null || loaded.headEpoch === headEpoch);
+}
+
+function copiesOf({ parameters, statistics }: Pick<Kept, 'parameters' | 'statistics'>) {
+  return { parameters: parameters.slice(), statistics: statistics.slice() };
 }
 
 /** The server wrote later ones to the same memory, as it may two versions later. */

@@ -147,9 +147,9 @@ export class Prefetch {
   }
 }
 
-/** Begins the keys of all views of a slice. */
-function keyOf({ epoch, step, slice }: SliceName): string {
-  return `${epoch}/${step}/${slice}/`;
+/** Begins the keys of all views of a batch. */
+function keyOf({ epoch, step, slice, batch }: SliceName): string {
+  return `${epoch}/${step}/${slice}/${batch}/`;
 }
 
 /**

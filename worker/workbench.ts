@@ -13,6 +13,7 @@ import { TrainerError } from '../src/errors.ts';
 import type { Model } from '../src/nn/model.ts';
 import { exchangeCodings, type VectorCoding } from '../src/ps/codec/vector-coding.ts';
 import type { ParameterLayout } from '../src/ps/layout.ts';
+import { LocalReplica } from '../src/ps/local-replica.ts';
 import type { MemoryServers } from '../src/server-clients/memory-servers.ts';
 import type { ParameterServers } from '../src/server-clients/parameter-servers.ts';
 import type { Logger } from '../src/telemetry/logger.ts';
@@ -64,6 +65,7 @@ export class Workbench {
   readonly #prefetch: Prefetch;
   readonly #views: ViewTools;
   readonly #network: LoadedNetwork;
+  readonly #replica: LocalReplica;
   readonly #algorithm: AlgorithmWork;
   readonly #gradientCoding: VectorCoding | null;
   /** The coordinator's; what was ordered in an earlier one changes nothing any more. */
@@ -90,6 +92,7 @@ export class Workbench {
     this.#algorithm = algorithmNamed(config.algorithm).work({ ...deps, artifact });
     this.#gradientCoding = exchangeCodings(layout, config.training.codec)?.gradients ?? null;
     this.#network = new LoadedNetwork({ ...deps, prefetch, algorithm: this.#algorithm });
+    this.#replica = new LocalReplica(deps.layout, config.training);
   }
 
   get term(): number {
@@ -139,6 +142,7 @@ export class Workbench {
         tell,
       },
       network: this.#network,
+      replica: this.#replica,
       views: this.#views,
       held: this.features,
       algorithm: this.#algorithm,

@@ -14,6 +14,8 @@ export interface RunPlan {
   readonly out: string;
   readonly workers: number;
   readonly servers: number;
+  /** Of the command, beside these; left out: none. */
+  readonly flags?: readonly string[];
   /** Of its environment, beside what this process has. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -31,9 +33,10 @@ export interface LaunchedRun {
   readonly hasEnded: () => boolean;
 }
 
-export function launchRun({ config, data, out, workers, servers, env }: RunPlan): LaunchedRun {
+export function launchRun(plan: RunPlan): LaunchedRun {
+  const { config, data, out, workers, servers, flags = [], env } = plan;
   const processes = ['--workers', String(workers), '--servers', String(servers)];
-  return launch(['--config', config, '--data', data, '--out', out, ...processes], env);
+  return launch(['--config', config, '--data', data, '--out', out, ...processes, ...flags], env);
 }
 
 /** The run of a folder, once more. */

@@ -1,6 +1,6 @@
 /** How steps and slices cut the draws of an epoch's plan. */
 import type { EpochPlan } from '../../src/algorithms/epoch-plan.ts';
-import type { TrainingConfig } from '../../src/ps/config.ts';
+import { stepSizes, type SizeSettings } from '../../src/ps/config.ts';
 import type { SliceSamples } from '../../src/work/tools.ts';
 
 /** Draws [begin, end) of the plan. */
@@ -10,25 +10,23 @@ export interface DrawRange {
 }
 
 /** Optimizer steps of the epoch; the last one may be smaller. */
-export function stepCount(plan: EpochPlan, { batchSize }: TrainingConfig): number {
-  return Math.ceil(plan.ids.length / batchSize);
+export function stepCount(plan: EpochPlan, training: SizeSettings): number {
+  return Math.ceil(plan.ids.length / stepSizes(training).step);
 }
 
 /** Draws of the epoch's step number `index`. */
-export function stepDraws(
-  plan: EpochPlan,
-  index: number,
-  { batchSize }: TrainingConfig,
-): DrawRange {
-  const begin = index * batchSize;
-  return { begin, end: Math.min(begin + batchSize, plan.ids.length) };
+export function stepDraws(plan: EpochPlan, index: number, training: SizeSettings): DrawRange {
+  const { step } = stepSizes(training);
+  const begin = index * step;
+  return { begin, end: Math.min(begin + step, plan.ids.length) };
 }
 
 /** The slices of a step, in slice order. */
-export function sliceDraws(draws: DrawRange, { sliceSize }: TrainingConfig): DrawRange[] {
+export function sliceDraws(draws: DrawRange, training: SizeSettings): DrawRange[] {
+  const { slice } = stepSizes(training);
   const slices: DrawRange[] = [];
-  for (let begin = draws.begin; begin < draws.end; begin += sliceSize) {
-    slices.push({ begin, end: Math.min(begin + sliceSize, draws.end) });
+  for (let { begin } = draws; begin < draws.end; begin += slice) {
+    slices.push({ begin, end: Math.min(begin + slice, draws.end) });
   }
   return slices;
 }

@@ -5,8 +5,10 @@
 import type { EpochPlan } from '../../src/algorithms/epoch-plan.ts';
 import type { SliceFacts } from '../../src/algorithms/strategy.ts';
 import type { TrainingConfig } from '../../src/ps/config.ts';
+import { localRule } from '../../src/ps/local-replica.ts';
 import type { SliceUnit } from '../../src/ps/slice-tree.ts';
-import { SLICES_AHEAD, type TrainSliceOrder } from '../../src/work/train-slice.ts';
+import { BATCHES_AHEAD } from '../../src/work/slice/part.ts';
+import type { TrainSliceOrder } from '../../src/work/train-slice.ts';
 import {
   pseudoLabelsOf,
   samplesOf,
@@ -23,6 +25,8 @@ export interface DueUnit extends SliceUnit {
   /** Of the step within the epoch, and over the whole run. */
   readonly index: number;
   readonly step: number;
+  /** What the schedule multiplies the learning rates by in this step. */
+  readonly rateFactor: number;
 }
 
 const ALL_ONE = new Float32Array(0);
@@ -30,7 +34,7 @@ const NO_LABELS = new Int32Array(0);
 
 /** @param facts of the algorithm; null where samples are all */
 export function unitOrder(
-  { plan, index, step, slice, slices }: DueUnit,
+  { plan, index, step, slice, slices, rateFactor }: DueUnit,
   training: TrainingConfig,
   leftOut: LeftOut,
   facts: SliceFacts | null,
@@ -54,8 +58,9 @@ export function unitOrder(
       },
     })),
     // Workers mostly keep their unit.
-    upcoming: partsOf(plan, hints, unit, leftOut).slice(0, SLICES_AHEAD),
+    upcoming: partsOf(plan, hints, unit, leftOut).slice(0, BATCHES_AHEAD),
     centroidVersion: facts?.centroidVersion ?? 0,
+    local: training.mode === 'local' ? localRule(training, rateFactor) : null,
   };
 }
 

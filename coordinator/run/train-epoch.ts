@@ -215,12 +215,14 @@ async function compute(
 
 /** Gives the step's units out, and waits for their results, which replace earlier ones. */
 function runUnits(
-  { plan, index, step, version }: DueStep,
+  due: DueStep,
   isRepeated: boolean,
   results: Map<number, UnitResult>,
   { config, dispatcher, images, sliceFacts }: TrainingDeps,
 ): Promise<void> {
+  const { plan, index, step, version } = due;
   const { training } = config;
+  const rateFactor = rateFactorOf(due, config);
   const counts = sliceDraws(stepDraws(plan, index, training), training).map((draws) =>
     countOf(plan, draws, images.leftOut),
   );
@@ -231,7 +233,10 @@ function runUnits(
     ...{ kind: trainSlice, epoch: plan.epoch, parameterVersion: version, isRepeated },
     work: unitsOf(counts, workers).map((unit) => workOf(step, unit)),
     order: ({ slice, slices }) =>
-      unitOrder({ plan, index, step, slice, slices }, training, images.leftOut, sliceFacts()),
+      unitOrder(
+        { plan, index, step, slice, slices, rateFactor },
+        ...([training, images.leftOut, sliceFacts()] as const),
+      ),
     take: (unit, { lossSums, samples }, { generation }) => {
       const { slice, slices } = unit;
       const parts = counts.slice(slice, slice + slices).filter((count) => count > 0);

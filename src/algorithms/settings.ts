@@ -2,13 +2,14 @@
 import type { z } from 'zod';
 import type { ClusteringConfig } from '../clustering/config.ts';
 import type { ModelConfig } from '../nn/config.ts';
+import type { SizeSettings } from '../ps/config.ts';
 
 /** The part of a run's configuration that is the same for all algorithms and that they may use. */
 export interface AlgorithmConfig {
   readonly seed: number;
   readonly model: ModelConfig;
   readonly clustering: ClusteringConfig;
-  readonly training: { readonly batchSize: number };
+  readonly training: SizeSettings;
 }
 
 /** Of a run's configuration: what a network is made of. */

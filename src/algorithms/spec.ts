@@ -68,6 +68,11 @@ export interface AlgorithmSpec {
    * @param config of a run
    */
   readonly heads: (config: object) => number;
+  /**
+   * Why a slice cannot be trained for several batches before its step is committed, mode `local`;
+   * left out: it can.
+   */
+  readonly refusesLocal?: string;
   /** Left out where settings are right or wrong each by itself. @param config of a run */
   readonly problems?: (config: NetworkSettings) => readonly SettingProblem[];
   /** Null where the columns that all have are enough. */

@@ -2,6 +2,7 @@
 import type { BenchReport } from '../../bench/bench.ts';
 import type { ChaosReport, ChaosRun } from '../../bench/chaos/chaos.ts';
 import { paceOf, type PlaneReport } from '../../bench/clustering-plane/plane.ts';
+import type { ModesReport } from '../../bench/modes/modes.ts';
 import type { PsReport } from '../../bench/ps/ps.ts';
 import { alignedRows } from './aligned-rows.ts';
 
@@ -67,6 +68,40 @@ export function planeLines({ machine, date, size, workers, ...report }: PlaneRep
 
 const PLANE_HEAD = [
   ...['sums', 'shards', 'results', 'MB', 'of whole', 'CPU s', 'peak MB', 'step s'],
+];
+
+/** What each mode came to, a row each, and what it took. */
+export function modesLines({
+  machine,
+  date,
+  images,
+  epochs,
+  workers,
+  runs,
+}: ModesReport): string[] {
+  const rows = runs.map(({ mode, localSteps, steps, samples, exchangedBytes, knnTop1, points }) => {
+    const last = points.at(-1);
+    return [
+      mode === 'sync' ? 'sync' : `local, ${localSteps} steps`,
+      String(steps),
+      last?.loss.toFixed(3) ?? '-',
+      knnTop1 === null ? '-' : `${(100 * knnTop1).toFixed(1)} %`,
+      figure(last?.trainSeconds),
+      figure(last?.trainCpuSeconds ?? undefined),
+      (exchangedBytes / 1e6).toFixed(1),
+      (exchangedBytes / samples / 1e3).toFixed(2),
+    ];
+  });
+  return [
+    `machine    ${[`${machine.cpu}, ${machine.cores} cores`, ...machine.gpus].join('; ')}; ${date}`,
+    `runs       ${images} images, ${epochs} epochs, ${workers} workers; loss of the last epoch`,
+    '',
+    ...alignedRows([MODES_HEAD, ...rows], [0]),
+  ];
+}
+
+const MODES_HEAD = [
+  ...['mode', 'commits', 'loss', 'kNN', 'train s', 'train CPU s', 'MB exchanged', 'kB an image'],
 ];
 
 /** What an exchange moved and took, beside its times. */

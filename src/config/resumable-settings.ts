@@ -23,6 +23,7 @@ const COMMON: readonly string[] = [
   'epochs',
   'training.learningRate',
   'training.headLearningRate',
+  'training.outerLearningRate',
   'training.schedule',
   'training.warmupEpochs',
   'training.cosineTo',

@@ -43,7 +43,8 @@ export const runConfigSchema = composed((algorithms) =>
         context.addIssue({ code: 'custom', path, message, input });
       };
       const { training, data, cluster, model, clustering } = config;
-      const { name, neck, problems, methods = ['kmeans'] } = algorithmNamed(config.algorithm);
+      const spec = algorithmNamed(config.algorithm);
+      const { name, neck, problems, methods = ['kmeans'], refusesLocal } = spec;
       if (neck !== null && model.neck !== neck) {
         rule(['model', 'neck'], `must be ${neck} for algorithm ${name}`, model.neck);
       }
@@ -57,6 +58,15 @@ export const runConfigSchema = composed((algorithms) =>
           `must not exceed training.batchSize (${training.batchSize})`,
           training.sliceSize,
         );
+      }
+      if (training.mode === 'local' && refusesLocal !== undefined) {
+        const must = `must be sync for algorithm ${name}: ${refusesLocal}`;
+        rule(['training', 'mode'], must, training.mode);
+      }
+      if (training.mode === 'local' && training.optimizer !== 'sgd') {
+        const must =
+          'must be sgd with training.mode local, whose moves have no gradient for a rate';
+        rule(['training', 'optimizer'], must, training.optimizer);
       }
       for (const [i, { epoch }] of training.schedule.entries()) {
         const before = training.schedule[i - 1]?.epoch ?? -1;

@@ -6,11 +6,10 @@ import { z } from 'zod';
 import { CODEC_NAMES } from './codec/codec-name.ts';
 
 export const trainingConfigSchema = z.strictObject({
-  batchSize: z
-    .int()
-    .min(1)
-    .default(256)
-    .meta({ unit: 'images', description: 'Images per optimizer step over all workers.' }),
+  batchSize: z.int().min(1).default(256).meta({
+    unit: 'images',
+    description: 'Images per optimizer step over all workers; with `local`, per local step.',
+  }),
   sliceSize: z
     .int()
     .min(1)
@@ -44,7 +43,15 @@ export const trainingConfigSchema = z.strictObject({
     .gt(0)
     .default(0.05)
     .describe('Learning rate of the body, before the schedule.'),
-  momentum: z.number().min(0).lt(1).default(0.9).describe('Momentum of the body.'),
+  momentum: z
+    .number()
+    .min(0)
+    .lt(1)
+    .default(0.9)
+    .describe(
+      'Momentum of the body; with `local` that of the local steps, which begins at zero in every ' +
+        'slice.',
+    ),
   weightDecay: z
     .number()
     .min(0)
@@ -107,6 +114,58 @@ export const trainingConfigSchema = z.strictObject({
         'other bits than with another codec. The servers keep and step float32; vectors and ' +
         'variables below 2,048 numbers always travel as float32.',
     ),
+  mode: z
+    .enum(['sync', 'local'])
+    .default('sync')
+    .describe(
+      '`sync`: every slice is one gradient, and each step moves the parameters by their mean. ' +
+        '`local`: a slice is trained by itself for `localSteps` batches (local SGD), and each ' +
+        'step, then called a round, moves the parameters by the mean of the moves, through the ' +
+        'outer optimizer (DiLoCo): a worker exchanges parameters once a round.',
+    ),
+  localSteps: z
+    .int()
+    .min(1)
+    .default(8)
+    .meta({
+      unit: 'steps',
+      description:
+        'With `local`: batches of training.sliceSize images that a slice takes one after the ' +
+        'other before moves are exchanged. A round has so many times training.batchSize images; ' +
+        'what is exchanged for an image falls in proportion, and replicas drift apart.',
+    }),
+  outerLearningRate: z
+    .number()
+    .gt(0)
+    .default(0.7)
+    .describe(
+      'With `local`: what the mean of the moves is multiplied by; no schedule. 1 without ' +
+        'momentum is plain averaging of the replicas.',
+    ),
+  outerMomentum: z
+    .number()
+    .min(0)
+    .lt(1)
+    .default(0.9)
+    .describe('With `local`: momentum of the mean moves of the body, from round to round.'),
+  nesterov: z
+    .boolean()
+    .default(true)
+    .describe("With `local`: Nesterov's form of the outer momentum."),
 });
 
 export type TrainingConfig = z.infer<typeof trainingConfigSchema>;
+
+/** How many samples a step of the run and one of its slices have, at the most. */
+export interface StepSizes {
+  readonly step: number;
+  readonly slice: number;
+}
+
+export type SizeSettings = Pick<TrainingConfig, 'mode' | 'localSteps' | 'batchSize' | 'sliceSize'>;
+
+/** In mode `local` a step of the run is a round: each of its slices has `localSteps` batches. */
+export function stepSizes({ mode, localSteps, batchSize, sliceSize }: SizeSettings): StepSizes {
+  const batches = mode === 'local' ? localSteps : 1;
+  return { step: batches * batchSize, slice: batches * sliceSize };
+}

@@ -1,7 +1,9 @@
 /**
  * One step of all parameters: which elements of the flat vector are stepped by which rule, and the
- * passes over them, block by block. The rules themselves are in sgd.ts. Pure. Shapes: P parameters
- * of a layout, body, then head.
+ * passes over them, block by block. The rules themselves are in sgd.ts. In mode `local` the
+ * "gradient" is the mean move of the replicas, and this is the outer optimizer of DiLoCo (Douillard
+ * et al. 2023, arXiv:2311.08105, algorithm 1): rates and decay of the local steps are in the moves
+ * already (local-replica.ts). Pure. Shapes: P parameters of a layout, body, then head.
  */
 import {
   kernelThreads,
@@ -14,7 +16,13 @@ import { isCoded } from './codec/vector-coding.ts';
 import type { TrainingConfig } from './config.ts';
 import { bodyCount, isVector, type ParameterLayout, type VariableGroup } from './layout.ts';
 import type { WritableVector } from './lent-vector.ts';
-import { larsRate, stepPlain, stepWithMomentum, type MomentumRule } from './sgd.ts';
+import {
+  larsRate,
+  stepPlain,
+  stepWithMomentum,
+  stepWithNesterov,
+  type MomentumRule,
+} from './sgd.ts';
 import { BLOCK_ELEMENTS, type SliceReducer } from './slice-reducer.ts';
 
 /** Elements begin .. end of the flat vector, which all have the same rule. */
@@ -60,22 +68,38 @@ export class Optimizer {
 
   /**
    * Moves all values by the step's mean gradient.
-   * @param learningRateFactor scales the learning rates of body and head in this step
+   * @param learningRateFactor scales the learning rates of body and head in this step; of mode
+   *   `local` those of the local steps, so not here
    */
   step(values: OptimizedValues, reducer: SliceReducer, learningRateFactor: number): void {
-    const { learningRate, headLearningRate, momentum, weightDecay } = this.#training;
     for (const stretch of this.#stretches) {
-      const { begin, end, group, decays } = stretch;
-      const rate = learningRateFactor * (group === 'body' ? learningRate : headLearningRate);
-      const ownRate = stretch.isAdapted ? this.#ownRate(stretch, values, reducer) : 1;
-      const decay = decays ? weightDecay : 0;
-      const rule = { learningRate: rate, weightDecay: decay, ownRate, momentum };
-      if (this.#kernels !== null && end - begin >= LEAST_FOR_KERNELS) {
+      const { begin, end, group } = stretch;
+      const rule =
+        this.#training.mode === 'local'
+          ? outerRule(this.#training)
+          : this.#ruleOf(stretch, values, reducer, learningRateFactor);
+      // The kernels know no Nesterov: once in many local steps, the plain loop is fast enough.
+      const hasKernel = rule.isNesterov !== true || group === 'head';
+      if (this.#kernels !== null && hasKernel && end - begin >= LEAST_FOR_KERNELS) {
         stepByKernel(this.#kernels, stretch, values, reducer, rule);
       } else {
         stepByBlocks(stretch, values, reducer, rule);
       }
     }
+  }
+
+  #ruleOf(
+    stretch: Stretch,
+    values: OptimizedValues,
+    reducer: SliceReducer,
+    learningRateFactor: number,
+  ): MomentumRule {
+    const { learningRate, headLearningRate, momentum, weightDecay } = this.#training;
+    const { group, decays } = stretch;
+    const rate = learningRateFactor * (group === 'body' ? learningRate : headLearningRate);
+    const ownRate = stretch.isAdapted ? this.#ownRate(stretch, values, reducer) : 1;
+    const decay = decays ? weightDecay : 0;
+    return { learningRate: rate, weightDecay: decay, ownRate, momentum };
   }
 
   /**
@@ -93,6 +117,14 @@ export class Optimizer {
   }
 }
 
+function outerRule(training: TrainingConfig): MomentumRule {
+  const { outerLearningRate, outerMomentum, nesterov } = training;
+  return {
+    ...{ learningRate: outerLearningRate, weightDecay: 0, momentum: outerMomentum },
+    isNesterov: nesterov,
+  };
+}
+
 function stepByBlocks(
   { begin, end, group, codec }: Stretch,
   values: OptimizedValues,
@@ -106,7 +138,8 @@ function stepByBlocks(
       stepPlain(parameters, gradient, rule);
     } else {
       const velocity = blockToWrite(values.momentum, from, to);
-      stepWithMomentum(parameters, velocity, gradient, rule);
+      const step = rule.isNesterov === true ? stepWithNesterov : stepWithMomentum;
+      step(parameters, velocity, gradient, rule);
     }
   }
 }

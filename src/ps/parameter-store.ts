@@ -6,7 +6,7 @@
  */
 import { nonFinite, protocolViolation } from '../errors.ts';
 import { firstNonFinite, requireLength } from '../math/checks.ts';
-import type { TrainingConfig } from './config.ts';
+import { stepSizes, type TrainingConfig } from './config.ts';
 import { initialHead, initialParameters, initialStatistics } from './initial-values.ts';
 import { bodyCount } from './layout.ts';
 import type { ParameterLayout } from './layout.ts';
@@ -146,8 +146,8 @@ export class ParameterStore {
     this.#seed = seed;
     this.#body = bodyCount(layout);
     this.#statisticMomenta = statisticMomenta(layout, training.batchNormMomentum);
-    const slices = Math.ceil(training.batchSize / training.sliceSize);
-    this.#limits = { slices, samples: training.sliceSize };
+    const { step, slice } = stepSizes(training);
+    this.#limits = { slices: Math.ceil(step / slice), samples: slice };
     this.restore(initial);
   }
 

@@ -20,6 +20,8 @@ export interface SgdRule {
 
 export interface MomentumRule extends SgdRule {
   readonly momentum: number;
+  /** Left out: no. */
+  readonly isNesterov?: boolean;
 }
 
 /**
@@ -41,6 +43,26 @@ export function stepWithMomentum(
     const v = Math.fround(decay * momentum[i]! + ownRate * (gradient[i]! + weightDecay * w));
     momentum[i] = v;
     parameters[i] = w - learningRate * v;
+  }
+}
+
+/**
+ * The same in Nesterov's form: w -= lr * (g + momentum * v), with the stored v. Source: Sutskever et
+ * al. 2013, as torch.optim.SGD writes it.
+ */
+export function stepWithNesterov(
+  parameters: Float32Array,
+  momentum: Float32Array,
+  gradient: Float32Array,
+  rule: MomentumRule,
+): void {
+  const { learningRate, weightDecay, momentum: decay, ownRate = 1 } = rule;
+  for (let i = 0; i < parameters.length; i += 1) {
+    const w = parameters[i]!;
+    const g = ownRate * (gradient[i]! + weightDecay * w);
+    const v = Math.fround(decay * momentum[i]! + g);
+    momentum[i] = v;
+    parameters[i] = w - learningRate * (g + decay * v);
   }
 }
 

@@ -81,6 +81,7 @@ async function loadOf(config: RunConfig, workers: number): Promise<Omit<WorkerLo
     featureDim: crops * featureDim,
     batchSize: training.batchSize,
     parameters: layout.parameterCount,
+    isLocal: training.mode === 'local',
   };
 }
 

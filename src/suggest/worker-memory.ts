@@ -23,6 +23,8 @@ export interface WorkerLoad {
   readonly batchSize: number;
   /** Of the network. */
   readonly parameters: number;
+  /** Mode `local`; left out: no. */
+  readonly isLocal?: boolean;
 }
 
 /** What a worker has and a measured process has not: its connections, and a thread of heartbeats. */
@@ -31,6 +33,8 @@ const CONNECTIONS_BYTES = 48 * 2 ** 20;
 const SLICES_AHEAD = 4;
 /** Rows of features as they were made, and as k-means has them prepared. */
 const FORMS_OF_ROWS = 2;
+/** Mode `local`: parameters as they came, as they are moved, and the momentum. */
+const LOCAL_VECTORS = 3;
 
 /** In training or in the extraction, whichever takes more. @returns bytes */
 export function workerPeakBytes(cost: NetworkCost, load: WorkerLoad): number {
@@ -80,7 +84,8 @@ function keptBytes(load: Omit<WorkerLoad, 'sliceSize'>): number {
   const { images, workers, featureDim, cacheBytes, decodedPixels } = load;
   const decoded = images * (3 * decodedPixels + viewBytes(load));
   const rows = FORMS_OF_ROWS * 4 * featureDim * Math.ceil(images / workers);
-  return CONNECTIONS_BYTES + Math.min(cacheBytes, decoded) + rows;
+  const local = load.isLocal === true ? LOCAL_VECTORS * 4 * load.parameters : 0;
+  return CONNECTIONS_BYTES + Math.min(cacheBytes, decoded) + rows + local;
 }
 
 /** uint8 of three colours. */

@@ -154,7 +154,7 @@ async function featuresOfCrops(
   );
   const viewsOf = (batch: Int32Array): Promise<LoadedViews> => {
     const draws = { ids: batch, occurrences: new Int32Array(batch.length) };
-    return views.ofSlice({ epoch, step: -1, slice: shard }, drawnViews(draws, crops));
+    return views.ofSlice({ epoch, step: -1, slice: shard, batch: 0 }, drawnViews(draws, crops));
   };
   const found: Float32Array[] = [];
   const readable: number[] = [];

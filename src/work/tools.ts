@@ -12,6 +12,7 @@ import type { Prototypes } from '../clustering/prototypes.ts';
 import type { SwappedPrediction } from '../clustering/swapped-prediction.ts';
 import type { Draws, SmallCrop } from '../data/loader/drawn-views.ts';
 import type { OpenProducts } from '../evaluation/products.ts';
+import type { LocalReplica } from '../ps/local-replica.ts';
 import type { LoadedViews } from '../data/loader/loader.ts';
 import type { ImageSource } from '../data/source/source.ts';
 import type { VectorCoding } from '../ps/codec/vector-coding.ts';
@@ -42,6 +43,8 @@ export interface WorkTools {
   readonly featureDim: number;
   readonly representationDim: number;
   readonly network: NetworkTools;
+  /** Moves parameters from batch to batch, in mode `local`. */
+  readonly replica: LocalReplica;
   readonly views: ViewTools;
   readonly held: HeldFeatures;
   readonly clustering: ClusteringKernels;
@@ -155,6 +158,13 @@ export interface NetworkTools {
   prefetch(version: number, headEpoch: number): void;
   /** Has the model hold this version; `headEpoch` null where the head does not matter. */
   load(version: number, headEpoch: number | null, times: Times): Promise<void>;
+  /**
+   * The parameters of the version that `load` had it hold last; in mode `local` alone.
+   * @returns [P] to read, until the next `load`
+   */
+  loadedParameters(): Float32Array;
+  /** Has it hold these, which are of no version, with the statistics of the one loaded last. */
+  loadMoved(parameters: Float32Array): void;
   /** Has it hold the values that the run's seed gives it. */
   loadInitial(): void;
 }
@@ -170,13 +180,15 @@ export interface SliceSamples extends Draws {
 }
 
 /**
- * A slice of a step; the same slice leased again has the same views, unless some of its images were
- * left out meanwhile.
+ * A batch of a slice of a step; the same slice leased again has the same views, unless some of its
+ * images were left out meanwhile.
  */
 export interface SliceName {
   readonly epoch: number;
   readonly step: number;
   readonly slice: number;
+  /** Within the slice; more than the first, 0, are there in mode `local` alone. */
+  readonly batch: number;
 }
 
 /** Samples begin <= id < end. */

@@ -1,12 +1,13 @@
 /**
- * Computes the gradients of a unit of slices, slice by slice, adds them up by the tree of slice
- * numbers (src/ps/slice-tree.ts), and stages the sums on the parameter servers as one push. A slice
- * has its own batch norm, views and dropout, whatever unit it is in.
+ * Computes the gradients of a unit of slices, slice by slice, in mode `local` their moves; adds
+ * them up by the tree of slice numbers (src/ps/slice-tree.ts), and stages the sums on the parameter
+ * servers as one push. A slice has its own batch norm, views and dropout, whatever unit it is in.
  */
 import type { UnreadableImage } from '../data/source/unreadable.ts';
-import { TrainerError, nonFinite, protocolViolation } from '../errors.ts';
+import { TrainerError, protocolViolation } from '../errors.ts';
 import { joined, joinedIntegers } from '../math/matrix.ts';
 import { hitFailpoint } from '../process/failpoints.ts';
+import type { LocalRule } from '../ps/local-replica.ts';
 import type { UnitOfStep } from '../ps/slice-units.ts';
 import { UnitSum } from '../ps/unit-sum.ts';
 import { decodeBody, encodeBody } from '../rpc/bodies.ts';
@@ -15,8 +16,9 @@ import type { Samples, Samples__Output } from '../rpc/generated/deepcluster/v1/S
 import type { SliceDraws__Output } from '../rpc/generated/deepcluster/v1/SliceDraws.ts';
 import type { MovedRows } from '../server-clients/sample-shards.ts';
 import type { WorkKind } from './kind.ts';
-import { passSlice, type PassedSlice, type SlicePart } from './slice/pass.ts';
-import { beginViews, viewsOf, type NamedSlice } from './slice/views.ts';
+import { batchesOf } from './slice/batches.ts';
+import { beginFrom, trainPart, type UnitToTrain } from './slice/part.ts';
+import type { SlicePart } from './slice/pass.ts';
 import type { OrderIds, SliceSamples, WorkTools } from './tools.ts';
 
 export type TrainSliceWork = {
@@ -39,6 +41,8 @@ export interface TrainSliceOrder extends UnitOfStep {
   readonly upcoming: readonly SlicePart[];
   /** The published centroids to assign by, where every step moves images to other clusters. */
   readonly centroidVersion: number;
+  /** What the slices are trained by in mode `local`; null in mode `sync`. */
+  readonly local: LocalRule | null;
 }
 
 export interface TrainedSlice {
@@ -49,9 +53,6 @@ export interface TrainedSlice {
   /** The push had been staged before, because its answer was lost. */
   readonly repeatedPush: boolean;
 }
-
-/** Slices whose views and downloads are begun before their turn. */
-export const SLICES_AHEAD = 2;
 
 export const trainSlice: WorkKind<TrainSliceWork, TrainSliceOrder, TrainedSlice> = {
   name: 'trainSlice',
@@ -81,26 +82,28 @@ export const trainSlice: WorkKind<TrainSliceWork, TrainSliceOrder, TrainedSlice>
   prepare: (order, ids, tools) => {
     const { epoch, parameterVersion } = ids;
     tools.network.prefetch(parameterVersion, tools.network.headEpoch(epoch));
-    beginFrom(0, order, ids, tools);
+    beginFrom(0, unitToTrain(order, ids, tools), tools);
   },
 
   perform: async (order, ids, tools) => {
     tools.held.letGo();
     tools.gradients.begin(ids.parameterVersion);
-    const unit = new UnitSum(tools.gradients, (gradient) => tools.gradientCoding?.round(gradient));
+    const unit = unitToTrain(order, ids, tools);
+    const sum = new UnitSum(tools.gradients, (gradient) => tools.gradientCoding?.round(gradient));
     const lossSums: number[] = [];
     const damaged: UnreadableImage[] = [];
     const moved: MovedRows[] = [];
-    for (const [at, { slice, samples }] of order.parts.entries()) {
-      const passed = await trainPart(at, order, ids, tools);
-      unit.add(slice, { ...passed, samples: samples.ids.length });
-      lossSums.push(passed.lossSum);
-      damaged.push(...passed.damaged);
-      if (passed.memory !== null) moved.push(passed.memory);
+    for (const { slice } of order.parts) {
+      const first = unit.batches.findIndex(({ name }) => name.slice === slice);
+      const part = await trainPart(first, unit, tools);
+      sum.add(slice, part);
+      lossSums.push(part.lossSum);
+      damaged.push(...part.damaged);
+      moved.push(...part.memory);
       // A long unit makes progress with each of its slices.
       tools.advance();
     }
-    const sums = unit.finish();
+    const sums = sum.finish();
     const memory = moved.length === 0 ? {} : { memory: joinedRows(moved) };
     const repeatedPush = await pushUnit(order, ids, tools, { ...sums, ...memory });
     tools.gradients.giveBack(sums.gradient);
@@ -118,69 +121,21 @@ export const trainSlice: WorkKind<TrainSliceWork, TrainSliceOrder, TrainedSlice>
   }),
 };
 
-/** Begins downloads and views of the part at this place, and of those that follow it. */
-function beginFrom(
-  place: number,
-  { step, parts, upcoming, centroidVersion }: TrainSliceOrder,
+function unitToTrain(
+  { step, parts, upcoming, centroidVersion, local }: TrainSliceOrder,
   ids: OrderIds,
-  { algorithm, views }: Pick<WorkTools, 'algorithm' | 'views'>,
-): void {
+  { config: { training } }: Pick<WorkTools, 'config'>,
+): UnitToTrain {
   const { epoch } = ids;
-  const end = place + 1 + SLICES_AHEAD;
-  for (const { slice, samples } of parts.slice(place, end)) {
-    algorithm.prepare(ids, { slice, samples, centroidVersion });
-    beginViews({ name: { epoch, step, slice }, samples }, { views, algorithm });
-  }
-  for (const { slice, samples } of upcoming.slice(0, Math.max(0, end - parts.length))) {
-    beginViews({ name: { epoch, step: step + 1, slice }, samples }, { views, algorithm });
-  }
-}
-
-/** What a part of the unit gave. */
-type TrainedPart = PassedSlice & {
-  readonly damaged: readonly UnreadableImage[];
-  /** Rows of the sample memory; null: none. */
-  readonly memory: MovedRows | null;
-};
-
-/** Computes one slice, by itself. */
-async function trainPart(
-  at: number,
-  order: TrainSliceOrder,
-  ids: OrderIds,
-  tools: WorkTools,
-): Promise<TrainedPart> {
-  const { step, parts, centroidVersion } = order;
-  const { epoch, parameterVersion } = ids;
-  const { network, algorithm, times } = tools;
-  tools.requireTerm();
-  beginFrom(at, order, ids, tools);
-  const [part, ...others] = parts
-    .slice(at)
-    .map(({ slice, samples }): NamedSlice => ({ name: { epoch, step, slice }, samples }));
-  const { name, samples } = part!;
-  const { pixels, small, damaged } = await viewsOf(part!, others, tools);
-  const { slice } = name;
-  const content = { slice, samples, centroidVersion };
-  const targets = {
-    prototypes: await algorithm.prototypes(content),
-    swapped: await algorithm.swapped(ids, content),
+  const size = local === null ? null : training.sliceSize;
+  return {
+    ...{ ids, centroidVersion, local },
+    batches: batchesOf(parts, { epoch, step }, size),
+    upcoming: batchesOf(upcoming, { epoch, step: step + 1 }, size),
   };
-  await network.load(parameterVersion, network.headEpoch(epoch), times);
-  const passed = times.pass('lossAndGradient', { epoch, step, slice }, () =>
-    passSlice({ step, slice, samples, pixels, small }, targets, tools),
-  );
-  tools.views.letGo(name);
-  if (!Number.isFinite(passed.lossSum)) {
-    const what = `loss of step ${step}, slice ${slice}`;
-    throw nonFinite(what, passed.lossSum, 'the slice was refused');
-  }
-  const { features } = passed;
-  const memory = features === null ? null : await algorithm.moveRows(ids, content, features);
-  return { ...passed, damaged, memory };
 }
 
-/** The rows of slices, one behind the other: of an image's in several, the last one stands. */
+/** The rows of batches, one behind the other: of an image's in several, the last one stands. */
 function joinedRows(moved: readonly MovedRows[]): MovedRows {
   const [first] = moved;
   if (moved.length === 1 && first !== undefined) return first;

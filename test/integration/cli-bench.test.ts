@@ -97,6 +97,38 @@ const psReportSchema = reportSchema.extend({
   }),
 });
 
+/** The contract of `bench modes --json`. */
+const modesSchema = z.strictObject({
+  machine: reportSchema.shape.machine,
+  date: z.iso.datetime(),
+  images: z.int().positive(),
+  epochs: z.int().positive(),
+  workers: z.int().positive(),
+  seed: z.int().min(0),
+  runs: z.array(
+    z.strictObject({
+      mode: z.enum(['sync', 'local']),
+      localSteps: z.int().positive(),
+      steps: z.int().positive(),
+      samples: z.int().positive(),
+      pushes: z.int().positive(),
+      pulls: z.int().positive(),
+      vectorBytes: bytes,
+      exchangedBytes: bytes,
+      seconds: positive,
+      knnTop1: z.number().min(0).max(1).nullable(),
+      points: z.array(
+        z.strictObject({
+          epoch: z.int().min(0),
+          loss: positive,
+          trainSeconds: positive,
+          trainCpuSeconds: z.number().min(0).nullable(),
+        }),
+      ),
+    }),
+  ),
+});
+
 function reportOf({ code, stdout, stderr }: Ran): z.infer<typeof reportSchema> {
   assert.equal(code, 0, stderr);
   assert.equal(stdout.split('\n').length, 2); // one line and its end
@@ -167,6 +199,38 @@ describe('deepcluster bench', () => {
       const mostBytes = results * (200 * (32 * 8 + 4) + 8);
       assert.ok(resultBytes > results * 200 * 4 && resultBytes <= mostBytes, `${resultBytes}`);
     }
+  });
+
+  test('modes runs sync and local over the same images, and counts what they exchange', async () => {
+    const flags = ['--quick', '--epochs', '2', '--local-steps', '3', '--json'];
+    const { code, stdout, stderr } = await bench('modes', ...flags);
+    assert.equal(code, 0, stderr);
+    const { runs, images } = modesSchema.parse(JSON.parse(stdout));
+    assert.equal(images, 96);
+    // Six steps an epoch, and two rounds of three local steps; each worker pushes once in each.
+    assert.deepEqual(
+      runs.map(({ mode, localSteps, steps, samples, pushes }) => [
+        ...[mode, localSteps, steps, samples, pushes],
+      ]),
+      [
+        ['sync', 1, 12, 192, 24],
+        ['local', 3, 4, 192, 8],
+      ],
+    );
+    for (const { pushes, pulls, vectorBytes, exchangedBytes, points } of runs) {
+      assert.equal(vectorBytes, runs[0]!.vectorBytes);
+      assert.equal(exchangedBytes, (pushes + pulls) * vectorBytes);
+      assert.deepEqual(
+        points.map(({ epoch }) => epoch),
+        [0, 1],
+      );
+    }
+  });
+
+  test('modes refuses numbers of local steps that are none', async () => {
+    const { code, stderr } = await bench('modes', '--local-steps', '2,0');
+    assert.notEqual(code, 0);
+    assert.match(stderr, /Must be positive integers, such as 2,4,8/);
   });
 
   test('ps measures the exchange, says what it moved, and checks the result', async () => {

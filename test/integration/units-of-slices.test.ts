@@ -25,8 +25,15 @@ const SETTINGS = {
 };
 const SLICES = [8, 8, 8, 6];
 
+/** Rounds of two local steps: as many slices of twice as many images, in half as many steps. */
+const LOCAL = {
+  ...{ 'training.mode': 'local', 'training.localSteps': 2, 'training.batchSize': 8 },
+  'training.sliceSize': 1,
+};
+
 const ALGORITHMS = {
   deepcluster: {},
+  'deepcluster in mode local': LOCAL,
   odc: { algorithm: 'odc', 'model.neck': 'odc', 'odc.smallClusterSize': 4 },
 } as const;
 

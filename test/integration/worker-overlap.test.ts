@@ -42,7 +42,7 @@ function orderOf(step: number): Order__Output {
   const parts = [{ slice: 0, samples: samplesOf(step) }];
   const upcoming = step + 1 < STEPS ? [{ slice: 0, samples: samplesOf(step + 1) }] : [];
   const unit = { slice: 0, slices: 1, stepSlices: 1 };
-  const content = { step, ...unit, parts, upcoming, centroidVersion: 0 };
+  const content = { step, ...unit, parts, upcoming, centroidVersion: 0, local: null };
   return orderMessage(trainSlice, content, { leaseId: `step-${step}`, parameterVersion: step });
 }
 
@@ -50,7 +50,7 @@ function orderOf(step: number): Order__Output {
 function wholeStep(): Order__Output {
   const parts = Array.from({ length: STEPS }, (_, slice) => ({ slice, samples: samplesOf(slice) }));
   const unit = { slice: 0, slices: STEPS, stepSlices: STEPS };
-  const content = { step: 0, ...unit, parts, upcoming: [], centroidVersion: 0 };
+  const content = { step: 0, ...unit, parts, upcoming: [], centroidVersion: 0, local: null };
   return orderMessage(trainSlice, content, { leaseId: 'unit', parameterVersion: 0 });
 }
 

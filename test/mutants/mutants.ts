@@ -3,6 +3,7 @@ import { CODEC_MUTANTS } from './codec-mutants.ts';
 import { FOLDED_WORK } from './folded-work.ts';
 
 import { MEMORY_MUTANTS } from './memory-mutants.ts';
+import { LOCAL_MUTANTS } from './local-mutants.ts';
 import type { Mutant } from './mutant.ts';
 import { UNIT_MUTANTS } from './unit-mutants.ts';
 
@@ -18,6 +19,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...UNIT_MUTANTS,
   ...MEMORY_MUTANTS,
   ...CODEC_MUTANTS,
+  ...LOCAL_MUTANTS,
   {
     name: 'two coordinators in one folder: a claim that another made first counts',
     patches: [
@@ -359,7 +361,7 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'src/algorithms/swav/queue.ts',
-        find: 'return Math.floor(place / batchSize) * batchSize;',
+        find: 'return Math.floor(place / stepSize) * stepSize;',
         replace: 'return place;',
       },
     ],

@@ -94,9 +94,12 @@ export const UNIT_MUTANTS: readonly Mutant[] = [
     name: 'dropout follows the unit in place of the slice',
     patches: [
       {
-        file: 'src/work/train-slice.ts',
-        find: 'passSlice({ step, slice, samples, pixels, small }, targets, tools),',
-        replace: `passSlice({ step, slice: order.slice, samples, pixels, small }, targets, tools),`,
+        file: 'src/work/slice/part.ts',
+        find: 'passSlice({ step, slice, batch, samples, pixels, small }, targets, tools),',
+        replace: `passSlice(
+      { step, slice: unit.batches[0]!.name.slice, batch, samples, pixels, small },
+      ...[targets, tools],
+    ),`,
       },
     ],
   },

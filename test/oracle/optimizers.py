@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Makes optimizers.json: steps of SGD by PyTorch, with and without decay of vectors, and of LARS by NumPy.
+"""Makes optimizers.json: steps of SGD by PyTorch, with and without decay of vectors, and of LARS by NumPy;
+rounds of the outer optimizer of mode `local` by PyTorch, with the gradients as moves.
 
     python3 test/oracle/optimizers.py > test/oracle/optimizers.json
 
@@ -25,6 +26,7 @@ VARIABLES = [
 ]
 RATES = {"body": 0.3, "head": 0.7}
 MOMENTUM, DECAY, TRUST = 0.9, 0.05, 0.02
+OUTER_RATE = 0.7
 FACTORS = [0.25, 1, 1, 0.6]
 
 
@@ -67,6 +69,23 @@ def by_torch(decays_vectors):
     return steps
 
 
+def by_outer(nesterov):
+    """DiLoCo (arXiv:2311.08105), algorithm 1: SGD with momentum on the mean moves; the head has no momentum."""
+    parameters = [torch.tensor(b, requires_grad=True) for b in BEGIN]
+    groups = [
+        {"params": [p], "momentum": MOMENTUM, "nesterov": nesterov} if v["group"] == "body" else {"params": [p]}
+        for v, p in zip(VARIABLES, parameters)
+    ]
+    optimizer = torch.optim.SGD(groups, lr=OUTER_RATE)
+    steps = []
+    for moves in GRADIENTS:
+        for p, move in zip(parameters, moves):
+            p.grad = torch.tensor(move)
+        optimizer.step()
+        steps.append(flat([p.detach().numpy() for p in parameters]))
+    return steps
+
+
 def by_lars():
     parameters = [b.copy() for b in BEGIN]
     velocity = [np.zeros_like(b) for b in BEGIN]
@@ -93,6 +112,7 @@ print(
             **{"momentum": MOMENTUM, "weightDecay": DECAY, "larsTrust": TRUST, "factors": FACTORS},
             **{"begin": flat(BEGIN), "gradients": [flat(g) for g in GRADIENTS]},
             **{"sgd": by_torch(True), "sgdWithoutVectors": by_torch(False), "lars": by_lars()},
+            **{"outerLearningRate": OUTER_RATE, "outer": by_outer(False), "outerNesterov": by_outer(True)},
         }
     )
 )

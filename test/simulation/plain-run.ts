@@ -51,6 +51,7 @@ import {
   type V2State,
 } from './plain-memory.ts';
 import { finalByGraph, labelsByGraph } from './plain-graph.ts';
+import { localSlice, outerStep, type PlainPass } from './plain-local.ts';
 import { PlainQueue, swappedSlice } from './plain-swav.ts';
 import {
   configOf,
@@ -331,7 +332,7 @@ class PlainLoop {
         passed.reduce((total, { samples }) => total + samples, 0),
     );
     this.#update(passed);
-    const moved = passed.flatMap(({ rows }) => (rows === null ? [] : [rows]));
+    const moved = passed.flatMap(({ rows }) => rows);
     this.#odc?.commit(step, moved);
     for (const { ids, rows } of this.#v2 === null ? [] : moved) {
       ids.forEach((id, i) => {
@@ -350,14 +351,32 @@ class PlainLoop {
     step: number,
     slice: number,
     weights: Float64Array | null,
-  ): PlainSlice & { lossSum: number; rows: SliceRows | null } {
+  ): PlainPass {
+    const { training } = this.#config;
     const seed = [this.#scenario.seed, 'dropout', step, slice];
+    if (training.mode === 'sync') return this.#pass(plan, draws, slice, seed, weights);
+    return localSlice(this.#parameters, draws, training, (own, batch, parameters) => {
+      this.#model.load(parameters, this.#statistics);
+      const ofBatch = batch === 0 ? seed : [...seed, 'batch', batch];
+      return this.#pass(plan, own, slice, ofBatch, null);
+    });
+  }
+
+  #pass(
+    plan: EpochPlan,
+    draws: DrawRange,
+    slice: number,
+    seed: readonly (string | number)[],
+    weights: Float64Array | null,
+  ): PlainPass {
     if (this.#v2 !== null) {
       const drawn = { ...samplesOf(plan, draws), epoch: plan.epoch, slice, seed };
       const model = this.#model;
-      return this.#queue === null
-        ? prototypeSlice(this.#v2, drawn, model)
-        : swappedSlice(this.#queue.rows, drawn, model);
+      const passed =
+        this.#queue === null
+          ? prototypeSlice(this.#v2, drawn, model)
+          : swappedSlice(this.#queue.rows, drawn, model);
+      return { ...passed, rows: [passed.rows] };
     }
     const { ids, occurrences, pseudoLabels } = samplesOf(plan, draws);
     const views = viewsOf(this.#scenario.unreadable, ids, occurrences, plan.epoch);
@@ -372,12 +391,12 @@ class PlainLoop {
     return { ...passed, samples: targets.length, rows: this.#mix(views.ids, slice, features) };
   }
 
-  #mix(ids: Int32Array, slice: number, features: Float32Array): SliceRows | null {
-    if (this.#odc === null) return null;
+  #mix(ids: Int32Array, slice: number, features: Float32Array): SliceRows[] {
+    if (this.#odc === null) return [];
     const { settings, clusters } = this.#odc;
     const { rows } = this.#odc.orderFor(ids);
     const { momentum, metric } = settings;
-    return { slice, ids, ...mixAndAssign(rows, features, clusters.centroids, momentum, metric) };
+    return [{ slice, ids, ...mixAndAssign(rows, features, clusters.centroids, momentum, metric) }];
   }
 
   #update(slices: readonly PlainSlice[]): void {
@@ -386,15 +405,15 @@ class PlainLoop {
     const body = bodyCount(TINY_LAYOUT);
     const means = plainMeans(slices);
     const parameters = this.#parameters;
-    stepWithMomentum(parameters.subarray(0, body), this.#momentum, means.gradient, {
-      learningRate,
-      momentum,
-      weightDecay,
-    });
-    stepPlain(parameters.subarray(body), means.gradient.subarray(body), {
-      learningRate: headLearningRate,
-      weightDecay,
-    });
+    if (this.#config.training.mode === 'local') {
+      outerStep(parameters, this.#momentum, means.gradient, this.#config.training);
+    } else {
+      const rule = { learningRate, momentum, weightDecay };
+      stepWithMomentum(parameters.subarray(0, body), this.#momentum, means.gradient, rule);
+      stepPlain(parameters.subarray(body), means.gradient.subarray(body), {
+        ...{ learningRate: headLearningRate, weightDecay },
+      });
+    }
     this.#statistics = this.#statistics.map(
       (value, i) => (1 - batchNormMomentum) * value + batchNormMomentum * means.statistics[i]!,
     );

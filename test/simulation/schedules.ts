@@ -55,6 +55,7 @@ export function scenarioOf(seed: number): Scenario {
       algorithm === 'deepcluster' && seededRng('method', seed).integer(3) === 0 ? 'pic' : 'kmeans',
     // Within a batch of crops, whose other images must stay together.
     unreadable: hasCrops && shape.unreadable !== null ? 1 : shape.unreadable,
+    localSteps: isLocal(seed, algorithm) ? 2 : null,
     servers: 1 + Math.floor(3 * rng.float() ** 2),
     everySteps: rng.integer(3),
     isWhole: rng.integer(2) === 0,
@@ -66,6 +67,11 @@ export function scenarioOf(seed: number): Scenario {
 function algorithmOf(seed: number, isDeepCluster: boolean): Scenario['algorithm'] {
   if (seed % 4 === 2) return seed % 16 === 14 ? 'swav' : 'deepcluster-v2';
   return isDeepCluster ? 'deepcluster' : 'odc';
+}
+
+/** A quarter of those schedules whose algorithm can, drawn apart as well. */
+function isLocal(seed: number, algorithm: Scenario['algorithm']): boolean {
+  return algorithm !== 'odc' && seededRng('mode', seed).integer(4) === 0;
 }
 
 /** Mostly a few; sometimes more than slices. */

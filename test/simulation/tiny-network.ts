@@ -26,6 +26,8 @@ export interface Scenario {
   readonly shardSize: number;
   readonly batchSize: number;
   readonly sliceSize: number;
+  /** Batches of a slice in mode `local`; null: mode `sync`. */
+  readonly localSteps: number | null;
   readonly epochs: number;
   /** Cannot be read; null: all can. */
   readonly unreadable: number | null;
@@ -71,7 +73,7 @@ export const CLUSTER_TIMES = {
 
 export function configOf(scenario: Scenario): RunConfig {
   const { algorithm, method, seed, epochs, shardSize, batchSize, sliceSize } = scenario;
-  const { servers, everySteps } = scenario;
+  const { servers, everySteps, localSteps } = scenario;
   const wholeBytes = scenario.isWhole ? {} : { wholeBytes: 0 };
   return Object.freeze(
     runConfigSchema().parse({
@@ -84,7 +86,10 @@ export function configOf(scenario: Scenario): RunConfig {
       deepclusterV2: wholeBytes,
       odc: { smallClusterSize: 1, publishInterval: 2, logInterval: 3 },
       swav: { queueLength: QUEUE_LENGTH },
-      training: { batchSize, sliceSize },
+      training: {
+        ...{ batchSize, sliceSize },
+        ...(localSteps === null ? {} : { mode: 'local', localSteps }),
+      },
       evaluation: { enabled: false },
       checkpoint: { everySteps, keep: 2 },
       cluster: { ...CLUSTER_TIMES, servers },
@@ -205,13 +210,13 @@ export class TinyModel implements Model {
     const kept = this.#gradients.take(parameterCount);
     const gradient = kept?.fill(0) ?? new Float32Array(parameterCount);
     const statistics = new Float32Array(TINY_LAYOUT.statisticCount);
-    const [, , step, slice] = dropoutSeed as [number, string, number, number];
+    const [, , ...place] = dropoutSeed.filter((part) => part !== 'batch') as number[];
     let lossSum = 0;
     pseudoLabels.forEach((label, row) => {
       const view = pixels.subarray(row * VIEW_BYTES, (row + 1) * VIEW_BYTES);
       const weight = weights?.[row] ?? 1;
       for (let j = 0; j < gradient.length; j += 1) {
-        const pull = signal(...view, label, j) + 0.1 * signal(step, slice, j);
+        const pull = signal(...view, label, j) + 0.1 * signal(...place, j);
         lossSum += weight * (1 + pull * parameters[j]!);
         gradient[j] = gradient[j]! + weight * (pull + 0.5 * parameters[j]!);
       }

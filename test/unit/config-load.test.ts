@@ -211,6 +211,23 @@ describe('refusals name key, rule, value and origin', () => {
     );
   });
 
+  test('of what mode local cannot do', () => {
+    const local = flag('training.mode', 'local');
+    assertRefused(
+      { settings: [local, flag('training.optimizer', 'lars')] },
+      'config training.optimizer: must be sgd with training.mode local, whose moves have no gradient for a rate, got "lars" (from --set training.optimizer)',
+    );
+    const odc = [flag('algorithm', 'odc'), flag('model.neck', 'odc')];
+    assertRefused(
+      { settings: [local, ...odc] },
+      'config training.mode: must be sync for algorithm odc: its labels, centroids and loss weights move with every step, not once a round, got "local" (from --set training.mode)',
+    );
+    assertRefused(
+      { settings: [flag('training.mode', 'ssp')] },
+      'config training.mode: must be one of sync, local, got "ssp" (from --set training.mode)',
+    );
+  });
+
   test('of a schedule whose epochs do not ascend, or with an entry of another form', () => {
     const refused = (schedule: string, message: string): void => {
       const settings = [flag('training.schedule', schedule)];

@@ -46,6 +46,7 @@ test('of all settings, those may change that hold from a step on, or that move n
     'training.schedule',
     'training.warmupEpochs',
     'training.cosineTo',
+    'training.outerLearningRate',
   ]);
   const operation = [...configKeys().keys()].filter((key) =>
     /^(cluster|evaluation|checkpoint)\./.test(key),

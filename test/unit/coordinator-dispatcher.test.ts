@@ -78,7 +78,7 @@ function train({ dispatcher }: World, taken: TrainedSlice[] = []): Promise<void>
     })),
     order: ({ step, slice, slices }) => ({
       ...{ step, slice, slices, stepSlices: 2, centroidVersion: 0 },
-      ...{ parts: [{ slice, samples: SAMPLES }], upcoming: [] },
+      ...{ parts: [{ slice, samples: SAMPLES }], upcoming: [], local: null },
     }),
     take: (_work, result) => taken.push(result),
   });

@@ -25,7 +25,7 @@ function orderOf(
   leftOut = NONE,
   facts: Given = null,
 ) {
-  const due = { plan: PLAN, index, step: 40 + index, slice, slices };
+  const due = { plan: PLAN, index, step: 40 + index, slice, slices, rateFactor: 1 };
   return unitOrder(due, TRAINING, leftOut, facts);
 }
 

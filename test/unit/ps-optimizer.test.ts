@@ -33,6 +33,10 @@ interface Oracle {
   readonly sgd: readonly (readonly number[])[];
   readonly sgdWithoutVectors: readonly (readonly number[])[];
   readonly lars: readonly (readonly number[])[];
+  /** Mode `local`: the gradients are moves. */
+  readonly outerLearningRate: number;
+  readonly outer: readonly (readonly number[])[];
+  readonly outerNesterov: readonly (readonly number[])[];
 }
 
 const path = new URL('../oracle/optimizers.json', import.meta.url);
@@ -109,6 +113,15 @@ test('LARS lets no vector decay, whatever else is said of decay', () => {
   const lars = { optimizer: 'lars', larsTrust: oracle.larsTrust } as const;
   assertSteps({ ...lars, decayNormsAndBiases: false }, oracle.lars);
 });
+
+for (const nesterov of [false, true]) {
+  test(`the outer optimizer is SGD of PyTorch, whatever the schedule: Nesterov ${nesterov}`, () => {
+    const { momentum: outerMomentum, outerLearningRate } = oracle;
+    const outer = { mode: 'local', outerMomentum, outerLearningRate, nesterov } as const;
+    // Momentum, rates and decay of the local steps are in the moves already.
+    assertSteps({ ...outer, momentum: 0.3 }, nesterov ? oracle.outerNesterov : oracle.outer);
+  });
+}
 
 test('a variable longer than a block of the reducer has one rate', () => {
   const [own, rate] = [

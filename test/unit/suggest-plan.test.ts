@@ -183,6 +183,11 @@ describe('the memory of a worker', () => {
     assert.ok(workerPeakBytes(cost, { ...own, sliceSize: fits }) <= budget);
     assert.ok(workerPeakBytes(cost, { ...own, sliceSize: fits + 1 }) > budget);
     assert.ok(fits < largestSlice(cost, { ...own, parameters: 0 }, budget));
+    // Mode `local`: parameters as they came and as they are moved, and the momentum.
+    const [sync, local] = [false, true].map((isLocal) =>
+      workerPeakBytes(cost, { ...own, sliceSize: 16, isLocal }),
+    );
+    assert.equal(local! - sync!, 3 * 4 * own.parameters);
   });
 
   test('gives the largest slice that fits: one more does not', () => {

@@ -28,6 +28,7 @@ const ORDER: TrainSliceOrder = {
   ...{ step: 12, slice: 4, slices: 4, stepSlices: 8, centroidVersion: 0 },
   parts: PARTS,
   upcoming: [4, 5].map((slice) => ({ slice, samples: samplesOf(slice) })),
+  local: null,
 };
 
 /** What the pass over a slice gives: numbers whose sum depends on the order. */
@@ -73,6 +74,7 @@ function worldOf(missing: readonly number[] = []): World {
     config: CONFIG,
     algorithm: GRADIENT_WORK,
     held: { letGo: () => undefined },
+    gradients: { begin: () => undefined, giveBack: () => undefined },
     network: {
       headEpoch: (epoch: number) => epoch,
       load: () => Promise.resolve(),

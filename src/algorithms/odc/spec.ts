@@ -30,6 +30,7 @@ export const ODC: AlgorithmSpec = {
   metric: (config) => odcConfigOf(config).metric,
   crops: () => 1,
   heads: () => 1,
+  refusesLocal: 'its labels, centroids and loss weights move with every step, not once a round',
   figures: ODC_FIGURES,
   requireImages: requireRoomForClusters,
   strategy: (deps) => new OdcStrategy(deps),

@@ -39,12 +39,13 @@ export function drawsFromBundle(bundle: NamedArrays): EpochDraws {
 
 /**
  * Where the step begins that an image is drawn in.
+ * @param stepSize draws of a step
  * @returns its first draw
  * @throws TrainerError PROTOCOL_VIOLATION for an image that the epoch does not draw
  */
-export function stepOf(image: number, { ids }: EpochDraws, batchSize: number): number {
+export function stepOf(image: number, { ids }: EpochDraws, stepSize: number): number {
   const place = ids.indexOf(image);
-  if (place >= 0) return Math.floor(place / batchSize) * batchSize;
+  if (place >= 0) return Math.floor(place / stepSize) * stepSize;
   const remedy = 'run the same release on every process';
   throw protocolViolation('image of a slice', 'one that its epoch draws', image, remedy);
 }

@@ -4,6 +4,7 @@
  * (arXiv:2006.09882), section 3.1 and appendix. Shapes: n samples of a slice, V crops, d columns, L
  * images of the queue.
  */
+import { stepSizes } from '../../ps/config.ts';
 import type { SwappedPrediction } from '../../clustering/swapped-prediction.ts';
 import type { MovedRows } from '../../server-clients/sample-shards.ts';
 import type { AlgorithmSlice, AlgorithmWork, AlgorithmWorkDeps, SliceLease } from '../work.ts';
@@ -79,7 +80,7 @@ export class SwavWork implements AlgorithmWork {
     const { queueLength } = this.#config;
     if (queueLength === 0) return new Float32Array(0);
     const draws = await this.#drawsOf(epoch);
-    const begin = stepOf(samples.ids[0]!, draws, config.training.batchSize);
+    const begin = stepOf(samples.ids[0]!, draws, stepSizes(config.training).step);
     const key = `${parameterVersion}/${begin}`;
     if (this.#rows?.key === key) return this.#rows.value;
     const ids = queueBefore(draws, begin, queueLength);

@@ -7,6 +7,7 @@ import { CODEC_NAMES, type CodecName } from '../../ps/codec/codec-name.ts';
 import { allAlgorithms } from '../../algorithms/registry.ts';
 import type { SuiteName } from '../../../bench/bench.ts';
 import { benchTable, chaosLines, planeLines, psLines } from '../bench-table.ts';
+import { addModesCommand } from './bench-modes.ts';
 import { ProcessFailure } from '../../launch/process-failure.ts';
 import { KEEP_FREED_MEMORY } from '../../process/allocator.ts';
 import { packageRoot } from '../../process/package-root.ts';
@@ -44,6 +45,7 @@ export function addBenchCommand(program: Command, terminal: Terminal): void {
     .option('--json', 'print one JSON object')
     .action((options: OdcMemoryCommandOptions) => runOdcMemory(options, terminal));
   addPsCommand(bench, terminal);
+  addModesCommand(bench, terminal);
   bench
     .command('clustering-plane')
     .description(

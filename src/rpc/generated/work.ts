@@ -8,6 +8,7 @@ import type { Extract as _deepcluster_v1_Extract, Extract__Output as _deepcluste
 import type { FillMemory as _deepcluster_v1_FillMemory, FillMemory__Output as _deepcluster_v1_FillMemory__Output } from './deepcluster/v1/FillMemory.ts';
 import type { FindNeighbours as _deepcluster_v1_FindNeighbours, FindNeighbours__Output as _deepcluster_v1_FindNeighbours__Output } from './deepcluster/v1/FindNeighbours.ts';
 import type { KmeansStep as _deepcluster_v1_KmeansStep, KmeansStep__Output as _deepcluster_v1_KmeansStep__Output } from './deepcluster/v1/KmeansStep.ts';
+import type { LocalRule as _deepcluster_v1_LocalRule, LocalRule__Output as _deepcluster_v1_LocalRule__Output } from './deepcluster/v1/LocalRule.ts';
 import type { Moments as _deepcluster_v1_Moments, Moments__Output as _deepcluster_v1_Moments__Output } from './deepcluster/v1/Moments.ts';
 import type { Project as _deepcluster_v1_Project, Project__Output as _deepcluster_v1_Project__Output } from './deepcluster/v1/Project.ts';
 import type { SampleRows as _deepcluster_v1_SampleRows, SampleRows__Output as _deepcluster_v1_SampleRows__Output } from './deepcluster/v1/SampleRows.ts';
@@ -31,6 +32,7 @@ export interface ProtoGrpcType {
       FillMemory: MessageTypeDefinition<_deepcluster_v1_FillMemory, _deepcluster_v1_FillMemory__Output>
       FindNeighbours: MessageTypeDefinition<_deepcluster_v1_FindNeighbours, _deepcluster_v1_FindNeighbours__Output>
       KmeansStep: MessageTypeDefinition<_deepcluster_v1_KmeansStep, _deepcluster_v1_KmeansStep__Output>
+      LocalRule: MessageTypeDefinition<_deepcluster_v1_LocalRule, _deepcluster_v1_LocalRule__Output>
       Moments: MessageTypeDefinition<_deepcluster_v1_Moments, _deepcluster_v1_Moments__Output>
       Project: MessageTypeDefinition<_deepcluster_v1_Project, _deepcluster_v1_Project__Output>
       SampleRows: MessageTypeDefinition<_deepcluster_v1_SampleRows, _deepcluster_v1_SampleRows__Output>

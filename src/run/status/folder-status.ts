@@ -19,7 +19,11 @@ const savedSchema = z.object({
   config: z.object({
     algorithm: z.string(),
     epochs: z.number(),
-    training: z.object({ batchSize: z.number().gt(0) }),
+    training: z.object({
+      batchSize: z.number().gt(0),
+      mode: z.string().default('sync'),
+      localSteps: z.number().gt(0).default(1),
+    }),
     clustering: z.object({ reassign: z.number() }),
     evaluation: z.object({ enabled: z.boolean(), maxImages: z.number() }).optional(),
   }),
@@ -164,7 +168,9 @@ function readSaved(folder: string): Saved | null {
 
 function stepsPerEpoch({ config, images }: Saved): number | null {
   if (images === undefined) return null;
-  return Math.ceil((images.count * config.clustering.reassign) / config.training.batchSize);
+  const { batchSize, mode, localSteps } = config.training;
+  const samples = mode === 'local' ? localSteps * batchSize : batchSize;
+  return Math.ceil((images.count * config.clustering.reassign) / samples);
 }
 
 /** Null where there is no summary, or none that can be read. */

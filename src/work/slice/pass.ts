@@ -1,8 +1,9 @@
 /**
- * The training pass over one slice, by what the run's algorithm trains with. Shapes: n samples of
- * the slice, P parameters, S batch-norm statistics.
+ * The training pass over one batch of a slice, by what the run's algorithm trains with. Shapes: n samples of
+ * the batch, P parameters, S batch-norm statistics.
  */
 import type { Prototypes } from '../../clustering/prototypes.ts';
+import type { RunConfig } from '../../config/schema.ts';
 import type { SwappedPrediction } from '../../clustering/swapped-prediction.ts';
 import { shapeMismatch } from '../../errors.ts';
 import type { SlicePass, SliceSamples, SmallViews, WorkTools } from '../tools.ts';
@@ -13,9 +14,11 @@ export interface SlicePart {
   readonly samples: SliceSamples;
 }
 
-/** The slice, the step that it is of, and its views. */
+/** A batch of a slice, the step that it is of, and its views. */
 export interface SliceToPass extends SlicePart {
   readonly step: number;
+  /** Within the slice. */
+  readonly batch: number;
   /** Of the samples' crops, the crops of an image one behind the other. */
   readonly pixels: Uint8Array;
   /** Undefined where the algorithm has none. */
@@ -41,10 +44,10 @@ export function passSlice(
 }
 
 function trainingPass(
-  { step, slice, samples, pixels }: SliceToPass,
+  { samples, pixels, ...name }: SliceToPass,
   { config, network, algorithm }: WorkTools,
 ): PassedSlice {
-  const seed = [config.seed, 'dropout', step, slice];
+  const seed = dropoutSeed(name, config);
   const { pseudoLabels, lossWeights } = samples;
   if (!algorithm.usesFeatures) {
     return { ...network.model.lossAndGradient(pixels, pseudoLabels, seed), features: null };
@@ -55,23 +58,32 @@ function trainingPass(
 
 /** With the unit features of the samples' crops, without those of the small ones. */
 function prototypePass(
-  { step, slice, samples, pixels, small }: SliceToPass,
+  { samples, pixels, small, ...name }: SliceToPass,
   prototypes: Prototypes,
   { config, network, algorithm: { crops } }: WorkTools,
 ): PassedSlice {
-  const seed = [config.seed, 'dropout', step, slice];
+  const seed = dropoutSeed(name, config);
   const targets = targetsOf(samples, prototypes.heads);
   return network.model.prototypeGradient(pixels, targets, { ...prototypes, crops }, seed, small);
 }
 
 /** The same; targets are made of the samples' crops themselves. */
 function swappedPass(
-  { step, slice, samples, pixels }: SliceToPass,
+  { samples, pixels, ...name }: SliceToPass,
   swapped: SwappedPrediction,
   { config, network }: WorkTools,
 ): PassedSlice {
-  const seed = [config.seed, 'dropout', step, slice];
+  const seed = dropoutSeed(name, config);
   return network.model.swappedGradient(pixels, samples.ids.length, swapped, seed);
+}
+
+/** A slice of one batch has the draws that it has in mode `sync`. */
+function dropoutSeed(
+  { step, slice, batch }: Pick<SliceToPass, 'step' | 'slice' | 'batch'>,
+  { seed }: Pick<RunConfig, 'seed'>,
+): (string | number)[] {
+  const ofSlice = [seed, 'dropout', step, slice];
+  return batch === 0 ? ofSlice : [...ofSlice, 'batch', batch];
 }
 
 /** @returns [n, heads] */

@@ -6,7 +6,7 @@ import { drawnViews } from '../../data/loader/drawn-views.ts';
 import type { LoadedViews } from '../../data/loader/loader.ts';
 import type { SliceName, SliceSamples, SmallViews, ViewTools, WorkTools } from '../tools.ts';
 
-/** A slice whose views are wanted. */
+/** A batch of a slice whose views are wanted. */
 export interface NamedSlice {
   readonly name: SliceName;
   readonly samples: SliceSamples;

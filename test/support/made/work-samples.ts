@@ -17,7 +17,7 @@ import { solvePca } from '../../../src/work/solve-pca.ts';
 import { findNeighbours } from '../../../src/work/pic/find-neighbours.ts';
 import { shareRows } from '../../../src/work/pic/share-rows.ts';
 import type { SliceSamples } from '../../../src/work/tools.ts';
-import { trainSlice } from '../../../src/work/train-slice.ts';
+import { trainSlice, type TrainSliceOrder } from '../../../src/work/train-slice.ts';
 
 /** Random orders and results of one kind. */
 interface Sample<Order, Result> {
@@ -55,6 +55,11 @@ const hits = (rng: Rng): Hits => ({
 });
 const images = (rng: Rng) =>
   list(rng).map((id) => ({ id, path: `a/${id}.jpg`, reason: 'no such file' }));
+
+const localRule = (rng: Rng): NonNullable<TrainSliceOrder['local']> => ({
+  ...{ learningRate: rng.float(), headLearningRate: rng.float(), weightDecay: rng.float() },
+  decayNormsAndBiases: rng.integer(2) === 0,
+});
 
 function samples(rng: Rng, least: number): SliceSamples {
   const length = least + many(rng);
@@ -167,6 +172,7 @@ export const WORK_SAMPLES: readonly Sampled[] = [
         slice: 8 + i,
         samples: samples(rng, 0),
       })),
+      local: rng.integer(2) === 0 ? null : localRule(rng),
     }),
     result: (rng) => ({
       ...{ samples: uint(rng), lossSums: [rng.float(), rng.float()], damaged: images(rng) },

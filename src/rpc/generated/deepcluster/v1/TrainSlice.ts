@@ -1,6 +1,7 @@
 // Original file: proto/work.proto
 
 import type { SliceDraws as _deepcluster_v1_SliceDraws, SliceDraws__Output as _deepcluster_v1_SliceDraws__Output } from '../../deepcluster/v1/SliceDraws.ts';
+import type { LocalRule as _deepcluster_v1_LocalRule, LocalRule__Output as _deepcluster_v1_LocalRule__Output } from '../../deepcluster/v1/LocalRule.ts';
 
 export interface TrainSlice {
   'step'?: (number);
@@ -10,6 +11,7 @@ export interface TrainSlice {
   'stepSlices'?: (number);
   'parts'?: (_deepcluster_v1_SliceDraws)[];
   'upcoming'?: (_deepcluster_v1_SliceDraws)[];
+  'local'?: (_deepcluster_v1_LocalRule | null);
 }
 
 export interface TrainSlice__Output {
@@ -20,4 +22,5 @@ export interface TrainSlice__Output {
   'stepSlices': (number);
   'parts': (_deepcluster_v1_SliceDraws__Output)[];
   'upcoming': (_deepcluster_v1_SliceDraws__Output)[];
+  'local': (_deepcluster_v1_LocalRule__Output | null);
 }
