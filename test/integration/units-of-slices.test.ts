@@ -104,25 +104,3 @@ for (const [algorithm, own] of Object.entries(ALGORITHMS)) {
     for (const end of ends) assert.deepEqual(end, ends[0]);
   });
 }
-
-test('a run of one local step a round is that of mode sync, within rounding, while the rate stays', async () => {
-  const local = {
-    ...{ 'training.mode': 'local', 'training.localSteps': 1, 'training.momentum': 0 },
-    ...{ 'training.outerLearningRate': 1, 'training.nesterov': false },
-    'training.outerMomentum': 0.9,
-  };
-  const [sync, rounds] = await Promise.all(
-    Object.entries({ sync: {}, local }).map(async ([name, own]) => {
-      const run = out(`one-step-${name}`);
-      const settings = { ...SETTINGS, ...own, epochs: 1, 'cluster.minWorkers': 2 };
-      await runPlain({ data, out: run, workers: 2, settings });
-      return readLosses(run);
-    }),
-  );
-  assert.equal(rounds!.length, SLICES.length);
-  for (const [step, loss] of rounds!.entries()) {
-    // Parameters of the earlier steps are rounded to float32 in other places.
-    assert.ok(Math.abs(loss - sync![step]!) < 1e-4 * loss, `step ${step}: ${loss}, ${sync![step]}`);
-  }
-  assert.notDeepEqual(rounds, sync, 'it is no other run of mode sync');
-});
