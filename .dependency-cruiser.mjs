@@ -37,7 +37,7 @@ const MAY_IMPORT = {
   // A folder an algorithm, over the pure arithmetic of clustering; its network is named by a setting.
   algorithms: [
     ...['math', 'arrays', 'clustering', 'rpc', 'server-clients', 'telemetry', 'report'],
-    'nn/config',
+    ...['nn/config', 'ps/config'],
   ],
   // Composes the schemas that stand beside their owners.
   config: ['messages', 'process', '[a-z-]+/config', 'algorithms', 'engine/registry'],
@@ -132,7 +132,7 @@ export default {
       { path: '^src/', pathNot: '^src/cli/commands/' },
       {
         path: '^(coordinator|server|worker|bench)/',
-        pathNot: '^bench/(bench|chaos/chaos|clustering-plane/plane|ps/ps)\\.ts$',
+        pathNot: '^bench/(bench|chaos/chaos|clustering-plane/plane|modes/modes|ps/ps)\\.ts$',
       },
     ),
     forbid(
