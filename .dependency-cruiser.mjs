@@ -37,8 +37,7 @@ const MAY_IMPORT = {
   // A folder an algorithm, over the pure arithmetic of clustering; its network is named by a setting.
   algorithms: [
     ...['math', 'arrays', 'clustering', 'rpc', 'server-clients', 'telemetry', 'report'],
-    'nn/config',
-    'ps/config',
+    ...['nn/config', 'ps/config'],
   ],
   // Composes the schemas that stand beside their owners.
   config: ['messages', 'process', '[a-z-]+/config', 'algorithms', 'engine/registry'],

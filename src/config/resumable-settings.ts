@@ -5,7 +5,7 @@
  */
 import { composed } from '../algorithms/registry.ts';
 import { configInvalid } from '../errors.ts';
-import type { RunConfig } from './schema.ts';
+import { runConfigSchema, type RunConfig } from './schema.ts';
 
 /** A setting that was changed when the run was resumed. */
 export interface SettingChange {
@@ -62,20 +62,27 @@ type Difference = Omit<SettingChange, 'step'> & { readonly isResumable: boolean 
 
 /**
  * What a resumed run changes, in the schema's order. A setting that the run began without, since
- * its release did not have it, is none.
+ * its release did not have it, had today's default.
  * @throws TrainerError CONFIG_INVALID naming the first setting that a resumed run may not change
  */
 export function changesOf(saved: RunConfig, current: RunConfig, step: number): SettingChange[] {
-  const differences = differencesOf(saved, current, '', false);
+  const began = withDefaults(saved, runConfigSchema().parse({}));
+  const differences = differencesOf(began, current, '', false);
   const refused = differences.find(({ isResumable }) => !isResumable);
   if (refused !== undefined) {
     const { key, from, to } = refused;
     const rule = `must stay ${JSON.stringify(from)} when the run is resumed: leave it out, or begin another run with another --out`;
     throw configInvalid(key, rule, to);
   }
-  return differences
-    .filter(({ from }) => from !== undefined)
-    .map(({ key, from, to }) => ({ step, key, from, to }));
+  return differences.map(({ key, from, to }) => ({ step, key, from, to }));
+}
+
+/** The settings in the order of the defaults, those of sections included. */
+function withDefaults(saved: unknown, defaults: unknown): unknown {
+  if (saved === undefined) return defaults;
+  if (!isRecord(saved) || !isRecord(defaults)) return saved;
+  const names = Object.keys({ ...defaults, ...saved });
+  return Object.fromEntries(names.map((name) => [name, withDefaults(saved[name], defaults[name])]));
 }
 
 /**

@@ -75,6 +75,17 @@ test('a setting that the release before did not have is no change', () => {
   assert.deepEqual(changesOf(earlier, SAVED, 3), []);
 });
 
+test('a setting that the release before did not have, and that must stay, stays at its default', () => {
+  const earlier = structuredClone(SAVED) as { training: Partial<RunConfig['training']> };
+  delete earlier.training.mode;
+  assert.deepEqual(changesOf(earlier as RunConfig, SAVED, 3), []);
+  const current = runConfigSchema().parse({ training: { mode: 'local' } });
+  assert.throws(() => changesOf(earlier as RunConfig, current, 3), {
+    code: 'CONFIG_INVALID',
+    message: /^config training\.mode: must stay "sync" when the run is resumed/,
+  });
+});
+
 test('a setting that must stay is refused with its value and with what to do', () => {
   const current = runConfigSchema().parse({ training: { learningRate: 1, momentum: 0.5 } });
   assert.throws(() => changesOf(SAVED, current, 3), {
