@@ -47,8 +47,8 @@ export function stepWithMomentum(
 }
 
 /**
- * The same in Nesterov's form: w -= lr * (g + momentum * v), with the stored v. Source: Sutskever et
- * al. 2013, as torch.optim.SGD writes it.
+ * The same in Nesterov's form: w -= lr * (g + momentum * v), with the stored v. Source: Sutskever
+ * et al. 2013, as torch.optim.SGD writes it.
  */
 export function stepWithNesterov(
   parameters: Float32Array,

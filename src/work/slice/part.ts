@@ -90,7 +90,7 @@ type TrainedBatch = PassedSlice & {
   readonly memory: MovedRows | null;
 };
 
-/** One pass, with the parameters of the step or, of a slice's further batches, those moved so far. */
+/** One pass, with the parameters of the step; in further batches of a slice those moved so far. */
 async function trainBatch(at: number, unit: UnitToTrain, tools: WorkTools): Promise<TrainedBatch> {
   const { ids, centroidVersion } = unit;
   const { algorithm, times } = tools;

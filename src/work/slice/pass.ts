@@ -1,6 +1,6 @@
 /**
- * The training pass over one batch of a slice, by what the run's algorithm trains with. Shapes: n samples of
- * the batch, P parameters, S batch-norm statistics.
+ * The training pass over one batch of a slice, by what the run's algorithm trains with. Shapes: n
+ * samples of the batch, P parameters, S batch-norm statistics.
  */
 import type { Prototypes } from '../../clustering/prototypes.ts';
 import type { RunConfig } from '../../config/schema.ts';
