@@ -8,7 +8,8 @@ import { hitFailpoint } from '../src/process/failpoints.ts';
 import { TrainerError, protocolViolation } from '../src/errors.ts';
 import type { ExchangeCodings } from '../src/ps/codec/vector-coding.ts';
 import type { ParameterShardPlan } from '../src/ps/parameter-plan.ts';
-import type { CommitOutcome, ParameterStore, PushOutcome } from '../src/ps/parameter-store.ts';
+import type { ParameterStore } from '../src/ps/parameter-store.ts';
+import type { CommitOutcome, PushOutcome } from '../src/ps/store-types.ts';
 import type { SliceGeneration, SlicePush } from '../src/ps/slice-push.ts';
 import { MemoryKeeper, RowStage, type MemoryOutcome } from './memory-keeper.ts';
 

@@ -2,7 +2,13 @@
  * Memory that the processes of a simulated machine share. What a process wrote stays as it is when
  * it ends: others have it open.
  */
+import { seededRng } from '../../src/math/rng.ts';
 import type { MakeSegment, WritableSegment } from '../../src/parameter-plane/segment.ts';
+
+/** Null: processes are on several machines. Drawn apart, so that the rest of a seed stays what it is. */
+export function memoryOf(seed: number): SimulatedMemory | null {
+  return seededRng('shared memory', seed).integer(2) === 0 ? new SimulatedMemory() : null;
+}
 
 export class SimulatedMemory {
   readonly #segments: WritableSegment[] = [];

@@ -19,7 +19,7 @@ import { GradientMemory } from '../../src/parameter-plane/gradient-memory.ts';
 import { MemoryServers } from '../../src/server-clients/memory-servers.ts';
 import { ParameterServers } from '../../src/server-clients/parameter-servers.ts';
 import { WorkerLoop, type WorkerDeps } from '../../worker/loop.ts';
-import { memoryLink, parameterLink, type Link } from './simulated-server.ts';
+import { memoryLink, parameterLink, type Link } from './simulated-links.ts';
 import { STILL } from './signals.ts';
 import type { SimulatedRun } from './simulated-run.ts';
 import {

@@ -2,7 +2,6 @@
  * One simulated run: coordinator, parameter servers and workers, all of them the real decision code, under the faults that a
  * seed draws; the rules that must hold after every event; and the end, which must be the plain loop's to the last bit.
  */
-import { seededRng } from '../../src/math/rng.ts';
 import type { SliceGeneration } from '../../src/ps/slice-push.ts';
 import type { RunConfig } from '../../src/config/schema.ts';
 import type { CoordinatorMessage } from '../../src/rpc/generated/deepcluster/v1/CoordinatorMessage.ts';
@@ -16,7 +15,7 @@ import { requireRules } from './rules.ts';
 import { SimulatedCoordinator } from './simulated-coordinator.ts';
 import { SimulatedDisk } from './simulated-disk.ts';
 import type { RunOutcome, Sender, SimulatedRun } from './simulated-run.ts';
-import { SimulatedMemory } from './simulated-memory.ts';
+import { memoryOf, type SimulatedMemory } from './simulated-memory.ts';
 import { SimulatedServer } from './simulated-server.ts';
 import { SimulatedWorker } from './simulated-worker.ts';
 import { takeOver } from './takeover.ts';
@@ -81,9 +80,7 @@ export class Simulation implements SimulatedRun, FaultyRun {
     this.oracle = oracle;
     this.logger = traceLogger(this.world);
     this.keepsAddresses = this.world.chance(0.5);
-    // Drawn apart, so that the rest of a seed stays what it is.
-    const isOneMachine = seededRng('shared memory', seed).integer(2) === 0;
-    this.sharedMemory = isOneMachine ? new SimulatedMemory() : null;
+    this.sharedMemory = memoryOf(seed);
     this.#faults = options.epochs === null ? null : new Faults(this);
   }
 

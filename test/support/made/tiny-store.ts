@@ -1,7 +1,8 @@
 /** A parameter store of the tiny layout, pushes for it, and its step as a plain loop. */
 import assert from 'node:assert/strict';
 import { trainingConfigSchema } from '../../../src/ps/config.ts';
-import { ParameterStore, initialState, type StoreState } from '../../../src/ps/parameter-store.ts';
+import { ParameterStore, initialState } from '../../../src/ps/parameter-store.ts';
+import type { StoreState } from '../../../src/ps/store-types.ts';
 import type { SlicePush } from '../../../src/ps/slice-push.ts';
 import { TINY_BODY as BODY, tinyLayout } from './layouts.ts';
 
