@@ -18,14 +18,21 @@ export function wireCodec(coding: VectorCoding | null = null): Codec__Output {
   return WIRE_CODECS[coding?.codec.name ?? 'float32'];
 }
 
-/** @throws TrainerError PROTOCOL_VIOLATION unless the numbers are sent in this form */
-export function requireCodec(what: string, coding: VectorCoding | null, got: Codec__Output): void {
+/**
+ * @param got a number where this release has no name for it
+ * @throws TrainerError PROTOCOL_VIOLATION unless the numbers are sent in this form
+ */
+export function requireCodec(
+  what: string,
+  coding: VectorCoding | null,
+  got: Codec__Output | number,
+): void {
   const expected = wireCodec(coding);
   if (got === expected) return;
   throw protocolViolation(
     `${what}: codec`,
     expected.toLowerCase(),
-    got.toLowerCase(),
+    String(got).toLowerCase(),
     'run the same release and the same training.codec on every process',
   );
 }
