@@ -109,16 +109,26 @@ class ArrivingBytes {
 
   /** False for no bytes, and for more than were announced; nothing is then taken. */
   append(data: Uint8Array): boolean {
-    const end = this.received + data.byteLength;
-    if (data.byteLength === 0 || end > this.total) return false;
+    const room = this.extend(data.byteLength);
+    room?.set(data);
+    return room !== null;
+  }
+
+  /**
+   * Counts bytes as received that the caller writes at once.
+   * @returns where; null for none, and for more than were announced
+   */
+  extend(length: number): Uint8Array<ArrayBuffer> | null {
+    const begin = this.received;
+    const end = begin + length;
+    if (length === 0 || end > this.total) return null;
     if (end > this.#bytes.byteLength) {
       const grown = new Uint8Array(Math.min(this.total, GROWTH * end));
-      grown.set(this.#bytes.subarray(0, this.received));
+      grown.set(this.#bytes.subarray(0, begin));
       this.#bytes = grown;
     }
-    this.#bytes.set(data, this.received);
     this.received = end;
-    return true;
+    return this.#bytes.subarray(begin, end);
   }
 
   /** Of bytes that have all come. */
@@ -177,6 +187,19 @@ export class VectorAssembler {
       const end = chunk.offset + chunk.values.byteLength / 4;
       throw shapeMismatch(`${this.#what}: chunk`, [received, '…'], [chunk.offset, end]);
     }
+  }
+
+  /**
+   * The next elements' place, which the caller writes at once.
+   * @throws TrainerError SHAPE_MISMATCH unless they are the next ones, and none too many
+   */
+  extend(offset: number, elements: number): Float32Array {
+    const received = this.#bytes.received / 4;
+    const room = offset === received ? this.#bytes.extend(4 * elements) : null;
+    if (room === null) {
+      throw shapeMismatch(`${this.#what}: chunk`, [received, '…'], [offset, offset + elements]);
+    }
+    return new Float32Array(room.buffer, room.byteOffset, elements);
   }
 
   /** @throws TrainerError SHAPE_MISMATCH when it is not complete */

@@ -53,8 +53,9 @@ export class EncodedVectorAssembler {
 
   /** @throws TrainerError SHAPE_MISMATCH unless the chunk is the next one, of whole elements */
   add({ offset, values: encoded }: { offset: number; values: Uint8Array }): void {
-    const { buffer, byteOffset, byteLength } = this.#coding.decode(this.#what, offset, encoded);
-    this.#values.add({ offset, values: new Uint8Array(buffer, byteOffset, byteLength) });
+    this.#coding.decode(this.#what, offset, encoded, (elements) =>
+      this.#values.extend(offset, elements),
+    );
   }
 
   /** @throws TrainerError SHAPE_MISMATCH when it is not complete */

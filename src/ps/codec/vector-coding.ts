@@ -47,8 +47,6 @@ export class VectorCoding {
   readonly elements: number;
   /** In order, without gaps; a variable that is encoded is one by itself. */
   readonly #stretches: readonly Stretch[];
-  /** What was decoded last. */
-  #decoded = new Float32Array(0);
 
   constructor({ variables, parameterCount }: ParameterLayout, codec: GradientCodec) {
     this.codec = codec;
@@ -111,19 +109,23 @@ export class VectorCoding {
   /**
    * The elements of a chunk.
    * @param offset of the first one
-   * @returns as many as there are bytes for, valid until the next call
+   * @param roomFor makes room for so many, which are written at once; left out: a fresh array
+   * @returns as many as there are bytes for
    * @throws TrainerError SHAPE_MISMATCH for bytes that are no whole elements, or beyond the end
    */
-  decode(what: string, offset: number, bytes: Uint8Array): Float32Array {
+  decode(
+    what: string,
+    offset: number,
+    bytes: Uint8Array,
+    roomFor = (elements: number): Float32Array => new Float32Array(elements),
+  ): Float32Array {
     const pieces = [...this.#piecesIn(offset, bytes.byteLength, true)];
     const size = pieces.reduce((total, piece) => total + this.#bytesOf(piece), 0);
     if (size !== bytes.byteLength || size === 0) {
       const whole = `whole elements of ${this.codec.name} within ${this.elements}`;
       throw shapeMismatch(`${what}: bytes from element ${offset} on`, [whole], [bytes.byteLength]);
     }
-    const count = pieces.at(-1)!.end - offset;
-    if (count > this.#decoded.length) this.#decoded = new Float32Array(count);
-    const values = this.#decoded.subarray(0, count);
+    const values = roomFor(pieces.at(-1)!.end - offset);
     let at = 0;
     for (const piece of pieces) {
       const end = at + this.#bytesOf(piece);
