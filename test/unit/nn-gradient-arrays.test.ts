@@ -4,7 +4,10 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import * as tf from '@tensorflow/tfjs';
 import type { SwappedPrediction } from '../../src/clustering/swapped-prediction.ts';
+import { createStepResults } from '../../src/engine/tensorflow/step-results.ts';
+import { COPY_OUT_KERNEL } from '../../src/engine/tfjs/named-kernels.ts';
 import { startEngine } from '../../src/engine/start.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { describeModel } from '../../src/nn/architectures.ts';
@@ -72,5 +75,46 @@ for (const name of ['wasm', 'tensorflow', 'plain'] as const) {
     const frozen = spec.layout.variables.find((variable) => variable.name === PROTOTYPES_WEIGHT)!;
     const { offset, size } = frozen;
     assert.ok(expected.gradient.subarray(offset, offset + size).every((value) => value === 0));
+  });
+}
+
+/** A TensorFlow on a GPU, as far as a processor can be one. */
+async function joiningEngine(): Promise<Engine | string> {
+  const engine = await engineOf('tensorflow');
+  if (typeof engine === 'string') return engine;
+  return {
+    ...engine,
+    createStepResults: (layout, gradients) => createStepResults(layout, true, gradients),
+  };
+}
+
+for (const hasKernel of [true, false]) {
+  const story = hasKernel ? 'with' : 'without';
+  test(`joined on the device, ${story} the kernel that copies out, it is the same`, async (t) => {
+    const engine = await joiningEngine();
+    if (typeof engine === 'string') {
+      t.skip(engine);
+      return;
+    }
+    const images = byteImages(3, 2 * IMAGES, SIZE);
+    const passed = (take: () => Float32Array | null) => {
+      const model = createModel(spec, engine, { take, giveBack: () => undefined });
+      model.load(initialParameters(spec.layout, 5), initialStatistics(spec.layout));
+      const result = model.swappedGradient(images, IMAGES, swapped, [1]);
+      model.dispose();
+      return result;
+    };
+    const expected = passed(() => null);
+    const kernel = tf.getKernel(COPY_OUT_KERNEL, 'tensorflow');
+    if (!hasKernel) tf.unregisterKernel(COPY_OUT_KERNEL, 'tensorflow');
+    t.after(() => {
+      if (!hasKernel) tf.registerKernel(kernel);
+    });
+    for (const makes of Object.values(MEMORIES)) {
+      const memory = makes().fill(NaN);
+      const result = passed(() => memory);
+      assert.equal(result.gradient, memory);
+      assert.deepEqual(result, expected);
+    }
   });
 }

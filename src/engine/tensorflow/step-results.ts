@@ -99,7 +99,12 @@ function joinedParts(parts: readonly tf.Tensor[]): tf.Tensor1D {
 
 /** @param place null: in a fresh array */
 function copyOf(vector: tf.Tensor, place: Float32Array | null): Float32Array {
-  if (!canCopyOut() && place === null) return vector.dataSync<'float32'>();
+  if (!canCopyOut()) {
+    const values = vector.dataSync<'float32'>();
+    if (place === null) return values;
+    place.set(values);
+    return place;
+  }
   const { values, write, release } = hostArray(vector.size, place);
   write(vector, 0);
   release();

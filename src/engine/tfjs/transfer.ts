@@ -32,16 +32,19 @@ export function copiedOneByOne(
 ): StepResults {
   const kept = gradients.take(counts.parameterCount);
   const gradient = kept ?? new Float32Array(counts.parameterCount);
-  const missing = new Map(variables.map((spec) => [spec.name, spec]));
-  const offsets = new Map(variables.map(({ name, offset }) => [name, offset]));
+  const specOf = new Map(variables.map((spec) => [spec.name, spec]));
+  const missing = new Set(specOf.keys());
   return {
     takeGradient: (name, values) => {
-      readInto(values, gradient, offsets.get(name)!);
+      readInto(values, gradient, specOf.get(name)!.offset);
       missing.delete(name);
       values.dispose();
     },
     read: (measured) => {
-      for (const { offset, size } of missing.values()) gradient.fill(0, offset, offset + size);
+      for (const name of missing) {
+        const { offset, size } = specOf.get(name)!;
+        gradient.fill(0, offset, offset + size);
+      }
       const statistics = new Float32Array(counts.statisticCount);
       const byName = statisticsByName(measured);
       for (const { name, offset } of specs) {
