@@ -15,19 +15,16 @@ export interface ConfigOptions {
   readonly set: readonly TextSetting[];
 }
 
-/**
- * `--config`, `--preset`, `--set` and the flags that stand for one setting each.
- * @param engines what `--engine` takes
- */
+/** `--config`, `--preset`, `--set` and the flags that stand for one setting each. */
 export function addConfigOptions(
   command: Command,
-  engines: readonly string[] = ENGINE_CHOICES,
+  engine = engineOption('tensor engine (cluster.engine)'),
 ): Command {
   return command
     .option('--config <file>', 'run configuration, YAML or JSON; may build on a preset')
     .addOption(presetOption())
     .option('--data <source>', 'images: a folder or a list file (data.source)')
-    .addOption(engineOption('tensor engine (cluster.engine)', engines))
+    .addOption(engine)
     .option('--workers <n>', 'workers to start (cluster.workers)', positiveInteger)
     .option('--servers <n>', 'parameter server processes (cluster.servers)', wholeNumber)
     .addOption(setOption());

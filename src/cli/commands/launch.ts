@@ -13,6 +13,7 @@ import {
   addQuietLogOptions,
   configSourcesOf,
   dashboardOption,
+  engineOption,
   pageAddressOf,
   shownLogLevel,
   type ConfigOptions,
@@ -35,8 +36,11 @@ interface LaunchOptions extends ConfigOptions, FolderOptions, QuietLogOptions {
 }
 
 export function addLaunchCommand(program: Command, terminal: Terminal): void {
-  const engines = [...ENGINE_CHOICES, FASTEST];
-  addQuietLogOptions(addFolderOptions(addConfigOptions(program.command('launch'), engines)))
+  const engine = engineOption(
+    `tensor engine (cluster.engine); ${FASTEST} measures which trains the network fastest here`,
+    [...ENGINE_CHOICES, FASTEST],
+  );
+  addQuietLogOptions(addFolderOptions(addConfigOptions(program.command('launch'), engine)))
     .description('run a coordinator and its workers on this machine, and keep them running')
     .option('--out <dir>', 'folder of the run; runs/<algorithm>-<time> by default')
     .option('--resume', 'go on with the run in --out, by its own configuration if none is given')
