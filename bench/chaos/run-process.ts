@@ -1,4 +1,7 @@
-/** A real run as a benchmark has it: the launcher as a process, its events as they come, its processes to be killed. */
+/**
+ * A real run as a benchmark has it: the launcher as a process, its events as they come, its
+ * processes to be killed.
+ */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
@@ -107,7 +110,10 @@ export interface LiveProcess {
   readonly pid: number;
 }
 
-/** The processes of a run that are at work, by its events; one that was killed counts again when its successor is. */
+/**
+ * The processes of a run that are at work, by its events; one that was killed counts again when its
+ * successor is.
+ */
 export class ProcessTable {
   #launcher: number;
   readonly #byId = new Map<string, LiveProcess>();

@@ -70,8 +70,8 @@ export interface ExpectedValues {
 /**
  * Steps element after element: the mean gradient, g += wd * w; v = momentum * v + g; w -= lr * v,
  * the head without momentum; statistics move to the batch's. In float64, rounded to float32 where
- * it is stored. With a codec leaves and sums of two are rounded, level by level of the tree, and the
- * parameters as workers have them.
+ * it is stored. With a codec leaves and sums of two are rounded, level by level of the tree, and
+ * the parameters as workers have them.
  * @param indices of parameters
  */
 export function expectedValues(

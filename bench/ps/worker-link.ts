@@ -48,7 +48,10 @@ export interface WorkerLink {
   readonly statistics: Float32Array;
   /** Of what is sent and of what comes in a step, where it goes by gRPC. */
   readonly vectorBytes: number;
-  /** Rounds the gradient to the codec's values. @throws TrainerError UNAVAILABLE unless the servers keep the push */
+  /**
+   * Rounds the gradient to the codec's values.
+   * @throws TrainerError UNAVAILABLE unless the servers keep the push
+   */
   push(step: number): Promise<void>;
   pull(version: number): Promise<Pulled>;
 }

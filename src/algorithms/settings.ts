@@ -1,4 +1,7 @@
-/** The settings that an algorithm reads: those that all have, and its own section of a run's configuration. */
+/**
+ * The settings that an algorithm reads: those that all have, and its own section of a run's
+ * configuration.
+ */
 import type { z } from 'zod';
 import type { ClusteringConfig } from '../clustering/config.ts';
 import type { ModelConfig } from '../nn/config.ts';

@@ -1,4 +1,7 @@
-/** A server's parameters in segments that workers on its machine read without a call for each number. */
+/**
+ * A server's parameters in segments that workers on its machine read without a call for each
+ * number.
+ */
 import type { VectorMemory } from '../ps/lent-vector.ts';
 import { hostName, ownSegment, type MakeSegment, type WritableSegment } from './segment.ts';
 

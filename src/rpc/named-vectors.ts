@@ -107,7 +107,8 @@ export class VectorCollector {
   /**
    * @param segments null: the sender sends numbers
    * @param pool for vectors that the receiver gives back
-   * @param codings of vectors that must come by them: what is read in the sender's memory is rounded
+   * @param codings of vectors that must come by them: what is read in the sender's memory is
+   *   rounded
    */
   constructor(
     what: string,

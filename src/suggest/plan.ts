@@ -52,7 +52,9 @@ export interface Plan {
   readonly peakBytes: number;
 }
 
-/** Sides of views that are chosen from [px]; the first is the smallest that the network takes well. */
+/**
+ * Sides of views that are chosen from [px]; the first is the smallest that the network takes well.
+ */
 export const IMAGE_SIZES = [32, 48, 64, 96, 128] as const;
 
 /**

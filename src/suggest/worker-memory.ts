@@ -27,7 +27,9 @@ export interface WorkerLoad {
   readonly isLocal?: boolean;
 }
 
-/** What a worker has and a measured process has not: its connections, and a thread of heartbeats. */
+/**
+ * What a worker has and a measured process has not: its connections, and a thread of heartbeats.
+ */
 const CONNECTIONS_BYTES = 48 * 2 ** 20;
 /** Slices whose views are made before their turn (worker/prefetch.ts); two are measured. */
 const SLICES_AHEAD = 4;

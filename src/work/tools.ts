@@ -66,7 +66,9 @@ export interface WorkTools {
   /** Rows of the sample memory as they were before a step. @returns [n, columns] */
   readonly memoryRows: (step: number, ids: Int32Array) => Promise<Float32Array>;
   readonly gradients: UnitGradients;
-  /** To whose values gradients and their sums are rounded before they are pushed; null: they stay. */
+  /**
+   * To whose values gradients and their sums are rounded before they are pushed; null: they stay.
+   */
   readonly gradientCoding: VectorCoding | null;
   /** Stages a unit's sums on the parameter servers, in this process's name. */
   readonly push: (

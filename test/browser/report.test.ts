@@ -1,4 +1,7 @@
-/** The report of a real run in a real browser: found, sorted, opened, chosen on the map; by mouse, keys and finger. */
+/**
+ * The report of a real run in a real browser: found, sorted, opened, chosen on the map; by mouse,
+ * keys and finger.
+ */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -143,8 +146,8 @@ describe('the report of a run', { skip: chromiumPath() === null ? NO_CHROMIUM : 
     const href = await page.evaluate('document.activeElement.getAttribute("href")');
     assert.equal(href, `#cluster-${(await rows(page))[1]!}`);
     await page.keyboard.press('Enter');
-    // The address changes first, the page follows. Not waitForFunction: it asks again by eval, which
-    // the page's policy forbids.
+    // The address changes first, the page follows. Not waitForFunction: it asks again by eval,
+    // which the page's policy forbids.
     await page.locator('h3:focus').waitFor();
     assert.equal(await page.evaluate('document.activeElement.tagName'), 'H3');
     await page.locator('.tile-button').first().focus();

@@ -1,4 +1,7 @@
-/** `deepcluster bench ps` with few parameters: real processes, real gRPC, the result of plain arithmetic. */
+/**
+ * `deepcluster bench ps` with few parameters: real processes, real gRPC, the result of plain
+ * arithmetic.
+ */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,7 @@
-/** Bugs that the simulation, or the test they name, must catch: each a change of the source, as someone might make it. */
+/**
+ * Bugs that the simulation, or the test they name, must catch: each a change of the source, as
+ * someone might make it.
+ */
 import { CODEC_MUTANTS } from './codec-mutants.ts';
 import { FOLDED_WORK } from './folded-work.ts';
 

@@ -1,7 +1,7 @@
 /**
- * Plants bugs, one after the other, in a copy of the sources, and runs the simulation on each: every one of them must be caught,
- * and the sources as they are must pass. Some bugs are for a unit test in place of the simulation.
- * `node --import tsx test/mutants/run.ts [part of the names]`
+ * Plants bugs, one after the other, in a copy of the sources, and runs the simulation on each:
+ * every one of them must be caught, and the sources as they are must pass. Some bugs are for a unit
+ * test in place of the simulation. `node --import tsx test/mutants/run.ts [part of the names]`
  */
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';

@@ -5,7 +5,10 @@
 import { seededRng } from '../../src/math/rng.ts';
 import type { MakeSegment, WritableSegment } from '../../src/parameter-plane/segment.ts';
 
-/** Null: processes are on several machines. Drawn apart, so that the rest of a seed stays what it is. */
+/**
+ * Null: processes are on several machines. Drawn apart, so that the rest of a seed stays what it
+ * is.
+ */
 export function memoryOf(seed: number): SimulatedMemory | null {
   return seededRng('shared memory', seed).integer(2) === 0 ? new SimulatedMemory() : null;
 }

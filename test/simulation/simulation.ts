@@ -1,6 +1,7 @@
 /**
- * One simulated run: coordinator, parameter servers and workers, all of them the real decision code, under the faults that a
- * seed draws; the rules that must hold after every event; and the end, which must be the plain loop's to the last bit.
+ * One simulated run: coordinator, parameter servers and workers, all of them the real decision
+ * code, under the faults that a seed draws; the rules that must hold after every event; and the
+ * end, which must be the plain loop's to the last bit.
  */
 import type { SliceGeneration } from '../../src/ps/slice-push.ts';
 import type { RunConfig } from '../../src/config/schema.ts';
@@ -198,7 +199,10 @@ export class Simulation implements SimulatedRun, FaultyRun {
     });
   }
 
-  /** Whether every server of the term has all of a step's slices, or has applied it: none may apply it before. */
+  /**
+   * Whether every server of the term has all of a step's slices, or has applied it: none may apply
+   * it before.
+   */
   areStaged(term: number, step: number, slices: readonly SliceGeneration[]): boolean {
     return this.#shardsIn(term).every(
       ({ store }) => step <= store.version && store.missing(step, slices).length === 0,
@@ -231,7 +235,10 @@ export class Simulation implements SimulatedRun, FaultyRun {
     this.#stopFor(this.#actorIn(role).process, forMs, 'it hangs');
   }
 
-  /** Stops who has the role and starts another process in its place; the first one comes back as a zombie. */
+  /**
+   * Stops who has the role and starts another process in its place; the first one comes back as a
+   * zombie.
+   */
   replace(role: string, forMs: number): void {
     const { process } = this.#actorIn(role);
     if (process.state !== 'alive') return;

@@ -1,4 +1,7 @@
-/** The parameter kernels beside JavaScript: the same bits, whatever the rule, the slices and the threads. */
+/**
+ * The parameter kernels beside JavaScript: the same bits, whatever the rule, the slices and the
+ * threads.
+ */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -21,7 +21,10 @@ import { treeSum } from '../support/oracles/plain-tree.ts';
 
 const NAMES = ['bfloat16', 'float16', 'int8'] as const;
 const initial = { kind: 'constant', value: 0 } as const;
-/** No variable is whole blocks; some are left as they are; the last one is more than a kernel's least. */
+/**
+ * No variable is whole blocks; some are left as they are; the last one is more than a kernel's
+ * least.
+ */
 const layout = layoutOf(
   'made',
   [

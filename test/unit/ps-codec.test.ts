@@ -47,7 +47,9 @@ function throughBytes(codec: GradientCodec, values: Float32Array): Float32Array 
   return decoded;
 }
 
-/** All kinds of numbers: every exponent, ties, denormals, both zeros; nothing that is not finite. */
+/**
+ * All kinds of numbers: every exponent, ties, denormals, both zeros; nothing that is not finite.
+ */
 function anyNumbers(seed: number, length: number): Float32Array {
   const rng = seededRng('codec', seed);
   const bits = Uint32Array.from({ length }, () => {

@@ -43,7 +43,8 @@ function planned(images: number, shorterSide: number, machine: Partial<Resources
 
 describe('rules by the number of images', () => {
   const rows: readonly [number, object][] = [
-    // images / 50 clusters, at least 10; an eighth of the images a shard, in steps of 32, at least 64
+    // images / 50 clusters, at least 10; an eighth of the images a shard, in steps of 32, at least
+    // 64
     [300, { batchSize: 64, k: 10, shardSize: 64, epochs: 400 }], // 8000 / 5 steps, but 400 at most
     [2000, { batchSize: 128, k: 40, shardSize: 256, epochs: 400 }], // 8000 / 16, but 400 at most
     [5000, { batchSize: 128, k: 100, shardSize: 640, epochs: 200 }], // 8000 / 40
@@ -103,7 +104,8 @@ describe('the size of views', () => {
     assert.equal(sizeOf(5000, 20), 32); // the smallest there is
     assert.equal(sizeOf(5000, 70, { minutes: 1e6 }), 64);
     assert.equal(sizeOf(5000, 500, { minutes: 1e6 }), 128);
-    // 200 epochs of 5,000 images in 2 workers at 64 px: 4 * (1 + 2 * 0.1) ms an image, 2400 s, and the rest.
+    // 200 epochs of 5,000 images in 2 workers at 64 px: 4 * (1 + 2 * 0.1) ms an image, 2400 s, and
+    // the rest.
     assert.equal(sizeOf(5000, 500, { minutes: 50 }), 64);
     assert.equal(sizeOf(5000, 500, { minutes: 30 }), 48);
   });

@@ -52,7 +52,10 @@ export function assertUnchanged(store: ParameterStore, before: StoreState): void
   assert.deepEqual(store.snapshot(), before);
 }
 
-/** The optimizer as one would write it for a single process and one slice, rounding where the store says it does. */
+/**
+ * The optimizer as one would write it for a single process and one slice, rounding where the store
+ * says it does.
+ */
 export function plainStep(state: StoreState, push: SlicePush, factor = 1): StoreState {
   const parameters = state.parameters.slice();
   const momentum = state.momentum.slice();
