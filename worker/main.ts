@@ -24,7 +24,11 @@ export function runWorker(
       import('../src/engine/row-matrix.ts'),
       import('../src/nn/loaded-model.ts'),
     ]);
-    const engine = await startEngine(options.engine ?? config.cluster.engine, {});
+    const { threads: asked } = config.cluster;
+    const engine = await startEngine(
+      options.engine ?? config.cluster.engine,
+      asked === null ? {} : { threads: asked },
+    );
     const { name, version, device, threads, reason } = engine;
     logger.info('engine.started', { engine: name, version, device, threads, reason });
     options.notify({ type: 'engine', name, reason });

@@ -54,6 +54,18 @@ export const clusterConfigSchema = z.strictObject({
       '`auto` takes the fastest engine that loads and says which; a named one that cannot ' +
         'load is an error.',
     ),
+  threads: z
+    .int()
+    .min(1)
+    .max(1024)
+    .nullable()
+    .default(null)
+    .describe(
+      'Threads that a worker computes one operation with on processors; the last bits of what ' +
+        '`tensorflow` adds up depend on it. Null: `launch` shares the cores out among the workers ' +
+        'and records it with the run, whose resumes keep it; other workers take ' +
+        '`TF_NUM_INTRAOP_THREADS`, or one a core.',
+    ),
   memoryBudget: z
     .int()
     .min(1)

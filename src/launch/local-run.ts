@@ -30,6 +30,7 @@ import { superviseRun, type LaunchHooks, type LaunchPlan, type LaunchSignals } f
 import { detectMachine, workerShare } from './machine.ts';
 import { requireOpenFiles } from './open-files.ts';
 import { exitCodeOfFailure } from './process-failure.ts';
+import { withThreads } from './threads.ts';
 
 export interface LocalRunRequest {
   readonly sources: Omit<ConfigSources, 'env'>;
@@ -107,14 +108,21 @@ export async function runLocally(
     hooks.onRemark(measured.story);
     ({ sources } = measured);
   }
-  const loaded = loadRunConfig({ ...sources, env });
+  let loaded = loadRunConfig({ ...sources, env });
+  const { workers, machine } = workersOf(loaded, env);
+  const { cores } = machine;
+  const resumed = isResumed ? request.out : null;
+  const threads = withThreads(sources, { workers, cores, resumed, env });
+  if (threads.remark !== null) hooks.onRemark(threads.remark);
+  ({ sources } = threads);
+  loaded = loadRunConfig({ ...sources, env });
   if (loaded.config.data.source === null) {
     throw configInvalid('data.source', 'must name the images (give --data)', null, 'the default');
   }
   // Before any process starts: they take seconds to find the same.
   if (!isResumed) await initialWeights(loaded.config);
   const out = request.out ?? defaultRunFolder(loaded.config.algorithm, Date.now());
-  const { workers, servers } = loaded.config.cluster;
+  const { servers } = loaded.config.cluster;
   requireOpenFiles(openFiles, workers + servers);
   await requireMemory({ config: loaded.config, workers, isResumed }, surroundings);
   let made: string | undefined;
@@ -143,25 +151,30 @@ export async function runLocally(
   }
 }
 
+/** Workers, and what they may use: one a GPU unless someone has said how many. */
+function workersOf({ config, origins }: LoadedConfig, env: Surroundings['env']) {
+  const whole = detectMachine(env);
+  const { usesGpus } = engineEntry(config.cluster.engine);
+  const machine = usesGpus ? whole : { ...whole, gpus: [] };
+  const isCounted = origins['cluster.workers'] !== undefined || machine.gpus.length === 0;
+  return { machine, workers: isCounted ? config.cluster.workers : machine.gpus.length };
+}
+
 function planLaunch(
   request: LocalRunRequest & { readonly out: string },
-  { config, origins }: LoadedConfig,
+  loaded: LoadedConfig,
   env: Surroundings['env'],
 ): LaunchPlan & { readonly workers: number } {
   const { sources, out, isResumed, isTraced } = request;
+  const { config } = loaded;
   const entry = join(packageRoot(), 'bin', 'deepcluster.mjs');
   const commonFlags = [
     ...['--log-level', request.logLevel],
     ...(request.credentials === undefined ? [] : ['--credentials', resolve(request.credentials)]),
   ];
-  const machine = detectMachine(env);
-  const { usesGpus } = engineEntry(config.cluster.engine);
-  const usable = usesGpus ? machine : { ...machine, gpus: [] };
-  // One worker per GPU unless someone has said how many.
-  const isCounted = origins['cluster.workers'] !== undefined || usable.gpus.length === 0;
-  const workers = isCounted ? config.cluster.workers : usable.gpus.length;
+  const { machine, workers } = workersOf(loaded, env);
   const logs = join(out, 'logs');
-  const { servers } = config.cluster;
+  const { servers, threads } = config.cluster;
   const training = [process.execPath, ...SPARE_COLLECTIONS, entry];
   const serving = [process.execPath, ...SPARE_COLLECTIONS_OF_SMALL_HEAP, entry];
   // Without servers it keeps the parameters, and every vector passes through it.
@@ -195,7 +208,7 @@ function planLaunch(
         return {
           id,
           command: [...training, 'worker', ...flags],
-          env: { ...env, ...workerShare(index, workers, usable, env) },
+          env: { ...env, ...workerShare(index, workers, machine, env, threads) },
         };
       }),
     ],

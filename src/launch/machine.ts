@@ -27,17 +27,24 @@ export function ownLoaderThreads(env: Environment): number {
   return Math.min(MOST_LOADER_THREADS, Math.max(1, Math.floor(share) || 1));
 }
 
+/** Threads of each of several workers: what the environment says, or an equal part of the cores. */
+export function threadsOfShare(workers: number, cores: number, env: Environment): number {
+  return Number(env['TF_NUM_INTRAOP_THREADS']) || Math.max(1, Math.floor(cores / workers));
+}
+
 /**
  * Environment that gives one of several workers its share: one GPU in turn, an equal part of the
  * cores. What the environment says already is left as it is.
+ * @param threads of each worker; null: an equal part of the cores
  */
 export function workerShare(
   index: number,
   workers: number,
   { cores, gpus }: Machine,
   env: Environment,
+  threads: number | null = null,
 ): Record<string, string> {
-  const threads = Math.max(1, Math.floor(cores / workers));
+  threads ??= Math.max(1, Math.floor(cores / workers));
   const share: Record<string, string> = {
     OMP_NUM_THREADS: String(threads),
     TF_NUM_INTRAOP_THREADS: String(threads),
