@@ -78,8 +78,9 @@ function handlersOf(host: ParameterHost): ParametersHandlers {
     },
     Prepare: (call, callback) => {
       answer<PrepareReply>(callback, () => {
-        const { step, slices } = call.request;
-        return { missing: host.require(call.request).store.missing(step, slices) };
+        const { step, slices, learningRateFactor } = call.request;
+        const { store } = host.require(call.request);
+        return { missing: store.prepare(step, slices, learningRateFactor) };
       });
     },
     Commit: (call, callback) => {

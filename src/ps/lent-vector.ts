@@ -44,8 +44,8 @@ export class LentVector {
   readonly #readers = new WeakMap<Float32Array, number>();
   /** A buffer that nobody reads and that is not the current one. */
   #spare: Float32Array | null = null;
-  /** What the values being written come after; null while none are. */
-  #before: Float32Array | null = null;
+  /** The values being written; null while none are. */
+  #next: Float32Array | null = null;
 
   /** @param values lent by the caller: read, never written */
   constructor(values: Float32Array, memory: VectorMemory = privateMemory) {
@@ -74,9 +74,9 @@ export class LentVector {
   }
 
   /**
-   * Begins the next values: the caller must write all of `to` at once, without a wait in between,
-   * and then call endWrite or undo.
-   * @param canBeUndone the current values stay as they are, until endWrite
+   * Begins the next values: the caller writes all of `to`, and then calls endWrite or undo.
+   * @param canBeUndone the current values stay as they are, and are what is lent, until endWrite;
+   *   else that must follow at once, without a wait in between
    * @returns from, the current values; to, the same buffer or another one with anything in it
    */
   beginWrite(canBeUndone = false): WritableVector {
@@ -84,35 +84,35 @@ export class LentVector {
     const isFree = this.#readersOf(from) === 0 && !canBeUndone && !this.#memory.isShared;
     const to = isFree ? from : (this.#spare ?? this.#memory.allocate(from.length));
     if (to !== from) this.#spare = null;
-    this.#before = from;
-    this.#values = to;
+    this.#next = to;
     this.#memory.beginWrite(to);
     return { from, to };
   }
 
   /** The values that were written are the current ones. */
   endWrite(): void {
-    const before = this.#before;
-    this.#before = null;
-    this.#memory.endWrite(this.#values);
-    const isSpare = before !== null && before !== this.#values && this.#readersOf(before) === 0;
-    if (isSpare) this.#spare = before;
+    const before = this.#values;
+    const next = this.#next;
+    if (next === null) throw new Error('no write to end');
+    this.#next = null;
+    this.#values = next;
+    this.#memory.endWrite(next);
+    if (before !== next && this.#readersOf(before) === 0) this.#spare = before;
   }
 
-  /** The values before the write are the current ones again. */
+  /** What was written is dropped: the current values stay. */
   undo(): void {
-    if (this.#before === null || this.#before === this.#values) {
+    if (this.#next === null || this.#next === this.#values) {
       throw new Error('no write that can be undone');
     }
-    this.#spare = this.#values;
-    this.#values = this.#before;
-    this.#before = null;
+    this.#spare = this.#next;
+    this.#next = null;
   }
 
   #takeBack(values: Float32Array): void {
     const readers = this.#readersOf(values) - 1;
     this.#readers.set(values, readers);
-    if (readers === 0 && values !== this.#values && values !== this.#before) this.#spare = values;
+    if (readers === 0 && values !== this.#values) this.#spare = values;
   }
 
   #readersOf(values: Float32Array): number {

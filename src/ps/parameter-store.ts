@@ -10,8 +10,7 @@ import { stepSizes, type TrainingConfig } from './config.ts';
 import { initialHead, initialParameters, initialStatistics } from './initial-values.ts';
 import { bodyCount } from './layout.ts';
 import type { ParameterLayout } from './layout.ts';
-import { LentVector, privateMemory, type VectorMemory } from './lent-vector.ts';
-import { Optimizer } from './optimizer.ts';
+import { privateMemory, type VectorMemory } from './lent-vector.ts';
 import {
   describeSlices,
   generationsBySlice,
@@ -26,8 +25,8 @@ import {
   type SliceGeneration,
   type SlicePush,
 } from './slice-push.ts';
-import { SliceReducer } from './slice-reducer.ts';
 import { requireTiling } from './slice-units.ts';
+import { SteppedValues } from './stepped-values.ts';
 import type {
   CommitOutcome,
   PulledParameters,
@@ -48,17 +47,21 @@ export function initialState(layout: ParameterLayout, seed: number): StoreState 
   };
 }
 
+/** What has been computed for a step, which waits for its commit. */
+interface PreparedStep {
+  /** Generation by slice. */
+  readonly generations: ReadonlyMap<number, number>;
+  readonly learningRateFactor: number;
+}
+
 /** Generations of a unit that wait at most: of leases that are alive, and of some that are not. */
 const CANDIDATES = 4;
 
 export class ParameterStore {
   readonly #layout: ParameterLayout;
-  readonly #optimizer: Optimizer;
   readonly #seed: number;
   /** Elements of the body. */
   readonly #body: number;
-  /** [S] weight of the newest batch in each running statistic. */
-  readonly #statisticMomenta: Float64Array;
   /** They bound what can be staged. */
   readonly #limits: PushLimits;
   /** Rises by one with every applied step. */
@@ -67,19 +70,14 @@ export class ParameterStore {
   #step = 0;
   /** Never falls, except by a restore. */
   #headEpoch = -1;
-  /** Of the parameters. */
-  readonly #memory: VectorMemory;
-  /** [P] */
-  #parameters = new LentVector(new Float32Array(0));
-  /** [body] */
-  #momentum = new LentVector(new Float32Array(0));
-  /** [S], replaced, never written. */
-  #statistics: Float32Array = new Float32Array(0);
+  readonly #values: SteppedValues;
   /**
    * By the unit's first slice, then by generation: pushes that a commit may name. All are based on
    * #version, of #step, and finite.
    */
   readonly #staged = new Map<number, Map<number, SlicePush>>();
+  /** Of step #step. */
+  #prepared: PreparedStep | null = null;
   /** By slice of #step: the lowest generation that is not fenced. */
   readonly #fence = new Map<number, number>();
   /** Generation by slice of step #step - 1, to know a late retry; empty after a restore. */
@@ -98,11 +96,9 @@ export class ParameterStore {
     memory: VectorMemory = privateMemory,
   ) {
     this.#layout = layout;
-    this.#memory = memory;
-    this.#optimizer = new Optimizer(layout, training);
+    this.#values = new SteppedValues(layout, training, memory);
     this.#seed = seed;
     this.#body = bodyCount(layout);
-    this.#statisticMomenta = statisticMomenta(layout, training.batchNormMomentum);
     const { step, slice } = stepSizes(training);
     this.#limits = { slices: Math.ceil(step / slice), samples: slice };
     this.restore(initial);
@@ -114,12 +110,12 @@ export class ParameterStore {
 
   /** The current values, without a copy. */
   pull(): PulledParameters {
-    const { values, giveBack } = this.#parameters.lend();
+    const { values, giveBack } = this.#values.lendParameters();
     return {
       version: this.#version,
       headEpoch: this.#headEpoch,
       parameters: values,
-      statistics: this.#statistics,
+      statistics: this.#values.statistics,
       release: giveBack,
     };
   }
@@ -171,6 +167,22 @@ export class ParameterStore {
   }
 
   /**
+   * The same, and a step that is ready stays so: lent gradients are read now, and the commit of
+   * these units by this factor takes effect whatever is written to them meanwhile.
+   * @throws TrainerError PROTOCOL_VIOLATION, as {@link missing}
+   */
+  prepare(step: number, slices: readonly SliceGeneration[], learningRateFactor = 1): number[] {
+    requireFactor(step, learningRateFactor);
+    const missing = this.missing(step, slices);
+    if (missing.length > 0 || step < this.#step) return missing;
+    const generations = generationsBySlice(step, slices);
+    if (this.#isPrepared(generations, learningRateFactor)) return [];
+    // What is the store's own stays as it is.
+    const isLent = this.#pushesOf(step, generations).some(({ isIntact }) => isIntact !== undefined);
+    return isLent ? this.#compute(generations, learningRateFactor) : [];
+  }
+
+  /**
    * Applies exactly these units as one step, added up by the tree of slice numbers; other pushes of
    * the step are dropped. A step whose units used no sample at all counts, and moves no value.
    * @param learningRateFactor scales the learning rates of body and head in this step; greater than
@@ -183,14 +195,14 @@ export class ParameterStore {
     const generations = generationsBySlice(step, slices);
     if (step < this.#step) return this.#repeatedCommit(step, generations);
     this.#requireDue(step);
-    const missing = this.#missing(generations);
-    if (missing.length > 0) return { kind: 'missing', slices: missing };
-    const pushes = this.#pushesOf(step, generations);
-    const used = pushes.filter(({ samples }) => samples > 0);
-    if (!this.#apply(used, learningRateFactor)) {
-      const changed = used.filter((push) => !isUnchanged(push));
-      return { kind: 'missing', slices: changed.map(({ slice }) => slice) };
+    if (!this.#isPrepared(generations, learningRateFactor)) {
+      const missing = this.#missing(generations);
+      if (missing.length > 0) return { kind: 'missing', slices: missing };
+      const changed = this.#compute(generations, learningRateFactor);
+      if (changed.length > 0) return { kind: 'missing', slices: changed };
     }
+    this.#prepared = null;
+    this.#values.takeEffect();
     this.#step += 1;
     this.#version += 1;
     this.#committed = generations;
@@ -206,10 +218,8 @@ export class ParameterStore {
   resetHead(epoch: number): ResetOutcome {
     requireCount('epoch of the head', epoch);
     if (epoch <= this.#headEpoch) return { kind: 'duplicate', version: this.#version };
-    const { from, to } = this.#parameters.beginWrite();
-    if (to !== from) to.set(from.subarray(0, this.#body));
-    to.set(initialHead(this.#layout, this.#seed, epoch), this.#body);
-    this.#parameters.endWrite();
+    this.#prepared = null;
+    this.#values.replaceFrom(this.#body, initialHead(this.#layout, this.#seed, epoch));
     this.#headEpoch = epoch;
     for (const [slice, candidates] of this.#staged) {
       this.#fence.set(slice, Math.max(...candidates.keys()) + 1);
@@ -227,14 +237,14 @@ export class ParameterStore {
 
   /** The same; once it is released, its memory is used again. */
   lendSnapshot(): { readonly state: StoreState; readonly release: () => void } {
-    const parameters = this.#parameters.lend();
-    const momentum = this.#momentum.lend();
+    const parameters = this.#values.lendParameters();
+    const momentum = this.#values.lendMomentum();
     const state = {
       version: this.#version,
       step: this.#step,
       headEpoch: this.#headEpoch,
       parameters: parameters.values,
-      statistics: this.#statistics,
+      statistics: this.#values.statistics,
       momentum: momentum.values,
     };
     const release = (): void => {
@@ -262,9 +272,8 @@ export class ParameterStore {
       const i = firstNonFinite(values);
       if (i >= 0) throw nonFinite(`restored ${name}[${i}]`, values[i]!, 'use another checkpoint');
     }
-    this.#parameters = new LentVector(parameters, this.#memory);
-    this.#statistics = statistics;
-    this.#momentum = new LentVector(momentum);
+    this.#prepared = null;
+    this.#values.restore({ parameters, momentum, statistics });
     this.#version = state.version;
     this.#step = state.step;
     this.#headEpoch = state.headEpoch;
@@ -284,12 +293,30 @@ export class ParameterStore {
   }
 
   #missing(generations: ReadonlyMap<number, number>): number[] {
+    if (this.#prepared !== null && isSameMap(generations, this.#prepared.generations)) return [];
     return [...generations]
       .filter(([slice, generation]) => {
         const push = this.#staged.get(slice)?.get(generation);
         return push === undefined || !isUnchanged(push);
       })
       .map(([slice]) => slice);
+  }
+
+  #isPrepared(generations: ReadonlyMap<number, number>, learningRateFactor: number): boolean {
+    return (
+      this.#prepared !== null &&
+      this.#prepared.learningRateFactor === learningRateFactor &&
+      isSameMap(generations, this.#prepared.generations)
+    );
+  }
+
+  /** @returns slices whose gradient has changed; with any, nothing is prepared */
+  #compute(generations: ReadonlyMap<number, number>, learningRateFactor: number): number[] {
+    this.#prepared = null;
+    const pushes = this.#pushesOf(this.#step, generations);
+    const changed = this.#values.compute(pushes, learningRateFactor);
+    if (changed.length === 0) this.#prepared = { generations, learningRateFactor };
+    return changed;
   }
 
   /** In slice order. @throws TrainerError PROTOCOL_VIOLATION unless they have every slice once */
@@ -325,36 +352,4 @@ export class ParameterStore {
     }
     this.#staged.clear();
   }
-
-  /**
-   * Whether the step took effect: not where a gradient is not what was pushed any more.
-   * @param pushes in slice order, each with at least one sample
-   */
-  #apply(pushes: readonly SlicePush[], learningRateFactor: number): boolean {
-    if (pushes.length === 0) return true;
-    const isLent = pushes.some(({ isIntact }) => isIntact !== undefined);
-    const reducer = new SliceReducer(pushes);
-    const values = {
-      parameters: this.#parameters.beginWrite(isLent),
-      momentum: this.#momentum.beginWrite(isLent),
-    };
-    this.#optimizer.step(values, reducer, learningRateFactor);
-    if (isLent && !pushes.every(isUnchanged)) {
-      this.#parameters.undo();
-      this.#momentum.undo();
-      return false;
-    }
-    this.#parameters.endWrite();
-    this.#momentum.endWrite();
-    this.#statistics = reducer.mixStatistics(this.#statistics, this.#statisticMomenta);
-    return true;
-  }
-}
-
-function statisticMomenta(layout: ParameterLayout, usual: number): Float64Array {
-  const momenta = new Float64Array(layout.statisticCount).fill(usual);
-  for (const { momentum, offset, size } of layout.statistics) {
-    if (momentum !== undefined) momenta.fill(momentum, offset, offset + size);
-  }
-  return momenta;
 }

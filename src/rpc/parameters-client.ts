@@ -157,13 +157,14 @@ export class ParametersClient {
     return this.push(whole, signal);
   }
 
-  /** Slices that are not there to be committed; none: ready. */
+  /** Slices that are not there to be committed; none: ready, until another step is prepared. */
   async prepare(
     step: number,
     slices: readonly SliceGeneration[],
+    learningRateFactor: number,
     signal: AbortSignal,
   ): Promise<readonly number[]> {
-    const request = { ...this.#identity, step, slices: [...slices] };
+    const request = { ...this.#identity, step, slices: [...slices], learningRateFactor };
     const { missing } = await this.#repeat<PrepareReply__Output>(signal, () =>
       callUnary(
         this.#client.prepare.bind(this.#client),

@@ -115,7 +115,7 @@ export class ParameterServers {
     learningRateFactor: number,
     signal: AbortSignal,
   ): Promise<CommitReply> {
-    const absent = await this.#missing(step, slices, signal);
+    const absent = await this.#prepare(step, slices, learningRateFactor, signal);
     if (absent.length > 0) return { kind: 'missing', slices: absent };
     hitFailpoint('coordinator.prepared', { step });
     const replies = await this.#all(signal, async (server, { shardIndex }, either) => {
@@ -136,15 +136,19 @@ export class ParameterServers {
     return { kind: 'committed', version: agreed('version after a commit', replies) };
   }
 
-  /** Slices that some server lacks. One server alone answers that with its commit. */
-  async #missing(
+  /**
+   * Slices that some server lacks; where there are none, every server's commit will take effect.
+   * One server alone answers that with its commit.
+   */
+  async #prepare(
     step: number,
     slices: readonly SliceGeneration[],
+    learningRateFactor: number,
     signal: AbortSignal,
   ): Promise<number[]> {
     if (this.#servers.length === 1) return [];
     const missing = await this.#all(signal, (server, _shard, either) =>
-      server.prepare(step, slices, either),
+      server.prepare(step, slices, learningRateFactor, either),
     );
     return [...new Set(missing.flat())].toSorted((a, b) => a - b);
   }

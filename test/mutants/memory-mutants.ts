@@ -43,4 +43,14 @@ export const MEMORY_MUTANTS: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: 'a server that is ready to commit reads lent gradients only when it commits',
+    patches: [
+      {
+        file: 'src/ps/parameter-store.ts',
+        find: 'return isLent ? this.#compute(generations, learningRateFactor) : [];',
+        replace: 'return isLent ? [] : [];',
+      },
+    ],
+  },
 ];

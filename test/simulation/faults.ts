@@ -6,6 +6,7 @@ import { seededRng } from '../../src/math/rng.ts';
 import type { FailpointName } from '../../src/process/failpoints.ts';
 import type { Network } from './network.ts';
 import type { SimulatedDisk } from './simulated-disk.ts';
+import type { SimulatedMemory } from './simulated-memory.ts';
 import type { Scenario } from './tiny-network.ts';
 import type { SimulatedProcess, World } from './virtual-world.ts';
 
@@ -19,6 +20,9 @@ const LEAVING_SEEDS = 6;
 /** And of so many one has workers that a person lets go. */
 const DRAINED_SEEDS = 4;
 const MOST_DRAINED = 3;
+/** And of so many one in which workers write to pushed gradients once servers are ready to commit. */
+const LATE_SEEDS = 4;
+const MOST_LATE_WRITES = 3;
 
 const FAILPOINTS: readonly FailpointName[] = [
   'folder.claimed',
@@ -53,6 +57,7 @@ export interface FaultyRun {
   readonly network: Network;
   readonly disk: SimulatedDisk;
   readonly scenario: Scenario;
+  readonly sharedMemory: SimulatedMemory | null;
   /** Images that are missing now, by id. */
   readonly absent: Set<number>;
   readonly roles: readonly string[];
@@ -80,10 +85,14 @@ interface Armed {
 export class Faults {
   readonly #run: FaultyRun;
   readonly #armed: Armed[];
+  /** How often workers still write late. */
+  #lateWrites: number;
 
   constructor(run: FaultyRun) {
     this.#run = run;
     const { world } = run;
+    const rng = seededRng('late writes', run.seed);
+    this.#lateWrites = rng.integer(LATE_SEEDS) > 0 ? 0 : 1 + rng.integer(MOST_LATE_WRITES);
     this.#armed = Array.from({ length: world.rng.integer(MOST_FAILPOINTS + 1) }, () => ({
       name: world.pick(FAILPOINTS)!,
       passes: world.rng.integer(5),
@@ -112,6 +121,7 @@ export class Faults {
     this.#letWorkersGo();
     world.after(MENDED_MS, null, 'the faults stop', () => {
       this.#armed.length = 0;
+      this.#lateWrites = 0;
       this.#run.absent.clear();
       network.mendAll();
       disk.isFull = false;
@@ -122,6 +132,10 @@ export class Faults {
 
   /** A process has come to a failpoint. */
   hit(process: SimulatedProcess, name: FailpointName): void {
+    if (name === 'coordinator.prepared' && this.#lateWrites > 0) {
+      this.#lateWrites -= 1;
+      if ((this.#run.sharedMemory?.writeLate() ?? 0) > 0) this.#run.count('memory.written-late');
+    }
     const role = this.#run.roleOf(process);
     const armed = this.#armed.find((one) => one.name === name);
     if (armed === undefined || role === null || process.state !== 'alive') return;

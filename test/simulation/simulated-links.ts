@@ -118,8 +118,8 @@ export function parameterLink(link: Link): ParameterServer {
         },
       );
     },
-    prepare: (step, slices, signal) =>
-      ask(`prepare of step ${step}`, signal, ({ store }) => store.missing(step, slices)),
+    prepare: (step, slices, factor, signal) =>
+      ask(`prepare of step ${step}`, signal, ({ store }) => store.prepare(step, slices, factor)),
     commit: (step, slices, factor, signal) =>
       ask(`commit of step ${step}`, signal, (shard) => {
         const isReady = run.areStaged(identity.term, step, slices);

@@ -4,6 +4,7 @@
  */
 import { seededRng } from '../../src/math/rng.ts';
 import type { MakeSegment, WritableSegment } from '../../src/parameter-plane/segment.ts';
+import type { SimulatedProcess } from './virtual-world.ts';
 
 /**
  * Null: processes are on several machines. Drawn apart, so that the rest of a seed stays what it
@@ -13,18 +14,42 @@ export function memoryOf(seed: number): SimulatedMemory | null {
   return seededRng('shared memory', seed).integer(2) === 0 ? new SimulatedMemory() : null;
 }
 
-export class SimulatedMemory {
-  readonly #segments: WritableSegment[] = [];
+/** No gradient of the tiny network: where it counts, the run is another one. */
+const LATE = 1e6;
 
-  readonly make: MakeSegment = (elements) => {
-    const segment = new SimulatedSegment(elements, this.#segments.length);
-    this.#segments.push(segment);
-    return segment;
-  };
+export class SimulatedMemory {
+  readonly #segments: { readonly owner: SimulatedProcess; readonly segment: WritableSegment }[] =
+    [];
+
+  makeFor(owner: SimulatedProcess): MakeSegment {
+    return (elements) => {
+      const segment = new SimulatedSegment(elements, this.#segments.length);
+      this.#segments.push({ owner, segment });
+      return segment;
+    };
+  }
+
+  /** Workers write once more to gradients that they have pushed. @returns segments */
+  writeLate(): number {
+    const pushed = this.#segments.filter(
+      ({ owner, segment }) => owner.name.startsWith('worker') && isWhole(segment),
+    );
+    for (const { segment } of pushed) {
+      segment.beginWrite();
+      segment.values.fill(LATE);
+      segment.endWrite();
+    }
+    return pushed.length;
+  }
 
   open(descriptor: number): WritableSegment {
-    return this.#segments[descriptor]!;
+    return this.#segments[descriptor]!.segment;
   }
+}
+
+/** Nobody is writing to it. */
+function isWhole(segment: WritableSegment): boolean {
+  return segment.sequence > 0 && segment.sequence % 2 === 0;
 }
 
 class SimulatedSegment implements WritableSegment {

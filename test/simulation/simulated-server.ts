@@ -34,12 +34,12 @@ export class SimulatedServer implements ServerActor {
   constructor(run: SimulatedRun, shardIndex: number, birth: number) {
     this.#run = run;
     const { sharedMemory } = run;
-    this.host = new ParameterHost(
-      sharedMemory === null ? null : new SharedValues(sharedMemory.make),
-    );
     this.shardIndex = shardIndex;
     this.incarnation = `s${shardIndex}.${birth}`;
     this.process = new SimulatedProcess(`server-${shardIndex}`);
+    this.host = new ParameterHost(
+      sharedMemory === null ? null : new SharedValues(sharedMemory.makeFor(this.process)),
+    );
     // A process that is started again listens where the last one did, or somewhere else.
     this.address = run.keepsAddresses ? `server-${shardIndex}` : this.incarnation;
   }

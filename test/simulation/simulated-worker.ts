@@ -105,7 +105,7 @@ export class SimulatedWorker {
       if (this.#servers === null) throw new Error('no coordinator has welcomed this worker yet');
       return this.#servers;
     };
-    const gradients = new GradientMemory(sharedMemory?.make);
+    const gradients = new GradientMemory(sharedMemory?.makeFor(this.process));
     const views = (): Promise<void> => this.#run.wait(this.process, 1, 8);
     return {
       identity: this.identity,

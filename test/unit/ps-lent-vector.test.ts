@@ -5,7 +5,9 @@ import { LentVector } from '../../src/ps/lent-vector.ts';
 /** Writes one value throughout, as an owner would. */
 function write(vector: LentVector, value: number): Float32Array {
   const { to } = vector.beginWrite();
-  return to.fill(value);
+  to.fill(value);
+  vector.endWrite();
+  return to;
 }
 
 test('the values it was made of are never written', () => {
@@ -56,7 +58,6 @@ test('a buffer is used again once every reader has given it back, and not before
 test('a write that is undone leaves the values as they were, and the buffer to the next one', () => {
   const vector = new LentVector(new Float32Array(2));
   write(vector, 1);
-  vector.endWrite();
   const before = vector.lend();
   before.giveBack();
   const { from, to } = vector.beginWrite(true);

@@ -271,3 +271,79 @@ test('a lent gradient that is another one by now is refused', () => {
   );
   assertUnchanged(store, before);
 });
+
+/** Slice 1 of two, in memory that its owner lends and may write to. */
+function lentSlice(): { push: SlicePush; overwrite: () => void } {
+  const { gradient, ...rest } = pushOf({ slice: 1, stepSlices: 2 });
+  const lent = gradient.slice();
+  let isIntact = true;
+  const overwrite = (): void => {
+    lent.fill(99);
+    isIntact = false;
+  };
+  return { push: { ...rest, gradient: lent, isIntact: () => isIntact }, overwrite };
+}
+
+const BOTH = [0, 1].map((slice) => ({ slice, generation: 1 }));
+
+function committedTwin(factor: number): ReturnType<typeof newStore> {
+  const twin = newStore();
+  stageAll(twin, [sliceOf(0, 2), sliceOf(1, 2)]);
+  twin.commit(0, BOTH, factor);
+  return twin;
+}
+
+test('what is prepared takes effect whatever is written to a lent gradient before the commit', () => {
+  const store = newStore();
+  const { push, overwrite } = lentSlice();
+  stageAll(store, [sliceOf(0, 2), push]);
+  const before = store.snapshot();
+  assert.deepEqual(store.prepare(0, BOTH, 0.5), []);
+  overwrite();
+  assertUnchanged(store, before);
+  assert.deepEqual(store.pull().parameters, before.parameters);
+  assert.deepEqual(store.missing(0, BOTH), []);
+  assert.deepEqual(store.prepare(0, BOTH, 0.5), [], 'asked again after a lost answer');
+  assert.deepEqual(store.commit(0, BOTH, 0.5), { kind: 'applied', version: 1 });
+  assert.deepEqual(store.snapshot(), committedTwin(0.5).snapshot());
+  assert.deepEqual(store.prepare(0, BOTH, 0.5), [], 'asked late');
+});
+
+test('what was prepared gives way to other units, another rate, a new head and a restore', () => {
+  const others = [
+    { slice: 0, generation: 1 },
+    { slice: 1, generation: 2 },
+  ];
+  const twin = committedTwin(1);
+  for (const giveWay of ['units', 'rate', 'head', 'restore'] as const) {
+    const store = newStore();
+    const before = store.snapshot();
+    const { push, overwrite } = lentSlice();
+    stageAll(store, [sliceOf(0, 2), push]);
+    assert.deepEqual(store.prepare(0, BOTH, giveWay === 'rate' ? 0.5 : 1), []);
+    if (giveWay === 'head') store.resetHead(0);
+    if (giveWay === 'restore') store.restore(before);
+    if (giveWay === 'rate') {
+      assert.deepEqual(store.commit(0, BOTH, 1), { kind: 'applied', version: 1 });
+      assert.deepEqual(store.snapshot(), twin.snapshot());
+      continue;
+    }
+    overwrite();
+    if (giveWay === 'units') {
+      stageAll(store, [{ ...sliceOf(1, 2), generation: 2 }]);
+      assert.deepEqual(store.commit(0, others), { kind: 'applied', version: 1 });
+      assert.deepEqual(store.snapshot(), twin.snapshot());
+      continue;
+    }
+    assert.deepEqual(store.commit(0, BOTH), { kind: 'missing', slices: [0, 1] });
+    const { headEpoch, parameters, ...same } = store.snapshot();
+    assert.deepEqual(
+      { ...same, headEpoch: -1, parameters: parameters.subarray(0, BODY) },
+      {
+        ...before,
+        parameters: before.parameters.subarray(0, BODY),
+      },
+    );
+    assert.equal(headEpoch, giveWay === 'head' ? 0 : -1);
+  }
+});

@@ -47,7 +47,7 @@ export function localServer(
         const outcome = held().stage({ ...push, ...own }, rows);
         return { outcome: OUTCOMES[outcome.kind], version: held().store.version };
       }),
-    prepare: (step, slices) => settled(() => held().store.missing(step, slices)),
+    prepare: (step, slices, factor) => settled(() => held().store.prepare(step, slices, factor)),
     commit: (step, slices, factor) =>
       settled(() => {
         const outcome = held().commit(step, slices, factor);
