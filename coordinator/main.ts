@@ -8,6 +8,7 @@ import type { ConfigOrigins } from '../src/config/load.ts';
 import type { RunConfig } from '../src/config/schema.ts';
 import type { ImageSource } from '../src/data/source/source.ts';
 import { unavailable } from '../src/errors.ts';
+import { idleWorkersRemark } from '../src/ps/idle-workers.ts';
 import { cutsFor } from '../src/ps/parameter-plan.ts';
 import type { RunSummary } from '../src/report/summary.ts';
 import { withAnySignal } from '../src/rpc/any-signal.ts';
@@ -158,6 +159,8 @@ async function runInFolder(options: InFolder): Promise<RunSummary> {
           { folder, logger, signal },
         );
         logger.info('coordinator.listening', { address: server.address, runId, out: options.out });
+        const idle = idleWorkersRemark(config.training, config.cluster.workers);
+        if (idle !== null) logger.warn('workers.idle', { reason: idle });
         notify({ type: 'images', count: source.count, hasClasses: source.truth !== null });
         notify({ type: 'listening', address: server.address });
         await page.open();

@@ -37,7 +37,7 @@ export function runWorker(
     return {
       ...spec,
       engine: name,
-      model: createModel(spec, engine, gradients),
+      model: createModel(spec, engine, gradients, config.training.normGroup),
       gradients,
       clustering: engine.clustering,
       wideProducts: rowMatricesOn(engine),

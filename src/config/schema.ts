@@ -59,6 +59,13 @@ export const runConfigSchema = composed((algorithms) =>
           training.sliceSize,
         );
       }
+      if ((training.normGroup ?? 0) > training.sliceSize) {
+        rule(
+          ['training', 'normGroup'],
+          `must not exceed training.sliceSize (${training.sliceSize}): one worker computes a slice`,
+          training.normGroup,
+        );
+      }
       if (training.mode === 'local' && refusesLocal !== undefined) {
         const must = `must be sync for algorithm ${name}: ${refusesLocal}`;
         rule(['training', 'mode'], must, training.mode);

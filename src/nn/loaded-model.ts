@@ -3,13 +3,13 @@
  * Shapes: B images of H x W, P parameters, S batch-norm statistics, K classes.
  */
 import * as tf from '@tensorflow/tfjs';
-import { shapeMismatch } from '../errors.ts';
 import { FRESH_GRADIENTS, type GradientArrays } from '../ps/gradient-arrays.ts';
 import { requireLength } from '../math/checks.ts';
 import type { ModelSpec } from './architectures.ts';
 import { evaluationPass, type EvaluationPass } from './evaluation-pass.ts';
 import type { Engine } from '../engine/engine.ts';
 import { shapedLayers } from './layers.ts';
+import { groupSizes } from './norm-groups.ts';
 import type {
   NetworkModel,
   NetworkOutput,
@@ -21,7 +21,15 @@ import type {
 import type { Prototypes } from '../clustering/prototypes.ts';
 import type { SwappedPrediction } from '../clustering/swapped-prediction.ts';
 import { prototypeLoss } from './prototype-loss.ts';
-import type { PrototypeBatch, Slice, SliceLoss, SliceOutcome, Start } from './slice-parts.ts';
+import {
+  imageBytes,
+  requireImages,
+  type PrototypeBatch,
+  type Slice,
+  type SliceLoss,
+  type SliceOutcome,
+  type Start,
+} from './slice-parts.ts';
 import { PROTOTYPES_WEIGHT } from './projection-neck.ts';
 import { lossOfPass } from './swapped-loss.ts';
 import { inTwoBatches } from './two-batches.ts';
@@ -38,19 +46,23 @@ const EVALUATION_BATCH = 32;
  * @param engine computes it; must outlive the model
  * @param gradients where those of passes lie, for as long as their caller has them; left out: each
  *   in memory of its own
+ * @param normGroup images that batch norm normalises together in training, at least; null: all of a
+ *   slice
  */
 export function createModel(
   spec: ModelSpec,
   engine: Engine,
   gradients: GradientArrays = FRESH_GRADIENTS,
+  normGroup: number | null = null,
 ): NetworkModel {
-  return new LoadedModel(spec, engine, gradients);
+  return new LoadedModel(spec, engine, gradients, normGroup);
 }
 
 class LoadedModel implements NetworkModel {
   readonly #spec: ModelSpec;
   readonly #engine: Engine;
   readonly #gradients: GradientArrays;
+  readonly #normGroup: number | null;
   /** Parameters and running statistics of the loaded version, by name; empty before the first. */
   #variables = new Map<string, tf.Tensor>();
   /** [S] the loaded version's. */
@@ -61,10 +73,16 @@ class LoadedModel implements NetworkModel {
    */
   readonly #passes = new Map<string, EvaluationPass>();
 
-  constructor(spec: ModelSpec, engine: Engine, gradients: GradientArrays) {
+  constructor(
+    spec: ModelSpec,
+    engine: Engine,
+    gradients: GradientArrays,
+    normGroup: number | null,
+  ) {
     this.#spec = spec;
     this.#engine = engine;
     this.#gradients = gradients;
+    this.#normGroup = normGroup;
   }
 
   load(parameters: Float32Array, statistics: Float32Array): void {
@@ -110,7 +128,7 @@ class LoadedModel implements NetworkModel {
     count: number,
     wanted: readonly NetworkOutput[],
   ): readonly Float32Array[] {
-    const bytes = this.#requireImages(images, count);
+    const bytes = requireImages(images, count, this.#spec.imageSize);
     const dims = wanted.map((output) => this.#placeOf(output).dim);
     const values = dims.map((dim) => new Float32Array(count * dim));
     this.#engine.run(() => {
@@ -160,7 +178,7 @@ class LoadedModel implements NetworkModel {
 
   #trainWithinHeap(slice: Slice, wantsFeatures: boolean): SliceOutcome {
     const { images, pseudoLabels, weights } = slice;
-    const bytes = this.#requireImages(images, pseudoLabels.length);
+    const bytes = requireImages(images, pseudoLabels.length, this.#spec.imageSize);
     if (weights !== undefined) {
       requireLength('weights of the losses', weights, pseudoLabels.length);
     }
@@ -182,8 +200,8 @@ class LoadedModel implements NetworkModel {
     wantsFeatures: boolean,
   ): SliceOutcome {
     const { operations } = this.#engine;
-    const { imageSize: size } = this.#spec;
-    const start = { images, size, count: pseudoLabels.length, dropoutSeed, wantsFeatures };
+    const [size, count] = [this.#spec.imageSize, pseudoLabels.length];
+    const start = { images, size, count, crops: 1, dropoutSeed, wantsFeatures };
     return this.#pass(start, (pass) => {
       const logits = pass.output as tf.Tensor2D;
       const loss = operations.softmaxCrossEntropy(logits, pseudoLabels, weights ?? null);
@@ -218,12 +236,13 @@ class LoadedModel implements NetworkModel {
   }
 
   /** Within a scope of the engine. */
-  #forward({ images, size, count, dropoutSeed, wantsFeatures }: Start): TrainingPass {
+  #forward({ images, size, count, crops, dropoutSeed, wantsFeatures }: Start): TrainingPass {
     const { layers, featureLayer } = this.#spec;
     const { operations } = this.#engine;
     return trainingPass(this.#inputOf(images, count, size), {
       layers,
       ...(wantsFeatures ? { keep: featureLayer } : {}),
+      normGroups: groupSizes(count / crops, this.#normGroup).map((size) => size * crops),
       variables: this.#variables,
       operations,
       dropoutMask: (name, probability, shape) =>
@@ -240,8 +259,8 @@ class LoadedModel implements NetworkModel {
   ): SliceGradient & { readonly features: Float32Array } {
     const { imageSize: size, layout } = this.#spec;
     const samples = targets.length / prototypes.heads;
-    this.#requireImages(images, samples * crops);
-    if (small !== undefined) this.#requireImages(small.images, samples * small.crops, small.size);
+    requireImages(images, samples * crops, this.#spec.imageSize);
+    if (small !== undefined) requireImages(small.images, samples * small.crops, small.size);
     const share = 1 / (crops + (small?.crops ?? 0));
     return this.#engine.withinMemory(samples, (count) => {
       const common = { count, targets, prototypes, share };
@@ -268,7 +287,7 @@ class LoadedModel implements NetworkModel {
       { length: views * heads },
       (_, i) => targets[Math.floor(i / heads / crops) * heads + (i % heads)]!,
     );
-    const start = { images: pixels, size, count: views, dropoutSeed, wantsFeatures: false };
+    const start = { images: pixels, size, count: views, crops, dropoutSeed, wantsFeatures: false };
     return this.#pass(start, (pass) => {
       const { operations } = this.#engine;
       const output = pass.output as tf.Tensor2D;
@@ -285,11 +304,11 @@ class LoadedModel implements NetworkModel {
   ): SliceGradient & { readonly features: Float32Array } {
     const { crops, isFrozen } = swapped;
     const { imageSize: size } = this.#spec;
-    this.#requireImages(images, samples * crops);
+    requireImages(images, samples * crops, this.#spec.imageSize);
     return this.#engine.withinMemory(samples, (count) => {
       const views = count * crops;
       const pixels = images.subarray(0, views * imageBytes(size));
-      const start = { images: pixels, size, count: views, dropoutSeed, wantsFeatures: true };
+      const start = { images: pixels, size, count: views, crops, dropoutSeed, wantsFeatures: true };
       const frozen = isFrozen ? PROTOTYPES_WEIGHT : null;
       return this.#pass({ ...start, frozen }, ({ output, kept }) => {
         const end = { output: output as tf.Tensor2D, features: kept as tf.Tensor2D };
@@ -304,11 +323,18 @@ class LoadedModel implements NetworkModel {
     count: number,
     dropoutSeed: readonly (string | number)[],
   ): Float32Array {
-    this.#requireImages(images, count);
+    requireImages(images, count, this.#spec.imageSize);
     const { imageSize: size } = this.#spec;
     let features = new Float32Array(0);
     this.#engine.tidy(() => {
-      const pass = this.#forward({ images, size, count, dropoutSeed, wantsFeatures: true });
+      const pass = this.#forward({
+        images,
+        size,
+        count,
+        crops: 1,
+        dropoutSeed,
+        wantsFeatures: true,
+      });
       features = pass.kept!.dataSync<'float32'>().slice();
     });
     return features;
@@ -371,17 +397,4 @@ class LoadedModel implements NetworkModel {
     const { sobel } = this.#spec;
     return this.#engine.operations.networkInput(images, count, size, sobel);
   }
-
-  /** @returns bytes of an image */
-  #requireImages(images: Uint8Array, count: number, size = this.#spec.imageSize): number {
-    const bytes = imageBytes(size);
-    if (images.length !== count * bytes) {
-      throw shapeMismatch('images', [count, size, size, 3], [images.length]);
-    }
-    return bytes;
-  }
-}
-
-function imageBytes(size: number): number {
-  return size * size * 3;
 }

