@@ -7,8 +7,14 @@ import { clusteringConfigSchema } from '../clustering/config.ts';
 import { dataConfigSchema } from '../data/config.ts';
 import { evaluationConfigSchema } from '../evaluation/config.ts';
 import { SMALLEST_IMAGE, modelConfigSchema } from '../nn/config.ts';
-import { trainingConfigSchema } from '../ps/config.ts';
+import { stepSizes, trainingConfigSchema } from '../ps/config.ts';
 import { clusterConfigSchema } from './processes.ts';
+
+/**
+ * Images of a step, or of a round of mode `local`. An order to one worker may name them all, and
+ * those of the next step, with some targets each: half of a message at the most.
+ */
+const MOST_DRAWS = 65_536;
 
 /** With the names and the sections of the algorithms that there are when it is asked for. */
 export const runConfigSchema = composed((algorithms) =>
@@ -74,6 +80,15 @@ export const runConfigSchema = composed((algorithms) =>
         const must =
           'must be sgd with training.mode local, whose moves have no gradient for a rate';
         rule(['training', 'optimizer'], must, training.optimizer);
+      }
+      if (stepSizes(training).step > MOST_DRAWS) {
+        const { mode, batchSize, localSteps } = training;
+        const [key, most, got] =
+          mode === 'local'
+            ? (['localSteps', Math.floor(MOST_DRAWS / batchSize), localSteps] as const)
+            : (['batchSize', MOST_DRAWS, batchSize] as const);
+        const why = `a step has at most ${MOST_DRAWS} images, since one order may name them all`;
+        rule(['training', key], `must be at most ${most}: ${why}`, got);
       }
       for (const [i, { epoch }] of training.schedule.entries()) {
         const before = training.schedule[i - 1]?.epoch ?? -1;
