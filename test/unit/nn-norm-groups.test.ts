@@ -32,10 +32,7 @@ const SEED = [3, 'dropout'] as const;
 const NETWORKS = ['small-convnet', 'small-resnet'];
 
 function specOf(architecture: string, neck: 'none' | 'projection') {
-  // oneDNN (TensorFlow 2.21, AVX-512, 2 threads) writes beyond its memory in odd batches of a residual
-  // network with fewer than 16 channels.
-  const width = architecture === 'small-resnet' ? 16 : 4;
-  const config = { architecture, sobel: false, dropout: 0, width, featureDim: 8 };
+  const config = { architecture, sobel: false, dropout: 0, width: 4, featureDim: 8 };
   const projection = { neck, neckHidden: 12, neckDim: 6 };
   return describeModel(
     modelConfig({ ...config, ...(neck === 'none' ? {} : projection) } as never),

@@ -92,14 +92,13 @@ export const convFilterGradient: NativeKernel = (runtime, { x, dy }, attributes)
   const filterShape = attributes['filterShape'] as number[];
   const geometry = geometryOf(x!.shape, filterShape, attributes);
   if (!runtime.isGpu && isOfPixels(geometry, filterShape)) {
-    const [, , inChannels, outChannels] = filterShape as [number, number, number, number];
-    const [pixels, dPixels] = [
-      tf.reshape(x!, [-1, inChannels]),
-      tf.reshape(dy!, [-1, outChannels]),
-    ];
-    const product = runtime.one('MatMul', [pixels, dPixels], transposed(runtime, true));
-    const gradient = tf.reshape(product, filterShape);
-    tf.dispose([pixels, dPixels, product]);
+    return pixelFilterGradient(runtime, x!, dy!, filterShape);
+  }
+  if (!runtime.isGpu && breaksTheHeap(geometry, filterShape)) {
+    const steps = [1, ...geometry.strides, 1];
+    const seen = tf.stridedSlice(x!, [0, 0, 0, 0], x!.shape, steps);
+    const gradient = pixelFilterGradient(runtime, seen, dy!, filterShape);
+    seen.dispose();
     return gradient;
   }
   const isPadded = !runtime.isGpu && geometry.padding === 'EXPLICIT';
@@ -113,6 +112,30 @@ export const convFilterGradient: NativeKernel = (runtime, { x, dy }, attributes)
   if (isPadded) input.dispose();
   return gradient;
 };
+
+/**
+ * Whether oneDNN would write beyond its memory: in the gradient of a filter of single pixels at a
+ * stride, with fewer than 16 channels, an odd batch and two threads (TensorFlow 2.21, AVX-512).
+ */
+function breaksTheHeap({ strides, pads }: Geometry, filter: readonly number[]): boolean {
+  const isPoint = filter[0] === 1 && filter[1] === 1 && pads.flat().every((p) => p === 0);
+  return isPoint && strides.some((stride) => stride > 1) && filter[2]! < 16;
+}
+
+/** Of a filter of single pixels at stride 1. @param x the pixels that dy has gradients for */
+function pixelFilterGradient(
+  runtime: Runtime,
+  x: tf.Tensor,
+  dy: tf.Tensor,
+  filterShape: number[],
+): tf.Tensor {
+  const [, , inChannels, outChannels] = filterShape as [number, number, number, number];
+  const [pixels, dPixels] = [tf.reshape(x, [-1, inChannels]), tf.reshape(dy, [-1, outChannels])];
+  const product = runtime.one('MatMul', [pixels, dPixels], transposed(runtime, true));
+  const gradient = tf.reshape(product, filterShape);
+  tf.dispose([pixels, dPixels, product]);
+  return gradient;
+}
 
 export const convInputGradient: NativeKernel = (runtime, { dy, filter }, attributes) => {
   const inputShape = attributes['inputShape'] as number[];
