@@ -7,7 +7,7 @@ import { clusteringConfigSchema } from '../clustering/config.ts';
 import { dataConfigSchema } from '../data/config.ts';
 import { evaluationConfigSchema } from '../evaluation/config.ts';
 import { SMALLEST_IMAGE, modelConfigSchema } from '../nn/config.ts';
-import { trainingConfigSchema } from '../ps/config.ts';
+import { hasStaleSteps, trainingConfigSchema } from '../ps/config.ts';
 import { clusterConfigSchema } from './processes.ts';
 
 /** With the names and the sections of the algorithms that there are when it is asked for. */
@@ -44,7 +44,7 @@ export const runConfigSchema = composed((algorithms) =>
       };
       const { training, data, cluster, model, clustering } = config;
       const spec = algorithmNamed(config.algorithm);
-      const { name, neck, problems, methods = ['kmeans'], refusesLocal } = spec;
+      const { name, neck, problems, methods = ['kmeans'], refusesLocal, refusesStale } = spec;
       if (neck !== null && model.neck !== neck) {
         rule(['model', 'neck'], `must be ${neck} for algorithm ${name}`, model.neck);
       }
@@ -61,6 +61,10 @@ export const runConfigSchema = composed((algorithms) =>
       }
       if (training.mode === 'local' && refusesLocal !== undefined) {
         const must = `must be sync for algorithm ${name}: ${refusesLocal}`;
+        rule(['training', 'mode'], must, training.mode);
+      }
+      if (hasStaleSteps(training) && refusesStale !== undefined) {
+        const must = `must be sync for algorithm ${name}: ${refusesStale}`;
         rule(['training', 'mode'], must, training.mode);
       }
       if (training.mode === 'local' && training.optimizer !== 'sgd') {

@@ -254,16 +254,15 @@ export const MUTANTS: readonly Mutant[] = [
       {
         file: STORE,
         find: `    this.#committed = generations;
-    this.#dropStaged();`,
+    this.#dropStage(step);`,
         replace: `    this.#committed = generations;
     this.#last = pushes.filter(({ samples }) => samples > 0);
-    this.#dropStaged();`,
+    this.#dropStage(step);`,
       },
       {
         file: STORE,
-        find: '  /** By slice of #step: the lowest generation',
-        replace:
-          '  #last: readonly SlicePush[] = [];\n  /** By slice of #step: the lowest generation',
+        find: '  /** Generation by slice of step #step - 1',
+        replace: '  #last: readonly SlicePush[] = [];\n  /** Generation by slice of step #step - 1',
       },
     ],
   },
