@@ -51,7 +51,7 @@ function handlersOf(host: ParameterHost): ParametersHandlers {
         // Messages wait in the stream as views of the store's memory: it is given back when the
         // last has left.
         releaseAfter(call, pulled.release);
-        if (pulled.version !== call.request.version) {
+        if (!store.serves(call.request.version)) {
           throw new TrainerError(
             'GENERATION_FENCED',
             `${what}: version ${pulled.version} is current`,

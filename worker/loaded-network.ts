@@ -3,6 +3,7 @@ import type { AlgorithmWork } from '../src/algorithms/work.ts';
 import type { RunConfig } from '../src/config/schema.ts';
 import { TrainerError } from '../src/errors.ts';
 import type { Model } from '../src/nn/model.ts';
+import { hasStaleSteps } from '../src/ps/config.ts';
 import { initialParameters, initialStatistics } from '../src/ps/initial-values.ts';
 import type { ParameterLayout } from '../src/ps/layout.ts';
 import { vectorOf } from '../src/rpc/named-vectors.ts';
@@ -30,6 +31,9 @@ interface Kept extends Loaded {
   readonly statistics: Float32Array;
 }
 
+/** Where steps overlap, a version may be replaced while it is loaded; the next one will do. */
+const MOST_PULLS = 8;
+
 export class LoadedNetwork implements NetworkTools {
   readonly model: Model;
   readonly #deps: LoadedNetworkDeps;
@@ -37,10 +41,18 @@ export class LoadedNetwork implements NetworkTools {
   #loaded: Loaded | null = null;
   /** Of the version loaded last; null: none, and always in mode `sync`. */
   #kept: Kept | null = null;
+  #version = 0;
+  /** Whether values of a later version will do as well. */
+  readonly #takesLater: boolean;
 
   constructor(deps: LoadedNetworkDeps) {
     this.#deps = deps;
     this.model = deps.model;
+    this.#takesLater = hasStaleSteps(deps.config.training);
+  }
+
+  get version(): number {
+    return this.#version;
   }
 
   headEpoch(epoch: number): number {
@@ -62,6 +74,15 @@ export class LoadedNetwork implements NetworkTools {
       this.#loaded = kept;
       return;
     }
+    const pulls = this.#takesLater ? MOST_PULLS : 1;
+    for (let i = 0; i < pulls; i += 1) {
+      if (await this.#pull(version, headEpoch, times)) return;
+    }
+    throw overtaken(version);
+  }
+
+  /** @returns whether what was loaded is still what was pulled */
+  async #pull(version: number, headEpoch: number | null, times: Times): Promise<boolean> {
     const pulled = this.#deps.prefetch.parameters(version, headEpoch);
     const values = await times.span('wait for pull', { version }, () => pulled);
     const vectors = {
@@ -73,13 +94,15 @@ export class LoadedNetwork implements NetworkTools {
       this.model.load(vectors.parameters, vectors.statistics);
     });
     this.#deps.prefetch.releaseParameters();
-    const loaded = { version, headEpoch: values.headEpoch };
+    const loaded = { version: values.version, headEpoch: values.headEpoch };
     const isLocal = this.#deps.config.training.mode === 'local';
     const copies = isLocal ? copiesOf(vectors) : null;
-    if (values.isIntact?.() === false) throw overtaken(version);
+    if (values.isIntact?.() === false) return false;
     values.release?.();
     this.#loaded = loaded;
+    this.#version = loaded.version;
     this.#kept = copies === null ? null : { ...loaded, ...copies };
+    return true;
   }
 
   loadedParameters(): Float32Array {
@@ -114,7 +137,9 @@ export class LoadedNetwork implements NetworkTools {
   }
 
   #holds(version: number, headEpoch: number | null): boolean {
-    return isOf(this.#loaded, version, headEpoch);
+    const loaded = this.#loaded;
+    const asked = this.#takesLater ? Math.max(version, loaded?.version ?? 0) : version;
+    return isOf(loaded, asked, headEpoch);
   }
 }
 

@@ -92,7 +92,9 @@ export class ServerAccess
   async push(push: SentPush<MovedRows>, signal: AbortSignal): Promise<PushReply> {
     const { parameters } = this.#now();
     const moment = { term: this.#term, version: push.basedOn };
-    const slot = parameters.takesSegments ? this.#gradients.lend(push.gradient, moment) : null;
+    const slot = parameters.takesSegments
+      ? this.#gradients.lend(push.gradient, moment, push.step)
+      : null;
     const sent = slot === null ? push : { ...push, segment: { ...slot, offset: 0 } };
     const reply = await parameters.push(sent, signal);
     // A server that could not open the segment was sent the numbers.

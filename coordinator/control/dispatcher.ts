@@ -118,16 +118,36 @@ export class Dispatcher {
   }
 
   /**
-   * Has work of the phase that is done computed again, since what its results refer to is lost;
-   * resolves when all of it is.
-   * @throws TrainerError PROTOCOL_VIOLATION when it has been lost too often
+   * Has the phase under way go on with this work beside what is not done of it, at these parameters;
+   * resolves when all of it is done. Who waited for the phase waits in vain: a result tells of itself.
+   * @param request of which `work` is all that is of use, also what is done already
+   * @throws whatever fails the run, or interrupts the phase
    */
-  runAgain(tasks: readonly string[]): Promise<void> {
-    return this.#whenDone(() => ({ type: 'resultsLost', tasks }));
+  moveWork<Piece extends Work, Order, Result>(
+    request: PhaseRequest<Piece, Order, Result>,
+  ): Promise<void> {
+    const { parameterVersion, work } = request;
+    return this.#whenDone(() => {
+      this.#phase = openPhase(request);
+      return { type: 'workMoved', parameterVersion, work };
+    }, false);
   }
 
-  /** @param enter null: there is nothing to be done */
-  #whenDone(enter: (() => Event) | null): Promise<void> {
+  /**
+   * Has work of the phase that is done computed again, since what its results refer to is lost;
+   * resolves when all of it is.
+   * @param areAll whether nothing else of the phase is under way
+   * @throws TrainerError PROTOCOL_VIOLATION when it has been lost too often
+   */
+  runAgain(tasks: readonly string[], areAll = true): Promise<void> {
+    return this.#whenDone(() => ({ type: 'resultsLost', tasks }), areAll);
+  }
+
+  /**
+   * @param enter null: there is nothing to be done
+   * @param isNewPhase whether images that tasks wait for are of no interest any more
+   */
+  #whenDone(enter: (() => Event) | null, isNewPhase = true): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#failure !== null) {
         reject(toError(this.#failure));
@@ -138,7 +158,7 @@ export class Dispatcher {
         return;
       }
       this.#pending = { resolve, reject };
-      this.#deps.images.phaseBegins();
+      if (isNewPhase) this.#deps.images.phaseBegins();
       this.dispatch(enter());
       if (this.#state.open === 0) this.#endPhase();
     });

@@ -186,6 +186,15 @@ export type Event =
       readonly isRepeated?: boolean;
     }
   /**
+   * Steps that overlap: the phase goes on with later work beside what is not done of it, at newer
+   * parameters. Work of the phase that is not named is of no use any more.
+   */
+  | {
+      readonly type: 'workMoved';
+      readonly parameterVersion: number;
+      readonly work: readonly Work[];
+    }
+  /**
    * Results of the phase were taken, and something that they refer to is lost: they are computed
    * again.
    */

@@ -15,7 +15,7 @@ import { commitDraws, openEpoch, positionOf } from '../../src/run/ledger.ts';
 import { Draft } from './draft.ts';
 import { giveOutWork } from './give-out.ts';
 import { beat, dismissDrained, drain, expire, join, lose } from './members.ts';
-import { enterPhase, loseResults } from './phases.ts';
+import { enterPhase, loseResults, moveWork } from './phases.ts';
 import { release, takeResult } from './results.ts';
 import type { Action, CoordinatorState, Event, Transition } from './state.ts';
 
@@ -65,6 +65,8 @@ function decide(draft: Draft, event: Event): string {
       return release(draft, event.tasks);
     case 'phaseEntered':
       return enterPhase(draft, event);
+    case 'workMoved':
+      return moveWork(draft, event);
     case 'resultsLost':
       return loseResults(draft, event.tasks);
     case 'ledgerRestored': {

@@ -49,7 +49,8 @@ import { epochLine } from '../../src/run/record-state.ts';
 import { requireResumable } from '../record/resumable.ts';
 import type { RunFolder } from '../record/run-folder.ts';
 import type { RunRecord } from '../record/run-record.ts';
-import { trainEpoch, type CommittedStep } from './train-epoch.ts';
+import type { CommittedStep } from './train-epoch.ts';
+import { trainByMode } from './train-overlapping.ts';
 
 export interface LoopDeps {
   readonly runId: string;
@@ -244,7 +245,7 @@ export class RunLoop {
     const plan = this.#strategy.plan(epoch);
     const steps = stepCount(plan, config.training);
     const start = { index, firstStep, version: this.#version };
-    await trainEpoch(plan, start, {
+    await trainByMode(plan, start, {
       ...this.#deps,
       sliceFacts: () => this.#strategy.sliceFacts,
       imagesLeftOut: this.#imagesLeftOut,
@@ -287,12 +288,9 @@ export class RunLoop {
     this.#version = step.version;
     record.noteStep(step);
     watcher.stepCommitted(step);
-    folder.event('step.committed', `step ${step.step} took effect`, {
-      step: step.step,
-      epoch: step.epoch,
-      loss: step.loss,
-      samples: step.samples,
-    });
+    const { epoch, loss, samples, staleness } = step;
+    const facts = { step: step.step, epoch, loss, samples, staleness };
+    folder.event('step.committed', `step ${step.step} took effect`, facts);
     folder.metrics({ step: step.step, epoch: step.epoch, loss: step.loss });
     const index = step.version - this.#position.firstStep;
     this.#position = { ...this.#position, index };

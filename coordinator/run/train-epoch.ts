@@ -59,13 +59,18 @@ export interface CommittedStep {
   readonly version: number;
   /** What the learning rates were multiplied by. */
   readonly rateFactor: number;
+  /**
+   * Where steps overlap: versions that its oldest gradient was behind, at most; a worker may have
+   * found newer parameters than those that it was ordered at.
+   */
+  readonly staleness?: number;
 }
 
 /** A commit that takes longer has failed. */
-const COMMIT_MS = 600_000;
+export const COMMIT_MS = 600_000;
 
 /** What a worker reported for a unit. */
-interface UnitResult extends SliceGeneration, SliceUnit {
+export interface UnitResult extends SliceGeneration, SliceUnit {
   /** Of its slices that have samples, in slice order. */
   readonly lossSums: readonly number[];
   readonly samples: number;
@@ -99,18 +104,26 @@ export async function trainEpoch(
       deps.stepSkipped();
       continue;
     }
-    deps.progress({
-      epoch: plan.epoch,
-      epochs: config.epochs,
-      phase: trainSlice.phase,
-      done: index + 1,
-      total: steps,
-      unit: 'steps',
-      note: `loss ${committed.loss.toFixed(3)}`,
-    });
+    tellProgress(plan, { index, loss: committed.loss }, deps);
     await deps.stepDone(committed);
     ({ version } = committed);
   }
+}
+
+export function tellProgress(
+  plan: EpochPlan,
+  { index, loss }: { readonly index: number; readonly loss: number },
+  { config, progress }: Pick<TrainingDeps, 'config' | 'progress'>,
+): void {
+  progress({
+    epoch: plan.epoch,
+    epochs: config.epochs,
+    phase: trainSlice.phase,
+    done: index + 1,
+    total: stepCount(plan, config.training),
+    unit: 'steps',
+    note: `loss ${loss.toFixed(3)}`,
+  });
 }
 
 /** A step to be computed and committed. */
@@ -136,11 +149,7 @@ async function trainStep(due: DueStep, deps: TrainingDeps): Promise<CommittedSte
     return null;
   }
   const { results: inOrder, version: nextVersion } = taken;
-  const samples = inOrder.reduce((total, result) => total + result.samples, 0);
-  // Slice after slice, whatever the units are.
-  const lossSum = inOrder
-    .flatMap(({ lossSums }) => lossSums)
-    .reduce((total, ofSlice) => total + ofSlice, 0);
+  const { samples, lossSum } = sumsOf(inOrder);
   hitFailpoint('coordinator.committed', { step });
   await deps.stepApplied(step);
   dispatcher.dispatch({ type: 'stepCommitted', ...draws, skipped: count - samples });
@@ -151,8 +160,20 @@ async function trainStep(due: DueStep, deps: TrainingDeps): Promise<CommittedSte
   };
 }
 
+/** Slice after slice, whatever the units are. */
+export function sumsOf(inOrder: readonly UnitResult[]) {
+  const samples = inOrder.reduce((total, result) => total + result.samples, 0);
+  const lossSum = inOrder
+    .flatMap(({ lossSums }) => lossSums)
+    .reduce((total, ofSlice) => total + ofSlice, 0);
+  return { samples, lossSum };
+}
+
 /** What the learning rates are multiplied by in a step. */
-function rateFactorOf({ plan, index }: DueStep, { training, epochs }: RunConfig): number {
+export function rateFactorOf(
+  { plan, index }: Pick<DueStep, 'plan' | 'index'>,
+  { training, epochs }: RunConfig,
+): number {
   const { epoch } = plan;
   return learningRateFactor(training, { epoch, index, steps: stepCount(plan, training), epochs });
 }
@@ -247,7 +268,7 @@ function runUnits(
   });
 }
 
-function workOf(step: number, { slice, slices }: SliceUnit): TrainSliceWork {
+export function workOf(step: number, { slice, slices }: SliceUnit): TrainSliceWork {
   return { kind: 'trainSlice', step, slice, slices };
 }
 
@@ -255,7 +276,7 @@ function workOf(step: number, { slice, slices }: SliceUnit): TrainSliceWork {
  * @throws TrainerError PROTOCOL_VIOLATION for a unit that was computed with other samples than were
  *   ordered
  */
-function requireAll(what: string, ordered: number, got: number): void {
+export function requireAll(what: string, ordered: number, got: number): void {
   if (got === ordered) return;
   throw protocolViolation(what, ordered, got, 'run the same release on every process');
 }

@@ -73,6 +73,11 @@ export interface AlgorithmSpec {
    * left out: it can.
    */
   readonly refusesLocal?: string;
+  /**
+   * Why a step cannot be computed before the one before it is committed, modes `ssp` and `async`;
+   * left out: it can.
+   */
+  readonly refusesStale?: string;
   /** Left out where settings are right or wrong each by itself. @param config of a run */
   readonly problems?: (config: NetworkSettings) => readonly SettingProblem[];
   /** Null where the columns that all have are enough. */

@@ -7,7 +7,7 @@ import { clusteringConfigSchema } from '../clustering/config.ts';
 import { dataConfigSchema } from '../data/config.ts';
 import { evaluationConfigSchema } from '../evaluation/config.ts';
 import { SMALLEST_IMAGE, modelConfigSchema } from '../nn/config.ts';
-import { stepSizes, trainingConfigSchema } from '../ps/config.ts';
+import { hasStaleSteps, stepSizes, trainingConfigSchema } from '../ps/config.ts';
 import { clusterConfigSchema } from './processes.ts';
 
 /**
@@ -50,7 +50,7 @@ export const runConfigSchema = composed((algorithms) =>
       };
       const { training, data, cluster, model, clustering } = config;
       const spec = algorithmNamed(config.algorithm);
-      const { name, neck, problems, methods = ['kmeans'], refusesLocal } = spec;
+      const { name, neck, problems, methods = ['kmeans'], refusesLocal, refusesStale } = spec;
       if (neck !== null && model.neck !== neck) {
         rule(['model', 'neck'], `must be ${neck} for algorithm ${name}`, model.neck);
       }
@@ -74,6 +74,10 @@ export const runConfigSchema = composed((algorithms) =>
       }
       if (training.mode === 'local' && refusesLocal !== undefined) {
         const must = `must be sync for algorithm ${name}: ${refusesLocal}`;
+        rule(['training', 'mode'], must, training.mode);
+      }
+      if (hasStaleSteps(training) && refusesStale !== undefined) {
+        const must = `must be sync for algorithm ${name}: ${refusesStale}`;
         rule(['training', 'mode'], must, training.mode);
       }
       if (training.mode === 'local' && training.optimizer !== 'sgd') {

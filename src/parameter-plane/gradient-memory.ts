@@ -2,8 +2,8 @@
  * Where a worker's gradients lie: in memory that it uses again, since the system gives fresh pages
  * slowly, and where servers on its machine read gradients, in memory that it shares with them: what
  * the engine wrote is then what they add up, without a copy. A gradient that was pushed stays as it
- * is until the parameters have another version: by then its step has been applied, by this push or
- * by another's, or its term is over.
+ * is until the parameters' version is past its step, which then has been applied, by this push or by
+ * another's, or its term is over.
  */
 import type { GradientArrays } from '../ps/gradient-arrays.ts';
 import { copyVector } from './kernels.ts';
@@ -28,7 +28,7 @@ export interface LentGradient extends SegmentPlace {
 
 interface Slot {
   readonly segment: WritableSegment;
-  /** Of the parameters that the gradient in it was computed on; `taken`: it is being computed. */
+  /** Of the step that the gradient in it is of; `taken`: it is being computed. */
   use: ParameterMoment | 'taken' | 'free';
 }
 
@@ -78,10 +78,14 @@ export class GradientMemory implements GradientArrays {
 
   /**
    * From here on servers may read the gradient where it lies. One that lies elsewhere is copied.
-   * @param moment of the parameters that it was computed on
+   * @param moment of the parameters that are known to be there @param step that it is of
    * @returns null where there is no such memory, or no room
    */
-  lend(gradient: Float32Array, moment: ParameterMoment): LentGradient | null {
+  lend(
+    gradient: Float32Array,
+    moment: ParameterMoment,
+    step = moment.version,
+  ): LentGradient | null {
     const own = this.#slots.find(({ segment }) => segment.values === gradient);
     const slot = own ?? this.#slotFor(gradient.length, moment);
     if (slot === null) return null;
@@ -90,7 +94,7 @@ export class GradientMemory implements GradientArrays {
       segment.beginWrite();
       copyVector(gradient, segment.values);
     }
-    slot.use = moment;
+    slot.use = { ...moment, version: step };
     return { ...segment.place, sequence: segment.endWrite() };
   }
 

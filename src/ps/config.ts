@@ -127,14 +127,30 @@ export const trainingConfigSchema = z.strictObject({
         'variables below 2,048 numbers always travel as float32.',
     ),
   mode: z
-    .enum(['sync', 'local'])
+    .enum(['sync', 'local', 'ssp', 'async'])
     .default('sync')
     .describe(
       '`sync`: every slice is one gradient, and each step moves the parameters by their mean. ' +
         '`local`: a slice is trained by itself for `localSteps` batches (local SGD), and each ' +
         'step, then called a round, moves the parameters by the mean of the moves, through the ' +
-        'outer optimizer (DiLoCo): a worker exchanges parameters once a round.',
+        'outer optimizer (DiLoCo): a worker exchanges parameters once a round. `ssp` (stale ' +
+        'synchronous parallel): as `sync`, but up to `staleness` further steps are computed ' +
+        'before a step is in, on the newest parameters that there are. `async`: the same with a ' +
+        'slice a step, and no bound but the orders that workers have. The last two are not the ' +
+        'same bits in every run.',
     ),
+  staleness: z
+    .int()
+    .min(0)
+    .max(64)
+    .default(2)
+    .meta({
+      unit: 'steps',
+      description:
+        'With `ssp`: steps that workers may be ahead of the one that is applied next, and so ' +
+        'versions that a gradient is behind the parameters that it moves, at most. 0 is `sync`. ' +
+        'A server keeps the gradients of so many steps more.',
+    }),
   localSteps: z
     .int()
     .min(1)
@@ -174,10 +190,34 @@ export interface StepSizes {
   readonly slice: number;
 }
 
-export type SizeSettings = Pick<TrainingConfig, 'mode' | 'localSteps' | 'batchSize' | 'sliceSize'>;
+export type SizeSettings = Pick<TrainingConfig, 'localSteps' | 'batchSize' | 'sliceSize'> & {
+  /** One of another release's as well. */
+  readonly mode: string;
+};
 
-/** In mode `local` a step of the run is a round: each of its slices has `localSteps` batches. */
+/** More steps are never under way at a time in mode `async`. */
+const ASYNC_STEPS = 64;
+
+/**
+ * Versions that a gradient may be behind the parameters that it moves, at most; as many steps may
+ * be under way besides the one that is applied next.
+ */
+export function stalenessBound({ mode, staleness }: Pick<TrainingConfig, 'mode' | 'staleness'>) {
+  if (mode === 'async') return ASYNC_STEPS;
+  return mode === 'ssp' ? staleness : 0;
+}
+
+/**
+ * In mode `local` a step of the run is a round: each of its slices has `localSteps` batches. In
+ * mode `async` a step is one slice.
+ */
 export function stepSizes({ mode, localSteps, batchSize, sliceSize }: SizeSettings): StepSizes {
+  if (mode === 'async') return { step: sliceSize, slice: sliceSize };
   const batches = mode === 'local' ? localSteps : 1;
   return { step: batches * batchSize, slice: batches * sliceSize };
+}
+
+/** Whether steps overlap: each is computed while those before it are not applied. */
+export function hasStaleSteps({ mode }: Pick<TrainingConfig, 'mode'>): boolean {
+  return mode === 'ssp' || mode === 'async';
 }

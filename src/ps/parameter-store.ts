@@ -6,7 +6,7 @@
  */
 import { nonFinite, protocolViolation } from '../errors.ts';
 import { firstNonFinite, requireLength } from '../math/checks.ts';
-import { stepSizes, type TrainingConfig } from './config.ts';
+import { stalenessBound, stepSizes, type TrainingConfig } from './config.ts';
 import { initialHead, initialParameters, initialStatistics } from './initial-values.ts';
 import { bodyCount } from './layout.ts';
 import type { ParameterLayout } from './layout.ts';
@@ -26,6 +26,7 @@ import {
   type SlicePush,
 } from './slice-push.ts';
 import { requireTiling } from './slice-units.ts';
+import { StepStage } from './step-stage.ts';
 import { SteppedValues } from './stepped-values.ts';
 import type {
   CommitOutcome,
@@ -54,9 +55,6 @@ interface PreparedStep {
   readonly learningRateFactor: number;
 }
 
-/** Generations of a unit that wait at most: of leases that are alive, and of some that are not. */
-const CANDIDATES = 4;
-
 export class ParameterStore {
   readonly #layout: ParameterLayout;
   readonly #seed: number;
@@ -64,22 +62,19 @@ export class ParameterStore {
   readonly #body: number;
   /** They bound what can be staged. */
   readonly #limits: PushLimits;
+  /** Versions that a gradient may be behind the parameters that it moves; 0: none. */
+  readonly #staleness: number;
   /** Rises by one with every applied step. */
   #version = 0;
-  /** The only step whose pushes are staged; every step before it has been applied. */
+  /** The step that is applied next; every step before it has been applied. */
   #step = 0;
   /** Never falls, except by a restore. */
   #headEpoch = -1;
   readonly #values: SteppedValues;
-  /**
-   * By the unit's first slice, then by generation: pushes that a commit may name. All are based on
-   * #version, of #step, and finite.
-   */
-  readonly #staged = new Map<number, Map<number, SlicePush>>();
+  /** By step, from #step to #staleness steps later: pushes that a commit may name. */
+  readonly #stages = new Map<number, StepStage>();
   /** Of step #step. */
   #prepared: PreparedStep | null = null;
-  /** By slice of #step: the lowest generation that is not fenced. */
-  readonly #fence = new Map<number, number>();
   /** Generation by slice of step #step - 1, to know a late retry; empty after a restore. */
   #committed: ReadonlyMap<number, number> = new Map();
 
@@ -101,11 +96,20 @@ export class ParameterStore {
     this.#body = bodyCount(layout);
     const { step, slice } = stepSizes(training);
     this.#limits = { slices: Math.ceil(step / slice), samples: slice };
+    this.#staleness = stalenessBound(training);
     this.restore(initial);
   }
 
   get version(): number {
     return this.#version;
+  }
+
+  /**
+   * Whether the current values are what is computed on by an order that was given out at this
+   * version: they are those, or where steps overlap, later ones.
+   */
+  serves(version: number): boolean {
+    return this.#staleness === 0 ? version === this.#version : version <= this.#version;
   }
 
   /** The current values, without a copy. */
@@ -132,22 +136,17 @@ export class ParameterStore {
     const { step, slice, generation } = push;
     const isCommitted = step === this.#step - 1 && this.#committed.get(slice) === generation;
     if (isCommitted) return { kind: 'duplicate' };
-    if (step !== this.#step) return { kind: 'stale', version: this.#version };
-    const candidates = this.#staged.get(slice) ?? new Map<number, SlicePush>();
-    const known = candidates.get(generation);
+    const ahead = step - this.#step;
+    if (ahead < 0 || ahead > this.#staleness) return { kind: 'stale', version: this.#version };
+    const stage = this.#stageOf(step);
+    const known = stage.find(slice, generation);
     if (known !== undefined && isUnchanged(known)) return { kind: 'duplicate' };
-    const currentGeneration = this.#fence.get(slice) ?? 0;
+    const currentGeneration = stage.lowestGeneration(slice);
     if (generation < currentGeneration) return { kind: 'fenced', currentGeneration };
-    if (push.basedOn !== this.#version) return { kind: 'stale', version: this.#version };
+    if (!this.#isFresh(push)) return { kind: 'stale', version: this.#version };
     requireFinite(push, this.#layout);
     requireIntact(push);
-    candidates.set(generation, push);
-    if (candidates.size > CANDIDATES) {
-      const oldest = Math.min(...candidates.keys());
-      candidates.get(oldest)?.release?.();
-      candidates.delete(oldest);
-    }
-    this.#staged.set(slice, candidates);
+    stage.put(push);
     return { kind: 'staged' };
   }
 
@@ -206,8 +205,7 @@ export class ParameterStore {
     this.#step += 1;
     this.#version += 1;
     this.#committed = generations;
-    this.#dropStaged();
-    this.#fence.clear();
+    this.#dropStage(step);
     return { kind: 'applied', version: this.#version };
   }
 
@@ -221,10 +219,7 @@ export class ParameterStore {
     this.#prepared = null;
     this.#values.replaceFrom(this.#body, initialHead(this.#layout, this.#seed, epoch));
     this.#headEpoch = epoch;
-    for (const [slice, candidates] of this.#staged) {
-      this.#fence.set(slice, Math.max(...candidates.keys()) + 1);
-    }
-    this.#dropStaged();
+    for (const stage of this.#stages.values()) stage.fence();
     return { kind: 'applied', version: this.#version };
   }
 
@@ -277,8 +272,7 @@ export class ParameterStore {
     this.#version = state.version;
     this.#step = state.step;
     this.#headEpoch = state.headEpoch;
-    this.#dropStaged();
-    this.#fence.clear();
+    for (const staged of [...this.#stages.keys()]) this.#dropStage(staged);
     this.#committed = new Map();
   }
 
@@ -296,7 +290,7 @@ export class ParameterStore {
     if (this.#prepared !== null && isSameMap(generations, this.#prepared.generations)) return [];
     return [...generations]
       .filter(([slice, generation]) => {
-        const push = this.#staged.get(slice)?.get(generation);
+        const push = this.#stages.get(this.#step)?.find(slice, generation);
         return push === undefined || !isUnchanged(push);
       })
       .map(([slice]) => slice);
@@ -321,9 +315,8 @@ export class ParameterStore {
 
   /** In slice order. @throws TrainerError PROTOCOL_VIOLATION unless they have every slice once */
   #pushesOf(step: number, generations: ReadonlyMap<number, number>): SlicePush[] {
-    const pushes = [...generations].map(([slice, generation]) =>
-      this.#staged.get(slice)!.get(generation)!,
-    );
+    const stage = this.#stageOf(step);
+    const pushes = [...generations].map(([slice, generation]) => stage.find(slice, generation)!);
     requireTiling(step, pushes);
     return pushes;
   }
@@ -345,11 +338,23 @@ export class ParameterStore {
     return { kind: 'duplicate', version: this.#version };
   }
 
-  /** Arrays that were lent go back: nothing reads them any more. */
-  #dropStaged(): void {
-    for (const candidates of this.#staged.values()) {
-      for (const { release } of candidates.values()) release?.();
-    }
-    this.#staged.clear();
+  /**
+   * Whether a push was computed on parameters that the run has had, and that will be no more than
+   * #staleness versions old when its step is applied; with 0, on the current ones.
+   */
+  #isFresh({ step, basedOn }: SlicePush): boolean {
+    const applied = this.#version + step - this.#step;
+    return basedOn <= this.#version && applied - basedOn <= this.#staleness;
+  }
+
+  #stageOf(step: number): StepStage {
+    const stage = this.#stages.get(step) ?? new StepStage();
+    this.#stages.set(step, stage);
+    return stage;
+  }
+
+  #dropStage(step: number): void {
+    this.#stages.get(step)?.drop();
+    this.#stages.delete(step);
   }
 }

@@ -73,14 +73,16 @@ export class ParameterServers {
   }
 
   /**
-   * The values of exactly this version.
+   * The values of exactly this version; where steps overlap, of this one or later ones, and of each
+   * server its own: the version is then the earliest of them.
    * @throws TrainerError GENERATION_FENCED when another is current
    */
   async pull(version: number, signal: AbortSignal): Promise<NamedVectors> {
     const pulled = await this.#all(signal, (server, _shard, either) =>
       server.pull(version, either),
     );
-    return joined(pulled, ['parameters', 'statistics'], this.#spare);
+    const oldest = Math.min(...pulled.map((shard) => shard.version));
+    return joined(pulled, oldest, ['parameters', 'statistics'], this.#spare);
   }
 
   /** Whether some server reads gradients in memory that this process shares. */
@@ -170,7 +172,8 @@ export class ParameterServers {
    */
   async snapshot(dim: number, signal: AbortSignal): Promise<NamedVectors> {
     const snapshots = await this.#all(signal, (server, _shard, either) => server.snapshot(either));
-    const whole = joined(snapshots, ['parameters', 'statistics', 'momentum']);
+    const version = agreed('version of the parameters', snapshots);
+    const whole = joined(snapshots, version, ['parameters', 'statistics', 'momentum']);
     if (snapshots[0]?.vectors.has('memory-rows') !== true) return whole;
     const rows = joinRows(
       snapshots.map((snapshot) => vectorOf(snapshot, 'memory-rows')),
@@ -258,10 +261,10 @@ function snapshotOfShard(
 /** @param pool for vectors of several servers, until the caller releases them */
 function joined(
   shards: readonly NamedVectors[],
+  version: number,
   names: readonly string[],
   pool = new VectorPool(),
 ): NamedVectors {
-  const version = agreed('version of the parameters', shards);
   const headEpoch = agreedHead(shards);
   const [only] = shards;
   if (shards.length === 1 && only !== undefined) {

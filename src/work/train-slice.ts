@@ -149,14 +149,14 @@ function joinedRows(moved: readonly MovedRows[]): MovedRows {
 /** @returns whether it had been staged before */
 async function pushUnit(
   { step, slice, slices, stepSlices }: TrainSliceOrder,
-  { generation, parameterVersion }: OrderIds,
-  { push, requireTerm, times }: WorkTools,
+  { generation }: OrderIds,
+  { push, requireTerm, times, network }: WorkTools,
   content: Pick<Parameters<WorkTools['push']>[0], 'samples' | 'gradient' | 'statistics' | 'memory'>,
 ): Promise<boolean> {
   requireTerm();
   const reply = await times.span('push', {}, () =>
     push({
-      ...{ step, slice, slices, stepSlices, generation, basedOn: parameterVersion },
+      ...{ step, slice, slices, stepSlices, generation, basedOn: network.version },
       ...content,
     }),
   );

@@ -7,6 +7,7 @@ import { FOLDED_WORK } from './folded-work.ts';
 
 import { MEMORY_MUTANTS } from './memory-mutants.ts';
 import { LOCAL_MUTANTS } from './local-mutants.ts';
+import { OVERLAP_MUTANTS } from './overlap-mutants.ts';
 import type { Mutant } from './mutant.ts';
 import { UNIT_MUTANTS } from './unit-mutants.ts';
 
@@ -23,6 +24,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...MEMORY_MUTANTS,
   ...CODEC_MUTANTS,
   ...LOCAL_MUTANTS,
+  ...OVERLAP_MUTANTS,
   {
     name: 'two coordinators in one folder: a claim that another made first counts',
     patches: [
@@ -254,16 +256,15 @@ export const MUTANTS: readonly Mutant[] = [
       {
         file: STORE,
         find: `    this.#committed = generations;
-    this.#dropStaged();`,
+    this.#dropStage(step);`,
         replace: `    this.#committed = generations;
     this.#last = pushes.filter(({ samples }) => samples > 0);
-    this.#dropStaged();`,
+    this.#dropStage(step);`,
       },
       {
         file: STORE,
-        find: '  /** By slice of #step: the lowest generation',
-        replace:
-          '  #last: readonly SlicePush[] = [];\n  /** By slice of #step: the lowest generation',
+        find: '  /** Generation by slice of step #step - 1',
+        replace: '  #last: readonly SlicePush[] = [];\n  /** Generation by slice of step #step - 1',
       },
     ],
   },

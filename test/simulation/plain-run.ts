@@ -354,7 +354,7 @@ class PlainLoop {
   ): PlainPass {
     const { training } = this.#config;
     const seed = [this.#scenario.seed, 'dropout', step, slice];
-    if (training.mode === 'sync') return this.#pass(plan, draws, slice, seed, weights);
+    if (training.mode !== 'local') return this.#pass(plan, draws, slice, seed, weights);
     return localSlice(this.#parameters, draws, training, (own, batch, parameters) => {
       this.#model.load(parameters, this.#statistics);
       const ofBatch = batch === 0 ? seed : [...seed, 'batch', batch];

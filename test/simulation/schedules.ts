@@ -56,6 +56,7 @@ export function scenarioOf(seed: number): Scenario {
     // Within a batch of crops, whose other images must stay together.
     unreadable: hasCrops && shape.unreadable !== null ? 1 : shape.unreadable,
     localSteps: isLocal(seed, algorithm) ? 2 : null,
+    overlap: overlapOf(seed, algorithm),
     servers: 1 + Math.floor(3 * rng.float() ** 2),
     everySteps: rng.integer(3),
     isWhole: rng.integer(2) === 0,
@@ -72,6 +73,14 @@ function algorithmOf(seed: number, isDeepCluster: boolean): Scenario['algorithm'
 /** A quarter of those schedules whose algorithm can, drawn apart as well. */
 function isLocal(seed: number, algorithm: Scenario['algorithm']): boolean {
   return algorithm !== 'odc' && seededRng('mode', seed).integer(4) === 0;
+}
+
+/** Of a third of DeepCluster's schedules that are not `local`, drawn apart as well. */
+function overlapOf(seed: number, algorithm: Scenario['algorithm']): Scenario['overlap'] {
+  if (algorithm !== 'deepcluster' || isLocal(seed, algorithm)) return null;
+  const rng = seededRng('overlap', seed);
+  if (rng.integer(3) > 0) return null;
+  return ([0, 1, 2, 'async'] as const)[rng.integer(4)]!;
 }
 
 /** Mostly a few; sometimes more than slices. */

@@ -2,7 +2,7 @@
  * Calls of simulated processes to a parameter server, as src/rpc's two clients make them and
  * server/ translates them.
  */
-import type { CallIdentity, ParameterHost } from '../../server/parameter-host.ts';
+import type { CallIdentity } from '../../server/parameter-host.ts';
 import type { ParameterShard } from '../../server/parameter-shard.ts';
 import { arrayOf } from '../../src/arrays/bundle.ts';
 import {
@@ -71,15 +71,15 @@ export function parameterLink(link: Link): ParameterServer {
   const ask = <Reply>(
     what: string,
     signal: AbortSignal,
-    work: (shard: ParameterShard, host: ParameterHost) => Reply,
+    work: (shard: ParameterShard, server: ServerActor) => Reply,
   ): Promise<Reply> =>
     callServer(link, what, signal, (server) =>
-      server.answer(identity, (shard) => work(shard, server.host)),
+      server.answer(identity, (shard) => work(shard, server)),
     );
   return {
     takesSegments: run.sharedMemory !== null,
     pull: (version, signal) =>
-      ask(`pull of ${version}`, signal, ({ store }, host) => {
+      ask(`pull of ${version}`, signal, ({ store }, { host }) => {
         const pulled = store.pull();
         const { parameters, statistics } = pulled;
         const segment = host.shared?.segmentOf(parameters);
@@ -90,7 +90,7 @@ export function parameterLink(link: Link): ParameterServer {
         ]);
         pulled.release();
         const isIntact = (): boolean => segment?.sequence === sequence;
-        if (pulled.version === version) return { ...pulled, vectors, isIntact };
+        if (store.serves(version)) return { ...pulled, vectors, isIntact };
         throw new TrainerError(
           'GENERATION_FENCED',
           `pull of version ${version}: version ${pulled.version} is current`,
@@ -102,7 +102,7 @@ export function parameterLink(link: Link): ParameterServer {
       return ask(
         `push of step ${step}, slice ${slice}, generation ${generation}`,
         signal,
-        (shard) => {
+        (shard, server) => {
           const { statistics, basedOn, samples, slices, stepSlices } = push;
           const rows =
             push.memory === undefined ? null : sliceFromBundle(decoded(push.memory), slice);
@@ -111,6 +111,7 @@ export function parameterLink(link: Link): ParameterServer {
             { step, slice, slices, stepSlices, generation, basedOn, samples, ...values },
             rows,
           );
+          if (kind === 'staged') server.noteStaged(push);
           run.count(`push.${kind}`);
           if (values.isIntact !== undefined) run.count('push.lent');
           if (slices > 1) run.count('push.of-several-slices');
@@ -121,10 +122,11 @@ export function parameterLink(link: Link): ParameterServer {
     prepare: (step, slices, factor, signal) =>
       ask(`prepare of step ${step}`, signal, ({ store }) => store.prepare(step, slices, factor)),
     commit: (step, slices, factor, signal) =>
-      ask(`commit of step ${step}`, signal, (shard) => {
+      ask(`commit of step ${step}`, signal, (shard, server) => {
         const isReady = run.areStaged(identity.term, step, slices);
         const outcome = shard.commit(step, slices, factor);
         run.count(`commit.${outcome.kind}`);
+        if (outcome.kind === 'applied') server.noteApplied(step, slices);
         if (outcome.kind === 'applied' && !isReady) {
           run.world.violate(`step ${step} is committed, and a server has not all slices`);
         }

@@ -4,7 +4,7 @@ import type { CallIdentity, ParameterHost } from '../../server/parameter-host.ts
 import type { ParameterShard } from '../../server/parameter-shard.ts';
 import type { RunConfig } from '../../src/config/schema.ts';
 import type { UnreadableImage } from '../../src/data/source/unreadable.ts';
-import type { SliceGeneration } from '../../src/ps/slice-push.ts';
+import type { SliceGeneration, SlicePush } from '../../src/ps/slice-push.ts';
 import type { CoordinatorMessage } from '../../src/rpc/generated/deepcluster/v1/CoordinatorMessage.ts';
 import type { ResultHeader } from '../../src/rpc/generated/deepcluster/v1/ResultHeader.ts';
 import type { ResultReply__Output } from '../../src/rpc/generated/deepcluster/v1/ResultReply.ts';
@@ -55,6 +55,10 @@ export interface ServerActor extends Actor {
   /** A call of some term. @throws what the server refuses */
   answer<Reply>(identity: CallIdentity, work: (shard: ParameterShard) => Reply): Reply;
   restore(content: RestoreContent & { readonly term: number }, planHash: string): number;
+  /** A push is kept. */
+  noteStaged(push: Pick<SlicePush, 'step' | 'slice' | 'generation' | 'basedOn'>): void;
+  /** A step was applied. */
+  noteApplied(step: number, slices: readonly SliceGeneration[]): void;
 }
 
 /** The client's side of a session. */

@@ -5,7 +5,9 @@
  */
 import { ParameterHost, type CallIdentity } from '../../server/parameter-host.ts';
 import type { ParameterShard } from '../../server/parameter-shard.ts';
+import { stalenessBound } from '../../src/ps/config.ts';
 import { PROTOCOL_VERSION } from '../../src/rpc/definitions.ts';
+import type { SliceGeneration, SlicePush } from '../../src/ps/slice-push.ts';
 import type { RestoreContent } from '../../src/rpc/parameters-client.ts';
 import { SharedValues } from '../../src/parameter-plane/shared-values.ts';
 import { HEARTBEAT_MS, TINY_LAYOUT } from './tiny-network.ts';
@@ -28,6 +30,8 @@ export class SimulatedServer implements ServerActor {
   #isLeaving = false;
   /** The greatest it was filled for; 0 before. */
   term = 0;
+  /** Versions that pushes were computed on, by term, step, slice and generation. */
+  readonly #basedOn = new Map<string, number>();
   /** In #term, the newest seen. */
   #version = 0;
 
@@ -127,6 +131,23 @@ export class SimulatedServer implements ServerActor {
     return version;
   }
 
+  /** A push is kept. */
+  noteStaged(push: Pick<SlicePush, 'step' | 'slice' | 'generation' | 'basedOn'>): void {
+    this.#basedOn.set(`${this.term}/${push.step}/${push.slice}/${push.generation}`, push.basedOn);
+  }
+
+  /** A step was applied: no gradient of it may be further behind than the mode allows. */
+  noteApplied(step: number, slices: readonly SliceGeneration[]): void {
+    const { world, config } = this.#run;
+    for (const { slice, generation } of slices) {
+      const key = `${this.term}/${step}/${slice}/${generation}`;
+      const staleness = step - (this.#basedOn.get(key) ?? -1);
+      if (staleness > 0) this.#run.count('step.stale');
+      if (staleness >= 0 && staleness <= stalenessBound(config.training)) continue;
+      world.violate(`step ${step}, slice ${slice}: ${staleness} versions behind`);
+    }
+  }
+
   /** What the server holds, if it is in that term. */
   shardIn(identity: CallIdentity): ParameterShard | null {
     return this.term === identity.term ? this.host.require(identity) : null;
@@ -148,6 +169,10 @@ export class SimulatedServer implements ServerActor {
       world.violate(`version ${version} of server ${this.shardIndex} after ${this.#version}`);
     }
     this.#version = version;
+    if (stalenessBound(this.#run.config.training) > 0) {
+      release();
+      return;
+    }
     const moment = oracle.moments.get(`${version}/${headEpoch}`);
     const isSame =
       moment !== undefined &&

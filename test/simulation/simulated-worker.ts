@@ -126,7 +126,9 @@ export class SimulatedWorker {
         push: (push, signal) => {
           const { parameters } = now();
           const moment = { term: this.#term, version: push.basedOn };
-          const lent = parameters.takesSegments ? gradients.lend(push.gradient, moment) : null;
+          const lent = parameters.takesSegments
+            ? gradients.lend(push.gradient, moment, push.step)
+            : null;
           const sent = lent === null ? push : { ...push, segment: { ...lent, offset: 0 } };
           return parameters.push(sent, signal);
         },

@@ -28,6 +28,8 @@ export interface Scenario {
   readonly sliceSize: number;
   /** Batches of a slice in mode `local`; null: mode `sync`. */
   readonly localSteps: number | null;
+  /** Steps that overlap: the bound of staleness, or mode `async`; null: they do not. */
+  readonly overlap: number | 'async' | null;
   readonly epochs: number;
   /** Cannot be read; null: all can. */
   readonly unreadable: number | null;
@@ -73,7 +75,7 @@ export const CLUSTER_TIMES = {
 
 export function configOf(scenario: Scenario): RunConfig {
   const { algorithm, method, seed, epochs, shardSize, batchSize, sliceSize } = scenario;
-  const { servers, everySteps, localSteps } = scenario;
+  const { servers, everySteps, localSteps, overlap } = scenario;
   const wholeBytes = scenario.isWhole ? {} : { wholeBytes: 0 };
   return Object.freeze(
     runConfigSchema().parse({
@@ -89,6 +91,8 @@ export function configOf(scenario: Scenario): RunConfig {
       training: {
         ...{ batchSize, sliceSize },
         ...(localSteps === null ? {} : { mode: 'local', localSteps }),
+        ...(typeof overlap === 'number' ? { mode: 'ssp', staleness: overlap } : {}),
+        ...(overlap === 'async' ? { mode: 'async' } : {}),
       },
       evaluation: { enabled: false },
       checkpoint: { everySteps, keep: 2 },

@@ -223,9 +223,25 @@ describe('refusals name key, rule, value and origin', () => {
       'config training.mode: must be sync for algorithm odc: its labels, centroids and loss weights move with every step, not once a round, got "local" (from --set training.mode)',
     );
     assertRefused(
-      { settings: [flag('training.mode', 'ssp')] },
-      'config training.mode: must be one of sync, local, got "ssp" (from --set training.mode)',
+      { settings: [flag('training.mode', 'bsp')] },
+      'config training.mode: must be one of sync, local, ssp, async, got "bsp" (from --set training.mode)',
     );
+  });
+
+  test('of algorithms whose memory moves with every step, where steps overlap', () => {
+    const refused = (mode: string, algorithm: string, neck: string, because: string): void => {
+      const settings = [
+        flag('training.mode', mode),
+        ...[flag('algorithm', algorithm), flag('model.neck', neck)],
+      ];
+      const must = `must be sync for algorithm ${algorithm}: ${because}`;
+      const got = `got "${mode}" (from --set training.mode)`;
+      assertRefused({ settings }, `config training.mode: ${must}, ${got}`);
+    };
+    const memory = 'its sample memory moves with every step';
+    refused('ssp', 'odc', 'odc', 'its labels, centroids and loss weights move with every step');
+    refused('async', 'deepcluster-v2', 'projection', memory);
+    refused('ssp', 'swav', 'swav', 'its queue moves with every step');
   });
 
   test('of a schedule whose epochs do not ascend, or with an entry of another form', () => {

@@ -79,6 +79,7 @@ function worldOf(missing: readonly number[] = []): World {
       headEpoch: (epoch: number) => epoch,
       load: () => Promise.resolve(),
       prefetch: () => undefined,
+      version: 10,
       model: {
         lossAndGradient: (_pixels: Uint8Array, _labels: Int32Array, seed: unknown[]) => {
           log.push(`pass ${seed.join('/')}`);
@@ -115,7 +116,7 @@ test('the slices of a unit are pushed once, as the sums that the tree has', asyn
   const statistics = treeSum(leaves.map((leaf) => leaf?.statistics.map((v) => 2 * v) ?? null));
   assert.deepEqual(pushes, [
     {
-      ...{ step: 12, slice: 4, slices: 4, stepSlices: 8, generation: 3, basedOn: 9, samples: 6 },
+      ...{ step: 12, slice: 4, slices: 4, stepSlices: 8, generation: 3, basedOn: 10, samples: 6 },
       ...{ gradient, statistics },
     },
   ]);

@@ -31,6 +31,7 @@ export const DEEPCLUSTER_V2: AlgorithmSpec = {
   crops: (config) => deepclusterV2ConfigOf(config).crops,
   heads: (config) => deepclusterV2ConfigOf(config).heads,
   problems: smallCropProblems,
+  refusesStale: 'its sample memory moves with every step',
   figures: null,
   requireImages: () => undefined,
   strategy: (deps) => new DeepclusterV2Strategy(deps),

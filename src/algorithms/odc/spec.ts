@@ -31,6 +31,7 @@ export const ODC: AlgorithmSpec = {
   crops: () => 1,
   heads: () => 1,
   refusesLocal: 'its labels, centroids and loss weights move with every step, not once a round',
+  refusesStale: 'its labels, centroids and loss weights move with every step',
   figures: ODC_FIGURES,
   requireImages: requireRoomForClusters,
   strategy: (deps) => new OdcStrategy(deps),

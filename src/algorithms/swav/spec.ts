@@ -29,6 +29,7 @@ export const SWAV: AlgorithmSpec = {
   metric: () => 'cosine',
   crops: (config) => swavConfigOf(config).crops,
   heads: () => 0,
+  refusesStale: 'its queue moves with every step',
   figures: null,
   requireImages: () => undefined,
   strategy: (deps) => new SwavStrategy(deps),

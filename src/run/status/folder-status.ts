@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { TrainerError } from '../../errors.ts';
+import { stepSizes } from '../../ps/config.ts';
 import { EVENTS, configFileOf, noRunIn } from '../folder.ts';
 import { hasEnded } from '../lock/process-life.ts';
 import type { Holder } from '../lock/run-lock.ts';
@@ -21,6 +22,7 @@ const savedSchema = z.object({
     epochs: z.number(),
     training: z.object({
       batchSize: z.number().gt(0),
+      sliceSize: z.number().gt(0).default(1),
       mode: z.string().default('sync'),
       localSteps: z.number().gt(0).default(1),
     }),
@@ -168,9 +170,8 @@ function readSaved(folder: string): Saved | null {
 
 function stepsPerEpoch({ config, images }: Saved): number | null {
   if (images === undefined) return null;
-  const { batchSize, mode, localSteps } = config.training;
-  const samples = mode === 'local' ? localSteps * batchSize : batchSize;
-  return Math.ceil((images.count * config.clustering.reassign) / samples);
+  const { step } = stepSizes(config.training);
+  return Math.ceil((images.count * config.clustering.reassign) / step);
 }
 
 /** Null where there is no summary, or none that can be read. */
