@@ -4,7 +4,6 @@
  */
 import { seededRng } from '../../src/math/rng.ts';
 import type { MakeSegment, WritableSegment } from '../../src/parameter-plane/segment.ts';
-import type { SimulatedProcess } from './virtual-world.ts';
 
 /**
  * Null: processes are on several machines. Drawn apart, so that the rest of a seed stays what it
@@ -18,23 +17,31 @@ export function memoryOf(seed: number): SimulatedMemory | null {
 const LATE = 1e6;
 
 export class SimulatedMemory {
-  readonly #segments: { readonly owner: SimulatedProcess; readonly segment: WritableSegment }[] =
-    [];
+  readonly #segments: WritableSegment[] = [];
+  /** Contents that were pushed, by descriptor and sequence number. */
+  readonly #pushed = new Set<string>();
 
-  makeFor(owner: SimulatedProcess): MakeSegment {
-    return (elements) => {
-      const segment = new SimulatedSegment(elements, this.#segments.length);
-      this.#segments.push({ owner, segment });
-      return segment;
-    };
+  readonly make: MakeSegment = (elements) => {
+    const segment = new SimulatedSegment(elements, this.#segments.length);
+    this.#segments.push(segment);
+    return segment;
+  };
+
+  /** A worker has been told that its servers have what lies there. */
+  notePushed({ descriptor, sequence }: { descriptor: number; sequence: number }): void {
+    this.#pushed.add(`${descriptor}/${sequence}`);
   }
 
-  /** Workers write once more to gradients that they have pushed. @returns segments */
+  /**
+   * Workers write once more to gradients that they have pushed. What is still being pushed would be
+   * refused as another content.
+   * @returns segments
+   */
   writeLate(): number {
-    const pushed = this.#segments.filter(
-      ({ owner, segment }) => owner.name.startsWith('worker') && isWhole(segment),
+    const pushed = this.#segments.filter(({ sequence }, descriptor) =>
+      this.#pushed.has(`${descriptor}/${sequence}`),
     );
-    for (const { segment } of pushed) {
+    for (const segment of pushed) {
       segment.beginWrite();
       segment.values.fill(LATE);
       segment.endWrite();
@@ -43,13 +50,8 @@ export class SimulatedMemory {
   }
 
   open(descriptor: number): WritableSegment {
-    return this.#segments[descriptor]!.segment;
+    return this.#segments[descriptor]!;
   }
-}
-
-/** Nobody is writing to it. */
-function isWhole(segment: WritableSegment): boolean {
-  return segment.sequence > 0 && segment.sequence % 2 === 0;
 }
 
 class SimulatedSegment implements WritableSegment {

@@ -42,7 +42,7 @@ export class SimulatedServer implements ServerActor {
     this.incarnation = `s${shardIndex}.${birth}`;
     this.process = new SimulatedProcess(`server-${shardIndex}`);
     this.host = new ParameterHost(
-      sharedMemory === null ? null : new SharedValues(sharedMemory.makeFor(this.process)),
+      sharedMemory === null ? null : new SharedValues(sharedMemory.make),
     );
     // A process that is started again listens where the last one did, or somewhere else.
     this.address = run.keepsAddresses ? `server-${shardIndex}` : this.incarnation;

@@ -105,7 +105,7 @@ export class SimulatedWorker {
       if (this.#servers === null) throw new Error('no coordinator has welcomed this worker yet');
       return this.#servers;
     };
-    const gradients = new GradientMemory(sharedMemory?.makeFor(this.process));
+    const gradients = new GradientMemory(sharedMemory?.make);
     const views = (): Promise<void> => this.#run.wait(this.process, 1, 8);
     return {
       identity: this.identity,
@@ -123,14 +123,16 @@ export class SimulatedWorker {
       },
       parameters: {
         pull: (version, signal) => now().parameters.pull(version, signal),
-        push: (push, signal) => {
+        push: async (push, signal) => {
           const { parameters } = now();
           const moment = { term: this.#term, version: push.basedOn };
           const lent = parameters.takesSegments
             ? gradients.lend(push.gradient, moment, push.step)
             : null;
           const sent = lent === null ? push : { ...push, segment: { ...lent, offset: 0 } };
-          return parameters.push(sent, signal);
+          const reply = await parameters.push(sent, signal);
+          if (lent !== null) sharedMemory?.notePushed(lent);
+          return reply;
         },
       },
       gradients: {
