@@ -86,11 +86,13 @@ export const runConfigSchema = composed((algorithms) =>
         rule(['training', 'optimizer'], must, training.optimizer);
       }
       if (stepSizes(training).step > MOST_DRAWS) {
-        const { mode, batchSize, localSteps } = training;
+        const { mode, batchSize, sliceSize, localSteps } = training;
         const [key, most, got] =
           mode === 'local'
             ? (['localSteps', Math.floor(MOST_DRAWS / batchSize), localSteps] as const)
-            : (['batchSize', MOST_DRAWS, batchSize] as const);
+            : mode === 'async'
+              ? (['sliceSize', MOST_DRAWS, sliceSize] as const)
+              : (['batchSize', MOST_DRAWS, batchSize] as const);
         const why = `a step has at most ${MOST_DRAWS} images, since one order may name them all`;
         rule(['training', key], `must be at most ${most}: ${why}`, got);
       }

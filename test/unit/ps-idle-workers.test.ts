@@ -1,11 +1,15 @@
 /** Workers that find no slice in a step: the run says how many, and what gives each of them one. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { trainingConfigSchema } from '../../src/ps/config.ts';
 import { idleWorkersRemark } from '../../src/ps/idle-workers.ts';
 import { unitsOf } from '../../src/ps/slice-units.ts';
 import { settingsIn } from '../support/runs/launched-run.ts';
 
-const SIZES = { mode: 'sync', localSteps: 4, batchSize: 256, sliceSize: 64 } as const;
+const SIZES = {
+  ...trainingConfigSchema.parse({}),
+  ...({ mode: 'sync', localSteps: 4, batchSize: 256, sliceSize: 64 } as const),
+};
 
 test('as many workers as slices, or fewer, have work', () => {
   for (const workers of [1, 2, 3, 4]) assert.equal(idleWorkersRemark(SIZES, workers), null);
@@ -32,6 +36,16 @@ test('slices of a handful of images are not advised', () => {
 test('in mode local a slice has several batches, and a round as many slices as a step', () => {
   assert.equal(idleWorkersRemark({ ...SIZES, mode: 'local' }, 4), null);
   assert.match(idleWorkersRemark({ ...SIZES, mode: 'local' }, 6) ?? '', /^6 workers, 4 slices/);
+});
+
+test('where steps overlap, all that are under way have work', () => {
+  const ssp = { ...SIZES, mode: 'ssp', staleness: 2 } as const;
+  assert.equal(idleWorkersRemark(ssp, 12), null);
+  const remark = idleWorkersRemark(ssp, 16) ?? '';
+  assert.match(remark, /^16 workers, 4 slices a step, 3 steps at a time: 4 of them wait/);
+  const sliceSize = settingsIn(remark)['training.sliceSize']!;
+  assert.equal(idleWorkersRemark({ ...ssp, sliceSize }, 16), null);
+  assert.equal(idleWorkersRemark({ ...SIZES, mode: 'async' }, 64), null);
 });
 
 test('1, 2, 4 … 512 workers push once a step each, up to the number of slices', () => {
