@@ -23,6 +23,20 @@ const BUDGET =
   'a slice beyond the memory budget ends before the first step, and the one that is named is within';
 
 export const OTHERS: readonly OtherRow[] = [
+  {
+    source: 'fewer are faster, and may change last bits: --set cluster.threads=',
+    triedIn: [
+      'test/unit/launch-threads.test.ts',
+      'a resumed run keeps what it began with, and says what would be faster',
+    ],
+  },
+  {
+    source: 'a run with --set training.sliceSize=${fits} has a slice for each',
+    triedIn: [
+      'test/unit/ps-idle-workers.test.ts',
+      'more are told how many of them wait, and the size of slices that it names has one for each',
+    ],
+  },
   ...[
     'to stay within cluster.memoryBudget',
     'raise it (--set cluster.memoryBudget=',
