@@ -78,7 +78,7 @@ test('keepalive finds a dead connection, long before a call gives up, and the ca
   const ask = (): Promise<unknown> =>
     callUnary(
       client.prepare.bind(client),
-      { planHash, term: 1, step: 0, slices },
+      { planHash, term: 1, step: 0, slices, learningRateFactor: 1 },
       { what: 'prepare', deadlineMs: 60_000, signal },
     );
   await ask();

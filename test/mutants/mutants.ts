@@ -84,7 +84,7 @@ export const MUTANTS: readonly Mutant[] = [
         find: `if (known !== undefined && isUnchanged(known)) return { kind: 'duplicate' };`,
         replace: `if (known !== undefined) {
       const gradient = push.gradient.map((value, i) => value + known.gradient[i]!);
-      candidates.set(generation, { ...push, gradient });
+      stage.put({ ...push, gradient });
       return { kind: 'staged' };
     }`,
       },
@@ -249,7 +249,8 @@ export const MUTANTS: readonly Mutant[] = [
         file: STORE,
         find: 'if (step < this.#step) return this.#repeatedCommit(step, generations);',
         replace: `if (step < this.#step) {
-      this.#apply([...this.#last], learningRateFactor);
+      this.#values.compute(this.#last, learningRateFactor);
+      this.#values.takeEffect();
       return this.#repeatedCommit(step, generations);
     }`,
       },
@@ -258,7 +259,7 @@ export const MUTANTS: readonly Mutant[] = [
         find: `    this.#committed = generations;
     this.#dropStage(step);`,
         replace: `    this.#committed = generations;
-    this.#last = pushes.filter(({ samples }) => samples > 0);
+    this.#last = this.#pushesOf(step, generations);
     this.#dropStage(step);`,
       },
       {

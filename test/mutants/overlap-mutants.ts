@@ -22,6 +22,7 @@ export const OVERLAP_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'overlap: a gradient is written over before its step is applied',
+    test: 'test/unit/parameter-plane-gradient-memory.test.ts',
     patches: [
       {
         file: 'src/parameter-plane/gradient-memory.ts',

@@ -19,6 +19,7 @@ const COPIED = [
   'src',
   'proto',
   'test/simulation',
+  'test/unit/parameter-plane-gradient-memory.test.ts',
   'test/unit/ps-codec-exchange.test.ts',
   'test/unit/ps-stale-steps.test.ts',
   'test/support/made/layouts.ts',
