@@ -1,7 +1,8 @@
 /** Workers that find no slice in a step: the run says how many, and what gives each of them one. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { trainingConfigSchema } from '../../src/ps/config.ts';
+import { runConfigSchema } from '../../src/config/schema.ts';
+import { trainingConfigSchema, type TrainingConfig } from '../../src/ps/config.ts';
 import { idleWorkersRemark } from '../../src/ps/idle-workers.ts';
 import { unitsOf } from '../../src/ps/slice-units.ts';
 import { settingsIn } from '../support/runs/launched-run.ts';
@@ -11,20 +12,38 @@ const SIZES = {
   ...({ mode: 'sync', localSteps: 4, batchSize: 256, sliceSize: 64 } as const),
 };
 
-test('as many workers as slices, or fewer, have work', () => {
+/** The settings that the remark names, as a run takes them. */
+function followed(training: TrainingConfig, remark: string): TrainingConfig {
+  const named = Object.entries(settingsIn(remark)).map(([key, value]) => [
+    key.replace('training.', ''),
+    value,
+  ]);
+  const settings = { ...training, ...(Object.fromEntries(named) as Partial<TrainingConfig>) };
+  return runConfigSchema().parse({ training: settings }).training;
+}
+
+test('as many workers as slices have work, or fewer', () => {
   for (const workers of [1, 2, 3, 4]) assert.equal(idleWorkersRemark(SIZES, workers), null);
 });
 
-test('more are told how many of them wait, and the size of slices that it names has one for each', () => {
+test('more are told how many of them wait, and the size of slices that is named has some for each', () => {
   for (const workers of [5, 6, 7, 8, 12, 32]) {
     const remark = idleWorkersRemark(SIZES, workers) ?? '';
     assert.match(
       remark,
       new RegExp(`^${workers} workers, 4 slices a step: ${workers - 4} of them`),
     );
-    const sliceSize = settingsIn(remark)['training.sliceSize']!;
-    assert.equal(idleWorkersRemark({ ...SIZES, sliceSize }, workers), null);
+    assert.equal(idleWorkersRemark(followed(SIZES, remark), workers), null, remark);
   }
+});
+
+test('a group of batch norm that would not lie within such a slice is named, too', () => {
+  const grouped = { ...SIZES, normGroup: 64 };
+  const remark = idleWorkersRemark(grouped, 8) ?? '';
+  assert.deepEqual(settingsIn(remark), { 'training.sliceSize': 32, 'training.normGroup': 32 });
+  assert.equal(idleWorkersRemark(followed(grouped, remark), 8), null);
+  const small = idleWorkersRemark({ ...SIZES, normGroup: 16 }, 8) ?? '';
+  assert.deepEqual(settingsIn(small), { 'training.sliceSize': 32 });
 });
 
 test('slices of a handful of images are not advised', () => {

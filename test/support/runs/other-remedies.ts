@@ -31,10 +31,17 @@ export const OTHERS: readonly OtherRow[] = [
     ],
   },
   {
-    source: 'a run with --set training.sliceSize=${fits} has a slice for each',
+    source: ' --set training.normGroup=${fits}',
     triedIn: [
       'test/unit/ps-idle-workers.test.ts',
-      'more are told how many of them wait, and the size of slices that it names has one for each',
+      'a group of batch norm that would not lie within such a slice is named, too',
+    ],
+  },
+  {
+    source: 'a run with --set training.sliceSize=${fits}${group} has a slice for each',
+    triedIn: [
+      'test/unit/ps-idle-workers.test.ts',
+      'more are told how many of them wait, and the size of slices that is named has some for each',
     ],
   },
   ...[
