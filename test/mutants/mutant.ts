@@ -11,5 +11,7 @@ export interface Mutant {
   readonly name: string;
   /** The test file that must catch it; left out: the simulation. */
   readonly test?: string;
+  /** The schedule that the simulation begins with, for a bug that few show; left out: 0. */
+  readonly first?: number;
   readonly patches: readonly Patch[];
 }

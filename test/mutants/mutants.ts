@@ -320,6 +320,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a server leaves while the checkpoint of an epoch's end is being taken",
+    first: 4_500,
     patches: [
       {
         file: 'coordinator/record/checkpoint-cadence.ts',

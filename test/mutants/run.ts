@@ -48,7 +48,7 @@ try {
   for (const mutant of mutants) {
     const restore = plant(mutant);
     const { failure, seconds } =
-      mutant.test === undefined ? simulate(MOST_SCHEDULES) : runTest(mutant.test);
+      mutant.test === undefined ? simulate(MOST_SCHEDULES, mutant.first) : runTest(mutant.test);
     restore();
     if (failure === null) escaped += 1;
     say(`${failure === null ? 'ESCAPED' : 'caught '}: ${mutant.name}`, seconds);
@@ -79,11 +79,14 @@ function plant({ name, patches }: Mutant): () => void {
 }
 
 /** @returns the first schedule that failed, and why; null where none did */
-function simulate(schedules: number): { failure: string | null; seconds: number } {
+function simulate(schedules: number, first = 0): { failure: string | null; seconds: number } {
   const startedMs = performance.now();
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
-    ['--import', 'tsx', 'test/simulation/run.ts', '--schedules', `${schedules}`],
+    [
+      ...['--import', 'tsx', 'test/simulation/run.ts'],
+      ...['--first', `${first}`, '--schedules', `${schedules}`],
+    ],
     { cwd: copy, encoding: 'utf8' },
   );
   const seconds = (performance.now() - startedMs) / 1000;
