@@ -119,7 +119,8 @@ export class Dispatcher {
 
   /**
    * Has the phase under way go on with this work beside what is not done of it, at these parameters;
-   * resolves when all of it is done. Who waited for the phase waits in vain: a result tells of itself.
+   * resolves when all of it is done. Who waited for the phase waits in vain: a result tells of
+   * itself.
    * @param request of which `work` is all that is of use, also what is done already
    * @throws whatever fails the run, or interrupts the phase
    */

@@ -78,7 +78,8 @@ export class GradientMemory implements GradientArrays {
 
   /**
    * From here on servers may read the gradient where it lies. One that lies elsewhere is copied.
-   * @param moment of the parameters that are known to be there @param step that it is of
+   * @param moment of the parameters that are known to be there
+   * @param step that it is of
    * @returns null where there is no such memory, or no room
    */
   lend(

@@ -158,7 +158,10 @@ export interface NetworkTools {
   headEpoch(epoch: number): number;
   /** Begins the download of a version, unless the model holds it. */
   prefetch(version: number, headEpoch: number): void;
-  /** Has the model hold this version, see `version`; `headEpoch` null where the head does not matter. */
+  /**
+   * Has the model hold this version, see `version`; `headEpoch` null where the head does not
+   * matter.
+   */
   load(version: number, headEpoch: number | null, times: Times): Promise<void>;
   /** Of what `load` had it hold last: what was asked for, or where steps overlap, a later one. */
   readonly version: number;

@@ -20,7 +20,7 @@ const LEAVING_SEEDS = 6;
 /** And of so many one has workers that a person lets go. */
 const DRAINED_SEEDS = 4;
 const MOST_DRAINED = 3;
-/** And of so many one in which workers write to pushed gradients once servers are ready to commit. */
+/** And of so many one in which workers write to what they pushed, once servers are ready. */
 const LATE_SEEDS = 4;
 const MOST_LATE_WRITES = 3;
 

@@ -1,4 +1,4 @@
-/** How many threads a worker of a run computes with: as it is given, as the run began, or a share. */
+/** Threads that a worker of a run computes with: as it is given, as the run began, or a share. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
